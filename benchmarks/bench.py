@@ -1,0 +1,63 @@
+"""What every benchmark gives, and how a part of it is run in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Result:
+    """One comparison.
+
+    size: what was done, in words. ours, rival: the figures in `unit`. ratio: above 1, we are ahead. peak_mb: the most
+    resident memory of the process that did our part, in MiB, interpreter and all.
+    """
+
+    name: str
+    size: str
+    ours: float
+    rival: float
+    rival_name: str
+    ratio: float
+    unit: str
+    peak_mb: float
+
+
+class Missing(Exception):
+    """A rival's program is not installed; the message says which."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    value: float
+    peak_mb: float
+
+
+def on_core(which: int) -> Callable[[], None] | None:
+    """For `preexec_fn`: the process keeps to one core, so that asker and answerer never take each other's time.
+
+    Every asker gets core 1 and every answerer core 0: what is compared is what one core can do. None: only one core,
+    or not Linux.
+    """
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        return None
+    core = sorted(os.sched_getaffinity(0))[which]
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+def in_fresh_process(function: str, *, core: int | None = None, **arguments: Any) -> Measured:
+    """Call `module:function` in a new interpreter; its arguments travel as JSON, and it returns a number."""
+    keep = None if core is None else on_core(core)
+    command = [sys.executable, "-m", "benchmarks.fresh", function, json.dumps(arguments)]
+    root = Path(__file__).parents[1]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, preexec_fn=keep)  # noqa: S603
+    if run.returncode:
+        raise RuntimeError(f"{function}: {run.stderr.strip()[-2000:]}")
+    return Measured(**json.loads(run.stdout.splitlines()[-1]))

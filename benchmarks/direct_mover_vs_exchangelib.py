@@ -1,0 +1,143 @@
+"""Small items from one server to another: the direct mover, killed -9 again and again, beside a loop with exchangelib.
+
+Both servers are the lab's, each in a process of its own, and neither is far away. Microsoft's limits of a mailbox
+(10,000 requests in ten minutes) are switched off on our side: on a real tenant they, not we, set the pace. The rival
+is the loop that everybody writes first: read a message, save it in the other mailbox. Its rate is measured on a
+sample. Ours counts every second that the mover is at work from its first question to its last, in all its lives,
+looking again after a kill included.
+
+`python -m benchmarks.direct_mover_vs_exchangelib 100000 10` chooses the number of items and of kills.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench import Result, in_fresh_process
+from lab.move_town import Served, addresses, both
+
+_VERSION = "8.3.83.6"  # SBS 2008: no streams, so messages travel as MIME
+_SETTLE = 2.0  # seconds; the lab's cloud shows what it holds sooner than Microsoft's
+
+
+def run(tiny: bool) -> Result:
+    return compare(200, 1, 20) if tiny else compare(100_000, 10, 400)
+
+
+def compare(items: int, kills: int, sample: int) -> Result:
+    boxes = 2 if items < 1000 else 10
+    with both(_VERSION, boxes, items // boxes) as (old, cloud), tempfile.TemporaryDirectory() as folder:
+        took, peak = killed_again_and_again(old, cloud, boxes, Path(folder), kills, items)
+        if old.contents() != cloud.contents():
+            raise RuntimeError("the copy is not what the original is")
+        with Served("old", version="14.3.123.4", boxes=1, each=0) as other:
+            rival = in_fresh_process(
+                "benchmarks.direct_mover_vs_exchangelib:loop", source=old.fields, target=other.fields, count=sample
+            )
+    rate = items / took
+    size = f"{items:,} items in {boxes} mailboxes, killed {kills} times; the rival did {sample}"
+    name = "direct_mover_vs_exchangelib"
+    return Result(name, size, rate, rival.value, "exchangelib, item by item", rate / rival.value, "items/s", peak)
+
+
+def killed_again_and_again(
+    old: Served, cloud: Served, boxes: int, folder: Path, kills: int, items: int
+) -> tuple[float, float]:
+    """(seconds, most MiB of memory of any of the processes)."""
+    dice = random.Random(boxes)  # noqa: S311
+    arguments = {"source": old.fields, "target": cloud.fields, "boxes": boxes, "folder": str(folder)}
+    command = [sys.executable, "-m", "benchmarks.direct_mover_vs_exchangelib", "move", json.dumps(arguments)]
+    peak, took = 0.0, 0.0
+    for turn in range(kills + 1):
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE)  # noqa: S603
+        assert process.stdout is not None
+        process.stdout.readline()  # Python and Prefect have been imported, seconds that are no copying
+        started = time.perf_counter()
+        if turn < kills:
+            # Killed when another share of the items has arrived, at a random place in it.
+            goal = int(items * (turn + dice.random()) / (kills + 1))
+            while process.poll() is None and arrived(folder) < goal:
+                time.sleep(0.02)
+            os.kill(process.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(process.pid, 0)
+        took += time.perf_counter() - started
+        process.stdout.close()
+        process.returncode = status
+        peak = max(peak, usage.ru_maxrss / 1024)
+        if turn == kills and status:
+            raise RuntimeError(f"the last run ended with {status}")
+    return took, peak
+
+
+def arrived(folder: Path) -> int:
+    """Items that the journals call done: 24 hex digits and a space each."""
+    return sum(
+        (len(line) - 2) // 25 for path in folder.glob("*.journal") for line in path.open("rb") if line[:1] == b"d"
+    )
+
+
+def move(source: dict[str, Any], target: dict[str, Any], boxes: int, folder: str) -> None:
+    from blocks.source.exchange_server import ExchangeServer
+    from blocks.target.microsoft365 import Microsoft365
+    from mailmove.moving.direct import DirectMover, in_folder
+    from mailmove.moving.mailbox import Manners
+    from mailmove.moving.pacing import UNLIMITED
+
+    mover = DirectMover(
+        ExchangeServer.model_validate(source).origin(),
+        Microsoft365.model_validate(target).destination(UNLIMITED),
+        in_folder(Path(folder)),
+        Manners(lanes=1, settle=_SETTLE),
+    )
+    print("ready", flush=True)
+    left = [one for moved in mover.move(addresses(boxes)) for one in moved.left]
+    if left:
+        raise RuntimeError(f"{len(left)} items were not copied, such as {left[0]}")
+
+
+def loop(source: dict[str, Any], target: dict[str, Any], count: int) -> float:
+    """Items a second."""
+    import exchangelib
+    from exchangelib.protocol import BaseProtocol
+
+    from blocks.source.ews import ContextAdapter, trusting
+
+    def account(fields: dict[str, Any]) -> Any:
+        class Adapter(ContextAdapter):
+            def __init__(self, *_: Any, **__: Any) -> None:
+                super().__init__(trusting(fields["extra_ca"]))
+
+        BaseProtocol.HTTP_ADAPTER_CLS = Adapter
+        config = exchangelib.Configuration(
+            service_endpoint=fields["ews_url"],
+            credentials=exchangelib.Credentials(fields["username"], fields["password"]),
+            auth_type=exchangelib.BASIC,
+        )
+        opened = exchangelib.Account(addresses(1)[0], config=config, access_type=exchangelib.DELEGATE)
+        opened.inbox.total_count  # noqa: B018  # signs in, with this server's certificate
+        return opened
+
+    theirs, ours = account(source), account(target)
+    started, done = time.perf_counter(), 0
+    for item in theirs.inbox.all().only("mime_content")[:count]:
+        exchangelib.Message(account=ours, folder=ours.inbox, mime_content=item.mime_content).save()
+        done += 1
+    if not done:
+        raise RuntimeError(f"{done} of {count} copied: no message in the Inbox")
+    return done / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "move":
+        move(**json.loads(sys.argv[2]))
+    else:
+        print(compare(int(sys.argv[1]), int(sys.argv[2]), 400))

@@ -1,0 +1,58 @@
+"""200 resolvers x 100 domains in one process, beside dnsperf with as many questions to the same server process.
+
+dnsperf asks one address at a time, so it asks one of the same NSD process's addresses. Both wait for every answer.
+Each asker has one core, and NSD the other.
+Ours builds and checks an `Answer` for each; dnsperf, in C, only matches ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import tempfile
+import time
+
+from benchmarks.answerer import domains, nsd, program
+from benchmarks.bench import Result, in_fresh_process, on_core
+from mailmove.dns.sweeping import Question, ask_many
+
+_BEST_OF = 5
+
+
+def run(tiny: bool) -> Result:
+    resolvers, names, turns = (4, 5, 1) if tiny else (200, 100, _BEST_OF)
+    dnsperf = program("dnsperf", "dnsperf")
+    with nsd(resolvers, names) as servers:
+        rival, ours, peak = 0.0, 0.0, 0.0
+        for _ in range(turns):  # in turn, so that a busy moment of the machine strikes both
+            mine = in_fresh_process("benchmarks.sweep_vs_dnsperf:sweep", core=1, servers=servers, names=names)
+            ours, peak = max(ours, mine.value), max(peak, mine.peak_mb)
+            rival = max(rival, _dnsperf(dnsperf, servers[0], names, resolvers))
+    size = f"{resolvers} resolvers x {names} domains"
+    return Result("sweep_vs_dnsperf", size, ours, rival, "dnsperf", ours / rival, "queries/s", peak)
+
+
+def sweep(servers: list[tuple[str, int]], names: int) -> float:
+    """Queries a second of one sweep."""
+    questions = [Question((address, port), name, "MX") for name in domains(names) for address, port in servers]
+    started = time.perf_counter()
+    answers = asyncio.run(ask_many(questions, pace=None))
+    took = time.perf_counter() - started
+    wrong = [answer for answer in answers if len(answer.values) != 1 or answer.error]
+    if len(answers) != len(questions) or wrong:
+        raise RuntimeError(f"{len(wrong)} of {len(questions)} unanswered, such as {wrong[:1]}")
+    return len(questions) / took
+
+
+def _dnsperf(path: str, server: tuple[str, int], names: int, times: int) -> float:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("".join(f"{name} MX\n" for name in domains(names)))
+        file.flush()
+        command = [path, "-s", server[0], "-p", str(server[1]), "-d", file.name, "-n", str(times), "-e"]
+        keep = on_core(1)
+        told = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=keep).stdout  # noqa: S603
+    found = re.search(r"Queries per second:\s+([\d.]+)", told)
+    if not found:
+        raise RuntimeError(f"dnsperf says no rate: {told[-1000:]}")
+    return float(found.group(1))

@@ -1,0 +1,39 @@
+"""One file a provider: settings, secrets, wire. Importing this package makes every block known to Prefect.
+
+To add a DNS provider: write `blocks/dns/<name>.py` and put one line here.
+"""
+
+from blocks.certificate.acme import AcmeAuthority
+from blocks.dns.manual import Manual
+from blocks.dns.octodns import OctoDns
+from blocks.dns.rfc2136 import Rfc2136
+from blocks.dns.route53 import Route53
+from blocks.firewall.aws_security_group import AwsSecurityGroup
+from blocks.partner.partner_center import PartnerCenter
+from blocks.source.exchange_server import ExchangeServer
+from blocks.target.microsoft365 import Microsoft365
+
+ALL_BLOCKS = (
+    AcmeAuthority,
+    Manual,
+    OctoDns,
+    Rfc2136,
+    Route53,
+    AwsSecurityGroup,
+    ExchangeServer,
+    Microsoft365,
+    PartnerCenter,
+)
+
+__all__ = [
+    "ALL_BLOCKS",
+    "AcmeAuthority",
+    "AwsSecurityGroup",
+    "ExchangeServer",
+    "Manual",
+    "Microsoft365",
+    "OctoDns",
+    "PartnerCenter",
+    "Rfc2136",
+    "Route53",
+]

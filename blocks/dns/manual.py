@@ -1,0 +1,141 @@
+"""A registrar without an API: Mailmove reads what is served, and says what a person must type."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+from prefect.blocks.core import Block
+from pydantic import Field
+
+from blocks.dns.by_query import NotServed, read_by_query
+from mailmove.dns.authority import Authority, authorities
+from mailmove.dns.changes import outstanding
+from mailmove.dns.checks import findings_of
+from mailmove.dns.move_names import Key
+from mailmove.dns.typing_lines import typing_lines
+from mailmove.dns.wire import same
+from mailmove.errors import Blocked, ByHand, NotYet, Transient
+from mailmove.evidence import Finding
+from mailmove.plan import split_address
+from mailmove.ports import Checkable, DnsProvider
+from mailmove.records import RRset, RRsetChange, Zone
+
+WHO = "authoritative name servers"
+
+
+class Manual(Block, DnsProvider, Checkable):
+    """For a zone that only a person can edit. Needs no credentials.
+
+    Example:
+        ```python
+        from blocks.dns.manual import Manual
+
+        provider = Manual.load("BLOCK_NAME")
+        ```
+    """
+
+    by_hand: ClassVar[bool] = True
+
+    _block_type_name = "DNS by hand"
+    _block_type_slug = "manual"
+    _description = (
+        "A registrar without an API: the records to type are shown, and the night goes on once they are served."
+    )
+    _documentation_url = "https://mailmove.example/docs/blocks/manual"  # type: ignore[assignment]
+    _logo_url = "https://mailmove.example/docs/blocks/manual.png"  # type: ignore[assignment]
+
+    resolvers: list[str] = Field(
+        default=["1.1.1.1", "8.8.8.8", "9.9.9.9"],
+        min_length=1,
+        description="Resolvers that tell who the zone's name servers are, by address.",
+    )
+    dns_port: int = Field(default=53, ge=1, le=65535, description="Port of name servers; not 53 only in a rehearsal.")
+    zones: list[str] = Field(
+        default=[], description="Zones that the check before the night reads.", examples=[["contoso.com"]]
+    )
+    timeout_seconds: float = Field(default=3, gt=0, description="How long to wait for each answer, in seconds.")
+
+    def read_zone(self, zone: str) -> Zone:
+        """What a move needs to see, as every authoritative server serves it.
+
+        NotYet: they do not agree (a change is under way). Blocked: no such zone. Transient: one does not answer.
+        """
+        return self._agreed(zone, ())
+
+    def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
+        """Returns when every authoritative server serves every `after`. ByHand: `records` says what is to be typed.
+
+        Drifted: something else was typed. NotYet, Blocked, Transient as in `read_zone`.
+        """
+        todo = outstanding(WHO, self._agreed(zone, [change.key for change in changes]), changes)
+        if todo:
+            raise ByHand(
+                WHO,
+                wanted=f"{len(todo)} changes in zone {zone}, made by hand",
+                seen="they serve the old records",
+                todo="Type them where the zone is edited; it goes on by itself once they are served everywhere.",
+                records=typing_lines(todo),
+            )
+
+    def findings(self) -> list[Finding]:
+        """Can each of `zones` be read?"""
+        return [finding for zone in self.zones for finding in self.zone_findings(zone)]
+
+    def zone_findings(self, zone: str) -> list[Finding]:
+        """Can it be read, and do its servers agree?"""
+        return findings_of([lambda: self.read_zone(zone)])
+
+    def _agreed(self, zone: str, more: Iterable[Key]) -> Zone:
+        resolvers = [split_address(one, self.dns_port) for one in self.resolvers]
+        servers = asyncio.run(authorities(zone, resolvers, self.dns_port, timeout=self.timeout_seconds))
+        keys = list(more)
+        held = {server: self._served_by(server, zone, keys) for server in servers}
+        first = held[servers[0]]
+        if (zone.lower().rstrip(".") + ".", "SOA") not in first:
+            raise self._no_such_zone(zone, "no SOA record of that name")
+        for server, other in held.items():
+            for key in sorted(set(first) | set(other)):
+                # A serial may differ for a moment and say nothing of the records.
+                if key[1] != "SOA" and not same(first.get(key), other.get(key)):
+                    raise NotYet(
+                        WHO,
+                        wanted=f"one answer for {key[1]} {key[0]}",
+                        seen=f"{servers[0].name} serves {_say(first.get(key))}, {server.name} {_say(other.get(key))}",
+                        todo="They differ while a change spreads; it is asked again.",
+                    )
+        return first
+
+    def _served_by(self, server: Authority, zone: str, keys: list[Key]) -> Zone:
+        def send(query: dns.message.Message) -> dns.message.Message:
+            for last in (False, True):  # UDP may be lost once
+                try:
+                    return dns.query.udp_with_fallback(query, server.address, self.timeout_seconds, self.dns_port)[0]
+                except dns.exception.Timeout:
+                    if last:
+                        raise
+            raise AssertionError("the loop returns or raises")
+
+        try:
+            return read_by_query(zone, keys, send)
+        except NotServed as error:
+            if error.rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.NOERROR):
+                raise self._no_such_zone(zone, f"{server.name} is not in charge of it ({error})") from error
+            raise self._silent(server, zone, str(error)) from error
+        except (dns.exception.DNSException, OSError, EOFError) as error:
+            raise self._silent(server, zone, f"{type(error).__name__}: {error}") from error
+
+    def _silent(self, server: Authority, zone: str, seen: str) -> Transient:
+        return Transient(server.name, wanted=f"zone {zone}", seen=seen, todo="Check the way to it; it is asked again.")
+
+    def _no_such_zone(self, zone: str, seen: str) -> Blocked:
+        return Blocked(WHO, wanted=f"zone {zone}", seen=seen, todo="Check the zone's name and its delegation.")
+
+
+def _say(rrset: RRset | None) -> str:
+    return str(rrset) if rrset else "none"

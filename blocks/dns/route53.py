@@ -1,0 +1,318 @@
+"""Amazon Route 53 as DNS provider. API version 2013-04-01, by boto3."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from prefect.blocks.core import Block
+from prefect_aws import AwsCredentials
+from pydantic import Field
+
+from mailmove.dns.changes import apply_changes
+from mailmove.dns.checks import findings_of
+from mailmove.dns.wire import canonical
+from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet, Refused, Throttled, Transient
+from mailmove.evidence import Finding
+from mailmove.ports import Checkable, DnsProvider
+from mailmove.records import RRset, RRsetChange, Zone
+
+WHO = "Route 53"
+_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
+_REFUSED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+}
+_NOT_AS_BEFORE = ("it already exists", "it was not found", "do not match the current values")
+_ESCAPE = re.compile(r"\\(?:([0-9]{3})|(.))", re.DOTALL)
+
+
+class Route53(Block, DnsProvider, Checkable):
+    """Reads and changes a public hosted zone in Amazon Route 53.
+
+    The key needs route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and
+    GetChange.
+
+    Example:
+        ```python
+        from blocks.dns.route53 import Route53
+
+        provider = Route53.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name = "Route 53"
+    _block_type_slug = "route53"
+    _description = "The customer's zone in Amazon Route 53, read and changed by Mailmove."
+    _documentation_url = "https://mailmove.example/docs/blocks/route53"  # type: ignore[assignment]
+    _logo_url = "https://mailmove.example/docs/blocks/route53.png"  # type: ignore[assignment]
+
+    credentials: AwsCredentials = Field(description="Access key of the account that holds the zone.")
+    hosted_zone_id: str | None = Field(
+        default=None,
+        description="Id of the hosted zone; empty: it is found by name. Needed where two public zones share a name.",
+        examples=["Z0123456789ABCDEFGHIJ"],
+    )
+    sync_seconds: float = Field(
+        default=300, gt=0, description="How long to wait until Amazon's own name servers have a change, in seconds."
+    )
+
+    def read_zone(self, zone: str) -> Zone:
+        """Every plain record set. Alias sets and sets with a routing policy are left out, and never touched.
+
+        Blocked: there is no such public zone, or several. Also Refused, Throttled, Transient.
+        """
+        return _plain(self._sets(self._zone_id(zone)))
+
+    def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
+        """One ChangeBatch, which is all or nothing; returns when GetChange says INSYNC.
+
+        Drifted, Blocked, Refused, Throttled, Transient; NotYet: the change is made, Amazon's servers lag.
+        """
+        zone_id = self._zone_id(zone)
+        raw: list[dict[str, Any]] = []
+
+        def read() -> Zone:
+            raw[:] = self._sets(zone_id)
+            _refuse_routed(raw, changes)
+            return _plain(raw)
+
+        apply_changes(WHO, changes, read=read, write=lambda todo: self._change(zone_id, todo, raw))
+
+    def findings(self) -> list[Finding]:
+        """Sign in, read, and try each right; with `hosted_zone_id` also the right to change that zone."""
+        checks: list[Callable[[], object]] = [self._check_sign_in, self._check_get_change]
+        if self.hosted_zone_id:
+            zone_id = _bare(self.hosted_zone_id)
+            checks += [lambda: self._sets(zone_id), lambda: self._check_may_change(zone_id)]
+        return findings_of(checks)
+
+    def zone_findings(self, zone: str) -> list[Finding]:
+        """The same for one zone by name; the right to change it is tried with a change that must be rejected."""
+        return findings_of([lambda: self.read_zone(zone), lambda: self._check_may_change(self._zone_id(zone))])
+
+    def _client(self) -> Any:
+        return _client_for(self.credentials)
+
+    def _call(self, operation: str, wanted: str, **arguments: Any) -> dict[str, Any]:
+        with _translated(wanted):
+            answer: dict[str, Any] = getattr(self._client(), operation)(**arguments)
+            return answer
+
+    def _zone_id(self, zone: str) -> str:
+        if self.hosted_zone_id:
+            zone_id = _bare(self.hosted_zone_id)
+            answer = self._call("get_hosted_zone", f"hosted zone {zone_id}", Id=zone_id)
+            self._check_zone(answer["HostedZone"], zone)
+            return zone_id
+        answer = self._call("list_hosted_zones_by_name", f"the hosted zone of {zone}", DNSName=zone)
+        found = [
+            each
+            for each in answer["HostedZones"]
+            if _name(each["Name"]) == _name(zone) and not each.get("Config", {}).get("PrivateZone")
+        ]
+        if len(found) == 1:
+            return _bare(found[0]["Id"])
+        ids = ", ".join(_bare(each["Id"]) for each in found)
+        raise Blocked(
+            WHO,
+            wanted=f"the public hosted zone {zone}",
+            seen=f"{len(found)} of that name: {ids}" if found else "none of that name",
+            todo="Write into hosted_zone_id of the block which one the registrar delegates to."
+            if found
+            else "Check the account of the access key.",
+        )
+
+    def _check_zone(self, found: dict[str, Any], zone: str) -> None:
+        private = found.get("Config", {}).get("PrivateZone")
+        if private or _name(found["Name"]) != _name(zone):
+            raise Blocked(
+                WHO,
+                wanted=f"the public hosted zone {zone}",
+                seen=f"{'private ' if private else ''}zone {found['Name']}",
+                todo="Correct hosted_zone_id in the block.",
+            )
+
+    def _sets(self, zone_id: str) -> list[dict[str, Any]]:
+        with _translated(f"the record sets of hosted zone {zone_id}"):
+            pages = self._client().get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+            return [each for page in pages for each in page["ResourceRecordSets"]]
+
+    def _change(self, zone_id: str, changes: list[RRsetChange], raw: list[dict[str, Any]]) -> None:
+        held = {(_name(each["Name"]), each["Type"]): each for each in raw}
+        batch = [step for change in changes for step in _api_changes(change, held.get(change.key))]
+        # All deletions come first: a CNAME may not stand beside other sets even for the length of a list.
+        batch.sort(key=lambda step: step["Action"] == "CREATE")
+        answer = self._call(
+            "change_resource_record_sets",
+            f"to change {', '.join(f'{rtype} {name}' for name, rtype in (change.key for change in changes))}",
+            HostedZoneId=zone_id,
+            ChangeBatch={"Comment": "Mailmove", "Changes": batch},
+        )
+        self._wait(answer["ChangeInfo"]["Id"])
+
+    def _wait(self, change_id: str) -> None:
+        deadline, pause = time.monotonic() + self.sync_seconds, 0.1
+        while not self._insync(change_id):
+            if time.monotonic() + pause > deadline:
+                raise NotYet(
+                    WHO,
+                    wanted=f"change {change_id} to be INSYNC",
+                    seen=f"PENDING after {self.sync_seconds:.0f} s",
+                    todo="The change is made. Ask the name servers; look at Amazon's status page if it stays so.",
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.6, 5.0)  # the whole account may ask five times a second
+
+    def _insync(self, change_id: str) -> bool:
+        try:
+            answer = self._call("get_change", f"change {change_id}", Id=change_id)
+        except Throttled:
+            return False  # the change is made; who asks too often just asks later
+        return bool(answer["ChangeInfo"]["Status"] == "INSYNC")
+
+    def _check_sign_in(self) -> None:
+        if self.hosted_zone_id:
+            self._call("get_hosted_zone", "the hosted zone", Id=_bare(self.hosted_zone_id))
+        else:
+            self._call("list_hosted_zones_by_name", "the hosted zones", MaxItems="1")
+
+    def _check_get_change(self) -> None:
+        try:
+            self._call("get_change", "the right to ask for the state of a change", Id="C0000000000MAILMOVE")
+        except Blocked as error:
+            if "NoSuchChange" not in error.seen:
+                raise
+
+    def _check_may_change(self, zone_id: str) -> None:
+        name = self._call("get_hosted_zone", f"hosted zone {zone_id}", Id=zone_id)["HostedZone"]["Name"]
+        absent = RRset(name=f"mailmove-check-{time.time_ns()}.{name}", type="TXT", ttl=1, values=('"absent"',))
+        try:
+            self._change(zone_id, [RRsetChange(before=absent, after=None)], [])
+        except Drifted:
+            return  # "it was not found": asked with the right to ask, and nothing was changed
+
+
+@lru_cache(maxsize=16)
+def _client_for(credentials: AwsCredentials) -> Any:
+    """A client; making one takes a tenth of a second, and threads may share it."""
+    parameters = credentials.aws_client_parameters.get_params_override()
+    # Two tries within a call; longer waits belong to the task's retry policy, where they are seen.
+    config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2})
+    if isinstance(parameters.get("config"), Config):
+        config = config.merge(parameters["config"])
+    # Route 53 has one global endpoint, signed for us-east-1.
+    parameters |= {"config": config, "region_name": credentials.region_name or "us-east-1"}
+    return credentials.get_boto3_session().client("route53", **parameters)
+
+
+def _bare(identifier: str) -> str:
+    return identifier.rsplit("/", 1)[-1]
+
+
+def _name(name: str) -> str:
+    """As we spell names: Route 53 writes * as \\052, in octal."""
+    return _from_octal(name).lower().replace("\\042", "*").rstrip(".") + "."
+
+
+def _from_octal(text: str) -> str:
+    """Route 53 escapes bytes in octal, master files (and we) in decimal."""
+    return _ESCAPE.sub(lambda match: f"\\{int(match[1], 8):03d}" if match[1] else match[0], text)
+
+
+def _to_octal(text: str) -> str:
+    return _ESCAPE.sub(lambda match: f"\\{int(match[1]):03o}" if match[1] else match[0], text)
+
+
+def _is_routed(raw: dict[str, Any]) -> bool:
+    """An alias, or one of several sets of the same name and type."""
+    return "AliasTarget" in raw or "SetIdentifier" in raw or not raw.get("ResourceRecords")
+
+
+def _plain(sets: list[dict[str, Any]]) -> Zone:
+    zone: Zone = {}
+    for raw in sets:
+        if not _is_routed(raw):
+            values = tuple(_from_octal(each["Value"]) for each in raw["ResourceRecords"])
+            rrset = canonical(RRset(name=_name(raw["Name"]), type=raw["Type"], ttl=int(raw["TTL"]), values=values))
+            zone[rrset.key] = rrset
+    return zone
+
+
+def _refuse_routed(sets: list[dict[str, Any]], changes: Sequence[RRsetChange]) -> None:
+    touched = {change.key for change in changes}
+    for raw in sets:
+        key = (_name(raw["Name"]), raw["Type"])
+        if _is_routed(raw) and key in touched:
+            raise Blocked(
+                WHO,
+                wanted=f"to change {key[1]} {key[0]}",
+                seen="an alias or a set with a routing policy",
+                todo="Replace it by a simple record set by hand; Mailmove does not touch such sets.",
+            )
+
+
+def _api_changes(change: RRsetChange, raw: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """DELETE what stood there and CREATE what shall: in one batch that is one operation, and what UPSERT does too.
+
+    But Route 53 carries out a DELETE only if name, type, TTL and values are the very ones that stand there, and a
+    CREATE only where nothing stands: so nobody's edit in between is overwritten.
+    """
+    steps = []
+    if change.before is not None:
+        steps.append({"Action": "DELETE", "ResourceRecordSet": raw or _api_set(change.before)})
+    if change.after is not None:
+        steps.append({"Action": "CREATE", "ResourceRecordSet": _api_set(change.after)})
+    return steps
+
+
+def _api_set(rrset: RRset) -> dict[str, Any]:
+    records = [{"Value": _to_octal(value)} for value in rrset.values]
+    return {"Name": _to_octal(rrset.name), "Type": rrset.type, "TTL": rrset.ttl, "ResourceRecords": records}
+
+
+@contextmanager
+def _translated(wanted: str) -> Iterator[None]:
+    """Turn boto3's exceptions into ours."""
+    try:
+        yield
+    except ClientError as error:
+        raise _from_answer(wanted, error.response) from error
+    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
+        raise Refused(WHO, wanted=wanted, seen=str(error), todo="Put an access key into the block.") from error
+    except BotoCoreError as error:  # no connection, no answer in time, no such host
+        raise Transient(WHO, wanted=wanted, seen=str(error), todo="Check the way out to Amazon; try again.") from error
+
+
+def _from_answer(wanted: str, answer: Any) -> MailmoveError:
+    fault = answer.get("Error", {})
+    code, message = str(fault.get("Code", "")), str(fault.get("Message", ""))
+    seen = f"{code}: {message}"
+    if code in _THROTTLED:
+        return Throttled(WHO, wanted=wanted, seen=seen, todo="Ask again after a pause.", retry_after=5.0)
+    if code in _REFUSED:
+        return Refused(WHO, wanted=wanted, seen=seen, todo="Check the access key and its rights in the block.")
+    if code == "InvalidChangeBatch" and any(words in message for words in _NOT_AS_BEFORE):
+        return Drifted(WHO, wanted=wanted, seen=seen, todo="Nothing was changed. Look again: someone edits this zone.")
+    if code == "PriorRequestNotComplete" or answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+        return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.")
+    return Blocked(WHO, wanted=wanted, seen=seen, todo="Read what Route 53 says, and correct the block or the zone.")

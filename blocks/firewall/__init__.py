@@ -1,0 +1,1 @@
+"""Firewalls, one file for each vendor."""

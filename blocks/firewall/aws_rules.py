@@ -1,0 +1,67 @@
+"""Inbound rules of a security group, taken apart: one rule for each source, as EC2 spells it in IpPermissions.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Rule = dict[str, Any]
+"""An IpPermission with exactly one source: {"IpProtocol", "FromPort", "ToPort", "IpRanges": [{"CidrIp", ...}]}."""
+
+_SOURCES = {
+    "IpRanges": "CidrIp",
+    "Ipv6Ranges": "CidrIpv6",
+    "PrefixListIds": "PrefixListId",
+    "UserIdGroupPairs": "GroupId",
+}
+
+
+def apart(permissions: Iterable[Mapping[str, Any]]) -> list[Rule]:
+    """One rule for each source; sorted, empty fields left out, so that two readings compare equal."""
+    rules: list[Rule] = []
+    for permission in permissions:
+        where = {name: permission[name] for name in ("IpProtocol", "FromPort", "ToPort") if name in permission}
+        for kind in _SOURCES:
+            for source in permission.get(kind) or []:
+                rules.append({**where, kind: [{name: value for name, value in sorted(source.items()) if value}]})
+    return sorted(rules, key=lambda rule: (str(identity(rule)), description(rule)))
+
+
+def lets_in(rule: Rule, port: int) -> bool:
+    """Does it let this TCP port in?"""
+    if rule["IpProtocol"] == "-1":
+        return True
+    return rule["IpProtocol"] in ("tcp", "6") and int(rule["FromPort"]) <= port <= int(rule["ToPort"])
+
+
+def only(rule: Rule, port: int) -> bool:
+    """Does it let in this one TCP port, and nothing else?"""
+    return lets_in(rule, port) and rule.get("FromPort") == rule.get("ToPort") == port
+
+
+def identity(rule: Rule) -> tuple[Any, ...]:
+    """What EC2 tells rules apart by; the description is not part of it."""
+    kind, source = _source(rule)
+    return rule["IpProtocol"], rule.get("FromPort"), rule.get("ToPort"), kind, source[_SOURCES[kind]]
+
+
+def description(rule: Rule) -> str:
+    return str(_source(rule)[1].get("Description", ""))
+
+
+def words(rule: Rule) -> str:
+    """`tcp 1-1024 from 0.0.0.0/0 (old rule)`."""
+    kind, source = _source(rule)
+    first, last = rule.get("FromPort"), rule.get("ToPort")
+    ports = "" if first is None else f" {first}" if first == last else f" {first}-{last}"
+    protocol = "all traffic" if rule["IpProtocol"] == "-1" else f"{rule['IpProtocol']}{ports}"
+    said = f" ({source['Description']})" if source.get("Description") else ""
+    return f"{protocol} from {source[_SOURCES[kind]]}{said}"
+
+
+def _source(rule: Rule) -> tuple[str, Mapping[str, Any]]:
+    kind = next(kind for kind in _SOURCES if rule.get(kind))
+    return kind, rule[kind][0]

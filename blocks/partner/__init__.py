@@ -1,0 +1,1 @@
+"""The partner's own tenant at Microsoft."""

@@ -1,0 +1,180 @@
+"""GDAP relationships (learn.microsoft.com/graph/api/resources/delegatedadminrelationship), as the partner."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+from blocks.target.answers import Json, Rejected
+from blocks.target.http import JsonClient
+from mailmove.cloud_state import Relationship
+from mailmove.errors import Blocked, Drifted, NotYet
+
+WHO = "Microsoft Graph"
+PATH = "tenantRelationships/delegatedAdminRelationships"
+APPROVAL_LINK = "https://admin.microsoft.com/AdminPortal/Home#/partners/invitation/granularAdminRelationships/{id}"
+
+DEFAULT_ROLES = (
+    "29232cdf-9323-42fd-ade2-1d097af3e4de",  # Exchange Administrator
+    "8329153b-31d0-4727-b945-745eb3bc5f31",  # Domain Name Administrator
+    "fe930be7-5e62-47db-91af-98c3a49a38b1",  # User Administrator
+    "4d6ac14f-3453-41d0-bef9-a3e0c569773a",  # License Administrator
+)
+"""Role template ids, the same in every tenant (learn.microsoft.com entra permissions-reference)."""
+
+LIVE = {"", "created", "approvalPending", "approved", "activating", "active", "expiring"}
+GONE = {"expired", "terminated", "terminating", "terminationRequested"}
+
+
+class Relationships:
+    def __init__(
+        self,
+        graph: JsonClient,
+        roles: Sequence[str],
+        duration: str,
+        patience: float = 20.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._graph, self._roles, self._duration = graph, roles, duration
+        self._patience, self._sleep = patience, sleep
+
+    def live(self, display_name: str) -> Relationship | None:
+        found = self._newest(display_name)
+        return None if found is None else _relationship(found)
+
+    def invite(self, display_name: str) -> Relationship:
+        """Create and lock, or go on where an earlier try stopped. NotYet: Microsoft is still making it."""
+        if not 0 < len(display_name) <= 50:
+            raise Blocked(
+                WHO,
+                wanted="a relationship",
+                seen=f"a name of {len(display_name)} characters",
+                todo="Give it a name of 1 to 50 characters.",
+            )
+        found = self._newest(display_name)
+        if found is None:
+            found = self._create(display_name)
+        path = _path(str(found["id"]))
+        found = self._until(path, lambda status: status != "", "made")
+        if found.get("status") == "created":
+            # A customer can approve it only after it is locked; the etag keeps two runs from both locking it.
+            self._ask(path, found, "lockForApproval")
+            found = self._until(path, lambda status: status != "created", "locked for approval")
+        return _relationship(found)
+
+    def _create(self, title: str) -> Json:
+        # Microsoft keeps the names of relationships that have ended, and may not give one out twice (unverified).
+        used = {str(one.get("displayName")) for one in self._graph.pages(PATH, wanted="the partner's relationships")}
+        names = itertools.chain([title], (f"{title} {number}" for number in itertools.count(2)))
+        display_name = next(name for name in names if name not in used)
+        wanted = f"a relationship called {display_name}"
+        body = {
+            "displayName": display_name,
+            "duration": self._duration,
+            "accessDetails": {"unifiedRoles": [{"roleDefinitionId": role} for role in self._roles]},
+            "autoExtendDuration": "PT0S",
+        }
+        try:
+            return self._graph.call("POST", PATH, wanted=wanted, json=body).body
+        except (Rejected, Drifted) as error:
+            found = self._newest(title)  # another run was quicker
+            if found is not None:
+                return found
+            raise Blocked(
+                WHO,
+                wanted=wanted,
+                seen=error.seen,
+                todo="Read the reason; the partner's user needs the right to make relationships.",
+            ) from None
+
+    def withdraw(self, relationship_id: str) -> None:
+        """Delete it while it is only created, terminate it when active. Blocked: it waits for the customer."""
+        path = _path(relationship_id)
+        found = self._look(path)
+        if found is None:
+            return
+        status = str(found.get("status") or "")
+        if status in GONE:
+            return
+        if status == "created":
+            self._graph.call(
+                "DELETE", path, wanted="the relationship deleted", headers={"If-Match": str(found.get("@odata.etag"))}
+            )
+        elif status in {"active", "expiring"}:
+            self._ask(path, found, "terminate")
+        else:
+            raise Blocked(
+                WHO,
+                wanted="the relationship withdrawn",
+                seen=f"one that is {status}",
+                todo="Once locked it cannot be deleted: let the customer reject it, or let it lapse.",
+            )
+        after = self._look(path)
+        if after is not None and str(after.get("status") or "") not in GONE:
+            raise NotYet(
+                WHO, wanted="the relationship withdrawn", seen=f"{after.get('status')}", todo="Look again in a minute."
+            )
+
+    def _ask(self, path: str, found: Json, action: str) -> None:
+        try:
+            self._graph.call(
+                "POST",
+                f"{path}/requests",
+                wanted=f"{action} of the relationship {found.get('displayName')}",
+                json={"action": action},
+                headers={"If-Match": str(found.get("@odata.etag") or "*")},
+            )
+        except Drifted:
+            # Another run was quicker; what stands now decides.
+            if (self._look(path) or {}).get("status") == found.get("status"):
+                raise
+
+    def _until(self, path: str, done: Callable[[str], bool], wanted: str) -> Json:
+        left, delay = self._patience, 0.5
+        while True:
+            found = self._look(path)
+            status = str((found or {}).get("status") or "")
+            if found is not None and done(status):
+                return found
+            if left < delay:
+                raise NotYet(WHO, wanted=f"the relationship {wanted}", seen=status or "nothing", todo="Look again.")
+            self._sleep(delay)
+            left, delay = left - delay, delay * 2
+
+    def _newest(self, title: str) -> Json | None:
+        found = [
+            one
+            for one in self._graph.pages(PATH, wanted="the partner's relationships")
+            if _bears(one, title) and str(one.get("status") or "") in LIVE
+        ]
+        return max(found, key=lambda one: str(one.get("createdDateTime") or ""), default=None)
+
+    def _look(self, path: str) -> Json | None:
+        try:
+            return self._graph.get(path, wanted="the relationship")
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+def _bears(found: Json, title: str) -> bool:
+    """Is it the title, or the title and a number, as it is when the title was used before?"""
+    name, _, number = str(found.get("displayName")).rpartition(" ")
+    return found.get("displayName") == title or (name == title and number.isdigit())
+
+
+def _path(relationship_id: str) -> str:
+    return f"{PATH}/{quote(relationship_id, safe='')}"
+
+
+def _relationship(found: Json) -> Relationship:
+    return Relationship(
+        id=str(found["id"]),
+        display_name=str(found.get("displayName") or ""),
+        status=str(found.get("status") or ""),
+        approval_link=APPROVAL_LINK.format(id=found["id"]),
+        customer_tenant_id=(found.get("customer") or {}).get("tenantId"),
+    )

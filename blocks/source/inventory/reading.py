@@ -1,0 +1,70 @@
+"""Everything at once: wide pipelines over a few sessions of the shell, EWS only where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Any
+
+from blocks.source.ews import EwsClient
+from blocks.source.inventory.contents import read_folders, read_grants
+from blocks.source.inventory.directory import read_directory
+from blocks.source.inventory.large_items import read_large_items, suspects
+from blocks.source.inventory.people import read_rules, start_phones
+from blocks.source.inventory.relays import read_relays
+from blocks.source.inventory.sessions import Sessions
+from blocks.source.recipients import server_version
+from blocks.source.shell import ExchangeShell
+from mailmove.full_inventory import Forwarding, FullInventory, Grant, MailFolder, Relay
+
+
+def read_inventory(
+    open_shell: Callable[[], ExchangeShell],
+    open_ews: Callable[[], AbstractContextManager[EwsClient]],
+    choose_server: Callable[[ExchangeShell], dict[str, Any]],
+) -> FullInventory:
+    """What the server cannot or will not tell stands in `not_read`. Errors: Refused, Blocked, Throttled, Transient."""
+    with Sessions(open_shell) as sessions:
+        server = sessions.start(choose_server).result()
+        version = server_version(server)
+        major = int(version.split(".")[0])
+        known = read_directory(sessions, str(server["Name"]))
+        folders: Future[dict[str, tuple[MailFolder, ...]]] = sessions.optional(
+            "folders", lambda shell: read_folders(sessions, shell, known), dict
+        )
+        grants: list[Future[list[Grant]]] = [
+            sessions.optional(
+                "full-access permissions", lambda shell: read_grants(sessions, shell, known, "full_access"), list
+            ),
+            sessions.optional(
+                "send-as permissions", lambda shell: read_grants(sessions, shell, known, "send_as"), list
+            ),
+        ]
+        relays: Future[list[Relay]] = sessions.optional(
+            "machines that relay mail",
+            lambda shell: read_relays(shell, shell.run("Get-ExchangeServer"), major),
+            list,
+        )
+        rules: Future[list[Forwarding]] = sessions.optional(
+            "inbox rules", lambda shell: read_rules(sessions, shell, major, known), list
+        )
+        phones = start_phones(sessions, major, known)
+        large, closed = read_large_items(open_ews, suspects(known.mailboxes, folders.result()))
+        return FullInventory(
+            server=str(server["Name"]),
+            version=version,
+            mailboxes=known.mailboxes,
+            x500=known.x500,
+            groups=known.groups,
+            contacts=known.contacts,
+            others=known.others,
+            forwardings=[*known.forwardings, *rules.result()],
+            grants=[one for part in grants for one in part.result()],
+            archives=known.archives,
+            folders=folders.result(),
+            large_items=large,
+            phones=[one for share in phones for one in share.result()],
+            relays=relays.result(),
+            not_read=[*sessions.not_read, *closed],
+        )

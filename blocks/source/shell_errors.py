@@ -1,0 +1,107 @@
+"""What went wrong in remote PowerShell, as errors of Mailmove."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import requests
+from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError
+from spnego.exceptions import SpnegoError
+
+from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+
+_ACCESS_DENIED = 5  # WSManFault codes are Win32 errors or of the WinRM family (winerror.h, wsmerror.h)
+_SHELL_GONE = 2150858843  # 0x8033805B
+_BUSY = re.compile(r"exceeded|too many|quota|throttl", re.IGNORECASE)
+_TRANSIENT = re.compile(r"Transient|Timeout|ServerBusy|Unavailable")
+
+
+def of_records(who: str, cmdlet: str, errors: list[Any]) -> MailmoveError:
+    """An error for what a cmdlet wrote into its error stream."""
+    words = "; ".join(dict.fromkeys(str(error) for error in errors))
+    reasons = " ".join(f"{getattr(e, 'reason', '')} {getattr(e, 'fq_error', '')}" for e in errors)
+    if "UnauthorizedAccess" in reasons or "access is denied" in words.lower():
+        todo = "Give the account the rights of an Exchange organization administrator."
+        return Refused(who, wanted=cmdlet, seen=words, todo=todo)
+    if _TRANSIENT.search(reasons):
+        return Transient(who, wanted=cmdlet, seen=words, todo="Ask again.")
+    if "CommandNotFound" in reasons:
+        todo = "This version of Exchange, or the account's role, has no such cmdlet."
+        return Blocked(who, wanted=cmdlet, seen=words, todo=todo)
+    return Blocked(who, wanted=cmdlet, seen=words, todo="Put right what it names, then run again.")
+
+
+def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_in: str) -> MailmoveError:
+    """For an exception of pypsrp, requests or pyspnego.
+
+    status: of the last HTTP answer; 0: there was none. signs_in: who signs in, and how, in words.
+    """
+    if isinstance(error, (AuthenticationError, SpnegoError)):
+        seen = f"the server does not accept {signs_in}"
+        todo = "Check name and password, and that this kind of sign-in is switched on for the address."
+        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+    if isinstance(error, requests.exceptions.SSLError):
+        return _tls(who, _short(error), wanted)
+    if isinstance(error, ValueError):  # requests' own: InvalidURL and its kin
+        return Blocked(who, wanted=wanted, seen=_short(error), todo="Write the address as https://host[:port]/path.")
+    if isinstance(error, requests.RequestException):
+        todo = "Is the server up, and the port open? Ask again."
+        return Transient(who, wanted=wanted, seen=_short(error), todo=todo)
+    if isinstance(error, WSManFaultError) and error.code is not None:
+        return _fault(who, error, wanted)
+    if isinstance(error, (WinRMTransportError, WSManFaultError)):
+        return _http(who, status, wanted)
+    if isinstance(error, ET.ParseError):
+        todo = "Check the address: something else than remote PowerShell answers there."
+        return Blocked(who, wanted=wanted, seen=f"HTTP {status} and no WS-Management", todo=todo)
+    return Transient(who, wanted=wanted, seen=_short(error), todo="Ask again; the session was started anew.")
+
+
+def _tls(who: str, seen: str, wanted: str) -> MailmoveError:
+    if "CERTIFICATE_VERIFY_FAILED" in seen or "hostname" in seen.lower():
+        todo = "Put a certificate that matches on the server, or give its root in `extra_ca`."
+        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+    if "EOF" in seen or "timed out" in seen:
+        todo = "The server hung up before TLS was agreed on. Ask again; then look at its certificate binding."
+        return Transient(who, wanted=wanted, seen=seen, todo=todo)
+    todo = "Check that the address speaks TLS 1.2 (Windows Server 2008 needs KB4019276 for it)."
+    return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+
+
+def _fault(who: str, fault: WSManFaultError, wanted: str) -> MailmoveError:
+    said = f"{fault.reason or fault.provider_fault or 'no reason given'} (WSManFault {fault.code})"
+    if fault.code == _ACCESS_DENIED:
+        todo = "Let the account use remote PowerShell (Set-User -RemotePowerShellEnabled $true) or WinRM."
+        return Refused(who, wanted=wanted, seen=said, todo=todo)
+    if fault.code == _SHELL_GONE:
+        return Transient(who, wanted=wanted, seen=said, todo="Ask again; a new session is made.")
+    if _BUSY.search(said):
+        return Throttled(who, wanted=wanted, seen=said, todo="Ask again later.", retry_after=30)
+    return Blocked(who, wanted=wanted, seen=said, todo="Check the address and the server's WinRM settings.")
+
+
+def _http(who: str, status: int, wanted: str) -> MailmoveError:
+    seen = f"HTTP {status}"
+    if status in (401, 403):
+        todo = "Check the account, and the virtual directory's settings in IIS (Require SSL, authentication)."
+        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+    if status == 404:
+        todo = "Exchange 2007 has no such address: use WinRM (kind `winrm`). Else check the path."
+        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+    if status == 429:
+        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=30)
+    if status >= 500:
+        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.")
+    return Blocked(who, wanted=wanted, seen=seen, todo="Check the address of remote PowerShell.")
+
+
+def _short(error: Exception) -> str:
+    """What went wrong without the object addresses and URLs that requests wraps around it."""
+    inner: BaseException = error
+    while (deeper := getattr(inner, "reason", None) or inner.__cause__ or inner.__context__) and isinstance(
+        deeper, BaseException
+    ):
+        inner = deeper
+    return re.sub(r"<[^>]*>[:,]? ?", "", str(inner)) or type(inner).__name__

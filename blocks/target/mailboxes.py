@@ -1,0 +1,54 @@
+"""What kind each mailbox in Exchange Online is (Get-Mailbox, Set-Mailbox -Type)."""
+
+from __future__ import annotations
+
+from blocks.target.answers import Json, Rejected
+from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
+from mailmove.cloud_state import MailboxKind
+from mailmove.errors import Blocked, NotYet
+
+KINDS: dict[str, MailboxKind] = {
+    "UserMailbox": "Regular",
+    "SharedMailbox": "Shared",
+    "RoomMailbox": "Room",
+    "EquipmentMailbox": "Equipment",
+}
+"""RecipientTypeDetails -> Type. System mailboxes (discovery, arbitration) have others and are left out."""
+
+
+class Mailboxes:
+    def __init__(self, exchange: ExchangeAdmin) -> None:
+        self._exchange = exchange
+
+    def kinds(self) -> dict[str, MailboxKind]:
+        found = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
+        return {str(one["PrimarySmtpAddress"]).lower(): kind for one in found if (kind := _kind(one))}
+
+    def set_kind(self, mailbox: str, kind: MailboxKind) -> None:
+        """NotYet: the conversion is not to be seen yet. Blocked: no such mailbox."""
+        if self._kind_of(mailbox) == kind:
+            return
+        self._exchange.run("Set-Mailbox", {"Identity": mailbox, "Type": kind}, wanted=f"{mailbox} as {kind}")
+        after = self._kind_of(mailbox)
+        if after != kind:
+            raise NotYet(WHO, wanted=f"{mailbox} as {kind}", seen=f"{after}", todo="Look again in a minute.")
+
+    def _kind_of(self, mailbox: str) -> MailboxKind | None:
+        try:
+            found = self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
+        except Rejected as error:
+            if not is_absent(error):
+                raise
+            found = []
+        if len(found) != 1:
+            raise Blocked(
+                WHO,
+                wanted=f"the mailbox {mailbox}",
+                seen=f"{len(found)} of that name",
+                todo="Wait until the batch has made it, or see who else bears the address.",
+            )
+        return _kind(found[0])
+
+
+def _kind(mailbox: Json) -> MailboxKind | None:
+    return KINDS.get(str(mailbox.get("RecipientTypeDetails") or ""))

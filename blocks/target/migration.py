@@ -1,0 +1,230 @@
+"""Exchange Online's migration service: one Outlook Anywhere endpoint, one cutover batch, its users.
+
+Source: the pages of the *-Migration* cmdlets (office-docs-powershell). Each act looks first and reads back after.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blocks.target.answers import Json, Rejected, moment
+from blocks.target.credential import ps_credential
+from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
+from mailmove.cloud_state import Endpoint, MigrationBatch, MigrationUser
+from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.ports import SourceServer
+
+# The pages disagree on the default (20 or 100), so it is always said.
+MAX_CONCURRENT = "20"
+RUNNING = {"starting", "syncing", "waiting", "incrementalsyncing", "validating"}
+
+
+class Migration:
+    def __init__(self, exchange: ExchangeAdmin, public_key: str | None) -> None:
+        self._exchange, self._public_key = exchange, public_key
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        found = self._one("Get-MigrationEndpoint", name, "migration endpoint")
+        if found is None:
+            return None
+        return Endpoint(
+            name=name,
+            exchange_server=str(found.get("ExchangeServer") or ""),
+            rpc_proxy_server=str(found.get("RpcProxyServer") or found.get("RemoteServer") or ""),
+            authentication="Ntlm" if str(found.get("Authentication")).lower() == "ntlm" else "Basic",
+        )
+
+    def create_endpoint(self, wanted: Endpoint, source: SourceServer) -> Endpoint:
+        """Blocked: Microsoft cannot reach the server, or another endpoint bears the name."""
+        there = self.endpoint(wanted.name)
+        if there is None:
+            self._new_endpoint(wanted, source)
+            there = self.endpoint(wanted.name)
+        if there is None:
+            raise _not_yet(f"the endpoint {wanted.name}", "no such endpoint yet")
+        if _spelt(there) != _spelt(wanted):
+            raise Blocked(
+                WHO,
+                wanted=f"the endpoint {wanted.name} for {wanted.rpc_proxy_server} ({wanted.exchange_server})",
+                seen=f"one of that name for {there.rpc_proxy_server} ({there.exchange_server}), {there.authentication}",
+                todo="Remove that endpoint, or name it in `target.endpoint` of the plan if it is the right one.",
+            )
+        return there
+
+    def _new_endpoint(self, wanted: Endpoint, source: SourceServer) -> None:
+        user, password = source.migration_account()
+        try:
+            self._exchange.run(
+                "New-MigrationEndpoint",
+                {
+                    "Name": wanted.name,
+                    "ExchangeOutlookAnywhere": True,
+                    "ExchangeServer": wanted.exchange_server,
+                    "RpcProxyServer": wanted.rpc_proxy_server,
+                    "Authentication": wanted.authentication,
+                    "Credentials": ps_credential(user, password, self._public_key),
+                    "MaxConcurrentMigrations": MAX_CONCURRENT,
+                },
+                wanted=f"a migration endpoint to {wanted.rpc_proxy_server}",
+            )
+        except Rejected as error:
+            raise Blocked(
+                WHO,
+                wanted=f"a migration endpoint to {wanted.rpc_proxy_server} as {user}",
+                seen=error.seen,
+                todo="Check from outside: Outlook Anywhere with Basic, a public certificate that covers the name, RPC "
+                "proxy ports 6001, 6002 and 6004, and the account's rights on the mailboxes.",
+            ) from None
+
+    def remove_endpoint(self, name: str) -> None:
+        if self.endpoint(name) is None:
+            return
+        self._exchange.run("Remove-MigrationEndpoint", {"Identity": name}, wanted=f"the endpoint {name} removed")
+        if self.endpoint(name) is not None:
+            raise _not_yet(f"the endpoint {name} removed", "it is still there")
+
+    def batch(self, name: str) -> MigrationBatch | None:
+        found = self._one("Get-MigrationBatch", name, "migration batch")
+        if found is None:
+            return None
+        return MigrationBatch(
+            name=name,
+            status=_word(found.get("Status")),
+            total=int(found.get("TotalCount") or 0),
+            synced=int(found.get("SyncedCount") or 0),
+            failed=int(found.get("FailedCount") or 0),
+        )
+
+    def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
+        """A cutover batch is one without a CSV file; it is not started. Blocked: another one exists."""
+        there = self.batch(name)
+        if there is not None:
+            if there.status.lower() == "removing":
+                raise Drifted(
+                    WHO,
+                    wanted=f"the batch {name}",
+                    seen="one of that name being removed",
+                    todo="Wait until it is gone.",
+                )
+            return there
+        try:
+            self._exchange.run(
+                "New-MigrationBatch",
+                {"Name": name, "SourceEndpoint": endpoint, "TimeZone": "UTC"},
+                wanted=f"a cutover batch {name} on the endpoint {endpoint}",
+            )
+        except Rejected as error:
+            raise Blocked(
+                WHO,
+                wanted=f"a cutover batch {name} on the endpoint {endpoint}",
+                seen=error.seen,
+                todo="Only one cutover batch may exist in a tenant: finish or remove the other one.",
+            ) from None
+        there = self.batch(name)
+        if there is None:
+            raise _not_yet(f"the batch {name}", "no such batch yet")
+        return there
+
+    def start_batch(self, name: str) -> None:
+        """Start it, or its failed users again; one that runs without failures is left alone."""
+        there = self._existing(name)
+        status = there.status.lower()
+        if status in RUNNING or (status == "synced" and not there.failed):
+            return
+        self._exchange.run("Start-MigrationBatch", {"Identity": name}, wanted=f"the batch {name} started")
+        after = self._existing(name).status
+        if after.lower() in {"created", "stopped"}:
+            raise _not_yet(f"the batch {name} started", f"it says {after}")
+
+    def sync_now(self, name: str) -> None:
+        """Ask for an incremental sync now; asking twice does no harm.
+
+        Unverified: `-SyncNow` is documented for onboarding moves and IMAP, not for a cutover batch. Blocked: refused;
+        then the daily cycle does the same within 24 hours.
+        """
+        self._existing(name)
+        try:
+            self._exchange.run("Set-MigrationBatch", {"Identity": name, "SyncNow": True}, wanted=f"{name} synced now")
+        except Rejected as error:
+            raise Blocked(
+                WHO,
+                wanted=f"an incremental sync of {name} at once",
+                seen=error.seen,
+                todo="Wait for the daily sync, 24 h after the last one; each user's last sync shows when it came.",
+            ) from None
+
+    def remove_batch(self, name: str) -> None:
+        """NotYet: Microsoft is still removing it."""
+        there = self.batch(name)
+        if there is None:
+            return
+        if there.status.lower() != "removing":
+            self._exchange.run("Remove-MigrationBatch", {"Identity": name}, wanted=f"the batch {name} removed")
+        if self.batch(name) is not None:
+            raise _not_yet(f"the batch {name} removed", "it is still there")
+
+    def users(self, batch: str) -> list[MigrationUser]:
+        _guard(batch, "migration batch")
+        found = self._exchange.run(
+            "Get-MigrationUser", {"BatchId": batch, "ResultSize": "Unlimited"}, wanted=f"the users of {batch}"
+        )
+        return [self._user(one) for one in found]
+
+    def _user(self, found: Json) -> MigrationUser:
+        status, error = _word(found.get("Status")), str(found.get("ErrorSummary") or "")
+        address = str(found.get("MailboxEmailAddress") or found.get("Identity") or "").lower()
+        if "failed" in status.lower() and not error:
+            error = self._why(str(found.get("Identity") or address))
+        return MigrationUser(
+            address=address,
+            status=status,
+            synced_items=int(found.get("SyncedItemCount") or 0),
+            skipped_items=int(found.get("SkippedItemCount") or 0),
+            last_synced=moment(found.get("LastSuccessfulSyncTime")),
+            error=error,
+        )
+
+    def _why(self, identity: str) -> str:
+        _guard(identity, "migration user")
+        found = self._exchange.run(
+            "Get-MigrationUserStatistics", {"Identity": identity}, wanted=f"why {identity} failed"
+        )
+        return str(found[0].get("Error") or "") if found else ""
+
+    def _existing(self, name: str) -> MigrationBatch:
+        there = self.batch(name)
+        if there is None:
+            raise Blocked(
+                WHO, wanted=f"the batch {name}", seen="no such batch", todo="Make it first; did somebody remove it?"
+            )
+        return there
+
+    def _one(self, cmdlet: str, name: str, kind: str) -> Json | None:
+        _guard(name, kind)
+        try:
+            found = self._exchange.run(cmdlet, {"Identity": name}, wanted=f"the {kind} {name}")
+        except Rejected as error:
+            if is_absent(error):
+                return None
+            raise
+        # Asked for one, an old bug of the service's gives all: take the one that bears the name.
+        return next((one for one in found if str(one.get("Identity") or "").lower() == name.lower()), None)
+
+
+def _word(value: Any) -> str:
+    """An enum value; some answers wrap it as {"Value": "Synced"}."""
+    return str(value.get("Value") or "") if isinstance(value, dict) else str(value or "")
+
+
+def _guard(name: str, kind: str) -> None:
+    # Without an identity these cmdlets return everything there is.
+    if not name.strip():
+        raise Blocked(WHO, wanted=f"a {kind}", seen="an empty name", todo="Give it a name.")
+
+
+def _spelt(endpoint: Endpoint) -> tuple[str, str, str]:
+    return endpoint.exchange_server.lower(), endpoint.rpc_proxy_server.lower(), endpoint.authentication
+
+
+def _not_yet(wanted: str, seen: str) -> NotYet:
+    return NotYet(WHO, wanted=wanted, seen=seen, todo="Look again in a minute.")

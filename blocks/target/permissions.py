@@ -1,0 +1,147 @@
+"""Would the rights that we hold in a tenant do for the night? Asked with reads only.
+
+Two witnesses: harmless reads, and the permissions named in the token itself, since a read cannot prove that writing is
+allowed. Names: learn.microsoft.com/graph/permissions-reference.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import quote
+
+from blocks.target.answers import Rejected
+from blocks.target.exchange_admin import ExchangeAdmin
+from blocks.target.graph import message_traces
+from blocks.target.http import JsonClient
+from mailmove.errors import MailmoveError, Refused
+from mailmove.evidence import Finding, now
+from mailmove.rights import CMDLET, graph_permissions, names
+
+NEEDED = graph_permissions()
+"""Least application permission of Microsoft Graph -> others that include it."""
+
+IMPORT_PERMISSION = "MailboxItem.ImportExport.All"
+WRITING = graph_permissions("direct")
+"""What a copy of our own needs besides; not a night with Microsoft's batch."""
+
+CMDLETS = tuple(names(CMDLET))
+
+
+def copy_findings(graph_token: Callable[[], str]) -> list[Finding]:
+    """What is amiss for copying items ourselves; a token that cannot be read proves nothing either way."""
+    held = granted(graph_token())
+    return [
+        Finding(
+            subject=permission,
+            seen="not among the permissions in our token",
+            means="items cannot be copied by Mailmove itself",
+            todo=_consent(permission),
+        )
+        for permission in WRITING
+        if held is not None and permission not in held
+    ]
+
+
+def findings(graph: JsonClient, graph_token: Callable[[], str], exchange: ExchangeAdmin) -> list[Finding]:
+    """Everything amiss, by permission; empty: nothing."""
+    try:
+        held = granted(graph_token())
+    except MailmoveError as error:
+        return [_finding("Sign-in", error, "nothing can be done in this tenant")]
+    found: dict[str, Finding] = {}
+    for permission, also in NEEDED.items():
+        if held is not None and not held & {permission, *also}:
+            found[permission] = Finding(
+                subject=permission,
+                seen="not among the permissions in our token",
+                means="the night would stop where this is needed",
+                todo=_consent(permission),
+                blocks=True,
+            )
+    for permission, read in _reads(graph).items():
+        try:
+            read()
+        except MailmoveError as error:
+            found.setdefault(permission, _finding(permission, error, "the night would stop where this is needed"))
+    return [*found.values(), *_exchange(exchange)]
+
+
+def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
+    def of_a_mailbox(part: str) -> None:
+        for user in graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"}).get("value") or []:
+            path = f"users/{quote(str(user['id']), safe='')}/{part}"
+            try:
+                graph.get(path, wanted=f"the {part} of a mailbox", params={"$top": "1", "$select": "id"})
+            except Rejected as error:
+                if error.status != 404:  # a user without a mailbox: Graph has let us in and found none
+                    raise
+
+    return {
+        "Domain.ReadWrite.All": lambda: graph.get("domains", wanted="the tenant's domains"),
+        "LicenseAssignment.ReadWrite.All": lambda: graph.get("subscribedSkus", wanted="the tenant's licences"),
+        "User.ReadWrite.All": lambda: graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"}),
+        "Mail.ReadBasic.All": lambda: of_a_mailbox("mailFolders"),
+        "Calendars.ReadBasic.All": lambda: of_a_mailbox("calendars"),
+        "Contacts.Read": lambda: of_a_mailbox("contacts"),
+        "ExchangeMessageTrace.Read.All": lambda: message_traces(graph, now() - timedelta(minutes=5)),
+    }
+
+
+def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
+    means = "no mailbox can be moved"
+    try:
+        exchange.run("Get-MigrationEndpoint", wanted="the tenant's migration endpoints")
+        known = exchange.known_cmdlets()
+    except Refused as error:
+        return [_finding("Exchange.ManageAsApp and the Exchange Administrator role", error, means)]
+    except MailmoveError as error:
+        return [_finding("Exchange Online", error, means)]
+    missing = [name for name in CMDLETS if known is not None and name not in known]
+    if not missing:
+        return []
+    return [
+        Finding(
+            subject="Exchange Administrator role",
+            seen=f"no right to {', '.join(missing)}",
+            means=means,
+            todo="Give our application or group the Exchange Administrator role.",
+            blocks=True,
+        )
+    ]
+
+
+def granted(token: str) -> frozenset[str] | None:
+    """Permissions that an access token names (`roles` of an application, `scp` of a user); None: it cannot be read.
+
+    Unverified as a contract: Microsoft asks clients not to read tokens for Graph, so a token that cannot be read is no
+    finding, and the reads decide alone.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return None
+    if not isinstance(claims, dict) or not {"roles", "scp"} & set(claims):
+        return None
+    roles = claims.get("roles") or []
+    return frozenset([*map(str, roles if isinstance(roles, list) else []), *str(claims.get("scp") or "").split()])
+
+
+def _finding(subject: str, error: MailmoveError, means: str) -> Finding:
+    refused = isinstance(error, Refused)
+    return Finding(
+        subject=subject,
+        seen=error.seen,
+        means=means if refused else "it could not be asked just now",
+        todo=_consent(subject) if refused and subject in NEEDED else error.todo,
+        blocks=refused,
+    )
+
+
+def _consent(permission: str) -> str:
+    return f"Add {permission} to the application's Graph permissions and grant admin consent in this tenant."

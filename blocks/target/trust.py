@@ -1,0 +1,63 @@
+"""Whom to trust on TLS: the system's roots, and one more where the block names it.
+
+The environment (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, proxies) is left out on purpose: what a block says must hold on
+every worker.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from mailmove.errors import Blocked
+
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""What OpenSSL's errors say, through httpx and requests alike, when a certificate does not hang on a known root."""
+
+
+def tls_context(extra_ca: str | None) -> ssl.SSLContext:
+    """A client context, TLS 1.2 or later. `extra_ca`: PEM of one or more roots. Blocked: it is not PEM."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if extra_ca:
+        try:
+            context.load_verify_locations(cadata=extra_ca)
+        except (ssl.SSLError, ValueError) as error:
+            raise Blocked(
+                "Block",
+                wanted="to trust the root certificate in `extra_ca`",
+                seen=str(error),
+                todo="Paste the certificate as PEM text, from BEGIN to END.",
+            ) from None
+    return context
+
+
+def untrusted(who: str, wanted: str) -> Blocked:
+    return Blocked(
+        who,
+        wanted=wanted,
+        seen="a certificate that this worker does not trust",
+        todo="If a proxy of your own breaks TLS open, paste its root into `extra_ca`; if not, trust nothing here.",
+    )
+
+
+class _ContextAdapter(HTTPAdapter):
+    """Lets requests use our context; `verify=` takes only a path."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+
+def requests_session(context: ssl.SSLContext) -> requests.Session:
+    """A session for msal, which speaks requests only."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", _ContextAdapter(context))
+    return session

@@ -1,0 +1,154 @@
+"""A whole Mailmove on this one machine: a Prefect server, a process worker, the deployments. Nothing outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "mailmove"
+_START_SECONDS = 120.0
+
+
+class Box:
+    """`with Box(home) as box:` starts server and worker; `box.env` points any Prefect client at them.
+
+    home: folder for the database, results and logs. Raises RuntimeError with the log's tail when a part does not start.
+    """
+
+    def __init__(self, home: Path, *, settings: dict[str, str] | None = None) -> None:
+        self.home = home
+        self.port = _free_port()
+        self.env = {
+            **os.environ,
+            "PREFECT_HOME": str(home),
+            "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_CLI_PROMPT": "false",
+            "DO_NOT_TRACK": "1",
+            "PYTHONUNBUFFERED": "1",
+            **(settings or {}),
+        }
+        self.server: subprocess.Popen[bytes] | None = None
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    @property
+    def ui(self) -> str:
+        """Address of the Prefect UI."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.start_server()
+            self.prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
+            self.prefect("block", "register", "-m", "blocks")
+            self.prefect("deploy", "--all")
+            self.start_worker()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start_server(self) -> None:
+        """Start, or start again after a crash, on the same port and database; returns when it answers."""
+        self.server = self._spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        server = self.server
+        self._wait_until(self._healthy, lambda: server.poll() is None, "server")
+
+    def start_worker(self) -> None:
+        """Start, or start again, the process worker."""
+        self.worker = self._spawn("worker", "worker", "start", "--pool", POOL, "--name", "box")
+
+    def prefect(self, *words: str) -> str:
+        """Run a `prefect` command against this server; RuntimeError with its output when it fails."""
+        done = subprocess.run(  # noqa: S603  # our own words
+            [sys.executable, "-m", "prefect", "--no-prompt", *words],
+            env=self.env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=_START_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"prefect {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def stop(self) -> None:
+        """End worker and server with all that they started, politely first."""
+        for process in (self.worker, self.server):
+            if process is not None:
+                _end_group(process)
+        self.worker = self.server = None
+
+    def _spawn(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(  # noqa: S603  # our own words
+                [sys.executable, "-m", "prefect", *words],
+                env=self.env,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.ui}/api/health", timeout=2) as answer:  # noqa: S310  # loopback
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def _wait_until(self, ready: Callable[[], bool], alive: Callable[[], bool], name: str) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while not ready():
+            if not alive() or time.monotonic() > end:
+                tail = (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"the Prefect {name} did not start:\n{tail}")
+            time.sleep(0.2)
+
+
+def _end_group(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # the next line does not ask
+        process.wait(patience)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _die_with_parent() -> None:
+    """Linux: even when this process is killed with -9, what it started ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,218 @@
+"""The command line `mailmove`. Imports are inside the commands, so that `--help` does not wait for Prefect.
+
+Exit status: 0 done; 1 something stands in the way, and was said; 2 the words or the plan are wrong; 3 nothing found.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 in one night."
+)
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
+IN_THE_WAY, WRONG, NOTHING = 1, 2, 3
+
+
+@app.command()
+def preflight(
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="YAML file of the cutover")] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Instead of a plan: only read this domain's DNS; no credentials")
+    ] = None,
+    resolver: Annotated[
+        list[str] | None, typer.Option(help="With --domain: ask this one (address[:port]); repeatable")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """The dry run: every check, everything shown, nothing changed."""
+    if domain:
+        _assess(domain, resolver, json=json)
+        return
+    if plan is None:
+        _fail("say which PLAN to check, or --domain contoso.com for a look at its DNS", WRONG, json=json)
+    from deployments.running import finished_run
+
+    run = finished_run("preflight/dry-run", _load(plan), _ask)
+    _say(run.model_dump(mode="json") if json else run.shown, json)
+    if not run.completed:
+        _fail(run.message, json=json)
+
+
+@app.command()
+def start(
+    plan: PlanFile,
+    at: Annotated[str | None, typer.Option(help="When: '22:00' (next such time here) or an ISO time")] = None,
+    json: AsJson = False,
+) -> None:
+    """Start the cutover, now or tonight. It runs on the worker; this returns at once."""
+    from deployments.running import start_run, time_of
+
+    loaded = _load(plan)
+    try:
+        when = time_of(at) if at else None
+    except ValueError as error:
+        _fail(str(error), WRONG, json=json)
+    run_id = start_run("cutover/night", loaded, when)
+    told = {"customer": loaded.customer, "cutover": str(run_id), "at": when.isoformat() if when else "now"}
+    _say(told if json else f"{loaded.customer}: cutover {run_id} starts {told['at']}", json)
+
+
+@app.command()
+def status(json: AsJson = False) -> None:
+    """Every customer: where it is, what it waits for, until when."""
+    from deployments.showing import print_nights
+    from tasks.status import nights
+
+    found = nights()
+    if json:
+        _say([night.model_dump(mode="json") for night in found], json)
+    else:
+        print_nights(found)
+
+
+@app.command()
+def approve(
+    customer: Annotated[str, typer.Argument(help="Short name of the customer")],
+    name: Annotated[str, typer.Option(help="Who decides", envvar="MAILMOVE_USER")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept as evidence")] = "",
+    no: Annotated[bool, typer.Option("--no", help="Refuse instead; it stays as it is")] = False,
+    json: AsJson = False,
+) -> None:
+    """Answer the gate at which a customer's cutover is parked."""
+    from mailmove.errors import MailmoveError
+    from tasks.parking import GATE_FLOW
+    from tasks.waking import parked_runs, wake
+
+    gates = [one for one in parked_runs() if one.flow == GATE_FLOW and one.customer == customer]
+    if not gates:
+        _fail(f"{customer} is not parked at a gate; see `mailmove status`", NOTHING, json=json)
+    for one in gates:
+        try:
+            wake(one, {"approve": not no, "name": name, "reason": reason})
+        except MailmoveError as error:
+            _fail(str(error), json=json)
+        told = {"customer": customer, "gate": one.what, "approved": not no, "by": name}
+        _say(told if json else f"{customer}: {one.what} {'refused' if no else 'approved'} by {name}", json)
+
+
+@app.command()
+def rollback(plan: PlanFile, json: AsJson = False) -> None:
+    """Put everything back that the customer's last cutover changed. What must remain is named."""
+    from deployments.running import finished_run
+
+    run = finished_run("rollback/way-back", _load(plan), _ask)
+    _say(run.model_dump(mode="json") if json else run.shown, json)
+    if not run.completed:
+        _fail(run.message, json=json)
+
+
+@app.command()
+def rehearse(
+    hands_on: Annotated[bool, typer.Option("--hands-on", help="You answer the gates, in the UI")] = False,
+    users: Annotated[int, typer.Option(min=1, max=200)] = 14,
+    shared: Annotated[int, typer.Option(min=0, max=50)] = 3,
+    public_folders: Annotated[int, typer.Option(min=0, max=50)] = 2,
+    messages: Annotated[int, typer.Option(min=10, max=100_000)] = 3000,
+    home: Annotated[Path | None, typer.Option(help="Folder for the server's data; default: a temporary one")] = None,
+    json: AsJson = False,
+) -> None:
+    """The whole night in a lab on this machine: a Prefect server, a worker, an old Exchange, a cloud, and mail."""
+    from deployments.demo import demo
+
+    raise typer.Exit(
+        demo(
+            hands_on=hands_on,
+            users=users,
+            shared=shared,
+            public_folders=public_folders,
+            messages=messages,
+            home=home,
+            as_json=json,
+        )
+    )
+
+
+@app.command("explain-permissions")
+def explain(json: AsJson = False) -> None:
+    """Every right that Mailmove needs, why, and how preflight proves it."""
+    from mailmove.rights import explain_permissions, permission_lines
+
+    rights = explain_permissions()
+    _say([right.model_dump(mode="json") for right in rights] if json else "\n".join(permission_lines(rights)), json)
+
+
+@app.command("check-server")
+def check_server(
+    host: Annotated[str, typer.Argument(help="Public name of Outlook Anywhere, like mail.contoso.com")],
+    user: Annotated[str | None, typer.Option(help="Migration account; its password is asked for")] = None,
+    mailbox: Annotated[str | None, typer.Option(help="Address to ask Autodiscover for; default: the account")] = None,
+    json: AsJson = False,
+) -> None:
+    """Would Microsoft reach this server? Certificate, sign-in, RPC over HTTP, inbound mail; changes nothing."""
+    from pydantic import SecretStr
+
+    from deployments.showing import print_steps
+    from mailmove.outlook_anywhere import analyze
+
+    credentials = (user, SecretStr(typer.prompt("Password", hide_input=True, err=True))) if user else None
+    seen = analyze(host, credentials=credentials, mailbox=mailbox)
+    if json:
+        _say(seen.model_dump(mode="json"), json)
+    else:
+        print_steps(seen)
+    if seen.failed:
+        raise typer.Exit(IN_THE_WAY)
+
+
+def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
+    from mailmove.dns.assessment import assess_domain
+    from mailmove.plan import split_address
+
+    try:
+        servers = [split_address(one, 53) for one in resolvers] if resolvers else None
+    except ValueError as error:
+        _fail(f"--resolver: {error}; write 1.1.1.1 or 127.0.0.1:5353", WRONG, json=json)
+    seen = assess_domain(domain, servers)
+    _say(seen.model_dump(mode="json") if json else "\n".join(seen.lines()), json)
+    if any(finding.blocks for finding in seen.findings):
+        raise typer.Exit(IN_THE_WAY)
+
+
+def _load(path: Path) -> Any:
+    from mailmove.errors import BadPlan
+    from mailmove.plan_file import load_plan
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    try:
+        return load_plan(path)
+    except BadPlan as error:
+        _fail(str(error), WRONG)
+
+
+def _say(told: Any, json: bool) -> None:
+    import json as encoder
+
+    typer.echo(encoder.dumps(told, indent=2, ensure_ascii=False) if json else told)
+
+
+def _ask(question: str) -> None:
+    """It waits for somebody; on stderr, so that --json stays clean."""
+    typer.echo(f"waiting: {question}", err=True)
+
+
+def _fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:
+    import json as encoder
+
+    typer.echo(encoder.dumps({"error": message}) if json else message, err=True)
+    raise typer.Exit(status)
+
+
+if __name__ == "__main__":
+    app()

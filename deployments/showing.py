@@ -1,0 +1,81 @@
+"""What the terminal shows."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from mailmove.outlook_anywhere import Step
+from tasks.runbook import RUNBOOK, Stage, Wait
+from tasks.status import Night
+
+
+def print_nights(nights: list[Night]) -> None:
+    """All customers, what needs a person first."""
+    console = Console()
+    if not nights:
+        console.print("No cutovers yet. Start one: mailmove start PLAN")
+        return
+    table = Table("customer", "state", "done", "waits for", "until (UTC)", title="Cutovers")
+    for night in sorted(nights, key=lambda one: (one.ended, not needs_person(one))):
+        until = f"{night.forecast:%H:%M:%S}" if night.forecast else ""
+        mark = "[bold yellow]you: [/]" if needs_person(night) else ""
+        table.add_row(night.customer, night.state, f"{len(night.done)}/{len(RUNBOOK)}", mark + night.question, until)
+    console.print(table)
+
+
+_MARKS = {
+    "ok": "[green]ok[/]",
+    "warning": "[yellow]warning[/]",
+    "failed": "[bold red]failed[/]",
+    "skipped": "[dim]skipped[/]",
+}
+
+
+def print_steps(seen: Step) -> None:
+    """An analysis as a tree; what to do stands under what failed."""
+    Console().print(_branch(seen))
+
+
+def _branch(seen: Step) -> Tree:
+    tree = Tree(f"{_MARKS[seen.status]} {escape(seen.name)}: {escape(seen.seen)} [dim]{seen.elapsed_ms} ms[/]")
+    if seen.todo:
+        tree.add(f"[yellow]{escape(seen.todo)}[/]")
+    for child in seen.children:
+        tree.children.append(_branch(child))
+    return tree
+
+
+def needs_person(night: Night) -> bool:
+    """Is it parked at something that only a person can answer?"""
+    return bool(night.parked) and not str(night.parked).startswith("wait")
+
+
+def night_view(night: Night | None, counters: dict[str, int], ui: str, seconds: float) -> RenderableType:
+    """The night as a list of steps with marks, what it waits for, and where mail lands."""
+    done = set(night.done) if night else set()
+    steps = Table.grid(padding=(0, 1))
+    upcoming = next((step.name for step in RUNBOOK if step.name not in done), None)
+    for step in RUNBOOK:
+        mark, style = _mark(step, done, upcoming, night)
+        steps.add_row(Text(mark, style), Text(step.name, style), Text(step.story, "dim"))
+    waits = Text()
+    if night and night.parked:
+        until = f"  forecast {night.forecast:%H:%M:%S} UTC" if night.forecast else ""
+        waits = Text(f"{night.parked}: {night.question}{until}", "yellow", overflow="fold")
+    mail = "   ".join(f"{name} {count}" for name, count in counters.items())
+    state = night.state if night else "starting"
+    body = Group(steps, Text(), waits, Text(mail, "cyan"))
+    return Panel(body, title=f"{night.customer if night else 'northwind'}: {state}, {seconds:.0f} s", subtitle=ui)
+
+
+def _mark(step: Stage | Wait, done: set[str], upcoming: str | None, night: Night | None) -> tuple[str, str]:
+    if step.name in done:
+        return "+", "green"
+    if step.name == upcoming and night is not None and not night.ended:
+        return ("?" if night.parked else ">"), "bold yellow"
+    return ".", "dim"

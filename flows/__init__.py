@@ -1,0 +1,1 @@
+"""When, in what order, and who must say yes. Files here define flows and nothing else."""

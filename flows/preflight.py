@@ -1,0 +1,29 @@
+"""The dry run: every check of every stage, everything shown, nothing changed."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from mailmove.errors import Blocked
+from mailmove.evidence import Preview
+from mailmove.plan import Cutover
+from tasks.inventory import check_inventory
+from tasks.reporting import show_preflight
+from tasks.rights import check_rights
+from tasks.runbook import STAGES
+
+
+@flow(flow_run_name="preflight {plan.customer}", persist_result=True, result_serializer="json")
+def preflight(plan: Cutover) -> list[Preview]:
+    """What each stage would do. Blocked lists everything that stands in the way, at once."""
+    previews = [check_rights(plan), check_inventory(plan), *(stage.module.check(plan) for stage in STAGES)]
+    show_preflight(plan, previews)
+    blockers = [found for preview in previews for found in preview.blockers]
+    if blockers:
+        raise Blocked(
+            "preflight",
+            wanted="nothing in the way of the night",
+            seen="; ".join(f"{found.subject}: {found.seen}" for found in blockers),
+            todo=" ".join(dict.fromkeys(found.todo for found in blockers)),
+        )
+    return previews

@@ -1,0 +1,25 @@
+"""Rehearse the whole night against a town on loopback; needs nobody's server and nobody's credentials."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from prefect import flow
+
+from lab.rehearsal import Rehearsal
+from lab.town import Town
+
+
+@flow
+def rehearsal(users: int = 14, shared: int = 3, public_folders: int = 2, messages: int = 3000) -> dict[str, Any]:
+    """The account of every message. Fails when it does not add up, or when the night was held up."""
+    with Town(users=users, shared=shared, public_folders=public_folders, messages=messages) as town:
+        night = Rehearsal(town)
+        night.start()
+        while not night.step():
+            time.sleep(1)
+        account = night.account()
+    if night.troubles or not account.adds_up:
+        raise RuntimeError("\n".join(["the rehearsal does not add up", *night.troubles, *account.lines()]))
+    return account.to_json()

@@ -1,0 +1,20 @@
+"""A stage cannot go on by itself: say why, park, and try again when a person has mended it."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from mailmove.plan import Cutover
+from tasks.parking import TroubleForm, last_answer, park
+
+
+@flow(flow_run_name="trouble: {name}", persist_result=True, result_serializer="json")
+def trouble(cutover: Cutover, name: str, why: str) -> str:
+    """Return who mended it, and how."""
+    answer = last_answer(TroubleForm)
+    if answer:
+        return f"{answer.name or 'somebody'}: {answer.reason or 'try again'}"
+    return park(
+        TroubleForm,
+        f"{cutover.customer} is held up at {name}. {why}\n\nMend it, then answer; the stage is tried again.",
+    )

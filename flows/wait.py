@@ -1,0 +1,53 @@
+"""Wait without a process: look once; if it is not so yet, park as a question that anyone may answer."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from prefect import flow
+
+from mailmove.errors import NotYet
+from mailmove.evidence import Evidence
+from mailmove.plan import Cutover
+from tasks.ledger import Ledger, this_cutover
+from tasks.looking import SETTLES, UNDOES, last_look, look_once, notify, show_look, try_again
+from tasks.parking import WaitForm, last_answer, own_run_id, park
+from tasks.runbook import stage_named
+from tasks.showing import question_of_wait
+from tasks.undoing import undo_stage
+
+
+@flow(flow_run_name="wait: {name}", persist_result=True, result_serializer="json")
+def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
+    """Return when what `name` stands for has come, or when a person says to go on anyway.
+
+    of: the cutover that is being undone; None: the one that this wait belongs to.
+    """
+    root = of or this_cutover()
+    answer = last_answer(WaitForm)
+    if answer and answer.go_on_anyway:
+        said = f"not waited for any longer: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
+        return _witness(cutover, root, name, [said])
+    known = last_look(own_run_id())
+    try:
+        if name.startswith(SETTLES):
+            settled: Evidence = stage_named(name.removeprefix(SETTLES)).module.verify(cutover)
+            return settled
+        if name.startswith(UNDOES):
+            undone = undo_stage(cutover, name.removeprefix(UNDOES), root)
+            return Evidence(stage=name, facts=[f"{one.what} is back" for one in undone.changes])
+        seen = asyncio.run(look_once(cutover, root, name, known))
+        if seen.done:
+            return _witness(cutover, root, name, [seen.summary, *seen.details])
+    except NotYet as error:
+        seen = try_again(name, error, known)
+    show_look(own_run_id(), seen)
+    if seen.asks:
+        notify(cutover, name, own_run_id(), seen)
+    return park(WaitForm, question_of_wait(cutover, name, seen))
+
+
+def _witness(cutover: Cutover, root: UUID, name: str, facts: list[str]) -> Evidence:
+    entry = Ledger(cutover.customer, root).record("evidence", name, facts=facts)
+    return Evidence(stage=name, facts=facts, at=entry.at)

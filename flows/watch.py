@@ -1,0 +1,46 @@
+"""Look at everything that is parked, of every customer, and wake what is due. It acts on what it finds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import StateType
+
+from tasks.looking import show_look
+from tasks.waking import mend, parked_runs, wake
+from tasks.watching import asks_anew, due, look_at_all
+
+STEP_SECONDS = 2.0
+
+
+@flow
+def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
+    """Returns how many were woken.
+
+    stay_seconds: it stays so long while something is due soon, to ask exactly then. rest_seconds: between two looks
+    at a wait that cannot say when it will be done.
+    """
+    log = get_run_logger()
+    end = time.monotonic() + stay_seconds
+    woken: set[UUID] = set()
+    while True:
+        parked = parked_runs(StateType.PAUSED, StateType.RUNNING)
+        for one in parked:
+            if mended := mend(one):
+                log.info("%s, %s: %s", one.customer, one.what, mended)
+        waits = due(parked, datetime.now(UTC), rest_seconds)
+        for one, seen in asyncio.run(look_at_all(waits.now)):
+            show_look(one.run.id, seen)
+            log.info("%s, %s: %s", one.customer, one.what, seen.summary)
+            if seen.done or asks_anew(one, seen):
+                wake(one)
+                woken.add(one.run.id)
+        asleep = [one for one in parked if one.run.id not in woken]
+        pause = due(asleep, datetime.now(UTC), rest_seconds).seconds_to_next
+        if time.monotonic() + pause > end:
+            return len(woken)
+        time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile

@@ -1,0 +1,1 @@
+"""Microsoft, as far as one cutover needs it: sign-in, Graph, Exchange admin REST, migration service, mail, partners."""

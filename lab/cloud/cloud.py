@@ -1,0 +1,186 @@
+"""Microsoft's cloud of one lab town, whole."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from lab.authority import Authority
+from lab.cloud.dkim_cmdlets import DkimCmdlets
+from lab.cloud.exchange_admin import ExchangeAdmin
+from lab.cloud.graph import Graph
+from lab.cloud.graph_domains import Domains
+from lab.cloud.graph_partner import approve
+from lab.cloud.login import AppAccess, Login, PartnerAccess
+from lab.cloud.mailbox_cmdlets import MailboxCmdlets
+from lab.cloud.migration import MigrationService
+from lab.cloud.migration_cmdlets import MigrationCmdlets
+from lab.cloud.partner_center import PartnerCenter
+from lab.cloud.rpc_probe import Reach
+from lab.cloud.smtp_in import CloudSmtp
+from lab.cloud.tenant import Tenant
+from lab.cloud.web import CloudWeb
+from lab.faults import Faults
+from lab.mail_store import Mailbox, MailStore
+from lab.places import Places
+
+
+class Cloud:
+    """`with Cloud(places, authority, resolver=..., mx_zone=..., directory=...) as cloud:` and Microsoft runs.
+
+    resolver: (address, port) of the name server that Microsoft asks. mx_zone: the lab's `mx.microsoft`.
+    directory: the old server's address list (stands for NSPI). trusted: PEM of the roots that the migration service
+    trusts; the authority's own when left out. cycle_seconds: between incremental syncs (a day in life).
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        authority: Authority,
+        *,
+        resolver: tuple[str, int],
+        mx_zone: str,
+        directory: Callable[[], list[Mailbox]],
+        faults: Faults | None = None,
+        cycle_seconds: float = 5.0,
+        trusted: str | None = None,
+        token_seconds: int = 3600,
+        initial_domain: str = "northwindexample.onmicrosoft.com",
+    ) -> None:
+        self.faults = faults or Faults()
+        self.tenant = Tenant(str(uuid4()), initial_domain, "Northwind Traders")
+        self.app = _new_app()
+        self.partner = PartnerAccess(str(uuid4()), str(uuid4()), uuid4().hex, uuid4().hex)
+        login = Login(self.tenant, self.app, self.partner, self.faults, token_seconds)
+        reach = Reach(
+            resolver, places.https_port, ssl.create_default_context(cadata=trusted if trusted else authority.pem)
+        )
+        self.migration = MigrationService(self.tenant, reach, directory, self.faults, cycle_seconds)
+        self._admin = ExchangeAdmin(
+            self.tenant,
+            login,
+            self.faults,
+            MailboxCmdlets(self.tenant),
+            MigrationCmdlets(self.tenant, self.migration),
+            DkimCmdlets(self.tenant, resolver, self.faults),
+        )
+        graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone))
+        tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")
+        host = places.cloud
+        self._web = CloudWeb(
+            self.tenant, login, graph, self._admin, PartnerCenter(self.tenant, login), tls, host, places.https_port
+        )
+        self._smtp = CloudSmtp(self.tenant, self.faults, f"k-v1.{mx_zone.strip('.')}", tls, host, places.smtp_port)
+        self._running = ExitStack()
+
+    @property
+    def store(self) -> MailStore:
+        """The mailboxes in the cloud."""
+        return self.tenant.store
+
+    @property
+    def base_url(self) -> str:
+        """Origin of everything on HTTPS, without a slash at the end."""
+        return self._web.base
+
+    @property
+    def tenant_id(self) -> str:
+        return self.tenant.id
+
+    @property
+    def initial_domain(self) -> str:
+        return self.tenant.initial_domain
+
+    @property
+    def exchange_public_key_pem(self) -> str:
+        """With which a client encrypts passwords for the admin REST."""
+        return self._admin.public_key_pem
+
+    def customer_approves(self) -> list[str]:
+        """The customer's administrator opens every waiting invitation and says yes; the ids of those."""
+        waiting = [one.id for one in self.tenant.relationships.values() if one.status == "approvalPending"]
+        for key in waiting:
+            approve(self.tenant, key)
+        return waiting
+
+    def add_user(self, upn: str, display_name: str = "") -> None:
+        """A user that an administrator makes by hand: it will stand in the batch's way."""
+        self.tenant.add_user(upn, display_name or upn, "")
+
+    def set_licences(self, part_number: str, owned: int) -> None:
+        """How many units of a licence the tenant owns."""
+        self.tenant.skus[part_number].owned = owned
+
+    def picture(self) -> dict[str, Any]:
+        """What stands in the tenant, JSON-able, without mail."""
+        tenant = self.tenant
+        with tenant.lock:
+            parts = {sku.id: sku.part_number for sku in tenant.skus.values()}
+            return {
+                "domains": {
+                    one.name: {"verified": one.verified, "services": list(one.services)}
+                    for one in tenant.domains.values()
+                },
+                "signing": sorted(domain for domain, on in tenant.dkim.items() if on),
+                "endpoints": {
+                    one.name: {"server": one.exchange_server, "proxy": one.rpc_proxy_server}
+                    for one in tenant.endpoints.values()
+                },
+                "batches": {one.name: one.status for one in tenant.batches.values()},
+                "users": {
+                    one.upn: {
+                        "kind": one.kind if one.has_mailbox else None,
+                        "usage_location": one.usage_location,
+                        "licences": sorted(parts[sku] for sku in one.skus),
+                    }
+                    for one in tenant.users.values()
+                },
+                "relationships": {one.display_name: one.status for one in tenant.relationships.values()},
+            }
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:  # what has started is stopped again if the next part cannot start
+            for part in (self._web, self._smtp, self.migration):
+                starting.enter_context(part)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+
+def _new_app() -> AppAccess:
+    """An application with a secret and a self-signed certificate, as it is registered for automation."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Mailmove")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=30))
+        .sign(key, hashes.SHA256())
+    )
+    return AppAccess(
+        client_id=str(uuid4()),
+        secret=uuid4().hex,
+        certificate_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        private_key_pem=key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+        thumbprint=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # SHA-1 is what msal's x5t asks for
+    )

@@ -1,0 +1,166 @@
+"""Exchange Online's admin REST: `POST /adminapi/{beta|v1.0}/{tenant}/InvokeCommand`, as public clients speak it.
+
+Envelope, headers, paging, confirmation and error form follow ExoHelper and CIPP-API (facts/microsoft.md, section 1a).
+Unverified, because no public source shows it: that migration cmdlets run here at all, and how a PSCredential travels
+(`read_credential`).
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from uuid import uuid4
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from lab.cloud.contract import CmdletContract
+from lab.cloud.dkim_cmdlets import DkimCmdlets
+from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError
+from lab.cloud.login import EXCHANGE, Login, permitted
+from lab.cloud.mailbox_cmdlets import MailboxCmdlets
+from lab.cloud.migration_cmdlets import MigrationCmdlets
+from lab.cloud.tenant import Tenant
+from lab.cloud.wire import Answer, Call
+from lab.faults import Faults, declare
+
+declare(
+    admin_throttled_text="the admin REST answers 'maximum number of concurrent requests' as plain text",
+    admin_transient_400="the admin REST answers a passing trouble (UnableToWriteToAad) as 400",
+)
+
+_ASKS = ("New-", "Set-", "Remove-", "Start-", "Stop-", "Complete-")
+"""Cmdlets that ask for confirmation, so that only `Confirm: false` carries them out."""
+
+
+class ExchangeAdmin:
+    def __init__(
+        self,
+        tenant: Tenant,
+        login: Login,
+        faults: Faults,
+        mailboxes: MailboxCmdlets,
+        migration: MigrationCmdlets,
+        dkim: DkimCmdlets,
+    ) -> None:
+        self.tenant, self.login, self.faults = tenant, login, faults
+        self._contract = CmdletContract()
+        self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table()}
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._pages: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def public_key_pem(self) -> str:
+        """With which clients encrypt a secret for this service."""
+        return (
+            self._key.public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        )
+
+    def serve(self, call: Call) -> Answer:
+        claims = self.login.admit(call.headers.get("authorization", ""), EXCHANGE)
+        permitted(claims, "Exchange.ManageAsApp", "Exchange.Manage")
+        tenant, *rest = call.segments or [""]
+        if tenant.lower() not in (self.tenant.id, self.tenant.initial_domain) or claims["tid"] != self.tenant.id:
+            raise ApiError(403, "Forbidden", "The token is not for this tenant.")
+        if rest == ["EXOModuleFile"] and call.method == "GET":
+            return Answer(200, {"value": [{"exportedCmdlets": sorted(self._cmdlets)}]})
+        if rest != ["InvokeCommand"]:
+            raise ApiError(404, "NotFound", f"Resource not found for the segment '{'/'.join(rest)}'.")
+        if call.method != "POST":
+            raise ApiError(405, "MethodNotAllowed", "InvokeCommand is called by POST.")
+        return self._invoke(call)
+
+    def _invoke(self, call: Call) -> Answer:
+        if self.faults.take("admin.throttled_text"):
+            text = "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"
+            return Answer(429, text, {"Rate-Limit-Remaining": "0"})
+        if self.faults.take("admin.transient_400"):
+            raise CmdletError(
+                "An Azure Active Directory call was made to keep object in sync. However, it failed. Please retry.",
+                kind="Microsoft.Exchange.Configuration.DualWrite.UnableToWriteToAadException", category=0,
+            )  # fmt: skip
+        name, parameters = self._envelope(call)
+        if call.headers.get("x-cmdletname", "").lower() != name.lower():
+            raise ApiError(400, "BadRequest", "The header X-CmdletName does not name the cmdlet.")
+        if ":" not in call.headers.get("x-anchormailbox", ""):
+            raise ApiError(400, "BadRequest", "The header X-AnchorMailbox is missing or malformed.")
+        cmdlet, given = self._contract.check(name, parameters)
+        if cmdlet not in self._cmdlets:
+            raise ApiError(501, "NotImplemented", f"The lab does not play {cmdlet}.")
+        if cmdlet.startswith(_ASKS) and given.get("Confirm") is not False:
+            return Answer(200, self._body(call, []) | {"@adminapi.confirmationmessage": "Are you sure?"})
+        token = call.query.get("$skiptoken")
+        if token:
+            # Pages belong to one call: the same body is posted again to the link.
+            rows = self._pages.pop(token.partition("-")[2], None)
+            if rows is None:
+                raise ApiError(400, "BadRequest", "The skip token is unknown or was used before.")
+        else:
+            if "Credentials" in given:
+                given["Credentials"] = self.read_credential(given["Credentials"])
+            rows = self._limited(self._cmdlets[cmdlet](given), given)
+        return self._page(call, rows)
+
+    def _envelope(self, call: Call) -> tuple[str, dict[str, Any]]:
+        content = call.body.get("CmdletInput") if isinstance(call.body, dict) else None
+        if not isinstance(content, dict) or not isinstance(content.get("CmdletName"), str):
+            raise ApiError(400, "BadRequest", "The request has no CmdletInput with a CmdletName.")
+        parameters = content.get("Parameters") or {}
+        if set(content) - {"CmdletName", "Parameters"} or not isinstance(parameters, dict):
+            raise ApiError(400, "BadRequest", "CmdletInput holds CmdletName and Parameters only.")
+        # A null parameter is bound to nothing, as in PowerShell: Get-MigrationBatch then returns every batch.
+        return content["CmdletName"], {name: value for name, value in parameters.items() if value is not None}
+
+    def _limited(self, rows: list[dict[str, Any]], given: dict[str, Any]) -> list[dict[str, Any]]:
+        size = str(given.get("ResultSize", "1000"))
+        if size.lower() == "unlimited":
+            return rows
+        if not size.isdigit():
+            raise CmdletError(
+                f'Cannot convert value "{size}" to type "Unlimited".',
+                kind="System.Management.Automation.ParameterBindingException", category=INVALID_ARGUMENT,
+            )  # fmt: skip
+        return rows[: int(size)]
+
+    def _page(self, call: Call, rows: list[dict[str, Any]]) -> Answer:
+        size = 1000
+        for word in call.headers.get("prefer", "").split(";"):
+            if word.strip().startswith("odata.maxpagesize="):
+                size = max(1, min(1000, int(word.partition("=")[2])))
+        body = self._body(call, rows[:size])
+        if rows[size:]:
+            token = uuid4().hex
+            self._pages[token] = rows[size:]
+            body["@odata.nextLink"] = call.link(**{"$skiptoken": f"p-{token}"})
+        return Answer(200, body, {"request-id": str(uuid4())})
+
+    def _body(self, call: Call, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        wanted = {name.strip().lower() for name in call.query.get("$select", "").split(",") if name.strip()}
+        if wanted:
+            rows = [{name: value for name, value in row.items() if name.lower() in wanted} for row in rows]
+        return {
+            "@odata.context": f"{call.base}/$metadata#Collection(Exchange.Admin.CmdletOutput)",
+            "value": rows,
+            "@adminapi.warnings": [],
+            "@adminapi.errors": [],
+        }
+
+    def read_credential(self, shape: dict[str, Any]) -> tuple[str, str]:
+        """(user, password) from a PSCredential on the wire. UNVERIFIED: no public source shows this shape.
+
+        Taken: {"@odata.type": "#Exchange.PSCredential", "UserName": ..., "EncryptedPassword": base64 of the UTF-8
+        password under RSA PKCS #1 v1.5}, by analogy with how a SecureString is known to travel.
+        """
+        try:
+            if shape.get("@odata.type") != "#Exchange.PSCredential":
+                raise KeyError("@odata.type")  # noqa: TRY301  # answered below like the other faults of shape
+            secret = base64.b64decode(shape["EncryptedPassword"], validate=True)
+            return str(shape["UserName"]), self._key.decrypt(secret, padding.PKCS1v15()).decode()
+        except (KeyError, ValueError) as error:
+            raise CmdletError(
+                f"Cannot process argument transformation on parameter 'Credentials': {error}.",
+                kind="System.Management.Automation.ParameterBindingArgumentTransformationException",
+                category=INVALID_ARGUMENT,
+            ) from None

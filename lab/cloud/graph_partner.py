@@ -1,0 +1,130 @@
+"""Graph: delegated admin relationships (GDAP). They live in the partner's tenant and need a delegated token."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from lab.cloud.errors import ApiError
+from lab.cloud.tenant import Gdap, Tenant, utc
+from lab.cloud.wire import Answer, Call, Routes, one, page
+
+_RIGHT = "DelegatedAdminRelationship.ReadWrite.All"
+_GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
+
+
+def add_routes(routes: Routes, tenant: Tenant) -> None:
+    gdap = Relationships(tenant)
+    base = "/tenantRelationships/delegatedAdminRelationships"
+    routes.add("GET", base, gdap.every, _RIGHT)
+    routes.add("POST", base, gdap.create, _RIGHT)
+    routes.add("GET", base + "/{key}", gdap.get, _RIGHT)
+    routes.add("DELETE", base + "/{key}", gdap.delete, _RIGHT)
+    routes.add("GET", base + "/{key}/requests", gdap.requests, _RIGHT)
+    routes.add("POST", base + "/{key}/requests", gdap.request, _RIGHT)
+
+
+class Relationships:
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+
+    def _find(self, key: str) -> Gdap:
+        found = self.tenant.relationships.get(key)
+        if found is None:
+            raise ApiError(404, "NotFound", f"The delegated admin relationship {key} was not found.")
+        return found
+
+    def every(self, call: Call) -> Answer:
+        with self.tenant.lock:
+            rows = [_show(gdap) for gdap in self.tenant.relationships.values()]
+        return page(call, rows, size=100, most=300)
+
+    def get(self, call: Call, key: str) -> Answer:
+        return one(call, _show(self._find(key)))
+
+    def create(self, call: Call) -> Answer:
+        body = call.body
+        name, duration = body.get("displayName", ""), body.get("duration", "")
+        extend = body.get("autoExtendDuration", "PT0S")
+        roles = [role.get("roleDefinitionId") for role in (body.get("accessDetails") or {}).get("unifiedRoles", [])]
+        if not 0 < len(name) <= 50:
+            raise _bad("displayName must have 1 to 50 characters.")
+        if not re.fullmatch(r"P(\d+D|[12]Y|\d+M)", duration):
+            raise _bad("duration must lie between P1D and P2Y.")
+        if not roles or None in roles:
+            raise _bad("accessDetails.unifiedRoles must name at least one role.")
+        if extend not in ("P0D", "PT0S", "P180D") or (extend == "P180D" and _GLOBAL_ADMIN in roles):
+            raise _bad("autoExtendDuration is not valid for this relationship.")
+        with self.tenant.lock:
+            if any(gdap.display_name == name for gdap in self.tenant.relationships.values()):
+                raise ApiError(409, "Conflict", "A delegated admin relationship of that displayName exists.")
+            made = Gdap(name, duration, roles, extend, customer=body.get("customer"))
+            self.tenant.relationships[made.id] = made
+        return one(call, _show(made), 201)
+
+    def delete(self, call: Call, key: str) -> Answer:
+        """Only in status `created`, and only with the right etag."""
+        with self.tenant.lock:
+            gdap = self._find(key)
+            etag = call.headers.get("if-match")
+            if etag is None:
+                raise ApiError(428, "PreconditionRequired", "If-Match is required.")
+            if etag not in (gdap.etag, "*"):
+                raise ApiError(412, "PreconditionFailed", "The resource has changed since it was read.")
+            if gdap.status != "created":
+                raise _bad(f"A relationship in status {gdap.status} cannot be deleted.")
+            del self.tenant.relationships[key]
+        return Answer(204)
+
+    def requests(self, call: Call, key: str) -> Answer:
+        return page(call, list(self._find(key).requests), size=100, most=300)
+
+    def request(self, call: Call, key: str) -> Answer:
+        with self.tenant.lock:
+            gdap = self._find(key)
+            if call.headers.get("if-match") not in (None, gdap.etag, "*"):
+                raise ApiError(412, "PreconditionFailed", "The resource has changed since it was read.")
+            action = call.body.get("action")
+            turns = {("lockForApproval", "created"): "approvalPending", ("terminate", "active"): "terminated"}
+            if action in ("approve", "reject"):
+                raise ApiError(403, "Forbidden", "Only the customer can answer the request.")
+            if (action, gdap.status) not in turns:
+                raise _bad(f"A relationship in status {gdap.status} does not take the action {action}.")
+            gdap.turn(turns[action, gdap.status])
+            row = {"id": str(uuid4()), "action": action, "status": "succeeded", "createdDateTime": utc()}
+            gdap.requests.append(row)
+        return one(call, row, 201)
+
+
+def approve(tenant: Tenant, key: str) -> None:
+    """The customer's administrator says yes in the admin portal. KeyError, ValueError: not waiting for approval."""
+    with tenant.lock:
+        gdap = tenant.relationships[key]
+        if gdap.status != "approvalPending":
+            raise ValueError(f"status is {gdap.status}")
+        gdap.customer = {"tenantId": tenant.id, "displayName": tenant.display_name}
+        gdap.activated = datetime.now(UTC)
+        gdap.turn("active")
+
+
+def _bad(message: str) -> ApiError:
+    return ApiError(400, "BadRequest", message)
+
+
+def _show(gdap: Gdap) -> dict[str, Any]:
+    return {
+        "@odata.etag": gdap.etag,
+        "id": gdap.id,
+        "displayName": gdap.display_name,
+        "duration": gdap.duration,
+        "customer": gdap.customer,
+        "accessDetails": {"unifiedRoles": [{"roleDefinitionId": role} for role in gdap.roles]},
+        "autoExtendDuration": gdap.auto_extend,
+        "status": gdap.status,
+        "createdDateTime": utc(gdap.created),
+        "lastModifiedDateTime": utc(gdap.created),
+        "activatedDateTime": utc(gdap.activated) if gdap.activated else None,
+        "endDateTime": None,
+    }

@@ -1,0 +1,185 @@
+"""Graph: users, their licences and mailbox settings, what the tenant owns, and the organisation itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.cloud.errors import ApiError
+from lab.cloud.tenant import CloudUser, Sku, Tenant
+from lab.cloud.wire import Answer, Call, Routes, one, page
+
+_READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
+_PURPOSE = {"Regular": "user", "Shared": "shared", "Room": "room", "Equipment": "equipment"}
+_BASIC = (
+    "id", "displayName", "userPrincipalName", "mail", "businessPhones", "givenName", "jobTitle", "mobilePhone",
+    "officeLocation",
+)  # fmt: skip
+"""What Graph shows of a user who is not asked for anything in particular."""
+
+
+def add_routes(routes: Routes, tenant: Tenant) -> None:
+    users = Users(tenant)
+    routes.add("GET", "/users", users.every, *_READ)
+    routes.add("GET", "/users/{key}", users.get, *_READ)
+    routes.add("PATCH", "/users/{key}", users.patch, "User.ReadWrite.All")
+    routes.add("DELETE", "/users/{key}", users.delete, "User.ReadWrite.All")
+    routes.add(
+        "POST", "/users/{key}/assignLicense", users.assign, "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All"
+    )
+    routes.add("GET", "/users/{key}/mailboxSettings", users.settings, "MailboxSettings.Read")
+    routes.add("GET", "/users/{key}/mailboxSettings/userPurpose", users.purpose, "MailboxSettings.Read")
+    routes.add(
+        "GET", "/subscribedSkus", users.skus, "LicenseAssignment.Read.All", "Organization.Read.All",
+        "Directory.Read.All", "LicenseAssignment.ReadWrite.All",
+    )  # fmt: skip
+    routes.add("GET", "/organization", users.organization, "Organization.Read.All", "Directory.Read.All")
+
+
+class Users:
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+
+    def find(self, key: str) -> CloudUser:
+        # Graph takes an object id or a UPN here, not any other address.
+        with self.tenant.lock:
+            key = key.lower()
+            user = self.tenant.users.get(key) or next((u for u in self.tenant.users.values() if u.id == key), None)
+        if user is None:
+            raise ApiError(
+                404, "Request_ResourceNotFound", f"Resource '{key}' does not exist or one of its queried reference-"
+                "property objects are not present."
+            )  # fmt: skip
+        return user
+
+    def every(self, call: Call) -> Answer:
+        with self.tenant.lock:
+            rows = [_show(user) for user in self.tenant.users.values()]
+        answer = page(call, rows, size=100, most=999)
+        answer.body["value"] = [_basic(row, call) for row in answer.body["value"]]
+        return answer
+
+    def get(self, call: Call, key: str) -> Answer:
+        return one(call, _basic(_show(self.find(key)), call))
+
+    def patch(self, call: Call, key: str) -> Answer:
+        with self.tenant.lock:
+            user = self.find(key)
+            if unplayed := set(call.body) - {"usageLocation", "displayName"}:
+                raise ApiError(501, "NotImplemented", f"The lab does not play changes of {sorted(unplayed)}.")
+            place = call.body.get("usageLocation", user.usage_location)
+            if place is not None and not (len(place) == 2 and place.isalpha() and place.isupper()):
+                raise ApiError(400, "Request_BadRequest", "Invalid value specified for property 'usageLocation'.")
+            user.usage_location = place
+            user.display_name = call.body.get("displayName", user.display_name)
+        return Answer(204)
+
+    def delete(self, call: Call, key: str) -> Answer:
+        with self.tenant.lock:
+            user = self.find(key)
+            del self.tenant.users[user.upn]
+            self.tenant.store.remove_mailbox(user.upn)
+        return Answer(204)
+
+    def assign(self, call: Call, key: str) -> Answer:
+        if not isinstance(call.body, dict) or {"addLicenses", "removeLicenses"} - set(call.body):
+            raise ApiError(400, "Request_BadRequest", "One or more parameters of the operation is missing.")
+        with self.tenant.lock:
+            user = self.find(key)
+            adding = [self._sku(one.get("skuId")) for one in call.body["addLicenses"]]
+            removing = [self._sku(sku_id) for sku_id in call.body["removeLicenses"]]
+            if adding and not user.usage_location:
+                raise ApiError(
+                    400, "Request_BadRequest", "License assignment cannot be done for user with invalid usage location."
+                )
+            for sku in removing:
+                if sku.id not in user.skus:
+                    raise ApiError(400, "Request_BadRequest", "User does not have a corresponding license.")
+            for sku in adding:
+                if sku.id not in user.skus and self.tenant.used(sku) >= sku.owned:
+                    raise ApiError(
+                        400,
+                        "Request_BadRequest",
+                        f"Subscription with SKU {sku.id} does not have any available licenses.",
+                    )
+            user.skus = (user.skus - {sku.id for sku in removing}) | {sku.id for sku in adding}
+            return one(call, _show(user))
+
+    def _sku(self, sku_id: str | None) -> Sku:
+        sku = next((one for one in self.tenant.skus.values() if one.id == str(sku_id).lower()), None)
+        if sku is None:
+            raise ApiError(
+                400, "Request_BadRequest", f"License {sku_id} does not correspond to a valid company License."
+            )
+        return sku
+
+    def settings(self, call: Call, key: str) -> Answer:
+        return one(call, {"timeZone": "UTC", "userPurpose": self._purpose(key)})
+
+    def purpose(self, call: Call, key: str) -> Answer:
+        return Answer(200, {"@odata.context": f"{call.base}/$metadata#{call.path}", "value": self._purpose(key)})
+
+    def _purpose(self, key: str) -> str:
+        user = self.find(key)
+        if not user.has_mailbox:
+            raise mailbox_missing()
+        return _PURPOSE.get(user.kind, "others")
+
+    def skus(self, call: Call) -> Answer:
+        with self.tenant.lock:
+            rows = [self._show_sku(sku) for sku in self.tenant.skus.values()]
+        return page(call, rows, size=100, most=999)
+
+    def _show_sku(self, sku: Sku) -> dict[str, Any]:
+        return {
+            "id": f"{self.tenant.id}_{sku.id}",
+            "accountId": self.tenant.id,
+            "appliesTo": "User",
+            "capabilityStatus": "Enabled",
+            "consumedUnits": self.tenant.used(sku),
+            "prepaidUnits": {"enabled": sku.owned, "suspended": 0, "warning": 0, "lockedOut": 0},
+            "servicePlans": [],
+            "skuId": sku.id,
+            "skuPartNumber": sku.part_number,
+            "subscriptionIds": [],
+        }
+
+    def organization(self, call: Call) -> Answer:
+        domains = [
+            {
+                "name": domain.name,
+                "isInitial": domain.initial,
+                "isDefault": domain.initial,
+                "type": "Managed",
+                "capabilities": ", ".join(domain.services) or "None",
+            }
+            for domain in self.tenant.domains.values()
+            if domain.verified
+        ]
+        row = {"id": self.tenant.id, "displayName": self.tenant.display_name, "verifiedDomains": domains}
+        return page(call, [row], size=100, most=999)
+
+
+def mailbox_missing() -> ApiError:
+    return ApiError(
+        404,
+        "MailboxNotEnabledForRESTAPI",
+        "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+    )
+
+
+def _basic(row: dict[str, Any], call: Call) -> dict[str, Any]:
+    return row if call.query.get("$select") else {name: row.get(name) for name in _BASIC}
+
+
+def _show(user: CloudUser) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "displayName": user.display_name,
+        "userPrincipalName": user.upn,
+        "mail": user.upn if user.has_mailbox else None,
+        "businessPhones": [],
+        "accountEnabled": user.kind == "Regular",
+        "usageLocation": user.usage_location,
+        "assignedLicenses": [{"skuId": sku, "disabledPlans": []} for sku in sorted(user.skus)],
+        "userType": "Member",
+    }

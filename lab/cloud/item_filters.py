@@ -1,0 +1,46 @@
+"""The two filters by which one item is looked up in a mailbox; the lab answers them without reading all of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from lab.cloud.tenant import Tenant
+from lab.cloud.wire import Call
+from lab.mail_store import StoredItem
+
+_PROPERTY = re.compile(
+    r"^singleValueExtendedProperties/any\((\w+): ?\1/id eq '((?:[^']|'')*)' and \1/value eq '((?:[^']|'')*)'\)$",
+    re.IGNORECASE,
+)
+_MESSAGE_ID = re.compile(r"^internetMessageId eq '((?:[^']|'')*)'$")
+
+
+def narrowed(
+    items: list[StoredItem], call: Call, properties: dict[str, dict[str, str]]
+) -> tuple[list[StoredItem], Call]:
+    """The items that the call's $filter lets through, and the call without it; any other filter is left alone."""
+    text = call.query.get("$filter", "").strip()
+    if found := _PROPERTY.match(text):
+        name, value = (group.replace("''", "'") for group in found.groups()[1:])
+        items = [item for item in items if properties.get(item.id, {}).get(name.lower()) == value]
+    elif found := _MESSAGE_ID.match(text):
+        wanted = found[1].replace("''", "'").lower()
+        items = [item for item in items if item.message_id.lower() == wanted]
+    else:
+        return items, call
+    return items, replace(call, query={name: one for name, one in call.query.items() if name != "$filter"})
+
+
+def expanded(rows: list[dict[str, Any]], call: Call, tenant: Tenant) -> list[dict[str, Any]]:
+    """With the extended property that $expand asks for, where the item has it."""
+    found = re.match(r"^singleValueExtendedProperties\(\$filter=id eq '([^']*)'\)$", call.query.get("$expand", ""))
+    if not found:
+        return rows
+    name = found[1]
+    for row in rows:
+        value = tenant.properties.get(row["id"], {}).get(name.lower())
+        if value is not None:
+            row["singleValueExtendedProperties"] = [{"id": name, "value": value}]
+    return rows

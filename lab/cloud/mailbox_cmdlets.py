@@ -1,0 +1,128 @@
+"""Exchange Online cmdlets on mailboxes, accepted domains and the organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.cloud.errors import OBJECT_NOT_FOUND, CmdletError
+from lab.cloud.graph_mail import mail_folders
+from lab.cloud.tenant import CloudUser, Tenant, utc
+
+Parameters = dict[str, Any]
+Rows = list[dict[str, Any]]
+Table = dict[str, Callable[[Parameters], Rows]]
+
+_DETAILS = {
+    "Regular": "UserMailbox",
+    "Shared": "SharedMailbox",
+    "Room": "RoomMailbox",
+    "Equipment": "EquipmentMailbox",
+}
+
+
+def not_found(what: str) -> CmdletError:
+    """As Exchange Online says that an object does not exist; HTTP 404."""
+    return CmdletError(
+        f"The operation couldn't be performed because object '{what}' couldn't be found on "
+        "'GBRP265A01DC002.PROD.OUTLOOK.COM'.",
+        kind="Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException",
+        category=OBJECT_NOT_FOUND,
+        status=404,
+        error_id="Ex6F9304",
+    )
+
+
+class MailboxCmdlets:
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+
+    def table(self) -> Table:
+        return {
+            "Get-Mailbox": self._get,
+            "Set-Mailbox": self._set,
+            "Get-MailboxFolderStatistics": self._folders,
+            "Get-AcceptedDomain": self._accepted,
+            "Get-OrganizationConfig": self._organization,
+        }
+
+    def _find(self, identity: object) -> CloudUser:
+        user = self.tenant.user(str(identity))
+        if user is None or not user.has_mailbox:
+            raise not_found(str(identity))
+        return user
+
+    def _get(self, given: Parameters) -> Rows:
+        with self.tenant.lock:
+            if "Identity" in given:
+                return [self._show(self._find(given["Identity"]))]
+            wanted = given.get("RecipientTypeDetails")
+            kinds = set(wanted) if isinstance(wanted, list) else {wanted} if wanted else set(_DETAILS.values())
+            boxes = [user for user in self.tenant.users.values() if user.has_mailbox]
+            return [self._show(user) for user in boxes if _DETAILS.get(user.kind) in kinds]
+
+    def _set(self, given: Parameters) -> Rows:
+        with self.tenant.lock:
+            user = self._find(given.get("Identity"))
+            # Changing what the mailbox is already is an error in life only for some kinds; here it is nothing.
+            user.kind = given.get("Type", user.kind)
+        return []
+
+    def _folders(self, given: Parameters) -> Rows:
+        user = self._find(given.get("Identity"))
+        items = self.tenant.store.snapshot(user.upn)
+        counts = mail_folders(items)
+        for item in items:
+            if item.kind != "message":
+                counts[item.folder] = counts.get(item.folder, 0) + 1
+        rows = []
+        for path, count in sorted(counts.items()):
+            inside = [item for item in items if item.folder == path]
+            below = [item for item in items if item.folder == path or item.folder.startswith(path + "/")]
+            rows.append(
+                {
+                    "Name": path.rpartition("/")[2],
+                    "Identity": f"{user.upn}\\{path.replace('/', chr(92))}",
+                    "FolderPath": f"/{path}",
+                    "ItemsInFolder": count,
+                    "ItemsInFolderAndSubfolders": len(below),
+                    "FolderSize": _size(sum(len(item.mime) for item in inside)),
+                    "FolderAndSubfolderSize": _size(sum(len(item.mime) for item in below)),
+                }
+            )
+        return rows
+
+    def _accepted(self, given: Parameters) -> Rows:
+        rows = [
+            {"Name": one.name, "DomainName": one.name, "DomainType": "Authoritative", "Default": one.initial}
+            for one in self.tenant.domains.values()
+            if one.takes_mail
+        ]
+        if "Identity" in given:
+            rows = [row for row in rows if row["Name"] == str(given["Identity"]).lower()]
+            if not rows:
+                raise not_found(str(given["Identity"]))
+        return rows
+
+    def _organization(self, given: Parameters) -> Rows:
+        return [{"Name": self.tenant.initial_domain, "Identity": self.tenant.initial_domain, "EwsEnabled": False}]
+
+    def _show(self, user: CloudUser) -> dict[str, Any]:
+        box = self.tenant.store.find(user.upn)
+        aliases = box.aliases if box else ()
+        return {
+            "Identity": user.id,
+            "ExternalDirectoryObjectId": user.id,
+            "UserPrincipalName": user.upn,
+            "PrimarySmtpAddress": user.upn,
+            "DisplayName": user.display_name,
+            "RecipientTypeDetails": _DETAILS.get(user.kind, "UserMailbox"),
+            "EmailAddresses": [f"SMTP:{user.upn}", *(f"smtp:{alias}" for alias in aliases)],
+            "IsShared": user.kind == "Shared",
+            "LegacyExchangeDN": f"/o=ExchangeLabs/cn=Recipients/cn={user.id}",
+            "WhenMailboxCreated": utc(),
+        }
+
+
+def _size(octets: int) -> str:
+    return f"{octets / 1024:.1f} KB ({octets:,} bytes)"

@@ -1,0 +1,76 @@
+"""Partner Center REST v1, shallow: the reseller link, is a domain taken, make a customer, consent."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from lab.cloud.errors import ApiError
+from lab.cloud.login import PARTNER, Login
+from lab.cloud.tenant import Tenant
+from lab.cloud.wire import Answer, Call, Routes
+
+_BILLING = ["Email", "Culture", "Language", "CompanyName", "FirstName", "LastName", "DefaultAddress"]
+
+
+class PartnerCenter:
+    def __init__(self, tenant: Tenant, login: Login) -> None:
+        self.tenant, self.login = tenant, login
+        self._routes = Routes()
+        self._routes.add("GET", "/customers/relationshiprequests", self._link)
+        self._routes.add("GET", "/customers", self._customers)
+        self._routes.add("POST", "/customers", self._create)
+        self._routes.add("POST", "/customers/{key}/applicationconsents", self._consent)
+        self._routes.add("HEAD", "/domains/{name}", self._domain)
+
+    def serve(self, call: Call) -> Answer:
+        call.claims = self.login.admit(call.headers.get("authorization", ""), PARTNER)
+        # App+User only, in the partner's own tenant.
+        if "scp" not in call.claims or call.claims["tid"] != self.login.partner.tenant_id:
+            raise ApiError(403, "403", "Partner Center takes App+User tokens of the partner's tenant only.")
+        route, arguments = self._routes.find(call.method, call.path)
+        answer = route.handler(call, **arguments)
+        answer.headers |= {"MS-RequestId": str(uuid4()), "MS-CorrelationId": str(uuid4())}
+        return answer
+
+    def _link(self, call: Call) -> Answer:
+        url = (
+            "https://admin.microsoft.com/Adminportal/Home?invType=ResellerRelationship"
+            f"&partnerId={self.login.partner.tenant_id}&msppId=0&DAP=false#/BillingAccounts/partner-invitation"
+        )
+        return Answer(200, {"url": url, "attributes": {"objectType": "CustomerRelationshipRequest"}})
+
+    def _domain(self, call: Call, name: str) -> Answer:
+        taken = name.lower() in {self.tenant.initial_domain, *self.tenant.customers}
+        return Answer(200 if taken else 404)
+
+    def _customers(self, call: Call) -> Answer:
+        rows = list(self.tenant.customers.values())
+        return Answer(200, {"totalCount": len(rows), "items": rows})
+
+    def _create(self, call: Call) -> Answer:
+        body: dict[str, Any] = {name.lower(): value for name, value in (call.body or {}).items()}
+        domain = _get(body.get("companyprofile"), "Domain")
+        missing = [name for name in _BILLING if not _get(body.get("billingprofile"), name)]
+        if not domain or missing:
+            raise ApiError(400, "2004", f"Missing: {', '.join(missing) or 'companyProfile.domain'}.")
+        if domain.lower() in {self.tenant.initial_domain, *self.tenant.customers}:
+            raise ApiError(409, "600041", "The domain is not available.")
+        row = {"id": str(uuid4()), "companyProfile": {"domain": domain, "tenantId": str(uuid4())}}
+        with self.tenant.lock:
+            self.tenant.customers[domain.lower()] = row
+        return Answer(201, row | {"userCredentials": {"userName": "admin", "password": uuid4().hex}})
+
+    def _consent(self, call: Call, key: str) -> Answer:
+        if key != self.tenant.id or self.tenant.active_relationship() is None:
+            raise ApiError(403, "403", "There is no active relationship with this customer.")
+        grants = _get(call.body, "ApplicationGrants")
+        if not _get(call.body, "ApplicationId") or not isinstance(grants, list):
+            raise ApiError(400, "2004", "ApplicationId and ApplicationGrants are required.")
+        return Answer(201, call.body)
+
+
+def _get(body: Any, name: str) -> Any:
+    """A member by name in any case: Partner Center does not mind."""
+    members = body if isinstance(body, dict) else {}
+    return next((value for spelt, value in members.items() if spelt.lower() == name.lower()), None)

@@ -1,0 +1,165 @@
+"""What the customer's tenant holds, and the partner's relationships with it. Lock it while you change it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from lab.mail_store import MailStore
+
+
+def utc(at: datetime | None = None) -> str:
+    """A moment as Graph spells it; None: now."""
+    return (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass
+class CloudDomain:
+    name: str
+    initial: bool = False
+    verified: bool = False
+    services: list[str] = field(default_factory=list)
+    txt: str = field(default_factory=lambda: f"MS=ms{secrets.randbelow(10**8):08d}")
+
+    @property
+    def takes_mail(self) -> bool:
+        return self.verified and "Email" in self.services
+
+
+@dataclass
+class CloudUser:
+    upn: str
+    display_name: str
+    id: str = field(default_factory=lambda: str(uuid4()))
+    usage_location: str | None = None
+    skus: set[str] = field(default_factory=set)  # skuId
+    kind: str = "Regular"  # as Set-Mailbox -Type spells it
+    has_mailbox: bool = False
+    made_by: str = ""  # name of the batch that provisioned it; "" = an administrator
+
+
+@dataclass
+class Sku:
+    part_number: str
+    owned: int
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+
+@dataclass
+class MigrationEndpoint:
+    name: str
+    exchange_server: str
+    rpc_proxy_server: str
+    authentication: str
+    user: str
+    password: str
+    email_address: str = ""
+    max_migrations: str = "20"
+    guid: str = field(default_factory=lambda: str(uuid4()))
+
+
+@dataclass
+class MovedUser:
+    """One MigrationUser, and which of its source items have been copied."""
+
+    address: str
+    status: str = "Queued"
+    error: str = ""
+    kind: str = ""
+    skipped: list[str] = field(default_factory=list)
+    copied: set[str] = field(default_factory=set)
+    last_synced: datetime | None = None
+    provisioned: bool = False
+    guid: str = field(default_factory=lambda: str(uuid4()))
+
+
+@dataclass
+class Batch:
+    name: str
+    endpoint: str
+    status: str = "Created"
+    users: dict[str, MovedUser] = field(default_factory=dict)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    last_synced: datetime | None = None
+    sync_now: bool = False
+    guid: str = field(default_factory=lambda: str(uuid4()))
+
+
+@dataclass
+class Gdap:
+    """A delegatedAdminRelationship."""
+
+    display_name: str
+    duration: str
+    roles: list[str]
+    auto_extend: str
+    customer: dict[str, str] | None = None
+    status: str = "created"
+    id: str = field(default_factory=lambda: f"{uuid4()}-{uuid4()}")
+    etag: str = field(default_factory=lambda: f'W/"{secrets.token_hex(8)}"')
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    activated: datetime | None = None
+    requests: list[dict[str, str]] = field(default_factory=list)
+
+    def turn(self, status: str) -> None:
+        self.status, self.etag = status, f'W/"{secrets.token_hex(8)}"'
+
+
+@dataclass
+class Tenant:
+    """One customer's Microsoft 365."""
+
+    id: str
+    initial_domain: str
+    display_name: str
+    store: MailStore = field(default_factory=MailStore)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    domains: dict[str, CloudDomain] = field(default_factory=dict)
+    users: dict[str, CloudUser] = field(default_factory=dict)  # by UPN, lower case
+    skus: dict[str, Sku] = field(default_factory=dict)  # by part number
+    endpoints: dict[str, MigrationEndpoint] = field(default_factory=dict)  # by name, lower case
+    batches: dict[str, Batch] = field(default_factory=dict)  # by name, lower case
+    relationships: dict[str, Gdap] = field(default_factory=dict)
+    customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # made through Partner Center
+    traces: list[dict[str, Any]] = field(default_factory=list)
+    dkim: dict[str, bool] = field(default_factory=dict)
+    folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
+    properties: dict[str, dict[str, str]] = field(default_factory=dict)  # item id -> extended property id -> value
+    drafts: set[str] = field(default_factory=set)  # ids of messages made from MIME
+    shown_from: dict[str, float] = field(default_factory=dict)  # item id -> monotonic time of its first appearance
+
+    def __post_init__(self) -> None:
+        self.domains[self.initial_domain] = CloudDomain(
+            self.initial_domain, initial=True, verified=True, services=["Email"]
+        )
+        self.skus["O365_BUSINESS_ESSENTIALS"] = Sku("O365_BUSINESS_ESSENTIALS", owned=150)
+        self.add_user(f"admin@{self.initial_domain}", "Administrator", "")
+
+    def add_user(self, upn: str, display_name: str, made_by: str) -> CloudUser:
+        with self.lock:
+            user = CloudUser(upn.lower(), display_name, made_by=made_by)
+            self.users[user.upn] = user
+            return user
+
+    def user(self, key: str) -> CloudUser | None:
+        """By UPN, object id or proxy address."""
+        with self.lock:
+            key = key.lower()
+            mailbox = self.store.find(key)
+            return (
+                self.users.get(key)
+                or next((user for user in self.users.values() if user.id == key), None)
+                or (self.users.get(mailbox.address) if mailbox else None)
+            )
+
+    def used(self, sku: Sku) -> int:
+        """Units of a licence that users hold."""
+        return sum(sku.id in user.skus for user in self.users.values())
+
+    def active_relationship(self) -> Gdap | None:
+        with self.lock:
+            return next((one for one in self.relationships.values() if one.status == "active"), None)

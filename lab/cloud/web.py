@@ -1,0 +1,170 @@
+"""One HTTPS server that plays all of Microsoft's hosts, told apart by the first part of the path."""
+
+from __future__ import annotations
+
+import html
+import json
+import socket
+import ssl
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lab.cloud.errors import ApiError, admin_body, graph_body, partner_body
+from lab.cloud.exchange_admin import ExchangeAdmin
+from lab.cloud.graph import Graph
+from lab.cloud.graph_partner import approve
+from lab.cloud.login import Login
+from lab.cloud.partner_center import PartnerCenter
+from lab.cloud.tenant import Tenant
+from lab.cloud.wire import Answer, Call
+
+_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD"]
+
+
+class CloudWeb:
+    """`with CloudWeb(...):` serves on (host, port)."""
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        login: Login,
+        graph: Graph,
+        admin: ExchangeAdmin,
+        partner: PartnerCenter,
+        tls: ssl.SSLContext,
+        host: str,
+        port: int,
+    ) -> None:
+        self.tenant, self.login, self.graph, self.admin, self.partner = tenant, login, graph, admin, partner
+        self.base = f"https://{host}:{port}"
+        self._host, self._port = host, port
+        app = Starlette(routes=[Route("/{rest:path}", self._serve, methods=_METHODS)])
+        config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        config.load()
+        config.ssl = tls  # uvicorn itself takes files only
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="cloud web")
+
+    def __enter__(self) -> Self:
+        # asyncio turns Nagle off only where the protocol is said; without it every answer takes 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((self._host, self._port))
+        self._thread.start()
+        deadline = time.monotonic() + 20
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the cloud's web server did not start")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    async def _serve(self, request: Request) -> Response:
+        content = await request.body()
+        # Handlers knock at other servers and look names up, so they must not hold the loop.
+        return await run_in_threadpool(self._answer, request, content)
+
+    def _answer(self, request: Request, content: bytes) -> Response:
+        path = request.scope["raw_path"].decode().partition("?")[0]
+        prefix, play, form = self._part(path)
+        call = Call(
+            method=request.method,
+            path=path.removeprefix(prefix),
+            query=dict(request.query_params),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            base=self.base + prefix,
+        )
+        try:
+            call.body = _parse(call.headers.get("content-type", ""), content)
+            answer = play(call)
+        except ApiError as error:
+            answer = Answer(error.status, form(error), error.headers)
+        cut = prefix == "/v1.0" and answer.status < 300 and self.graph.faults.take("graph.truncated")
+        return _render(answer, cut=cut)
+
+    def _part(self, path: str) -> tuple[str, Any, Any]:
+        """(prefix, handler, error form) of the service that a path belongs to."""
+        if path.startswith("/v1.0/"):
+            return "/v1.0", self.graph.serve, graph_body
+        for version in ("beta", "v1.0"):
+            if path.startswith(f"/adminapi/{version}/"):
+                return f"/adminapi/{version}", self.admin.serve, admin_body
+        if path.startswith("/partnercenter/v1/"):
+            return "/partnercenter/v1", self.partner.serve, partner_body
+        if path.startswith("/importing/"):
+            return "/importing", self.graph.importing.take, graph_body
+        if path.startswith("/approve/"):
+            return "/approve", self._approve, graph_body
+        return "", self._login, _oauth_body
+
+    def _login(self, call: Call) -> Answer:
+        tenant, *rest = call.segments or [""]
+        if rest == ["v2.0", ".well-known", "openid-configuration"]:
+            return Answer(200, self.login.configuration(self.base, tenant))
+        if rest == ["oauth2", "v2.0", "token"] and call.method == "POST":
+            return Answer(200, self.login.token(self.base, tenant, call.body or {}))
+        raise ApiError(404, "not_found", f"Nothing is played at {call.path}.")
+
+    def _approve(self, call: Call) -> Answer:
+        """The admin portal's page for a GDAP relationship: GET shows it, POST says yes.
+
+        The real one: https://admin.microsoft.com/AdminPortal/Home#/partners/invitation/granularAdminRelationships/{id}
+        """
+        key = call.segments[0] if call.segments else ""
+        gdap = self.tenant.relationships.get(key)
+        if gdap is None:
+            raise ApiError(404, "NotFound", "There is no such invitation.")
+        if call.method == "POST":
+            try:
+                approve(self.tenant, key)
+            except ValueError as error:
+                raise ApiError(409, "Conflict", str(error)) from None
+        name = html.escape(gdap.display_name)
+        button = '<form method="post"><button>Approve all</button></form>' if gdap.status == "approvalPending" else ""
+        page = f"<!doctype html><title>Partner invitation</title><h1>{name}</h1><p>{gdap.status}</p>{button}"
+        return Answer(200, page, {"Content-Type": "text/html; charset=utf-8"})
+
+
+def _oauth_body(error: ApiError) -> dict[str, Any]:
+    return {"error": error.code, "error_description": error.message, "error_codes": []}
+
+
+def _parse(kind: str, content: bytes) -> Any:
+    if not content:
+        return None
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(content.decode()))
+    if kind.startswith("text/plain"):
+        return content.decode("latin-1")
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise ApiError(400, "BadRequest", "Unable to read JSON request payload.") from None
+
+
+def _render(answer: Answer, *, cut: bool) -> Response:
+    if answer.body is None or isinstance(answer.body, str):
+        return Response(answer.body, answer.status, {"Content-Type": "text/plain", **answer.headers})
+    content = json.dumps(answer.body).encode()
+    if cut:
+        content = content[: len(content) // 2]
+    return Response(content, answer.status, {"Content-Type": "application/json; charset=utf-8", **answer.headers})

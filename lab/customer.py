@@ -1,0 +1,39 @@
+"""The customer's administrator: opens the partner's invitation some seconds after it came, and says yes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from lab.cloud.cloud import Cloud
+
+
+class Customer:
+    """`with Customer(cloud, after_seconds=3):` approves each waiting GDAP relationship that long after it is seen."""
+
+    def __init__(self, cloud: Cloud, *, after_seconds: float) -> None:
+        self._cloud, self._after = cloud, after_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="lab-customer", daemon=True)
+
+    def __enter__(self) -> Customer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def _live(self) -> None:
+        seen: float | None = None
+        while not self._stop.wait(0.1):
+            waiting = "approvalPending" in self._cloud.picture()["relationships"].values()
+            if not waiting:
+                seen = None
+            elif seen is None:
+                seen = time.monotonic()
+            elif time.monotonic() - seen >= self._after:
+                self._cloud.customer_approves()

@@ -1,0 +1,118 @@
+"""What the customer's directory knows besides mailboxes: groups, contacts, rights, forwarding, phones, relays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Group:
+    """`kind` is distribution, security or dynamic; `members` are SMTP addresses."""
+
+    address: str
+    display_name: str
+    kind: str = "distribution"
+    members: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class OtherRecipient:
+    """A recipient without a mailbox here; `details` is its RecipientTypeDetails: MailContact, MailUser, ..."""
+
+    address: str
+    display_name: str
+    details: str = "MailContact"
+    target: str = ""  # where its mail goes; "" where that is the address itself
+
+
+@dataclass(frozen=True)
+class Right:
+    """`trustee` may do something with `mailbox`; as `DOMAIN\\name` of a mailbox or group, by its SMTP address."""
+
+    mailbox: str
+    trustee: str
+    right: str  # FullAccess, Send-As
+
+
+@dataclass(frozen=True)
+class Forwarding:
+    """`by_address`: ForwardingSmtpAddress (2010 and later) instead of a recipient of the directory."""
+
+    mailbox: str
+    to: str
+    keeps_copy: bool = False
+    by_address: bool = False
+
+
+@dataclass(frozen=True)
+class InboxRule:
+    mailbox: str
+    name: str
+    forward_to: tuple[str, ...] = ()
+    redirect_to: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Phone:
+    mailbox: str
+    device_id: str
+    device_type: str
+    model: str
+    user_agent: str
+    last_sync: datetime
+
+
+@dataclass(frozen=True)
+class Archive:
+    mailbox: str
+    name: str
+    items: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Relay:
+    """A machine that sends through the server; `hours` before now, by SMTP."""
+
+    client_ip: str
+    sender: str
+    host: str
+    hours: tuple[int, ...] = (5, 29)
+
+
+@dataclass(frozen=True)
+class Directory:
+    groups: tuple[Group, ...] = ()
+    others: tuple[OtherRecipient, ...] = ()
+    rights: tuple[Right, ...] = ()
+    forwardings: tuple[Forwarding, ...] = ()
+    rules: tuple[InboxRule, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    relays: tuple[Relay, ...] = ()
+    x500: dict[str, tuple[str, ...]] = field(default_factory=dict)  # mailbox -> X500 addresses of earlier moves
+
+    def of(self, what: str, mailbox: str) -> list[Any]:
+        """The rights, forwardings, rules, phones or archives of one mailbox."""
+        return self._by_mailbox[what].get(mailbox, [])
+
+    @cached_property
+    def _by_mailbox(self) -> dict[str, dict[str, list[Any]]]:
+        return {what: _grouped(getattr(self, what)) for what in _OF_MAILBOXES}
+
+
+_OF_MAILBOXES = ("rights", "forwardings", "rules", "phones", "archives")
+
+
+def _grouped(facts: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for fact in facts:
+        found.setdefault(fact.mailbox, []).append(fact)
+    return found

@@ -1,0 +1,1 @@
+"""The town's DNS: zones, authoritative servers, a Route 53, and resolvers with their habits."""

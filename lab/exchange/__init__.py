@@ -1,0 +1,1 @@
+"""The old Exchange server: web services, remote shell, RPC proxy, SMTP."""

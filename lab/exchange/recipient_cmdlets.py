@@ -1,0 +1,128 @@
+"""Cmdlets of the old Exchange about recipients that hold no mail: groups, contacts, and the list of all recipients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lab.directory import Group, OtherRecipient
+from lab.exchange.recipients import (
+    KINDS,
+    MANAGEMENT,
+    Row,
+    entry,
+    identity_of,
+    mailbox_entry,
+    object_missing,
+    result_size,
+)
+from lab.exchange.state import ExchangeState
+
+_GROUPS = {
+    "distribution": "MailUniversalDistributionGroup",
+    "security": "MailUniversalSecurityGroup",
+    "dynamic": "DynamicDistributionGroup",
+}
+
+
+def get_recipient(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    """Everything with an address: mailboxes, public folders, groups, contacts, and whatever else there is."""
+    wanted = asked.get("RecipientTypeDetails") or []
+    kinds = {str(one).lower() for one in ([wanted] if isinstance(wanted, str) else wanted)}
+    rows = list(_recipients(state))
+    rows = [row for row in rows if not kinds or str(row["RecipientTypeDetails"]).lower() in kinds]
+    for row in _named(state, rows, asked)[: result_size(asked)]:
+        yield f"{MANAGEMENT}.ReducedRecipient", row
+
+
+def get_distribution_group(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    """Dynamic groups are not among them, in life either: Get-DynamicDistributionGroup has those."""
+    rows = [_group(state, one) for one in _static(state)]
+    for row in _named(state, rows, asked)[: result_size(asked)]:
+        yield f"{MANAGEMENT}.DistributionGroup", row
+
+
+def get_distribution_group_member(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    asked_for = str(asked.get("Identity", "")).lower()
+    group = next((one for one in _static(state) if asked_for in (one.address, one.display_name.lower())), None)
+    if group is None:
+        group = next((one for one in _static(state) if identity_of(state, one.address).lower() == asked_for), None)
+    if group is None:
+        raise object_missing(asked.get("Identity"), state)
+    members = set(group.members)
+    for row in [row for row in _recipients(state) if row["PrimarySmtpAddress"] in members][: result_size(asked)]:
+        yield f"{MANAGEMENT}.ReducedRecipient", row
+
+
+def get_mail_contact(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    return _others(state, asked, "MailContact")
+
+
+def get_mail_user(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    return _others(state, asked, "MailUser")
+
+
+def get_accepted_domain(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    for index, domain in enumerate(state.domains):
+        properties = {"Name": domain, "DomainName": domain, "DomainType": "Authoritative", "Default": index == 0}
+        if asked.get("Identity") in (None, domain):
+            yield "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain", properties
+
+
+def _recipients(state: ExchangeState) -> Iterable[dict[str, Any]]:
+    with state.store.lock:
+        boxes = list(state.store.mailboxes.values())
+    for box in boxes:
+        kind = "PublicFolder" if box.kind == "public_folder" else "UserMailbox"
+        yield {**mailbox_entry(state, box), "RecipientType": kind, "RecipientTypeDetails": KINDS[box.kind]}
+    for group in state.directory.groups:
+        yield _group(state, group)
+    for other in state.directory.others:
+        yield _other(state, other)
+
+
+def _static(state: ExchangeState) -> list[Group]:
+    return [one for one in state.directory.groups if one.kind != "dynamic"]
+
+
+def _group(state: ExchangeState, group: Group) -> dict[str, Any]:
+    kind = _GROUPS[group.kind]
+    properties = entry(state, group.address, group.display_name, aliases=group.aliases, hidden=group.hidden)
+    logon = group.address.partition("@")[0]
+    return {**properties, "RecipientType": kind, "RecipientTypeDetails": kind, "SamAccountName": logon}
+
+
+def _other(state: ExchangeState, other: OtherRecipient) -> dict[str, Any]:
+    return {
+        **entry(state, other.address, other.display_name),
+        "ExternalEmailAddress": f"SMTP:{other.target or other.address}",
+        "RecipientType": other.details if other.details.startswith("Mail") else "UserMailbox",
+        "RecipientTypeDetails": other.details,
+    }
+
+
+def _others(state: ExchangeState, asked: dict[str, Any], details: str) -> Iterable[Row]:
+    rows = [_other(state, one) for one in state.directory.others if one.details == details]
+    for row in _named(state, rows, asked)[: result_size(asked)]:
+        yield f"{MANAGEMENT}.{details}", row
+
+
+def _named(state: ExchangeState, rows: list[dict[str, Any]], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    identity = asked.get("Identity")
+    if identity is None:
+        return rows
+    fields = ("PrimarySmtpAddress", "DisplayName", "Identity", "Alias")
+    found = [row for row in rows if str(identity).lower() in (str(row[field]).lower() for field in fields)]
+    if not found:
+        raise object_missing(identity, state)
+    return found
+
+
+CMDLETS = {
+    "Get-Recipient": get_recipient,
+    "Get-DistributionGroup": get_distribution_group,
+    "Get-DistributionGroupMember": get_distribution_group_member,
+    "Get-MailContact": get_mail_contact,
+    "Get-MailUser": get_mail_user,
+    "Get-AcceptedDomain": get_accepted_domain,
+}

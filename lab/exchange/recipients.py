@@ -1,0 +1,133 @@
+"""Recipients as the shell of the old Exchange shows and finds them; shared by its cmdlets.
+
+A row is (type name, properties). Property names and the look of their values are those of the Exchange Management
+Shell; complex values are text there too, for Exchange sends them so over remoting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.exchange.cmdlet_contract import CmdletError
+from lab.exchange.state import ExchangeState
+from lab.mail_store import Mailbox
+
+Row = tuple[str, dict[str, Any]]
+MANAGEMENT = "Microsoft.Exchange.Data.Directory.Management"
+KINDS = {
+    "user": "UserMailbox",
+    "shared": "SharedMailbox",
+    "room": "RoomMailbox",
+    "equipment": "EquipmentMailbox",
+    "public_folder": "PublicFolder",
+}
+_CREATED = datetime(2009, 3, 2, 9, tzinfo=UTC)
+
+
+def canonical(state: ExchangeState, display_name: str) -> str:
+    """What Identity shows: the place in the directory, `northwind.example/Company/Anna Berg`."""
+    return f"{state.domains[0]}/Company/{display_name.replace('/', chr(92) + '/')}"
+
+
+def identity_of(state: ExchangeState, address: str) -> str:
+    """Of whatever has the address."""
+    box = state.store.find(address)
+    names = {one.address: one.display_name for one in state.directory.groups}
+    names |= {one.address: one.display_name for one in state.directory.others}
+    return canonical(state, box.display_name if box else names.get(address, address))
+
+
+def logon_name(state: ExchangeState, address: str) -> str:
+    """`NORTHWIND\\anna`"""
+    return f"{state.domains[0].partition('.')[0].upper()}\\{address.partition('@')[0]}"
+
+
+def entry(
+    state: ExchangeState, address: str, name: str, *, aliases: Sequence[str] = (), dn: str = "", hidden: bool = False
+) -> dict[str, Any]:
+    """The properties that every recipient has."""
+    others = [f"X500:{one}" for one in state.directory.x500.get(address, ())]
+    return {
+        "Name": name,
+        "Identity": canonical(state, name),
+        "Alias": address.partition("@")[0],
+        "DisplayName": name,
+        "PrimarySmtpAddress": address,
+        "EmailAddresses": [f"SMTP:{address}", *(f"smtp:{alias}" for alias in aliases), *others],
+        "LegacyExchangeDN": dn,
+        "HiddenFromAddressListsEnabled": hidden,
+        "WhenCreated": _CREATED,
+    }
+
+
+def mailbox_entry(state: ExchangeState, box: Mailbox) -> dict[str, Any]:
+    return entry(
+        state, box.address, box.display_name, aliases=box.aliases, dn=box.legacy_exchange_dn, hidden=box.hidden
+    )
+
+
+def mailboxes_asked(state: ExchangeState, asked: dict[str, Any]) -> list[Mailbox]:
+    """Mailboxes that Identity (or Mailbox), Server or Database name; all of them where none is given."""
+    this_server(state, asked.get("Server"))
+    identity = asked.get("Identity", asked.get("Mailbox"))
+    if identity is None:
+        with state.store.lock:
+            return [box for box in state.store.mailboxes.values() if box.kind != "public_folder"]
+    named = str(identity).lower()
+    found = [box] if (box := state.store.find(named)) is not None else _index(state).get(named, [])
+    found = [box for box in found if box.kind != "public_folder"]
+    if not found:
+        raise object_missing(identity, state)
+    return found
+
+
+def _index(state: ExchangeState) -> dict[str, list[Mailbox]]:
+    """Mailboxes by their other names; made anew when there are more or fewer."""
+    with state.store.lock:
+        boxes = list(state.store.mailboxes.values())
+        if state.names[0] != len(boxes):
+            by_name: dict[str, list[Mailbox]] = {}
+            for box in boxes:
+                for name in _names(state, box):
+                    by_name.setdefault(name, []).append(box)
+            state.names = (len(boxes), by_name)
+        return state.names[1]
+
+
+def _names(state: ExchangeState, box: Mailbox) -> tuple[str, ...]:
+    return (
+        box.address.partition("@")[0],
+        box.display_name.lower(),
+        box.legacy_exchange_dn.lower(),
+        canonical(state, box.display_name).lower(),
+        logon_name(state, box.address).lower(),
+    )
+
+
+def this_server(state: ExchangeState, named: Any) -> None:
+    if named is not None and str(named).lower().partition(".")[0] != state.server.lower():
+        raise object_missing(named, state)
+
+
+def object_missing(identity: Any, state: ExchangeState) -> CmdletError:
+    return CmdletError(
+        f"The operation couldn't be performed because object '{identity}' couldn't be found on "
+        f"'{state.server.lower()}'.",
+        "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException",
+        "A5F3D7B1,Microsoft.Exchange.Management.RecipientTasks",
+        "InvalidData",
+        terminating=False,
+    )
+
+
+def result_size(asked: dict[str, Any]) -> int | None:
+    """ResultSize; 1000 unless told, as in life."""
+    size = str(asked.get("ResultSize", 1000)).lower()
+    return None if size == "unlimited" else int(size)
+
+
+def bytes_shown(state: ExchangeState, size: int) -> str:
+    """2007 says `4366B`; later versions `4.264 KB (4,366 bytes)`."""
+    return f"{size}B" if state.major < 14 else f"{size / 1024:.4g} KB ({size:,} bytes)"

@@ -1,0 +1,123 @@
+"""The customer's router: it passes port 25 of the public address to the old server, while a rule allows it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from lab import faults as fault_names
+from lab.faults import Faults
+
+fault_names.declare(
+    gateway_cut="closing the port cuts connections that are still open, instead of letting them finish",
+    gateway_stuck="the port stays open although the rule has closed it; one occasion is one look at the rule (50 ms)",
+)
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks at the rule; a change takes effect within this time."""
+
+
+class Gateway:
+    """Forwards TCP from `listen` to `forward` while `is_open()`.
+
+    The true client address goes ahead in a PROXY protocol v1 line (haproxy's proxy-protocol.txt, section 2.1), as
+    the old server must know whom it talks to. While closed there is no listening socket, so a client is refused.
+    A connection made before the rule changed is finished.
+    """
+
+    def __init__(
+        self, listen: tuple[str, int], forward: tuple[str, int], is_open: Callable[[], bool], faults: Faults
+    ) -> None:
+        self._listen, self._forward, self._is_open, self._faults = listen, forward, is_open, faults
+        self._stop = threading.Event()
+        self._looked_once = threading.Event()
+        self._clients: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="lab-gateway", daemon=True)
+        self.listening = False
+        self.failure: BaseException | None = None
+
+    def __enter__(self) -> Gateway:
+        self._thread.start()
+        if not self._looked_once.wait(10):
+            raise RuntimeError("the gateway did not start in 10 s")
+        if self.failure:
+            raise RuntimeError("the gateway could not start") from self.failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    async def _run(self) -> None:
+        server: asyncio.Server | None = None
+        try:
+            while not self._stop.is_set():
+                wanted = self._is_open()
+                if wanted and server is None:
+                    server = await asyncio.start_server(self._accept, sock=self._socket())
+                elif not wanted and server is not None and not self._faults.take("gateway.stuck"):
+                    server.close()
+                    server = None
+                    if self._faults.take("gateway.cut"):
+                        self._cut()
+                self.listening = server is not None
+                self._looked_once.set()
+                await asyncio.sleep(LOOK_EVERY)
+        except BaseException as error:
+            self.failure = error
+            raise
+        finally:
+            self._looked_once.set()
+            self.listening = False
+            if server is not None:
+                server.close()
+            self._cut()
+            await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def _socket(self) -> socket.socket:
+        # asyncio turns Nagle off only where the protocol is said.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(self._listen)
+        return listener
+
+    def _cut(self) -> None:
+        for client in self._clients:
+            client.cancel()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.CancelledError):  # either end may go at any time
+                await self._pass_on(reader, writer)
+        finally:
+            self._clients.discard(task)
+            writer.transport.abort()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(*self._forward)
+        try:
+            source, target = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
+            header = f"PROXY TCP4 {source[0]} {target[0]} {source[1]} {target[1]}\r\n"
+            inner_writer.write(header.encode("ascii"))
+            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        finally:
+            inner_writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until the sender says that it is done; then say the same to the receiver."""
+    while chunk := await reader.read(65536):
+        writer.write(chunk)
+        await writer.drain()
+    await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()

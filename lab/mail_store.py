@@ -1,0 +1,121 @@
+"""Mailboxes of a lab server, in memory and safe for threads. The old Exchange and the cloud each own one."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
+from typing import Any
+
+_HEADS = BytesHeaderParser()  # the modern policy takes a millisecond to understand what nobody asks for
+
+
+def _decoded(value: Any) -> str:
+    """A header's text (RFC 2047), unfolded."""
+    text = " ".join(part.strip() for part in str(value).splitlines())
+    if "=?" not in text:
+        return text
+    try:
+        return str(make_header(decode_header(text)))
+    except (HeaderParseError, LookupError, ValueError):
+        return text
+
+
+@dataclass(frozen=True)
+class StoredItem:
+    """One item; `mime` is what the wire gives (RFC 5322, or iCalendar / vCard inside it)."""
+
+    id: str
+    folder: str  # path from the root, '/'-separated: "Inbox/Projects"
+    kind: str  # message, event, contact
+    mime: bytes
+    received: datetime
+    message_id: str  # with angle brackets; "" where it has none
+    subject: str
+    weight: int = 0  # bytes that it says it has where that is more than `mime`: big items cost the lab nothing
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return max(self.weight, len(self.mime))
+
+
+@dataclass
+class Mailbox:
+    """A mailbox and what its directory entry says."""
+
+    address: str  # primary SMTP address, lower case
+    display_name: str
+    kind: str = "user"  # user, shared, room, equipment, public_folder
+    aliases: tuple[str, ...] = ()
+    legacy_exchange_dn: str = ""
+    hidden: bool = False
+    items: dict[str, StoredItem] = field(default_factory=dict)
+
+
+class MailStore:
+    """Mailboxes by address, aliases included."""
+
+    def __init__(self, mailboxes: Iterable[Mailbox] = ()) -> None:
+        self.lock = threading.RLock()
+        self.mailboxes: dict[str, Mailbox] = {}
+        self._alias: dict[str, str] = {}
+        self._ids = itertools.count(1)
+        for mailbox in mailboxes:
+            self.add_mailbox(mailbox)
+
+    def add_mailbox(self, mailbox: Mailbox) -> None:
+        with self.lock:
+            self.mailboxes[mailbox.address] = mailbox
+            for alias in mailbox.aliases:
+                self._alias[alias.lower()] = mailbox.address
+
+    def remove_mailbox(self, address: str) -> None:
+        with self.lock:
+            gone = self.mailboxes.pop(address, None)
+            for alias in gone.aliases if gone else ():
+                self._alias.pop(alias.lower(), None)
+
+    def find(self, address: str) -> Mailbox | None:
+        """The mailbox that takes mail for an address."""
+        with self.lock:
+            address = address.lower()
+            return self.mailboxes.get(self._alias.get(address, address))
+
+    def put(
+        self,
+        address: str,
+        mime: bytes,
+        *,
+        folder: str = "Inbox",
+        kind: str = "message",
+        received: datetime | None = None,
+    ) -> StoredItem:
+        """File one item; KeyError: no such mailbox."""
+        head = _HEADS.parsebytes(mime.partition(b"\r\n\r\n")[0])
+        with self.lock:
+            mailbox = self.find(address)
+            if mailbox is None:
+                raise KeyError(address)
+            item = StoredItem(
+                id=f"item-{next(self._ids):08d}",
+                folder=folder,
+                kind=kind,
+                mime=mime,
+                received=received or datetime.now(UTC),
+                message_id=str(head.get("Message-ID", "")).strip(),
+                subject=_decoded(head.get("Subject", "")),
+            )
+            mailbox.items[item.id] = item
+            return item
+
+    def snapshot(self, address: str) -> list[StoredItem]:
+        """The items of a mailbox at this moment, oldest first."""
+        with self.lock:
+            mailbox = self.find(address)
+            return sorted(mailbox.items.values(), key=lambda item: item.received) if mailbox else []

@@ -1,0 +1,89 @@
+"""A night in the lab, driven as people drive a real one: started as a deployment, gates answered, printers mended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import cast
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+
+from lab.mail.accountant import Account
+from lab.town import Town
+from lab.town_blocks import save_blocks
+from mailmove.plan_file import plan_from
+from tasks.looking import last_look
+from tasks.parking import GATE_FLOW, TROUBLE_FLOW
+from tasks.waking import Parked, parked_runs, wake
+
+OPERATOR = "rehearsal operator"
+_THINKS = 1.0
+"""Seconds that the operator reads a question before answering."""
+
+
+@dataclass
+class Rehearsal:
+    """`start()`, then `step()` until it says True, then `account()`.
+
+    hands_on: gates are left to the person at the UI. `troubles` collects what held the night up; unattended, the
+    first one ends the rehearsal, because nobody is there to mend it.
+    """
+
+    town: Town
+    hands_on: bool = False
+    cutover: UUID | None = None
+    ended_well: bool = False
+    troubles: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
+    _read: dict[tuple[UUID, str], float] = field(default_factory=dict)
+
+    def start(self) -> UUID:
+        """Save the town's blocks and start the cutover as the UI would."""
+        save_blocks(self.town)
+        plan = plan_from(self.town.plan())
+        run = cast(
+            FlowRun,
+            run_deployment(
+                "cutover/night", parameters={"plan": plan.model_dump(mode="json")}, timeout=0, as_subflow=False
+            ),
+        )
+        self.cutover = run.id
+        return run.id
+
+    def step(self) -> bool:
+        """One look at what is asked; answers what the operator can answer. True: the night is over."""
+        assert self.cutover is not None, "start() comes first"
+        for one in parked_runs():
+            if one.root.id == self.cutover:
+                self._attend(one)
+        if self.troubles and not self.hands_on:
+            return True
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(self.cutover).state
+        self.ended_well = state is not None and state.is_completed()
+        return state is not None and state.is_final()
+
+    def account(self, patience: float = 60.0) -> Account:
+        """Let the senders finish (seconds), then count everything, independently of the product."""
+        self.town.senders.pause()
+        self.town.senders.drain(patience)
+        return self.town.account()
+
+    def _attend(self, one: Parked) -> None:
+        question = (one.run.id, one.key)
+        first_seen = self._read.setdefault(question, time.monotonic())
+        if one.flow == TROUBLE_FLOW:
+            self.troubles.append(one.question)
+        elif one.what == "quiet":
+            self._mend_printers(one)
+        elif one.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
+            wake(one, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
+            self.answered.append(one.what)
+
+    def _mend_printers(self, one: Parked) -> None:
+        look = last_look(one.run.id)
+        if look and look.details:  # it names who still delivers to the old server
+            self.town.senders.route_printers_by_mx()

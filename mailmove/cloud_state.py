@@ -1,0 +1,80 @@
+"""What is known of the customer's Microsoft 365; names follow Graph v1.0 and the Exchange cmdlets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mailmove.records import RRset
+
+MailboxKind = Literal["Regular", "Shared", "Room", "Equipment"]
+"""As `Set-Mailbox -Type` spells it."""
+
+
+class _State(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Domain(_State):
+    name: str = Field(description="Without the last dot")
+    verified: bool
+    mail_enabled: bool
+    verification: tuple[RRset, ...] = Field(default=(), description="TXT that proves the domain is ours")
+    service_records: tuple[RRset, ...] = Field(
+        default=(), description="MX, SPF, autodiscover: the only source of the MX name"
+    )
+
+
+class Endpoint(_State):
+    """A migration endpoint of type ExchangeOutlookAnywhere."""
+
+    name: str
+    exchange_server: str = Field(description="The server's own (internal) name")
+    rpc_proxy_server: str = Field(description="Public name of Outlook Anywhere")
+    authentication: Literal["Basic", "Ntlm"] = "Basic"
+
+
+class MigrationBatch(_State):
+    name: str
+    status: str = Field(description="As Get-MigrationBatch says: Created, Syncing, Synced, ...")
+    total: int = 0
+    synced: int = 0
+    failed: int = 0
+
+
+class MigrationUser(_State):
+    address: str
+    status: str = Field(description="As Get-MigrationUser says: Queued, Syncing, Synced, Failed, ...")
+    synced_items: int = 0
+    skipped_items: int = 0
+    last_synced: datetime | None = None
+    error: str = ""
+
+
+class Licence(_State):
+    sku: str = Field(description="skuPartNumber")
+    sku_id: str = Field(description="skuId, a GUID")
+    owned: int
+    used: int
+
+
+class Relationship(_State):
+    """A GDAP relationship (Graph delegatedAdminRelationship)."""
+
+    id: str
+    display_name: str
+    status: str = Field(description="created, approvalPending, active, terminated, ...")
+    approval_link: str
+    customer_tenant_id: str | None = None
+
+
+class TraceEntry(_State):
+    """One message trace (Graph v1.0 exchangeMessageTrace)."""
+
+    message_id: str
+    recipient: str
+    from_ip: str
+    at: datetime
+    status: str

@@ -1,0 +1,99 @@
+"""Every error of Mailmove, named by what to do next.
+
+    MailmoveError
+    +-- Blocked            a person must act; the message says how
+    |   +-- Refused        the other side does not accept our credentials or rights
+    |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
+    |   +-- BadPlan        the plan has faults; all of them are listed
+    +-- Transient          ask again later, with the same words
+    |   +-- Throttled      ask again after `retry_after` seconds
+    |   +-- NotYet         the world does not agree yet; nothing is wrong
+    |   |   +-- ByHand     a person must type `records` where no programme can; it is seen by itself
+    |   +-- Drifted        the world changed since it was looked at; look again
+    +-- Irreversible       this cannot be undone; the message says what remains
+
+A message says who spoke, what was wanted, what was seen and what to do next.
+No vendor exception leaves `blocks/`.
+"""
+
+from __future__ import annotations
+
+
+class MailmoveError(Exception):
+    """Root of the tree; raised only as one of its children.
+
+    who:    the system that spoke ("Route 53", "mail.contoso.com").
+    wanted: what we asked of it, in words.
+    seen:   what it answered, in its own words where it has any.
+    todo:   what the reader should do next.
+    """
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str) -> None:
+        self.who, self.wanted, self.seen, self.todo = who, wanted, seen, todo
+        super().__init__(who, wanted, seen, todo)
+
+    def __str__(self) -> str:
+        return f"{self.who}: wanted {self.wanted}; saw {self.seen}. {self.todo}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Prefect pickles exceptions of failed runs; keyword-only arguments need help.
+        return (_rebuild, (type(self), dict(self.__dict__)))
+
+
+class Blocked(MailmoveError):
+    """A person must act before this can go on."""
+
+
+class Refused(Blocked):
+    """The other side does not accept our credentials, or they lack a right."""
+
+
+class TtlRaised(Blocked):
+    """A DNS provider made a TTL higher than asked. What was there has been put back. `floor` is in seconds."""
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, floor: int) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
+        self.floor = floor
+
+
+class BadPlan(Blocked):
+    """The plan has faults. `seen` lists every one of them."""
+
+
+class Transient(MailmoveError):
+    """It may work if asked again."""
+
+
+class Throttled(Transient):
+    """Asked too often. `retry_after` is in seconds."""
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, retry_after: float = 5.0) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
+        self.retry_after = retry_after
+
+
+class NotYet(Transient):
+    """The act was done; the world has not caught up."""
+
+
+class ByHand(NotYet):
+    """A person must make these changes where no programme can: `records`, one line each, ready to be typed."""
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, records: list[str]) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
+        self.records = records
+
+
+class Drifted(Transient):
+    """What stands there now is not what was looked at (or approved). Nothing was changed."""
+
+
+class Irreversible(MailmoveError):
+    """Cannot be put back. `seen` says what remains."""
+
+
+def _rebuild(kind: type[MailmoveError], state: dict[str, object]) -> MailmoveError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, state["who"], state["wanted"], state["seen"], state["todo"])
+    error.__dict__.update(state)
+    return error

@@ -1,0 +1,44 @@
+"""Names for items that have no Internet Message-ID: the same item has the same key on both servers.
+
+Exchange keeps a calendar item's UID and a contact's name and addresses when a mailbox is moved; item ids, change keys
+and modification times are new on the other side, so none of them may go into a key.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+_GLOBAL_OBJECT_ID = "040000008200E00074C5B7101A82E008"
+
+
+def _plain(text: str) -> str:
+    """NFC, one space between words, lower case: servers differ in such things and people do not mean them."""
+    return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
+
+
+def event_key(uid: str, start: datetime | None) -> str:
+    """`event|<uid>|<start, UTC, to the minute>`: `event|weekly@example.com|2026-11-23T09:00`.
+
+    The start is left out for a UID that Exchange itself made (MS-OXOCAL, Global Object ID): it is unique, and the two
+    sides give the start of an all-day event in different time zones.
+
+    uid: EWS `CalendarItem/UID`, Graph `event.iCalUId`; where a server gives none, the subject.
+    start: of the series for a recurring item, aware; None: the server does not tell. ValueError: naive.
+    """
+    if start is not None and start.tzinfo is None:
+        raise ValueError(f"the start {start.isoformat()} of {uid!r} has no time zone")
+    alone = uid.upper().startswith(_GLOBAL_OBJECT_ID)
+    moment = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if start and not alone else ""
+    return f"event|{_plain(uid)}|{moment}"
+
+
+def contact_key(name: str, email: str) -> str:
+    """`contact|<display name>|<first e-mail address>`: EWS `DisplayName`, Graph `contact.displayName`."""
+    return f"contact|{_plain(name)}|{_plain(email)}"
+
+
+def other_key(kind: str, subject: str, received: datetime | None) -> str:
+    """`<kind>|<subject>|<received, UTC, to the minute>`, for messages without Message-ID, tasks and notes."""
+    moment = received.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if received else ""
+    return f"{kind}|{_plain(subject)}|{moment}"

@@ -1,0 +1,39 @@
+"""Mail items as both sides can name them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Item(BaseModel):
+    """One item of a mailbox."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="The server's own id")
+    folder: str = Field(description="Path from the mailbox's root, '/'-separated: 'Inbox/Projects'")
+    kind: str = Field(description="message, event, contact, task or other")
+    message_id: str | None = Field(default=None, description="Internet Message-ID with its angle brackets (RFC 5322)")
+    key: str = Field(default="", description="What names the item where it has no Message-ID: kind|subject|start")
+    subject: str = ""
+    received: datetime | None = None
+    size: int | None = Field(default=None, description="Bytes; None: the server does not tell")
+
+    @property
+    def identity(self) -> str:
+        """What must be found again on the other side."""
+        return self.message_id or self.key
+
+
+class Arrival(BaseModel):
+    """A message that the old server accepted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    client_ip: str

@@ -1,0 +1,95 @@
+"""Look at a mail server's port from outside, by connecting to it as a sender would."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mailmove.errors import Blocked, Transient
+
+State = Literal["open", "refused", "silent", "unreachable", "deferring", "rejecting"]
+
+_MEANS: dict[str, str] = {
+    "open": "it takes mail",
+    "refused": "connection refused: a sender tries the next MX, or queues and looks the MX up again",
+    "silent": "no answer: a sender waits for its timeout, then queues",
+    "unreachable": "no way to it: a sender queues",
+    "deferring": "it answers 4xx, or hangs up: a sender queues",
+    "rejecting": "it answers 5xx: a sender bounces the mail at once",
+}
+
+
+class PortLook(BaseModel):
+    """What a sender meets at a port (RFC 5321 sections 3.1 and 4.5.4.1)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str
+    port: int
+    state: State
+    words: str = Field(default="", description="The server's greeting, or the system's words")
+
+    @property
+    def closed(self) -> bool:
+        """Is no connection possible at all? A server that hangs up is not a closed port: it may come back."""
+        return self.state in ("refused", "silent", "unreachable")
+
+    def __str__(self) -> str:
+        said = f" ({self.words})" if self.words else ""
+        return f"{self.address} port {self.port}: {_MEANS[self.state]}{said}"
+
+
+def look_at_port(address: str, port: int, timeout: float = 10.0) -> PortLook:
+    """Connect, read the greeting, leave politely.
+
+    address: IP address or host name. timeout: seconds, for the connection and again for the greeting.
+    A server that accepts and says nothing in time counts as open: the door is not closed.
+    Blocked: the name does not exist; Transient: the name could not be looked up now.
+    """
+
+    def look(state: State, words: str) -> PortLook:
+        return PortLook(address=address, port=port, state=state, words=words)
+
+    try:
+        connection = socket.create_connection((address, port), timeout=timeout)
+    except socket.gaierror as error:
+        raise _no_name(address, error) from error
+    except TimeoutError:
+        return look("silent", f"no answer in {timeout:g} s")
+    except ConnectionRefusedError as error:
+        return look("refused", error.strerror or "connection refused")
+    except OSError as error:
+        if error.errno == errno.ECONNRESET:
+            return look("refused", error.strerror or "connection reset")
+        return look("unreachable", error.strerror or str(error))
+    with connection:
+        try:
+            greeting = _first_line(connection)
+            if greeting[:1] == "2":
+                connection.sendall(b"QUIT\r\n")
+        except TimeoutError:
+            return look("open", f"accepts, and says nothing in {timeout:g} s")
+        except OSError as error:
+            return look("deferring", f"accepts, then: {error.strerror or error}")
+    if not greeting:
+        return look("deferring", "accepts, then closes without a word")
+    return look({"4": "deferring", "5": "rejecting"}.get(greeting[0], "open"), greeting)  # type: ignore[arg-type]
+
+
+def _first_line(connection: socket.socket) -> str:
+    data = b""
+    while b"\n" not in data and len(data) < 4096:
+        chunk = connection.recv(512)
+        if not chunk:
+            break
+        data += chunk
+    return data.split(b"\n")[0].decode("ascii", "replace").strip()
+
+
+def _no_name(address: str, error: socket.gaierror) -> Blocked | Transient:
+    kind: type[Blocked | Transient] = Transient if error.errno == socket.EAI_AGAIN else Blocked
+    todo = "It is asked again." if kind is Transient else "Check the name in the plan."
+    return kind("name look-up", wanted=f"the address of {address}", seen=error.strerror or str(error), todo=todo)

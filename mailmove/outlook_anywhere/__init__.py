@@ -1,0 +1,8 @@
+"""Would Microsoft's migration service reach this server by Outlook Anywhere? A connectivity analyzer."""
+
+from mailmove.outlook_anywhere.analyzer import check_certificate, check_server
+from mailmove.outlook_anywhere.autodiscover import Names
+from mailmove.outlook_anywhere.steps import Step
+from mailmove.outlook_anywhere.whole import analyze, fetch_issuer, system_names
+
+__all__ = ["Names", "Step", "analyze", "check_certificate", "check_server", "fetch_issuer", "system_names"]

@@ -1,0 +1,215 @@
+"""Autodiscover as Outlook asks it: four places in a fixed order, plain XML (MS-OXDSCLI, KB2612922).
+
+https root domain, https autodiscover.<domain>, a redirect from http autodiscover.<domain>, an SRV record. A password
+goes only to a server that has proved its name, and no redirect away from https is followed.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from mailmove.outlook_anywhere.rpc_http import Account
+from mailmove.outlook_anywhere.steps import Deadline, Found, Step, Trouble, first_that_works, step
+from mailmove.outlook_anywhere.tls import Dial
+
+PATH = "/autodiscover/autodiscover.xml"
+_REQUEST = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"
+_RESPONSE = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
+_MOST_REDIRECTS = 5
+_LARGEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Names:
+    """How names are looked up and which ports stand for 443 and 80 (others only in a rehearsal).
+
+    addresses(host): IP addresses; srv(name): (host, port) of the best SRV record, or None. Both may raise OSError.
+    """
+
+    addresses: Callable[[str], Sequence[str]]
+    srv: Callable[[str], tuple[str, int] | None]
+    https_port: int = 443
+    http_port: int = 80
+    extra_ca: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What Autodiscover says of Outlook Anywhere; empty: it does not say."""
+
+    server: str = ""  # name inside, or <guid>@domain from Exchange 2013 on
+    proxy: str = ""  # external host name of Outlook Anywhere
+    authentication: str = ""
+    legacy_dn: str = ""
+
+
+def autodiscover_steps(
+    names: Names, address: str, account: Account, deadline: Callable[[], Deadline]
+) -> tuple[Step, Settings]:
+    """Try all four ways for an SMTP address. The settings are empty where no way led to any."""
+    domain, found = address.rpartition("@")[2], list[Settings]()
+
+    def asked(url: str) -> Found:
+        settings = _ask(names, url, address, account, deadline())
+        found.append(settings)
+        outside = f"Outlook Anywhere at {settings.proxy}" if settings.proxy else "no Outlook Anywhere"
+        if not settings.proxy:
+            todo = "Enable Outlook Anywhere with an external host name; Autodiscover tells of it 15 minutes later."
+            return Found("warning", f"it answers for {address}, but tells of {outside}", todo)
+        return Found("ok", f"it answers for {address}: {outside}, server {settings.server}")
+
+    def by_srv() -> Found:
+        target = names.srv(f"_autodiscover._tcp.{domain}")
+        if target is None:
+            raise Trouble(f"there is no SRV record _autodiscover._tcp.{domain}", _MAKE)
+        port = names.https_port if target[1] == 443 else target[1]
+        return asked(f"https://{target[0]}:{port}{PATH}")
+
+    ways: list[tuple[str, Callable[[], Found]]] = [
+        (f"Autodiscover at https://{domain}", lambda: asked(f"https://{domain}{PATH}")),
+        (f"Autodiscover at https://autodiscover.{domain}", lambda: asked(f"https://autodiscover.{domain}{PATH}")),
+        (
+            f"Autodiscover by redirect from http://autodiscover.{domain}",
+            lambda: asked(_redirected(names, f"autodiscover.{domain}", deadline())),
+        ),
+        (f"Autodiscover by SRV record of {domain}", by_srv),
+    ]
+
+    def tried(name: str, way: Callable[[], Found]) -> Callable[[], Step]:
+        return lambda: step(name, way)
+
+    done = first_that_works("Autodiscover", [tried(name, way) for name, way in ways])
+    return done, found[0] if found else Settings()
+
+
+_MAKE = "Make a record autodiscover.<domain> that leads to the server, with that name in its certificate."
+_FAILED = "The Autodiscover service couldn't be located."
+
+
+def _ask(names: Names, url: str, address: str, account: Account, deadline: Deadline) -> Settings:
+    """POST to a place, follow where it leads, read the answer. Trouble names what is wrong."""
+    body = (
+        f'<?xml version="1.0" encoding="utf-8"?><Autodiscover xmlns="{_REQUEST}"><Request><EMailAddress>{{}}'
+        f"</EMailAddress><AcceptableResponseSchema>{_RESPONSE}</AcceptableResponseSchema></Request></Autodiscover>"
+    )
+    seen = {(url, address)}
+    for _ in range(_MOST_REDIRECTS):
+        status, reason, headers, content = _post(names, url, body.format(_escaped(address)), account, deadline)
+        if status in (301, 302, 303, 307, 308):
+            url = _https(headers.get("Location", ""), url)
+        elif status == 401:
+            raise Trouble(f"{urlsplit(url).hostname} refuses the sign-in (HTTP 401)", "Check the account's password.")
+        elif status != 200:
+            raise Trouble(f"{urlsplit(url).hostname} answers HTTP {status} {reason}".strip(), _MAKE, _FAILED)
+        else:
+            answer = _read(content, urlsplit(url).hostname or "")
+            if isinstance(answer, Settings):
+                return answer
+            kind, value = answer
+            url, address = (_https(value, url), address) if kind == "url" else (url, value)
+        if (url, address) in seen:
+            raise Trouble("the redirects go round in a circle", "Mend the redirects of the web server.", _FAILED)
+        seen.add((url, address))
+    raise Trouble(f"more than {_MOST_REDIRECTS} redirects", "Mend the redirects of the web server.", _FAILED)
+
+
+def _https(target: str, origin: str) -> str:
+    parts = urlsplit(target)
+    if parts.scheme != "https" or not parts.hostname:
+        host = urlsplit(origin).hostname
+        why = f"{host} redirects to {target or 'nowhere'}, which is not https; it is not followed"
+        raise Trouble(why, "Redirect to an https address with a valid certificate.", _FAILED)
+    return target
+
+
+def _connected(names: Names, url: str, deadline: Deadline) -> tuple[Dial, str]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        addresses = names.addresses(host)
+    except OSError as error:
+        raise Trouble(f"the name {host} cannot be looked up: {error}", _MAKE, _FAILED) from None
+    if not addresses:
+        raise Trouble(f"the name {host} has no address", _MAKE, _FAILED)
+    port = parts.port or names.https_port
+    path = (parts.path or PATH) + (f"?{parts.query}" if parts.query else "")
+    return Dial(host, addresses[0], port, names.extra_ca, deadline), path
+
+
+def _post(names: Names, url: str, body: str, account: Account, deadline: Deadline) -> tuple[int, str, Any, bytes]:
+    dial, path = _connected(names, url, deadline)
+    content = body.encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {dial.host}\r\nUser-Agent: Microsoft Office/12.0 (Mailmove)\r\n"
+        f"Content-Type: text/xml\r\nAuthorization: {account.basic()}\r\nContent-Length: {len(content)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    try:
+        with dial.trusted(old=True) as connection:
+            connection.sendall(head.encode("latin-1", "replace") + content)
+            response = HTTPResponse(connection, method="POST")
+            response.begin()
+            return response.status, response.reason, response.headers, response.read(_LARGEST)
+    except ssl.SSLCertVerificationError as error:
+        todo = f"Get a certificate that covers {dial.host}, or use a redirect or SRV record to a name that it covers."
+        why = f"the certificate of {dial.host} is not accepted: {error.verify_message}"
+        raise Trouble(why, todo, _FAILED) from None
+    except TimeoutError:
+        raise Trouble(f"{dial.host} does not answer in time", _MAKE, _FAILED) from None
+    except (OSError, HTTPException) as error:
+        raise Trouble(f"{dial.host}: {error or type(error).__name__}", _MAKE, _FAILED) from None
+
+
+def _redirected(names: Names, host: str, deadline: Deadline) -> str:
+    """Where http://autodiscover.<domain> sends Outlook. Nothing secret is sent."""
+    addresses = names.addresses(host)
+    if not addresses:
+        raise Trouble(f"the name {host} has no address", _MAKE, _FAILED)
+    with socket.create_connection((addresses[0], names.http_port), timeout=deadline.left()) as connection:
+        connection.sendall(f"GET {PATH} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        response = HTTPResponse(connection, method="GET")
+        response.begin()
+        if response.status not in (301, 302, 303, 307, 308):
+            raise Trouble(f"http://{host} does not redirect (HTTP {response.status})", _MAKE, _FAILED)
+        return _https(response.headers.get("Location", ""), f"http://{host}")
+
+
+def _read(content: bytes, host: str) -> Settings | tuple[str, str]:
+    """Settings, or ("url" or "address", where to ask next)."""
+    try:
+        root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError:
+        todo = "The web server there is no Exchange; that is normal for a web site, if another way works."
+        raise Trouble(f"{host} answers, but not with Autodiscover's XML", todo, _FAILED) from None
+    if code := root.findtext(".//{*}ErrorCode"):
+        said = f"{host} answers error {code}: {root.findtext('.//{*}Message') or ''}"
+        raise Trouble(said, "Use the SMTP address of a mailbox that is on this server.", _FAILED)
+    for kind, tag in (("url", "RedirectUrl"), ("address", "RedirectAddr")):
+        if value := root.findtext(f".//{{*}}{tag}"):
+            return kind, value.strip()
+    protocols = {one.findtext("{*}Type"): one for one in root.iterfind(".//{*}Protocol")}
+    if not protocols:
+        raise Trouble(f"{host} answers without any settings", "Look at Autodiscover's own log on the server.", _FAILED)
+    inside, outside = protocols.get("EXCH"), protocols.get("EXPR")
+    return Settings(
+        server=_text(inside, "Server"),
+        proxy=_text(outside, "Server"),
+        authentication=_text(outside, "AuthPackage"),
+        legacy_dn=root.findtext(".//{*}LegacyDN") or "",
+    )
+
+
+def _text(protocol: Any, tag: str) -> str:
+    return (protocol.findtext(f"{{*}}{tag}") or "").strip() if protocol is not None else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

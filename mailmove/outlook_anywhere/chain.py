@@ -1,0 +1,175 @@
+"""From a server's certificate up to a root: with what the server sent, and with what its issuers publish (AIA)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import certifi
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+Fetcher = Callable[[str], bytes]
+"""`fetch(url)` gives what stands at an http address; OSError: nothing does."""
+_LONGEST = 8
+E = TypeVar("E", bound=x509.ExtensionType)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain, the server's certificate first. `fetched`: how many of it the server did not send."""
+
+    certificates: tuple[x509.Certificate, ...]
+    trusted: bool
+    fetched: int = 0
+    fault: str = ""
+
+    @property
+    def top(self) -> x509.Certificate:
+        return self.certificates[-1]
+
+
+@cache
+def public_roots() -> tuple[x509.Certificate, ...]:
+    """Mozilla's list, as certifi ships it: whom the world trusts, whatever this machine trusts."""
+    return tuple(x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes()))
+
+
+def build(
+    shown: Sequence[x509.Certificate],
+    roots: Iterable[x509.Certificate],
+    now: datetime,
+    fetch: Fetcher | None = None,
+) -> Chain:
+    """The best chain there is. `fault` says what is wrong with it; empty and trusted: nothing."""
+    known = list(roots)
+    found = _climb(shown[0], shown[1:], known, now)
+    if found.trusted or fetch is None:
+        return found
+    extra: list[x509.Certificate] = []
+    top = found.top
+    while len(extra) < _LONGEST and not _self_issued(top):
+        issuer = next((one for one in _published(top, fetch) if _signed(top, one)), None)
+        if issuer is None:
+            break
+        extra.append(issuer)
+        found = _climb(shown[0], [*shown[1:], *extra], known, now)
+        if found.trusted or found.top == top:
+            break
+        top = found.top
+    used = sum(one in extra for one in found.certificates)
+    return Chain(found.certificates, found.trusted, used, found.fault)
+
+
+def _climb(
+    leaf: x509.Certificate, others: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], now: datetime
+) -> Chain:
+    """Depth first; a chain without a fault is taken before one with, and a trusted one before one that is not."""
+    best = Chain((leaf,), trusted=leaf in roots, fault=_leaf_fault(leaf))
+    open_paths: list[tuple[x509.Certificate, ...]] = [(leaf,)]
+    tries = 0
+    while open_paths and tries < 200:
+        path, tries = open_paths.pop(), tries + 1
+        for issuer in [*roots, *others]:
+            if issuer in path or len(path) >= _LONGEST or not _signed(path[-1], issuer):
+                continue
+            longer = (*path, issuer)
+            trusted = issuer in roots
+            fault = _leaf_fault(leaf) or _fault(longer, now)
+            candidate = Chain(longer, trusted, fault=fault)
+            if trusted and not fault:
+                return candidate
+            if (trusted, not fault, len(longer)) > (best.trusted, not best.fault, len(best.certificates)):
+                best = candidate
+            if not trusted:
+                open_paths.append(longer)
+    return best
+
+
+def _fault(path: Sequence[x509.Certificate], now: datetime) -> str:
+    """What forbids one of the issuers to be an issuer (RFC 5280 section 6.1.4)."""
+    for above, one in enumerate(path[1:]):
+        name = one.subject.rfc4514_string()
+        basic = _extension(one, x509.BasicConstraints)
+        usage = _extension(one, x509.KeyUsage)
+        if basic is None or not basic.ca:
+            return f"{name} is no certificate authority, yet it signed"
+        if usage is not None and not usage.key_cert_sign:
+            return f"{name} may not sign certificates"
+        if basic.path_length is not None and above > basic.path_length:
+            return f"{name} allows fewer intermediates than there are"
+        if now > one.not_valid_after_utc:
+            return f"the issuer's certificate {name} expired on {one.not_valid_after_utc:%Y-%m-%d}"
+        if now < one.not_valid_before_utc:
+            return f"the issuer's certificate {name} is not valid before {one.not_valid_before_utc:%Y-%m-%d}"
+    return ""
+
+
+def _leaf_fault(leaf: x509.Certificate) -> str:
+    allowed = _extension(leaf, x509.ExtendedKeyUsage)
+    fit = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if allowed is not None and not fit & set(allowed):
+        return "it was not issued for servers (extended key usage without serverAuth)"
+    return ""
+
+
+def _signed(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if child.issuer != issuer.subject:
+        return False
+    key, hashed = issuer.public_key(), child.signature_hash_algorithm
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(hashed, hashes.SHA1):
+            # The library turns SHA-1 down unseen; who signed is one question, how well another (`strength`).
+            key.verify(child.signature, child.tbs_certificate_bytes, padding.PKCS1v15(), hashed)
+        else:
+            child.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _self_issued(one: x509.Certificate) -> bool:
+    return one.issuer == one.subject
+
+
+def _published(one: x509.Certificate, fetch: Fetcher) -> list[x509.Certificate]:
+    """What the certificate says about where its issuer's is (RFC 5280 section 4.2.2.1); http only."""
+    access = _extension(one, x509.AuthorityInformationAccess) or ()
+    found: list[x509.Certificate] = []
+    for description in access:
+        place = description.access_location.value
+        if description.access_method != AuthorityInformationAccessOID.CA_ISSUERS or not str(place).startswith("http:"):
+            continue
+        try:
+            found += _read(fetch(str(place)))
+        except (OSError, ValueError):
+            continue  # one of several places may be gone
+    return found
+
+
+def _read(content: bytes) -> list[x509.Certificate]:
+    if content.startswith(b"-----"):
+        return x509.load_pem_x509_certificates(content)
+    try:
+        return [x509.load_der_x509_certificate(content)]
+    except ValueError:
+        return pkcs7.load_der_pkcs7_certificates(content)
+
+
+def _extension(one: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return one.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+
+
+def pem(one: x509.Certificate) -> str:
+    return one.public_bytes(Encoding.PEM).decode()

@@ -1,0 +1,320 @@
+"""What the cutover needs from the outside, as abstract classes; `blocks/` implements each for one vendor.
+
+They are ABCs, not Protocols: Prefect's Block has a metaclass of its own. Every method is a blocking call that
+may raise only errors from `mailmove.errors`. Every method that changes something is idempotent: it looks
+first, changes only the difference, and returns when the other side has confirmed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from mailmove.certificates import Challenge, Issued, ServerCertificate
+from mailmove.cloud_state import (
+    Domain,
+    Endpoint,
+    Licence,
+    MailboxKind,
+    MigrationBatch,
+    MigrationUser,
+    Relationship,
+    TraceEntry,
+)
+from mailmove.evidence import Finding
+from mailmove.full_inventory import FullInventory
+from mailmove.mail_items import Arrival, Item
+from mailmove.moving.parts import Destination, Moved, Origin
+from mailmove.records import RRset, RRsetChange, Zone
+from mailmove.server_state import Inventory, OutlookAnywhere
+
+
+class DnsProvider(ABC):
+    """Where a zone is edited. Zone names are absolute, with the last dot."""
+
+    by_hand: ClassVar[bool] = False
+    """True: a person makes the changes; `apply` raises ByHand until the authoritative servers serve them."""
+
+    @abstractmethod
+    def read_zone(self, zone: str) -> Zone:
+        """Every record set that the provider holds for the zone. Blocked: there is no such zone."""
+
+    @abstractmethod
+    def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
+        """Make all changes, in one transaction where the wire allows.
+
+        A change whose `after` stands already is skipped. Drifted: a set is neither at its `before` nor at its
+        `after`; nothing was changed then. TtlRaised: the provider raises TTLs; what was there has been put back.
+        Returns when the provider says that its own servers have it.
+        """
+
+    def zone_findings(self, zone: str) -> list[Finding]:
+        """What would stop `apply` on this zone tonight, as far as that can be tried without changing anything."""
+        return []
+
+
+class SourceServer(ABC):
+    """The old Exchange server: its shell and its mailboxes."""
+
+    @abstractmethod
+    def inventory(self) -> Inventory:
+        """The mailboxes and mail-enabled public folders, quickly: stages ask often."""
+
+    @abstractmethod
+    def full_inventory(self) -> FullInventory:
+        """Everything on the server that a move must know of; for preflight, it may take minutes."""
+
+    @abstractmethod
+    def outlook_anywhere(self) -> OutlookAnywhere | None:
+        """Its settings today; None: not enabled."""
+
+    @abstractmethod
+    def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
+        """Make the settings so; None disables it."""
+
+    @abstractmethod
+    def items(self, mailbox: str) -> Iterator[Item]:
+        """Every item of a mailbox (SMTP address), all folders."""
+
+    @abstractmethod
+    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """(item id, MIME content as RFC 5322 bytes) of each item asked for."""
+
+    @abstractmethod
+    def migration_account(self) -> tuple[str, SecretStr]:
+        """User name and password with which Microsoft's migration service signs in to the server."""
+
+    @abstractmethod
+    def trusted_ca(self) -> str | None:
+        """PEM of a private root that the server's certificate hangs on; None: a public one."""
+
+    @abstractmethod
+    def arrivals(self, since: datetime) -> list[Arrival]:
+        """Messages that the server accepted by SMTP since then, oldest first."""
+
+
+class Tenant(ABC):
+    """The customer's Microsoft 365: directory, Exchange Online and its migration service."""
+
+    @abstractmethod
+    def domain(self, name: str) -> Domain | None:
+        """The domain as the tenant knows it, with the records it asks for; None: not added."""
+
+    @abstractmethod
+    def add_domain(self, name: str) -> Domain:
+        """Add it, unverified."""
+
+    @abstractmethod
+    def verify_domain(self, name: str) -> Domain:
+        """NotYet: Microsoft does not see the TXT record yet."""
+
+    @abstractmethod
+    def enable_mail(self, name: str) -> Domain:
+        """Ask for mail service; afterwards `service_records` holds MX, SPF and autodiscover."""
+
+    @abstractmethod
+    def remove_domain(self, name: str) -> None:
+        """Blocked: something in the tenant still uses it."""
+
+    @abstractmethod
+    def dkim_records(self, domain: str) -> tuple[RRset, ...]:
+        """The CNAMEs under which the tenant's DKIM keys are to be found; (): nothing is prepared."""
+
+    @abstractmethod
+    def prepare_dkim(self, domain: str) -> tuple[RRset, ...]:
+        """Have the keys made, and return their CNAMEs; nothing is signed yet. It cannot be removed, only left off."""
+
+    @abstractmethod
+    def dkim_signing(self, domain: str) -> bool:
+        """Is mail from the domain signed in the domain's name?"""
+
+    @abstractmethod
+    def set_dkim_signing(self, domain: str, on: bool) -> None:
+        """NotYet: Microsoft does not see the CNAMEs yet."""
+
+    @abstractmethod
+    def endpoint(self, name: str) -> Endpoint | None: ...
+
+    @abstractmethod
+    def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
+        """Make a migration endpoint; the source's own account is used. Blocked: Microsoft cannot reach the server."""
+
+    @abstractmethod
+    def remove_endpoint(self, name: str) -> None: ...
+
+    @abstractmethod
+    def batch(self, name: str) -> MigrationBatch | None: ...
+
+    @abstractmethod
+    def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
+        """Make a cutover batch, not started. Blocked: another cutover batch exists."""
+
+    @abstractmethod
+    def start_batch(self, name: str) -> None:
+        """Start it, or start failed users again."""
+
+    @abstractmethod
+    def sync_batch_now(self, name: str) -> None:
+        """Ask for an incremental sync at once instead of the daily cycle."""
+
+    @abstractmethod
+    def remove_batch(self, name: str) -> None: ...
+
+    @abstractmethod
+    def migration_users(self, batch: str) -> list[MigrationUser]: ...
+
+    @abstractmethod
+    def mailbox_kinds(self) -> dict[str, MailboxKind]:
+        """Primary SMTP address -> kind, for every mailbox in the tenant."""
+
+    @abstractmethod
+    def set_mailbox_kind(self, mailbox: str, kind: MailboxKind) -> None: ...
+
+    @abstractmethod
+    def licences(self) -> list[Licence]:
+        """What the tenant owns, and how many are free."""
+
+    @abstractmethod
+    def licence_of(self, user: str) -> tuple[str | None, frozenset[str]]:
+        """(usage location, skuPartNumbers assigned) of a user by SMTP address."""
+
+    @abstractmethod
+    def set_licence(self, user: str, usage_location: str | None, skus: frozenset[str]) -> None:
+        """Make usage location and licences exactly so."""
+
+    @abstractmethod
+    def items(self, mailbox: str) -> Iterator[Item]:
+        """Every item of a mailbox, all folders."""
+
+    @abstractmethod
+    def message_traces(self, since: datetime) -> list[TraceEntry]:
+        """Messages that reached the tenant since then, oldest first."""
+
+
+class Mover(ABC):
+    """Copies items by itself, where Microsoft's service cannot, or does not.
+
+    Every act may be killed and repeated: what is there already is not copied again. NotYet, Transient, Throttled:
+    call it again; it goes on where it stopped.
+    """
+
+    @abstractmethod
+    def move(self, mailboxes: Sequence[str]) -> list[Moved]:
+        """Everything in these mailboxes (SMTP addresses), several at once; what cannot be copied is named."""
+
+    @abstractmethod
+    def move_items(self, mailbox: str, items: Sequence[Item], *, tried_ago: float | None = 0.0) -> Moved:
+        """Only these items of the source, which the target was found to lack.
+
+        tried_ago: seconds since this was last tried, which may have died with a request under way; None: never.
+        """
+
+
+class ItemOrigin(ABC):
+    """A source server whose items can be read for a copy."""
+
+    @abstractmethod
+    def origin(self) -> Origin: ...
+
+
+class ItemDestination(ABC):
+    """A tenant whose mailboxes take items from us."""
+
+    @abstractmethod
+    def destination(self) -> Destination: ...
+
+
+class Partner(ABC):
+    """The partner's side of the customer relationship (GDAP through Graph; reseller link from Partner Center)."""
+
+    @abstractmethod
+    def relationship(self, display_name: str) -> Relationship | None:
+        """The newest live relationship of that name."""
+
+    @abstractmethod
+    def invite(self, display_name: str) -> Relationship:
+        """Create the relationship with the least roles and lock it for approval; once only."""
+
+    @abstractmethod
+    def withdraw(self, relationship_id: str) -> None:
+        """Terminate or delete it, as its state allows."""
+
+    @abstractmethod
+    def reseller_link(self) -> str:
+        """The link with which the customer accepts us as reseller."""
+
+
+class Firewall(ABC):
+    """What opens and closes port 25 of the old server."""
+
+    @abstractmethod
+    def allowed(self, port: int) -> list[dict[str, Any]]:
+        """The rules that let a TCP port in, as the vendor spells them, sorted; empty: closed."""
+
+    @abstractmethod
+    def set_allowed(self, port: int, rules: list[dict[str, Any]]) -> None:
+        """Make the rules for this one port exactly so."""
+
+    def obstacles(self, port: int) -> list[Finding]:
+        """Why `set_allowed(port, [])` would be Blocked tonight; empty: it would not."""
+        return []
+
+
+class Checkable(ABC):
+    """A block that can say, changing nothing, whether it would work tonight."""
+
+    @abstractmethod
+    def findings(self) -> list[Finding]:
+        """Sign in, test the rights that the cutover needs; each thing amiss is a finding."""
+
+
+class HoldsCertificates(ABC):
+    """A server that shows a certificate on HTTPS, and lets us change it."""
+
+    @abstractmethod
+    def certificates(self) -> list[ServerCertificate]:
+        """Every certificate in the server's own store."""
+
+    @abstractmethod
+    def import_certificate(self, issued: Issued) -> None:
+        """Put it into the store, with its key; nothing uses it yet. One that is there already is left."""
+
+    @abstractmethod
+    def use_certificate(self, thumbprint: str) -> None:
+        """Have IIS show this one on HTTPS."""
+
+    @abstractmethod
+    def remove_certificate(self, thumbprint: str) -> None:
+        """Take it out of the store; one that is not there is no error."""
+
+
+class CertificateAuthority(ABC):
+    """Who issues public certificates, by proofs in the DNS (ACME, RFC 8555). It remembers an order over a kill."""
+
+    @abstractmethod
+    def held(self, names: Sequence[str]) -> Issued | None:
+        """The certificate that it issued to us for these names earlier, if it is good for some weeks yet."""
+
+    @abstractmethod
+    def begin(self, names: Sequence[str]) -> list[Challenge]:
+        """Order one, or go on with the order that is open; what must be published. (): everything is proved."""
+
+    @abstractmethod
+    def finish(self, names: Sequence[str]) -> Issued:
+        """Have the proofs looked at, and take the certificate. Blocked: the authority did not believe them."""
+
+
+class HasRpcProxyFeature(ABC):
+    """A server on which the Windows feature RPC over HTTP Proxy can be looked at and installed."""
+
+    @abstractmethod
+    def rpc_proxy_feature(self) -> bool | None:
+        """Installed? None: it cannot be told from here."""
+
+    @abstractmethod
+    def set_rpc_proxy_feature(self, wanted: bool) -> None:
+        """Install or remove it; takes minutes. Blocked: it cannot be done from here."""

@@ -1,0 +1,100 @@
+"""The ledger: an append-only record of what every cutover found, did and saw.
+
+Each entry is a version of the Prefect artifact `ledger-<customer>`, so it outlives the worker's disk and any
+worker can read it. An entry is a table: one row for each change or fact.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect.runtime import flow_run
+from pydantic import BaseModel, Field
+
+from mailmove.evidence import Change, Evidence, Receipt, now
+from tasks.tables import read_versions, write_table
+
+Kind = Literal["intent", "receipt", "evidence", "approval", "undone"]
+
+
+class Entry(BaseModel):
+    """One line of the ledger."""
+
+    cutover: UUID = Field(description="Root flow run of the cutover that it belongs to")
+    kind: Kind
+    stage: str
+    at: datetime = Field(default_factory=now)
+    changes: list[Change] = []
+    facts: list[str] = []
+
+
+class Ledger:
+    """What one cutover has written down."""
+
+    def __init__(self, customer: str, cutover: UUID) -> None:
+        self.customer, self.cutover = customer, cutover
+
+    def record(
+        self, kind: Kind, stage: str, *, changes: list[Change] | None = None, facts: list[str] | None = None
+    ) -> Entry:
+        """Append an entry; returns when the server has it."""
+        entry = Entry(cutover=self.cutover, kind=kind, stage=stage, changes=changes or [], facts=facts or [])
+        write_table(
+            _key(self.customer), [entry.model_dump(mode="json")], description=f"{stage}: {kind}", flow_run=self.cutover
+        )
+        return entry
+
+    def entries(self) -> list[Entry]:
+        """Everything written for this cutover, oldest first."""
+        return [entry for entry in read_entries(self.customer) if entry.cutover == self.cutover]
+
+    def receipt(self, stage: str) -> Receipt:
+        """All that a stage changed, over every try: the first `before` and the last `after` of each thing.
+
+        Intents count: after a kill between act and receipt nobody knows whether the act took place, and undoing
+        what was never done is harmless.
+        """
+        first: dict[str, Any] = {}
+        last: dict[str, Any] = {}
+        at = None
+        for entry in self.entries():
+            if entry.stage != stage:
+                continue
+            if entry.kind == "undone":
+                first, last = {}, {}
+            if entry.kind in ("intent", "receipt"):
+                at = entry.at
+                for change in entry.changes:
+                    first.setdefault(change.what, change.before)
+                    last[change.what] = change.after
+        changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
+        return Receipt(stage=stage, changes=changes, at=at or now())
+
+    def evidence(self, stage: str) -> Evidence | None:
+        """The first evidence of a stage since it was last undone; its time is when the world agreed."""
+        found = None
+        for entry in self.entries():
+            if entry.stage == stage and entry.kind == "undone":
+                found = None
+            if entry.stage == stage and entry.kind == "evidence" and found is None:
+                found = Evidence(stage=stage, facts=entry.facts, at=entry.at)
+        return found
+
+
+def read_entries(customer: str) -> list[Entry]:
+    """Every entry of every cutover of a customer, oldest first."""
+    found = [Entry.model_validate(row) for rows in read_versions(_key(customer)) for row in rows]
+    return sorted(found, key=lambda entry: entry.at)
+
+
+def _key(customer: str) -> str:
+    return f"ledger-{customer}"
+
+
+def this_cutover() -> UUID:
+    """The root flow run that the running task or sub-flow belongs to."""
+    root = flow_run.root_flow_run_id
+    assert root is not None, "the ledger is written inside a flow run"
+    return UUID(str(root))

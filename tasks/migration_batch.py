@@ -1,0 +1,100 @@
+"""Make the migration endpoint and the cutover batch, and start it. The batch itself creates the mailboxes."""
+
+from __future__ import annotations
+
+from mailmove.cloud_state import Endpoint
+from mailmove.errors import Blocked
+from mailmove.evidence import Change, Evidence, Preview, Receipt
+from mailmove.plan import Cutover
+from tasks.acting import act, undo, witness
+from tasks.naming import batch_name, endpoint_name
+from tasks.opening import source_server, tenant
+from tasks.policies import change, look, make_sure, put_back
+
+NAME = "migration_batch"
+_UNSTARTED = ("Created", "Stopped")
+_DEAD = ("Failed", "Corrupted")
+
+
+def _preview(cutover: Cutover) -> Preview:
+    cloud = tenant(cutover)
+    changes = []
+    if cloud.endpoint(endpoint_name(cutover)) is None:
+        changes.append(Change(what=f"migration endpoint {endpoint_name(cutover)}", before=None, after="made"))
+    batch = cloud.batch(batch_name(cutover))
+    if batch is None or batch.status in _UNSTARTED:
+        changes.append(Change(what=f"migration batch {batch_name(cutover)}", before=None, after="started"))
+    return Preview(stage=NAME, changes=changes)
+
+
+@look
+def check(cutover: Cutover) -> Preview:
+    """What is to be made. What will not come along is found by `tasks/inventory.py`."""
+    return _preview(cutover)
+
+
+@change
+def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+    """Look before each create: a second run makes nothing twice."""
+
+    def start(_: Preview) -> None:
+        cloud, source = tenant(cutover), source_server(cutover)
+        if cloud.endpoint(endpoint_name(cutover)) is None:
+            if cutover.target.endpoint:
+                raise Blocked(
+                    "Exchange Online",
+                    wanted=f"the endpoint {cutover.target.endpoint}",
+                    seen="no such endpoint",
+                    todo="Make it in the Exchange admin centre, or take `target.endpoint` out of the plan.",
+                )
+            cloud.create_endpoint(
+                Endpoint(
+                    name=endpoint_name(cutover),
+                    exchange_server=source.inventory().server,
+                    rpc_proxy_server=cutover.source.outlook_anywhere_host,
+                ),
+                source,
+            )
+        if cloud.batch(batch_name(cutover)) is None:
+            cloud.create_batch(batch_name(cutover), endpoint_name(cutover))
+        cloud.start_batch(batch_name(cutover))
+
+    return act(cutover, lambda: _preview(cutover), start, approved=approved)
+
+
+@make_sure
+def verify(cutover: Cutover) -> Evidence:
+    """The batch runs. Blocked: Microsoft has given it up."""
+    batch = tenant(cutover).batch(batch_name(cutover))
+    if batch is None or batch.status in _DEAD:
+        raise Blocked(
+            "Exchange Online",
+            wanted=f"batch {batch_name(cutover)} under way",
+            seen=batch.status if batch else "no batch",
+            todo="Open the batch in the Exchange admin centre; its error names the cause.",
+        )
+    return witness(cutover, NAME, [f"batch {batch.name} is {batch.status}"])
+
+
+@put_back
+def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+    """Remove batch and endpoint if we made them. Mailboxes made by the batch stay: they hold copies of mail."""
+    cloud = tenant(cutover)
+    made = {one.what for one in receipt.changes if one.before is None}
+    copied = {box.address for box in source_server(cutover).inventory().moving} & cloud.mailbox_kinds().keys()
+    remains = [
+        f"mailbox {address}: holds a copy of mail; remove it by hand if it is not wanted" for address in sorted(copied)
+    ]
+
+    def standing() -> list[Change]:
+        batch = cloud.batch(batch_name(cutover)) and f"migration batch {batch_name(cutover)}"
+        endpoint = cloud.endpoint(endpoint_name(cutover)) and f"migration endpoint {endpoint_name(cutover)}"
+        return [one for one in receipt.changes if one.what in made and one.what in (batch, endpoint)]
+
+    def remove() -> None:
+        if f"migration batch {batch_name(cutover)}" in made:
+            cloud.remove_batch(batch_name(cutover))
+        if f"migration endpoint {endpoint_name(cutover)}" in made:
+            cloud.remove_endpoint(endpoint_name(cutover))
+
+    return undo(receipt, standing, remove, remains=remains)

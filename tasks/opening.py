@@ -1,0 +1,60 @@
+"""Open the blocks that a plan names. Secrets live in them, and die with the task that opened them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from prefect.blocks.core import Block
+
+import blocks  # noqa: F401  # registers every block type, so that load finds the right class
+from mailmove.errors import Blocked
+from mailmove.plan import Cutover
+from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
+
+Port = TypeVar("Port")
+
+
+def _open(reference: str, port: type[Port]) -> Port:
+    try:
+        block: Any = Block.load(reference)
+    except ValueError as error:
+        raise Blocked(
+            "Prefect",
+            wanted=f"the block {reference}",
+            seen="no such block",
+            todo="Save it under that name, or mend the plan.",
+        ) from error
+    if not isinstance(block, port):
+        raise Blocked(
+            "Prefect",
+            wanted=f"a block that is a {port.__name__}",
+            seen=f"{reference}, which is a {type(block).__name__}",
+            todo="Name another block in the plan.",
+        )
+    return block
+
+
+def dns_provider(cutover: Cutover) -> DnsProvider:
+    return _open(cutover.dns.provider, DnsProvider)  # type: ignore[type-abstract]
+
+
+def source_server(cutover: Cutover) -> SourceServer:
+    return _open(cutover.source.server, SourceServer)  # type: ignore[type-abstract]
+
+
+def tenant(cutover: Cutover) -> Tenant:
+    return _open(cutover.target.tenant, Tenant)  # type: ignore[type-abstract]
+
+
+def partner(cutover: Cutover) -> Partner | None:
+    return _open(cutover.target.partner, Partner) if cutover.target.partner else None  # type: ignore[type-abstract]
+
+
+def firewall(cutover: Cutover) -> Firewall:
+    return _open(cutover.firewall.gateway, Firewall)  # type: ignore[type-abstract]
+
+
+def certificate_authority(cutover: Cutover) -> CertificateAuthority | None:
+    """None: the plan leaves the server's certificate alone."""
+    reference = cutover.source.obtain_certificate
+    return _open(reference, CertificateAuthority) if reference else None  # type: ignore[type-abstract]

@@ -1,0 +1,60 @@
+"""How often each kind of task is tried, and how its result is remembered.
+
+A parked cutover is started anew in another process. Every task below is remembered by (run, stage, verb), so that
+what was finished is not done again, even when the code was upgraded while the run was parked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.tasks import exponential_backoff
+
+from mailmove.errors import ByHand, Transient
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Only what can pass by itself is tried again; a Blocked needs a person, and so does typing by hand."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, Transient) and not isinstance(error, ByHand)
+
+
+def _once_per_run(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
+    return f"{context.task_run.flow_run_id}/{context.task.name}"
+
+
+def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        stage = function.__module__.rpartition(".")[2]
+        return task(
+            name=f"{stage}.{function.__name__}",
+            retries=retries,
+            retry_delay_seconds=exponential_backoff(backoff_factor=1),  # 1, 2, 4, ... seconds
+            retry_jitter_factor=0.5,
+            retry_condition_fn=_may_pass,
+            persist_result=True,
+            result_serializer="json",
+            cache_key_fn=_once_per_run,
+        )(function)
+
+    return decorate
+
+
+look = _policy(retries=4)
+"""For `check`: changes nothing, so it may be asked again freely."""
+
+change = _policy(retries=5)
+"""For `apply`: looks again and acts on the difference only, so that a second try is safe."""
+
+make_sure = _policy(retries=2)
+"""For `verify`: what takes longer than a few seconds is waited for in a parked sub-flow."""
+
+put_back = _policy(retries=6)
+"""For `rollback`: the most patient, because a person counts on it."""

@@ -1,0 +1,101 @@
+"""The night, in order. Preflight, cutover, rollback, the command line and the docs all read this one table.
+
+To add a stage: write its module (check, apply, verify, rollback) and put one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+from mailmove.evidence import Look
+from mailmove.plan import Cutover
+from tasks import (
+    close_old_door,
+    customer_account,
+    dkim_records,
+    dkim_signing,
+    final_sweep,
+    final_ttl,
+    finish_batch,
+    last_proof,
+    lower_ttl,
+    mailboxes,
+    migration_batch,
+    obtain_certificate,
+    outlook_anywhere,
+    proof,
+    switch_mail,
+    verified_domain,
+)
+from tasks.ledger import Ledger
+from tasks.waits import first_sync, old_ttl, propagation, quiet, window
+
+Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
+"""`await condition(cutover, ledger, previous look)`: one look at what is waited for."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Something that is done. `gate` names the plan's gate that a person must open first."""
+
+    module: ModuleType
+    story: str
+    gate: Literal["switch_mail", "close_old_door"] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.module.__name__.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Something that is waited for."""
+
+    module: ModuleType
+    story: str
+
+    @property
+    def name(self) -> str:
+        return self.module.__name__.rpartition(".")[2]
+
+
+RUNBOOK: tuple[Stage | Wait, ...] = (
+    Stage(lower_ttl, "shorten the MX TTL, so that the switch will be noticed soon"),
+    Stage(obtain_certificate, "where the plan says so: get a public certificate, and put it on the old server"),
+    Stage(outlook_anywhere, "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
+    Stage(customer_account, "invite the customer: the partner relationship, approved by them"),
+    Stage(verified_domain, "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
+    Stage(dkim_records, "publish the names of Microsoft's DKIM keys"),
+    Stage(migration_batch, "make the migration endpoint and the batch, and start it"),
+    Wait(first_sync, "until every mailbox has been copied once"),
+    Stage(mailboxes, "give licences, and turn shared mailboxes into shared ones"),
+    Wait(old_ttl, "until the old MX TTL has run out everywhere"),
+    Wait(window, "until one of the plan's windows is open"),
+    Stage(switch_mail, "point MX, SPF and autodiscover at Microsoft 365", gate="switch_mail"),
+    Wait(propagation, "until the world has noticed"),
+    Stage(final_sweep, "copy what arrived meanwhile"),
+    Wait(quiet, "until nobody delivers to the old server any more"),
+    Stage(proof, "account for every item, and move by hand what was left behind"),
+    Stage(close_old_door, "close port 25 of the old server", gate="close_old_door"),
+    Stage(last_proof, "account for every item once more, now that the door is closed"),
+    Stage(finish_batch, "remove the batch; the mailboxes stand on their own"),
+    Stage(final_ttl, "give the MX record a sane TTL again"),
+    Stage(dkim_signing, "have Microsoft 365 sign the domain's mail"),
+)
+
+STAGES: tuple[Stage, ...] = tuple(step for step in RUNBOOK if isinstance(step, Stage))
+WAITS: tuple[Wait, ...] = tuple(step for step in RUNBOOK if isinstance(step, Wait))
+
+
+def stage_named(name: str) -> Stage:
+    return next(stage for stage in STAGES if stage.name == name)
+
+
+def condition_of(name: str) -> Condition | None:
+    """The cheap condition of a wait, or of a stage that has one (`look`); None: only trying tells."""
+    step = next(step for step in RUNBOOK if step.name == name)
+    condition: Condition | None = getattr(step.module, "look_on", None)
+    return condition

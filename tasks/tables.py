@@ -1,0 +1,74 @@
+"""Tables kept as Prefect artifacts: each write is a new version of its key, none is ever changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
+    ArtifactFilter,
+    ArtifactFilterKey,
+)
+from prefect.client.schemas.objects import Artifact, ArtifactCollection
+from prefect.client.schemas.sorting import ArtifactSort
+
+Rows = list[dict[str, Any]]
+_PAGE = 200
+
+
+def write_table(key: str, rows: Rows, *, description: str, flow_run: UUID, task_run: UUID | None = None) -> None:
+    """Append a version; returns when the server has it. Rows are JSON values."""
+    table = ArtifactCreate(
+        key=key,
+        type="table",
+        description=description,
+        data=json.dumps(rows),
+        flow_run_id=flow_run,
+        task_run_id=task_run,
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(table)
+
+
+def write_markdown(key: str, text: str, *, description: str, flow_run: UUID) -> None:
+    """Append a version of a page of Markdown; returns when the server has it."""
+    page = ArtifactCreate(key=key, type="markdown", description=description, data=text, flow_run_id=flow_run)
+    with get_client(sync_client=True) as client:
+        client.create_artifact(page)
+
+
+def read_versions(key: str) -> list[Rows]:
+    """Every version of a table, newest first."""
+    found: list[Rows] = []
+    chosen = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    with get_client(sync_client=True) as client:
+        while True:
+            page = client.read_artifacts(
+                artifact_filter=chosen, sort=ArtifactSort.CREATED_DESC, limit=_PAGE, offset=len(found)
+            )
+            found += [_rows(artifact) for artifact in page]
+            if len(page) < _PAGE:
+                return found
+
+
+def read_latest(keys: list[str]) -> dict[str, Rows]:
+    """The newest version of each table that exists, in few requests."""
+    found: dict[str, Rows] = {}
+    with get_client(sync_client=True) as client:
+        for start in range(0, len(keys), _PAGE):
+            chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=keys[start : start + _PAGE]))
+            for newest in client.read_latest_artifacts(artifact_filter=chosen, limit=_PAGE):
+                found[str(newest.key)] = _rows(newest)
+    return found
+
+
+def _rows(artifact: Artifact | ArtifactCollection) -> Rows:
+    data: Any = artifact.data
+    while isinstance(data, str):  # the server hands a table back as JSON text, or as JSON text of that text
+        data = json.loads(data)
+    return list(data)

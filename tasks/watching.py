@@ -1,0 +1,74 @@
+"""Which waits are due, and one asynchronous look at all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailmove.evidence import Look
+from mailmove.plan import Cutover
+from tasks.looking import last_looks, look_once
+from tasks.parking import WAIT_FLOW
+from tasks.waking import Parked
+
+SOONEST = 2.0
+"""Seconds; nobody's server is asked more often for the same thing."""
+
+AT_ONCE = 64
+"""Looks under way at the same time."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """Waits to look at now, each with what was seen last, and the seconds until the next one is due."""
+
+    now: list[tuple[Parked, Look | None]]
+    seconds_to_next: float
+
+
+def due(parked: list[Parked], at: datetime, rest: float) -> Due:
+    """`rest`: most seconds between two looks where the last one named no time for the next.
+
+    A young wait is looked at often, an old one rarely: a quarter of its age, like a person would.
+    """
+    waits = [one for one in parked if one.flow == WAIT_FLOW and one.paused]
+    seen = last_looks([one.run.id for one in waits])
+    when = {one.run.id: _next(one, seen.get(one.run.id), at, rest) for one in waits}
+    return Due(
+        now=[(one, seen.get(one.run.id)) for one in waits if when[one.run.id] <= at],
+        seconds_to_next=min([max(0.0, (time - at).total_seconds()) for time in when.values()], default=float("inf")),
+    )
+
+
+def _next(one: Parked, seen: Look | None, at: datetime, rest: float) -> datetime:
+    if seen is None:
+        return at
+    age = (seen.at - (one.run.start_time or seen.at)).total_seconds()
+    return seen.next_look or seen.at + timedelta(seconds=max(SOONEST, min(rest, age / 4)))
+
+
+async def look_at_all(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+    """One look at each, many at a time. What goes wrong with one customer's wait keeps no other one waiting."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one_look(one: Parked, previous: Look | None) -> Look:
+        async with gate:
+            cutover = Cutover.model_validate(one.run.parameters["cutover"])
+            return await look_once(cutover, one.root.id, one.what, previous)
+
+    looks = await asyncio.gather(*(one_look(one, previous) for one, previous in waits), return_exceptions=True)
+    return [(one, _look_of(found)) for (one, _), found in zip(waits, looks, strict=True)]
+
+
+def _look_of(found: Look | BaseException) -> Look:
+    if isinstance(found, Look):
+        return found
+    if not isinstance(found, Exception):
+        raise found  # a cancelled watch is cancelled
+    return Look(done=False, summary=f"it cannot be looked at: {type(found).__name__}: {found}")
+
+
+def asks_anew(one: Parked, seen: Look) -> bool:
+    """Has a wait a question for a person that it is not parked with yet? Then it is woken, to park with it."""
+    return seen.asks is not None and seen.asks not in one.question

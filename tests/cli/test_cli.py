@@ -1,0 +1,102 @@
+"""The command line's words and exit status; what needs a server is in tests/night."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from deployments.cli import NOTHING, WRONG, app
+from deployments.running import time_of
+from lab.dns.resolver import HONEST
+from lab.dns.town_dns import TownDns
+from lab.faults import Faults
+from lab.places import Places
+from lab.town_zones import customer_zone
+
+runner = CliRunner()
+
+
+def test_a_bad_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("customer: NOT VALID\ndomains: []\nsourse: {}\n", encoding="utf-8")
+    for command in ("preflight", "start", "rollback"):
+        done = runner.invoke(app, [command, str(plan)])
+        assert done.exit_code == WRONG
+        for path in ("customer", "domains", "sourse", "source", "dns", "target", "firewall"):
+            assert f"\n  {path}: " in done.stderr
+
+
+def test_the_example_plan_is_sound() -> None:
+    from mailmove.plan_file import load_plan
+
+    assert load_plan(Path("docs/plan.example.yaml")).customer == "contoso"
+
+
+def test_words_that_do_not_fit_end_with_2(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["preflight"]).exit_code == WRONG
+    assert runner.invoke(app, ["preflight", str(tmp_path / "absent.yaml")]).exit_code == WRONG
+    assert runner.invoke(app, ["start", "docs/plan.example.yaml", "--at", "soon"]).exit_code == WRONG
+    assert runner.invoke(app, ["preflight", "--domain", "a.example", "--resolver", "nonsense"]).exit_code == WRONG
+
+
+def test_nothing_to_approve_is_its_own_status() -> None:
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        done = runner.invoke(app, ["approve", "contoso", "--name", "anna", "--json"])
+        assert (done.exit_code, "not parked" in json.loads(done.stderr)["error"]) == (NOTHING, True)
+        assert json.loads(runner.invoke(app, ["status", "--json"]).stdout) == []
+
+
+def test_a_domain_is_assessed_without_plan_or_server() -> None:
+    places, faults = Places(), Faults()
+    zone = customer_zone(places, "northwind.example", 300)
+    with TownDns(places, kind="rfc2136", zones={"northwind.example": zone}, resolvers=[HONEST], faults=faults) as dns:
+        words = ["preflight", "--domain", "northwind.example", "--resolver", dns.resolver_addresses[0]]
+        done = runner.invoke(app, [*words, "--json"])
+    seen = json.loads(done.stdout)
+    assert 285 <= seen["mx_ttl"] <= 300  # the lab's authorities are not on port 53: what the resolver holds
+    assert seen["mx"] == ["10 mail.northwind.example."]
+    assert seen["seconds"] < 11
+
+
+def test_help_does_not_import_prefect() -> None:
+    code = "import sys; from deployments.cli import app; sys.exit('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(hour=st.integers(0, 23), minute=st.integers(0, 59), now=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)))
+def test_a_time_of_day_is_the_next_one(hour: int, minute: int, now: datetime) -> None:
+    here = now.astimezone()
+    found = time_of(f"{hour:02}:{minute:02}", here)
+    assert found > here
+    assert (found.hour, found.minute) == (hour, minute)
+    assert (found - here).total_seconds() <= 24 * 3600
+
+
+def test_an_iso_time_is_taken_and_nonsense_is_not() -> None:
+    assert time_of("2026-11-23T22:00+00:00").isoformat().startswith("2026-11-23T")
+    with pytest.raises(ValueError, match="write 22:00"):
+        time_of("after lunch")
+
+
+def test_a_server_that_is_not_there_is_named_with_what_to_do() -> None:
+    done = runner.invoke(app, ["check-server", "mail.nowhere.invalid", "--json"])
+    assert done.exit_code == 1
+    seen = json.loads(done.stdout)
+    assert seen["status"] == "failed"
+    assert "no address" in done.stdout
+
+
+def test_every_right_is_explained() -> None:
+    rights = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)
+    assert any(right["name"] == "Exchange.ManageAsApp" for right in rights)
+    assert all(right["why"] and right["proved"] for right in rights)

@@ -1,0 +1,40 @@
+"""What tests of all rooms share: one Prefect server for those that need it, started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+from prefect.states import Cancelled
+from prefect.testing.utilities import prefect_test_harness
+
+from tasks.waking import parked_runs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The nights take minutes: they go first, so that the other core has the rest to do meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("night") is None)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect API of this test session only, on a database of its own.
+
+    It reports to nobody, and flows end at once: a heartbeat takes a second to stop.
+    """
+    with (
+        temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
+        yield
+
+
+@pytest.fixture
+def nothing_parked(prefect_server: None) -> None:
+    """What earlier tests of this session left parked is closed, so that a look at all finds only this test's own."""
+    with get_client(sync_client=True) as client:
+        for one in parked_runs(StateType.PAUSED, StateType.RUNNING):
+            client.set_flow_run_state(one.run.id, Cancelled(message="left by another test"), force=True)

@@ -1,0 +1,96 @@
+"""Real resolvers on loopback, each told to ask the lab's name servers for everything."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+from real_parts import require
+
+Server = tuple[str, int]
+
+
+def free_port() -> int:
+    """A port that is free for UDP and TCP at 127.0.0.1 (BIND takes no loopback address that is on no interface)."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+            except OSError:
+                continue
+            return int(udp.getsockname()[1])
+
+
+@contextmanager
+def unbound(folder: Path, authorities: Sequence[Server], *options: str) -> Iterator[Server]:
+    """unbound with `options` as lines of its `server:` clause."""
+    port = free_port()
+    lines = [
+        "server:",
+        f'  directory: "{folder}"\n  pidfile: ""\n  chroot: ""\n  username: ""\n  use-syslog: no\n  num-threads: 1',
+        f"  interface: 127.0.0.1\n  port: {port}\n  do-not-query-localhost: no\n  module-config: iterator",
+        '  local-zone: "test." nodefault\n  so-rcvbuf: 0\n  so-sndbuf: 0\n  msg-cache-size: 1m\n  rrset-cache-size: 1m',
+        *(f"  {option}" for option in options),
+        "remote-control:\n  control-enable: no",
+        'forward-zone:\n  name: "."',
+        *(f"  forward-addr: {address}@{there}" for address, there in authorities),
+    ]
+    config = folder / "unbound.conf"
+    config.write_text("\n".join(lines) + "\n")
+    with _running([require("unbound"), "-d", "-c", str(config)], port, folder):
+        yield "127.0.0.1", port
+
+
+@contextmanager
+def bind(folder: Path, authorities: Sequence[Server], *options: str) -> Iterator[Server]:
+    """named with `options` as statements of its `options` clause."""
+    port = free_port()
+    forwarders = " ".join(f"{address} port {there};" for address, there in authorities)
+    config = folder / "named.conf"
+    config.write_text(
+        f'options {{ directory "{folder}"; pid-file none; listen-on-v6 {{ none; }};\n'
+        f"  listen-on port {port} {{ 127.0.0.1; }};\n"
+        f"  forward only; forwarders {{ {forwarders} }}; dnssec-validation no; empty-zones-enable no; recursion yes;\n"
+        f"  allow-query {{ any; }}; {' '.join(f'{option};' for option in options)} }};\ncontrols {{ }};\n"
+    )
+    with _running([require("named"), "-g", "-n", "1", "-c", str(config)], port, folder):
+        yield "127.0.0.1", port
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+    """The server, from its first answer on; ended on exit."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        try:
+            _until_it_answers(process, port, folder / "log")
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    query = dns.message.make_query("nobody.invalid.", "A")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+        try:
+            dns.query.udp(query, "127.0.0.1", timeout=0.5, port=port)
+        except (dns.exception.DNSException, OSError):
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(log.read_text(errors="replace")[-2000:])

@@ -1,0 +1,142 @@
+"""The whole night on a real server and worker, with both killed while the cutover is parked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.box import Box
+
+pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    with Box(tmp_path_factory.mktemp("box")) as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.env.items():
+            if name.startswith("PREFECT_"):
+                patch.setenv(name, value)
+        with temporary_settings({PREFECT_API_URL: running.env["PREFECT_API_URL"], PREFECT_HOME: running.home}):
+            yield running
+
+
+def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> None:
+    from lab.rehearsal import Rehearsal
+    from lab.town import Town
+    from tasks.ledger import Ledger
+    from tasks.status import nights
+
+    with Town(users=2, shared=1, public_folders=1, messages=40, ttl=8, approve_after=None, mail_per_second=2) as town:
+        night = Rehearsal(town)
+        cutover = night.start()
+        _until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
+        _until(lambda: not _processes_of(str(cutover)), night, 30)  # a parked cutover costs no process
+
+        _kill(box.worker)
+        _kill(box.server)
+        box.start_server()
+        box.start_worker()
+        town.cloud.customer_approves()
+
+        _until(lambda: nights(1)[0].ended, night, 500)
+        assert night.troubles == []
+        assert nights(1)[0].state == "Completed"
+
+        acts = Counter(entry.stage for entry in Ledger("northwind", cutover).entries() if entry.kind == "intent")
+        twice = {stage: count for stage, count in acts.items() if count > 1}
+        # Two acts each: something is asked for at Microsoft, then the records that it wants are published.
+        assert twice == {"verified_domain": 2, "dkim_records": 2}
+        account = night.account()
+        assert account.adds_up, "\n".join(account.summary())
+        _until(lambda: not _processes_of(str(cutover)), night, 30)
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            ends = {run.name: run.state_name for run in client.read_flow_runs(limit=100) if run.parent_task_run_id}
+        assert set(ends.values()) == {"Completed"}, ends  # no wait or gate is left behind
+
+
+def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_path: Path) -> None:
+    from lab.rehearsal import Rehearsal
+    from lab.town import Town
+    from tasks.parking import GATE_FLOW
+    from tasks.status import nights
+    from tasks.waking import parked_runs, wake
+
+    with Town(users=1, shared=1, public_folders=0, messages=20, ttl=6, dns="rfc2136", mail_per_second=0) as town:
+        first = town.picture()
+        night = Rehearsal(town, hands_on=True)
+        night.start()
+        _until(lambda: nights(1)[0].parked == "gate: switch_mail", night, 200)
+        for one in parked_runs():
+            if one.flow == GATE_FLOW:
+                wake(one, {"approve": True, "name": "anna", "reason": "test"})
+        _until(lambda: nights(1)[0].parked == "gate: close_old_door", night, 240)
+        switched = town.picture()
+        assert switched["zones"] != first["zones"]
+
+        plan = tmp_path / "plan.yaml"
+        plan.write_text(json.dumps(town.plan()), encoding="utf-8")  # YAML is a superset of JSON
+        done = subprocess.run(
+            [sys.executable, "-m", "deployments.cli", "rollback", str(plan), "--json"],
+            env=box.env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert nights(1)[0].state == "Cancelled"
+
+        last = town.picture()
+        assert last["zones"] == first["zones"]
+        assert last["firewall"] == first["firewall"]
+        assert last["exchange"] == first["exchange"]
+        assert last["cloud"]["batches"] == first["cloud"]["batches"]
+        shown = json.loads(done.stdout)["shown"]
+        assert "## Remains" in shown
+        made = set(last["cloud"]["users"]) - set(first["cloud"]["users"])
+        assert made and all(address in shown for address in made)  # what must remain is named
+
+
+def _until(true: Callable[[], bool], night: object, seconds: float) -> None:
+    """Let the people of the rehearsal act until something is so; fails with the state after `seconds`."""
+    from lab.rehearsal import Rehearsal
+    from tasks.status import nights
+
+    assert isinstance(night, Rehearsal)
+    end = time.monotonic() + seconds
+    while not true():
+        night.step()
+        assert time.monotonic() < end, f"still {nights(1)[0]} troubles {night.troubles}"
+        time.sleep(0.5)
+
+
+def _kill(process: object) -> None:
+    """kill -9, as a power cut would; only that one process."""
+    assert isinstance(process, subprocess.Popen)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def _processes_of(flow_run: str) -> list[str]:
+    """Live processes that run this flow run, by what Prefect puts into their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if flow_run.encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # gone, or not ours
+    return found

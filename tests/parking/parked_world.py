@@ -1,0 +1,79 @@
+"""Cutovers on a real Prefect server, run in this process as a worker would run them: no worker, no waiting."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import Pause
+from prefect.flow_engine import run_flow
+
+from mailmove.plan import Cutover
+from mailmove.plan_file import plan_from
+from tasks.waking import Parked, parked_runs
+
+
+def new_plan(**gates: Any) -> Cutover:
+    """A plan of a customer of its own, so that its ledger is empty."""
+    return plan_from(
+        {
+            "customer": f"c-{uuid4().hex[:12]}",
+            "domains": ["contoso.com"],
+            "source": {
+                "server": "exchange-server/contoso",
+                "outlook_anywhere_host": "mail.contoso.com",
+                "smtp_host": "mail.contoso.com",
+            },
+            "dns": {"provider": "route53/contoso"},
+            "target": {"tenant": "microsoft365/contoso", "usage_location": "GB"},
+            "firewall": {"gateway": "aws-security-group/contoso"},
+            "gates": gates,
+        }
+    )
+
+
+class Night:
+    """One run of a flow that may park. `start()`, and after each waking `go_on()`, as a worker does."""
+
+    def __init__(self, flow: Flow[Any, Any], plan: Cutover) -> None:
+        self.flow, self.plan = flow, plan
+        with get_client(sync_client=True) as client:
+            flow_id = client.create_flow(flow)
+            deployment = client.create_deployment(flow_id, name=f"night-{uuid4().hex[:8]}")
+            run = client.create_flow_run_from_deployment(deployment, parameters={"plan": plan.model_dump(mode="json")})
+        self.id: UUID = run.id
+
+    def go_on(self) -> Any:
+        """What the flow returned; None when it parked."""
+        with contextlib.suppress(Pause):
+            return run_flow(self.flow, flow_run=self.run, parameters={"plan": self.plan})
+        return None
+
+    @property
+    def run(self) -> FlowRun:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(self.id)
+
+    @property
+    def state(self) -> str:
+        return str(self.run.state_name)
+
+    def parked(self, *states: StateType) -> Parked:
+        """The one question of this cutover."""
+        (one,) = [one for one in parked_runs(*states) if one.root.id == self.id]
+        return one
+
+    def crashed_sub_flow(self) -> UUID:
+        (one,) = self.sub_flows()
+        assert one.state_name == "Crashed"
+        return one.id
+
+    def sub_flows(self) -> Iterator[FlowRun]:
+        for one in parked_runs(*StateType):
+            if one.root.id == self.id:
+                yield one.run

@@ -1,0 +1,29 @@
+"""The stages that edit a zone keep their promises with dynamic updates (RFC 2136) too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from night_walk import SMALL, FlowRunOpen, Walk
+from stage_promises import keeps_its_promises
+
+from lab.town import Town
+from tasks.runbook import STAGES, Stage
+
+pytestmark = pytest.mark.timeout(300)
+
+ON_DNS = [stage for stage in STAGES if stage.name in ("lower_ttl", "verified_domain", "switch_mail", "final_ttl")]
+
+
+@pytest.fixture(scope="module")
+def walk(prefect_server: None) -> Iterator[Walk]:
+    with Town(dns="rfc2136", **SMALL) as town, FlowRunOpen() as run:
+        yield Walk(town, run, only={stage.name for stage in ON_DNS})
+
+
+@pytest.mark.parametrize("stage", ON_DNS, ids=lambda stage: stage.name)
+def test_a_stage_that_edits_a_zone_keeps_its_promises(walk: Walk, stage: Stage) -> None:
+    walk.bring_to(stage.name)
+    keeps_its_promises(walk, stage)
+    walk.done.append(stage.name)

@@ -1,0 +1,58 @@
+"""Hear every call that would change something outside, where it reaches the town."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+
+import lab.dns.authoritative
+import tasks.accounting
+from lab.cloud.web import CloudWeb
+from lab.exchange.state import ExchangeState
+
+_READS = ("Get", "List", "Describe", "Test")
+
+
+@contextmanager
+def tapped() -> Iterator[list[str]]:
+    """The names of the changing calls, in order, while the context lasts; the calls go through."""
+    heard: list[str] = []
+    with ExitStack() as stack:
+        for owner, name, word in (
+            (CloudWeb, "_answer", _microsoft),
+            (BaseClient, "_make_api_call", _aws),
+            (lab.dns.authoritative, "updated", lambda *_: "DNS UPDATE"),
+            (ExchangeState, "set_outlook_anywhere", lambda *_: "Outlook Anywhere"),
+            (tasks.accounting, "redeliver", lambda *_: "SMTP"),
+        ):
+            stack.enter_context(patch.object(owner, name, _listening(getattr(owner, name), word, heard)))
+        yield heard
+
+
+def _listening(real: Any, word: Any, heard: list[str]) -> Any:
+    def call(*args: Any, **more: Any) -> Any:
+        said = word(*args)
+        if said:
+            heard.append(said)
+        return real(*args, **more)
+
+    return call
+
+
+def _microsoft(_: CloudWeb, request: Any, content: bytes) -> str | None:
+    path = request.url.path
+    if path.startswith("/adminapi/"):
+        cmdlet = json.loads(content)["CmdletInput"]["CmdletName"] if content else "Get-"
+        return None if cmdlet.startswith(_READS) else str(cmdlet)
+    if path.endswith("/token") or request.method in ("GET", "HEAD"):
+        return None
+    return f"{request.method} {path}"
+
+
+def _aws(_: BaseClient, operation: str, params: dict[str, Any]) -> str | None:
+    return None if operation.startswith(_READS) or params.get("DryRun") else operation

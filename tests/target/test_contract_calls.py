@@ -1,0 +1,209 @@
+"""Every call that the product makes, held against Microsoft's published contracts.
+
+A recorder plays a Microsoft that agrees to everything; each public act of the clients is done once against it, and all
+that was sent must be in Graph's v1.0 schema or in the documented syntax of a cmdlet of Exchange Online.
+"""
+
+import json
+import ssl
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+
+from blocks.partner.relationships import DEFAULT_ROLES, Relationships
+from blocks.target.dkim import Dkim
+from blocks.target.domains import Domains
+from blocks.target.exchange_admin import ExchangeAdmin
+from blocks.target.graph import Users, message_traces
+from blocks.target.http import JsonClient
+from blocks.target.mailbox_items import items
+from blocks.target.mailboxes import Mailboxes
+from blocks.target.migration import Migration
+from blocks.target.permissions import CMDLETS, findings
+from lab.cloud.contract import CmdletContract, GraphContract
+from lab.cloud.errors import ApiError, CmdletError
+from mailmove.cloud_state import Endpoint
+from mailmove.errors import NotYet
+from mailmove.evidence import now
+
+TLS = ssl.create_default_context()
+NAMES = {"domains", "subscribedSkus", "users", "admin", "tenantRelationships"}
+SKU = {"skuPartNumber": "SKU", "skuId": "00000000-0000-0000-0000-000000000001", "prepaidUnits": {"enabled": 9}}
+
+
+class Recorder:
+    """Says yes to everything, remembers everything. `absent`: whose first look must find nothing."""
+
+    def __init__(self) -> None:
+        self.graph: list[tuple[str, str, dict[str, str], Any]] = []
+        self.cmdlets: list[tuple[str, dict[str, Any]]] = []
+        self.status = "created"
+        self.absent = {
+            "domains/new.example",
+            "Get-MigrationEndpoint new",
+            "Get-MigrationBatch new",
+            "Get-DkimSigningConfig new",
+        }
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/InvokeCommand"):
+            call = json.loads(request.content)["CmdletInput"]
+            return self._cmdlet(call["CmdletName"], call["Parameters"])
+        if "EXOModuleFile" in request.url.path:
+            return httpx.Response(200, json={"value": [{"exportedCmdlets": list(CMDLETS)}]})
+        path = unquote(request.url.path).removeprefix("/v1.0/")
+        body = json.loads(request.content) if request.content else None
+        self.graph.append((request.method, path, dict(request.url.params), body))
+        return self._graph(request.method, path)
+
+    def _cmdlet(self, name: str, parameters: dict[str, Any]) -> httpx.Response:
+        self.cmdlets.append((name, parameters))
+        identity = parameters.get("Identity", "new")
+        if f"{name} {identity}" in self.absent:
+            self.absent.remove(f"{name} {identity}")
+            return httpx.Response(
+                404, json={"error": {"details": [{"message": "E|x.ManagementObjectNotFoundException|"}]}}
+            )
+        row = {
+            "Identity": identity,
+            "Status": "Failed",
+            "ExchangeServer": "s",
+            "RpcProxyServer": "p.example",
+            "Authentication": "Basic",
+            "RecipientTypeDetails": "UserMailbox",
+            "PrimarySmtpAddress": "a@b.example",
+        }
+        return httpx.Response(200, json={"value": [row]})
+
+    def _graph(self, method: str, path: str) -> httpx.Response:
+        if path in self.absent:
+            self.absent.remove(path)
+            return httpx.Response(404, json={"error": {"code": "Request_ResourceNotFound", "message": ""}})
+        if path.endswith("/requests"):
+            self.status = "terminated" if self.status == "active" else "approvalPending"
+        one = {"id": "new.example", "isVerified": False, "supportedServices": [], "status": self.status}
+        if method == "GET" and path.startswith("users/") and "/" not in path[6:]:
+            return httpx.Response(404 if "@" in path else 200, json={"id": "u", "assignedLicenses": []})
+        last = path.rpartition("/")[2]
+        if method != "GET" or last in {"new.example", "rel", "u"}:
+            return httpx.Response(204 if method == "DELETE" else 200, json=one if method != "DELETE" else None)
+        rows = {"subscribedSkus": [SKU], "childFolders": []}.get(last, [{**one, "id": "u", "displayName": "x"}])
+        rows = (
+            [] if last in {"messageTraces", "messages", "events", "contacts", "delegatedAdminRelationships"} else rows
+        )
+        return httpx.Response(200, json={"value": rows})
+
+
+class Account:
+    def migration_account(self) -> tuple[str, SecretStr]:
+        return "CONTOSO\\mover", SecretStr("pa55")
+
+
+def key_pem() -> str:
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Recorder:
+    recorder = Recorder()
+    transport = httpx.MockTransport(recorder)
+    graph = JsonClient("Graph", "https://graph.test/v1.0", lambda claims: "t", TLS, transport=transport)
+    http = JsonClient("Exchange", "https://outlook.test", lambda claims: "t", TLS, transport=transport)
+    exchange = ExchangeAdmin(http, "tid", lambda: "anchor")
+    migration, domains = Migration(exchange, key_pem()), Domains(graph)
+
+    domains.add("new.example")
+    for act in (domains.verify, domains.enable_mail, domains.remove):
+        with pytest.raises(NotYet):
+            act("new.example")
+    with pytest.raises(NotYet):
+        Users(graph).set_licence("anna@new.example", "GB", frozenset({"SKU"}))
+    list(items(graph, "anna@new.example"))
+    message_traces(graph, now() - timedelta(days=1))
+
+    migration.create_endpoint(Endpoint(name="new", exchange_server="s", rpc_proxy_server="p.example"), Account())  # type: ignore[arg-type]
+    migration.create_batch("new", "new")
+    migration.start_batch("new")
+    migration.sync_now("new")
+    migration.users("new")
+    for name in ("remove_batch", "remove_endpoint"):
+        with pytest.raises(NotYet):
+            getattr(migration, name)("new")
+    Mailboxes(exchange).kinds()
+    with pytest.raises(NotYet):
+        Mailboxes(exchange).set_kind("a@b.example", "Shared")
+    for act in (Dkim(exchange).prepare, lambda domain: Dkim(exchange).set_signing(domain, True)):
+        with pytest.raises(NotYet):
+            act("new")
+    findings(graph, lambda: "opaque", exchange)
+
+    relationships = Relationships(graph, DEFAULT_ROLES, "P90D")
+    relationships.invite("Mailmove")
+    for status in ("active", "created"):
+        recorder.status = status
+        try:
+            relationships.withdraw("rel")
+        except NotYet:
+            assert status == "created"
+    return recorder
+
+
+def test_every_graph_call_is_in_the_schema(recorded: Recorder) -> None:
+    contract = GraphContract()
+    for method, path, query, body in recorded.graph:
+        contract.check(method, path.split("/"), query, body)
+    assert {path.split("/")[0] for _, path, _, _ in recorded.graph} == NAMES
+    acts = {(method, path.split("/")[-1]) for method, path, _, _ in recorded.graph if method != "GET"}
+    assert acts == {
+        ("POST", "domains"), ("POST", "verify"), ("PATCH", "new.example"), ("DELETE", "new.example"),
+        ("PATCH", "u"), ("POST", "assignLicense"),
+        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"),
+    }  # fmt: skip
+
+
+def test_every_cmdlet_is_in_its_documented_syntax(recorded: Recorder) -> None:
+    contract = CmdletContract()
+    for name, parameters in recorded.cmdlets:
+        contract.check(name, parameters)
+    # What findings() asks the rights for is what is used, and nothing else.
+    assert {name for name, _ in recorded.cmdlets} == {
+        *CMDLETS, "Get-Mailbox", "Get-MigrationBatch", "Get-MigrationEndpoint"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body"),
+    [
+        ("GET", "domains/a/dnsRecords", {}, None),
+        ("PATCH", "domains/a", {}, {"supportedService": ["Email"]}),
+        ("GET", "users", {"$select": "id,licences"}, None),
+        ("GET", "users", {"$filter": "smtp eq 'a'"}, None),
+        ("POST", "domains/a/check", {}, {}),
+        ("POST", "tenantRelationships/delegatedAdminRelationships/a/requests", {}, {"action": "lock"}),
+        ("POST", "users/a/assignLicense", {}, {"addLicences": []}),
+    ],
+)
+def test_a_made_up_graph_call_fails(method: str, path: str, query: dict[str, str], body: Any) -> None:
+    with pytest.raises(ApiError):
+        GraphContract().check(method, path.split("/"), query, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("New-CutoverBatch", {}),
+        ("New-MigrationBatch", {"Name": "a", "SourceEndpoint": "b", "Cutover": True}),
+        ("Set-Mailbox", {"Identity": "a", "Type": "Common"}),
+        ("New-MigrationEndpoint", {"ExchangeOutlookAnywhere": True, "Name": "a"}),
+    ],
+)
+def test_a_made_up_cmdlet_call_fails(name: str, parameters: dict[str, Any]) -> None:
+    with pytest.raises(CmdletError):
+        CmdletContract().check(name, parameters)
