@@ -72,6 +72,16 @@ class Ledger:
         changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
         return Receipt(stage=stage, changes=changes, at=at or now())
 
+    def intended(self, stage: str) -> list[Change]:
+        """What a stage has written down that it will do, and has no receipt of yet."""
+        found: list[Change] = []
+        for entry in self.entries():
+            if entry.stage == stage and entry.kind in ("receipt", "undone"):
+                found = []
+            if entry.stage == stage and entry.kind == "intent":
+                found += entry.changes
+        return found
+
     def evidence(self, stage: str) -> Evidence | None:
         """The first evidence of a stage since it was last undone; its time is when the world agreed."""
         found = None

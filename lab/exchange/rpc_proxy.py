@@ -6,10 +6,12 @@ the three ports of Exchange; what is behind them is `rpc_server`.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -129,7 +131,7 @@ class RpcProxy:
         virtual.out = handler
         virtual.send(_A3)
         virtual.opened.set()
-        handler.rfile.read(1)  # until the client, the IN channel or the end of the lab closes it
+        _until_closed(handler)  # by the client, the IN channel or the end of the lab
         with self._lock:
             self._virtual.pop(cookie, None)
 
@@ -182,8 +184,13 @@ def _cookie(pdu: bytes) -> bytes:
     return pdu[20 + 8 + 4 :][:16]
 
 
+def _until_closed(handler: WebHandler) -> None:
+    """Wait below TLS: the IN channel writes here meanwhile, and a TLS object is not for two threads at once."""
+    end = select.poll()
+    end.register(handler.connection, select.POLLIN)
+    end.poll(handler.timeout * 1000)
+
+
 def _hang_up(handler: WebHandler) -> None:
-    try:
-        handler.connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
+    with suppress(OSError):  # the client was quicker
+        socket.socket.shutdown(handler.connection, socket.SHUT_RDWR)  # below TLS, as above

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from wire_tap import tapped
 
 from deployments.box import Box
 
@@ -37,7 +38,10 @@ def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> N
     from tasks.ledger import Ledger
     from tasks.status import nights
 
-    with Town(users=2, shared=1, public_folders=1, messages=40, ttl=8, approve_after=None, mail_per_second=2) as town:
+    with (
+        Town(users=2, shared=1, public_folders=1, messages=40, ttl=8, approve_after=None, mail_per_second=2) as town,
+        tapped() as heard,
+    ):
         night = Rehearsal(town)
         cutover = night.start()
         _until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
@@ -57,6 +61,12 @@ def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> N
         twice = {stage: count for stage, count in acts.items() if count > 1}
         # Two acts each: something is asked for at Microsoft, then the records that it wants are published.
         assert twice == {"verified_domain": 2, "dkim_records": 2}
+        calls = Counter(call for call in heard if call.split("-")[0] in ("New", "Remove") or call.endswith("/domains"))
+        once = ("New-MigrationEndpoint", "New-MigrationBatch", "Remove-MigrationBatch", "Remove-MigrationEndpoint")
+        assert {name: calls[name] for name in (*once, "New-DkimSigningConfig")} == dict.fromkeys(
+            (*once, "New-DkimSigningConfig"), 1
+        ), heard
+        assert [count for call, count in calls.items() if call.endswith("/domains")] == [1], heard
         account = night.account()
         assert account.adds_up, "\n".join(account.summary())
         _until(lambda: not _processes_of(str(cutover)), night, 30)
