@@ -83,9 +83,14 @@ def approve(
     name: Annotated[str, typer.Option(help="Who decides", envvar="MAILMOVE_USER")],
     reason: Annotated[str, typer.Option(help="Why; it is kept as evidence")] = "",
     no: Annotated[bool, typer.Option("--no", help="Refuse instead; it stays as it is")] = False,
+    key: Annotated[Path | None, typer.Option(help="Your private key, if it is not where new-approver put it")] = None,
+    print_code: Annotated[
+        bool, typer.Option("--print-code", help="Only print the approval code, for the form in the UI")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Answer the gate at which a customer's cutover is parked."""
+    """Answer the gate at which a customer's cutover is parked; signed, where the plan asks for a code."""
+    from deployments.approving import answer
     from mailmove.errors import MailmoveError
     from tasks.parking import GATE_FLOW
     from tasks.waking import parked_runs, wake
@@ -95,11 +100,38 @@ def approve(
         _fail(f"{customer} is not parked at a gate; see `mailmove status`", NOTHING, json=json)
     for one in gates:
         try:
-            wake(one, {"approve": not no, "name": name, "reason": reason})
+            form = answer(one, name, yes=not no, reason=reason, key=key, passphrase=_passphrase)
+            if print_code:
+                told = {"customer": customer, "gate": one.what, "code": form.get("code", "")}
+                _say(told if json else form.get("code") or f"{one.what} asks {name} for no code", json)
+                continue
+            wake(one, form)
         except MailmoveError as error:
             _fail(str(error), json=json)
         told = {"customer": customer, "gate": one.what, "approved": not no, "by": name}
         _say(told if json else f"{customer}: {one.what} {'refused' if no else 'approved'} by {name}", json)
+
+
+@app.command("new-approver")
+def new_approver(
+    name: Annotated[str, typer.Argument(help="Becomes the block approver/NAME; plans name it under `approvers`")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to put the private key; default: your configuration")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Do not seal the private key with a passphrase")] = False,
+    json: AsJson = False,
+) -> None:
+    """Make a key with which you alone can approve. The private half stays here; Prefect gets the public half."""
+    from deployments.approving import make_approver
+    from mailmove.errors import MailmoveError
+
+    passphrase = None if plain else typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        path, public = make_approver(name, passphrase, folder)
+    except MailmoveError as error:
+        _fail(str(error), json=json)
+    told = {"block": f"approver/{name}", "public_key": public, "private_key_file": str(path)}
+    _say(told if json else f"approver/{name}: public key {public}; the private key is in {path}", json)
 
 
 @app.command()
@@ -194,6 +226,10 @@ def _load(path: Path) -> Any:
         return load_plan(path)
     except BadPlan as error:
         _fail(str(error), WRONG)
+
+
+def _passphrase() -> str:
+    return str(typer.prompt("Passphrase of your key", hide_input=True, err=True))
 
 
 def _say(told: Any, json: bool) -> None:

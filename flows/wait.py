@@ -10,6 +10,7 @@ from prefect import flow
 from mailmove.errors import NotYet
 from mailmove.evidence import Evidence
 from mailmove.plan import Cutover
+from tasks.hours import SKIPPED
 from tasks.ledger import Ledger, this_cutover
 from tasks.looking import SETTLES, UNDOES, last_look, look_once, notify, show_look, try_again
 from tasks.parking import WaitForm, last_answer, own_run_id, park
@@ -27,7 +28,7 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
     root = of or this_cutover()
     answer = last_answer(WaitForm)
     if answer and answer.go_on_anyway:
-        said = f"not waited for any longer: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
+        said = f"{SKIPPED}: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
         return _witness(cutover, root, name, [said])
     known = last_look(own_run_id())
     try:

@@ -10,9 +10,10 @@ from uuid import UUID
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
+from tasks.asking import UNANSWERED
 from tasks.looking import show_look
 from tasks.waking import mend, parked_runs, wake
-from tasks.watching import asks_anew, due, look_at_all
+from tasks.watching import asks_anew, due, expired_gates, look_at_all
 
 STEP_SECONDS = 2.0
 
@@ -32,6 +33,10 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
         for one in parked:
             if mended := mend(one):
                 log.info("%s, %s: %s", one.customer, one.what, mended)
+        for one in expired_gates(parked, datetime.now(UTC)):
+            log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
+            wake(one, UNANSWERED)
+            woken.add(one.run.id)
         waits = due(parked, datetime.now(UTC), rest_seconds)
         for one, seen in asyncio.run(look_at_all(waits.now)):
             show_look(one.run.id, seen)

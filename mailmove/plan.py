@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import time
+from datetime import date, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -56,8 +56,12 @@ def split_address(value: str, default_port: int) -> tuple[str, int]:
 
 HostName = Annotated[str, AfterValidator(_host_name)]
 ServerAddress = Annotated[str, AfterValidator(_server)]
-BlockRef = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")]
+_REF = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")
+BlockRef = Annotated[str, Field(pattern=_REF.pattern)]
 """`block-type-slug/block-name`."""
+
+APPROVER = "approver/"
+"""Type of the blocks that hold an approver's public key."""
 
 
 class _Part(BaseModel):
@@ -151,8 +155,30 @@ class Gate(_Part):
 
     required: bool = Field(default=True, description="False: go on without asking")
     approvers: list[str] = Field(
-        default=[], description="Names whose word counts; empty: anyone's", examples=[["anna@msp.example"]]
+        default=[],
+        description="Names whose word counts; empty: anyone's. `approver/anna` names a block: then a code is asked for "
+        "that only she can make",
+        examples=[["anna@msp.example", "approver/ben"]],
     )
+    expires_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="A question that nobody has answered for so long is asked anew, from a fresh look; none: never",
+        examples=[120],
+    )
+
+    @field_validator("approvers")
+    @classmethod
+    def _blocks_by_name(cls, value: list[str]) -> list[str]:
+        wrong = [one for one in value if not one.strip() or (one.startswith(APPROVER) and not _REF.match(one))]
+        if wrong:
+            raise ValueError(f"{', '.join(map(repr, wrong))}: neither a name nor `{APPROVER}block-name`")
+        return value
+
+    @property
+    def approver_blocks(self) -> list[str]:
+        """Approvers who prove who they are, as `approver/name`."""
+        return [one for one in self.approvers if one.startswith(APPROVER)]
 
 
 class Gates(_Part):
@@ -161,11 +187,35 @@ class Gates(_Part):
 
 
 class Window(_Part):
-    """When the mail may be switched, each night."""
+    """When the mail may be switched, each night. Where the clocks leave a time in doubt, the narrower window counts."""
 
     opens: time = Field(description="Local time", examples=["22:00"])
     closes: time = Field(description="Local time; before `opens`: the next day", examples=["06:00"])
     timezone: str = Field(description="IANA name", examples=["Europe/London"])
+    holidays: list[date] = Field(
+        default=[], description="Local dates on which it does not open", examples=[["2026-12-24", "2026-12-31"]]
+    )
+    reversible_by: time | None = Field(
+        default=None,
+        description="Local time by which all could be back; no switch starts too late for that. None: no such rule",
+        examples=["06:00"],
+    )
+    way_back_minutes: float = Field(
+        default=30,
+        ge=0,
+        description="With `reversible_by`: to see that it went wrong, decide, and put the records back; the MX TTL "
+        "comes on top",
+        examples=[30],
+    )
+
+    @field_validator("opens", "closes", "reversible_by")
+    @classmethod
+    def _local(cls, value: time | None, info: ValidationInfo) -> time | None:
+        if value is not None and value.tzinfo is not None:
+            raise ValueError("is a local time; the zone stands in `timezone`")
+        if info.field_name == "closes" and value == info.data.get("opens"):
+            raise ValueError("is the time at which it opens; leave the windows out if any time will do")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -174,6 +224,29 @@ class Window(_Part):
             raise ValueError(f"{value!r} is not an IANA time zone")
         ZoneInfo(value)
         return value
+
+
+News = Literal["waiting", "forecast", "failed", "finished"]
+"""waiting: for a person. forecast: it has moved. failed: a run has. finished: the night is over."""
+
+
+class Notices(_Part):
+    """Who is told what, by Prefect's notification blocks: mail, Teams, Slack, any webhook."""
+
+    to: list[BlockRef] = Field(
+        default=[],
+        max_length=20,
+        description="Notification blocks; each gets everything",
+        examples=[["ms-teams-webhook/night-shift", "mail-notice/anna"]],
+    )
+    about: list[News] = Field(
+        default=["waiting", "forecast", "failed", "finished"],
+        description="What is told",
+        examples=[["waiting", "failed"]],
+    )
+    forecast_moved_minutes: float = Field(
+        default=30, gt=0, description="A forecast that moves by more than this is told", examples=[30]
+    )
 
 
 class Propagation(_Part):
@@ -292,6 +365,7 @@ class Cutover(_Part):
     firewall: Firewall
     gates: Gates = Field(default_factory=Gates)
     windows: list[Window] = Field(default=[], description="None: any time")
+    notices: Notices = Field(default_factory=Notices)
     propagation: Propagation = Field(default_factory=Propagation)
     sweep: Sweep = Field(default_factory=Sweep)
 

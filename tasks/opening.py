@@ -12,6 +12,12 @@ from mailmove.plan import Cutover
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 
 Port = TypeVar("Port")
+Kind = TypeVar("Kind", bound=Block)
+
+
+def open_block(reference: str, kind: type[Kind]) -> Kind:
+    """Any block that a plan names by `type/name`. Blocked: there is none, or it is of another kind."""
+    return _open(reference, kind)
 
 
 def _open(reference: str, port: type[Port]) -> Port:

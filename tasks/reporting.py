@@ -28,11 +28,13 @@ def show_preflight(cutover: Cutover, previews: list[Preview]) -> None:
 def report(cutover: Cutover) -> str:
     """The whole night from the ledger, as an artifact `report-<customer>`; returned as Markdown."""
     ledger = Ledger(cutover.customer, this_cutover())
+    decided = [entry for entry in ledger.entries() if entry.kind in ("approval", "held")]
     lines = [f"# {cutover.customer}: the night", ""]
     for step in RUNBOOK:
         lines += [f"## {step.name}: {step.story}", ""]
         if isinstance(step, Stage):
             lines += [f"- {line_of(change)}" for change in ledger.receipt(step.name).changes]
+            lines += [f"- {entry.kind}: {'; '.join(entry.facts)}" for entry in decided if entry.stage == step.name]
         evidence = ledger.evidence(step.name)
         if evidence:
             lines += [f"- {evidence.at:%H:%M:%S} UTC: {fact}" for fact in evidence.facts]
