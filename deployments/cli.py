@@ -78,6 +78,33 @@ def status(json: AsJson = False) -> None:
 
 
 @app.command()
+def board(
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="As a page, for a browser or a phone")] = False,
+    host: Annotated[str, typer.Option(help="With --serve: address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve")] = 4280,
+    token_block: Annotated[
+        str | None, typer.Option(help="With --serve: Secret block with the token; else MAILMOVE_BOARD_TOKEN is asked")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Every customer, live: where it is, what it waits for, on whom, until when; tonight's needs first."""
+    from deployments.boarding import serve_board, watch_board
+    from mailmove.errors import MailmoveError
+    from tasks.status import board as look
+
+    if serve:
+        try:
+            serve_board(host, port, token_block)
+        except MailmoveError as error:
+            _fail(str(error), WRONG, json=json)
+    elif json:
+        _say([night.model_dump(mode="json") for night in look()], json)
+    else:
+        watch_board(once=once)
+
+
+@app.command()
 def approve(
     customer: Annotated[str, typer.Argument(help="Short name of the customer")],
     name: Annotated[str, typer.Option(help="Who decides", envvar="MAILMOVE_USER")],

@@ -8,6 +8,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Preview
 from mailmove.plan import Cutover
 from tasks.inventory import check_inventory
+from tasks.people import check_people
 from tasks.reporting import show_preflight
 from tasks.rights import check_rights
 from tasks.runbook import STAGES
@@ -16,7 +17,12 @@ from tasks.runbook import STAGES
 @flow(flow_run_name="preflight {plan.customer}", persist_result=True, result_serializer="json")
 def preflight(plan: Cutover) -> list[Preview]:
     """What each stage would do. Blocked lists everything that stands in the way, at once."""
-    previews = [check_rights(plan), check_inventory(plan), *(stage.module.check(plan) for stage in STAGES)]
+    previews = [
+        check_rights(plan),
+        check_people(plan),
+        check_inventory(plan),
+        *(stage.module.check(plan) for stage in STAGES),
+    ]
     show_preflight(plan, previews)
     blockers = [found for preview in previews for found in preview.blockers]
     if blockers:
