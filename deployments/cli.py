@@ -47,21 +47,36 @@ def preflight(
 
 @app.command()
 def start(
-    plan: PlanFile,
+    plans: Annotated[list[Path], typer.Argument(metavar="PLAN...", help="YAML files, one of each customer")],
     at: Annotated[str | None, typer.Option(help="When: '22:00' (next such time here) or an ISO time")] = None,
+    stagger: Annotated[float, typer.Option(min=0, help="Minutes between one start and the next")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Start the cutover, now or tonight. It runs on the worker; this returns at once."""
-    from deployments.running import start_run, time_of
+    """Start cutovers, now or tonight, one after the other. They run on the workers; this returns at once.
 
-    loaded = _load(plan)
+    No plan is started while one of them has a fault, or its customer has a cutover that is not over.
+    """
+    from deployments.running import staggered, start_run, time_of
+    from tasks.status import board as look
+
     try:
         when = time_of(at) if at else None
     except ValueError as error:
         _fail(str(error), WRONG, json=json)
-    run_id = start_run("cutover/night", loaded, when)
-    told = {"customer": loaded.customer, "cutover": str(run_id), "at": when.isoformat() if when else "now"}
-    _say(told if json else f"{loaded.customer}: cutover {run_id} starts {told['at']}", json)
+    loaded = _load_all(plans)
+    under_way = {night.customer: night for night in look() if not night.ended}
+    busy = [f"{one.customer}: its {under_way[one.customer].flow} is not over ({under_way[one.customer].state})"
+            for one in loaded if one.customer in under_way]  # fmt: skip
+    if busy:
+        _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
+    told = []
+    for one, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
+        run_id = start_run("cutover/night", one, time)
+        told.append({"customer": one.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
+        if not json:
+            _say(f"{one.customer}: cutover {run_id} starts {told[-1]['at']}", json)
+    if json:
+        _say(told if len(told) > 1 else told[0], json)
 
 
 @app.command()
@@ -245,18 +260,32 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
 
 
 def _load(path: Path) -> Any:
-    from mailmove.errors import BadPlan
-    from mailmove.plan_file import load_plan
-
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    try:
-        return load_plan(path)
-    except BadPlan as error:
-        _fail(str(error), WRONG)
+    return _load_all([path])[0]
 
 
 def _passphrase() -> str:
     return str(typer.prompt("Passphrase of your key", hide_input=True, err=True))
+
+
+def _load_all(paths: list[Path]) -> list[Any]:
+    """Every plan, or every fault of all of them."""
+    from mailmove.errors import BadPlan
+    from mailmove.plan_file import load_plan
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    plans, faults = [], []
+    for path in paths:
+        try:
+            plans.append(load_plan(path))
+        except BadPlan as error:
+            faults.append(str(error))
+    names = [plan.customer for plan in plans]
+    faults += [
+        f"{name}: two plans are of this customer" for name in sorted({one for one in names if names.count(one) > 1})
+    ]
+    if faults:
+        _fail("\n".join(faults), WRONG)
+    return plans
 
 
 def _say(told: Any, json: bool) -> None:
