@@ -63,16 +63,25 @@ def question_at(one: Parked) -> Asked:
 
 
 def answer(
-    one: Parked, name: str, *, yes: bool, reason: str, key: Path | None, passphrase: Passphrase
+    one: Parked,
+    name: str,
+    *,
+    yes: bool,
+    reason: str,
+    key: Path | None,
+    passphrase: Passphrase,
+    show: Callable[[Asked], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """The filled-in form of a gate, signed where the plan asks this person for a code."""
+    """The filled-in form of a gate, signed where the plan asks for a code; `show` is given what is signed."""
     cutover = Cutover.model_validate(one.run.parameters["cutover"])
     rule: Gate = getattr(cutover.gates, one.what)
     reference = f"{APPROVER}{name.removeprefix(APPROVER)}"
     form = {"approve": yes, "name": name, "reason": reason}
     if yes and reference in rule.approvers:
         private = _read(key or key_file(name))
-        signed = question_at(one).yes(cutover, one.what, reference)
+        asked = question_at(one)
+        show(asked)
+        signed = asked.yes(cutover, one.what, reference)
         form["code"] = code_for(signed, private, _passphrase_for(private, passphrase))
     return form
 

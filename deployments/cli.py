@@ -142,7 +142,7 @@ def approve(
         _fail(f"{customer} is not parked at a gate; see `mailmove status`", NOTHING, json=json)
     for one in gates:
         try:
-            form = answer(one, name, yes=not no, reason=reason, key=key, passphrase=_passphrase)
+            form = answer(one, name, yes=not no, reason=reason, key=key, passphrase=_passphrase, show=_show_signed)
             if print_code:
                 told = {"customer": customer, "gate": one.what, "code": form.get("code", "")}
                 _say(told if json else form.get("code") or f"{one.what} asks {name} for no code", json)
@@ -261,6 +261,15 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
 
 def _load(path: Path) -> Any:
     return _load_all([path])[0]
+
+
+def _show_signed(asked: Any) -> None:
+    """On stderr, so that --json and --print-code stay clean."""
+    from deployments.words import plain
+    from tasks.showing import line_of
+
+    lines = [plain(line_of(change)) for change in asked.preview.changes] or ["nothing changes"]
+    typer.echo("\n".join(["You sign:", *lines, f"digest {asked.preview.digest}"]), err=True)
 
 
 def _passphrase() -> str:
