@@ -1,12 +1,8 @@
-"""Limits of concurrency: held while a task runs and no longer, given back by the dead, never a deadlock."""
+"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. The dead are in tests/night."""
 
 from __future__ import annotations
 
 import contextvars
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +13,6 @@ from parked_world import Night, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-from prefect.settings import PREFECT_API_URL
 
 from flows.gate import gate
 from mailmove.evidence import Preview
@@ -55,13 +50,6 @@ def limit(plan: Cutover, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def held(name: str) -> int:
     with get_client(sync_client=True) as client:
         return client.read_global_concurrency_limit_by_name(name).active_slots
-
-
-def eventually(true: Any, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_every_stage_says_whom_it_talks_to(plan: Cutover) -> None:
@@ -140,23 +128,3 @@ def test_a_task_takes_its_slot_and_a_parked_cutover_holds_none(
     assert (run.state, seen[0], held(limit)) == ("Suspended", 1, 0)
     wake(run.parked(), {"approve": True, "name": "anna", "reason": ""})
     assert run.go_on() is not None
-
-
-_HOLDER = """
-import sys, time
-from prefect.concurrency.sync import concurrency
-with concurrency(sys.argv[1], lease_duration=60):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_the_slot_of_a_killed_process_comes_back(limit: str) -> None:
-    """After its lease; here the server is told that a minute has passed."""
-    env = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or ""}
-    with subprocess.Popen([sys.executable, "-c", _HOLDER, limit], env=env, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        assert held(limit) == 1
-        os.kill(holder.pid, signal.SIGKILL)
-    assert held(limit) == 1, "nobody knows yet"
-    eventually(lambda: held(limit) == 0, 110)
