@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from mailmove.evidence import Change, Look
 from mailmove.plan import Cutover, Gate
 from mailmove.windows import closes
@@ -27,7 +29,7 @@ def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
     lines += ["", f"Your yes binds to this picture (digest `{preview.digest}`); if it changes, you are asked again."]
     if (until := expires(rule, asked.at)) is not None:
         lines += [f"Without an answer it is asked anew, from a fresh look, at {until:%Y-%m-%d %H:%M} UTC."]
-    if name == "switch_mail" and (shuts := closes(cutover.windows, asked.at)) is not None:
+    if name == "switch_mail" and (shuts := closes(cutover.windows, asked.at, _low_ttl(cutover))):
         lines += [f"The window closes at {shuts:%Y-%m-%d %H:%M} UTC; after that it waits for the next one."]
     if rule.approver_blocks:
         lines += [
@@ -36,6 +38,10 @@ def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
             f"(question `{asked.question}`)."
         ]
     return "\n".join(lines)
+
+
+def _low_ttl(cutover: Cutover) -> timedelta:
+    return timedelta(seconds=cutover.dns.low_ttl)
 
 
 def question_of_wait(cutover: Cutover, name: str, seen: Look) -> str:

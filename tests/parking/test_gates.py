@@ -16,6 +16,7 @@ from prefect import flow, tags
 from blocks.approver import Approver
 from deployments.approving import answer, make_approver, question_at
 from flows.gate import gate
+from flows.watch import watch
 from mailmove.approval import Yes, code_for, is_code_of, new_key
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Preview, now
@@ -23,6 +24,7 @@ from mailmove.plan import Cutover
 from tasks.asking import UNANSWERED, asked_last, write_question
 from tasks.ledger import Ledger
 from tasks.parking import GATE_FLOW, PARKED, known_as
+from tasks.telling import EVENTS, told_so_far
 from tasks.waking import wake
 from tasks.watching import expired_gates
 
@@ -212,6 +214,15 @@ def test_a_question_that_nobody_answers_is_asked_anew_from_a_fresh_look(world_mo
     assert f"digest `{FRESH.digest}`" in shown
     wake(night.parked(), yes())
     assert night.go_on() == FRESH.digest
+
+
+def test_the_watch_tells_of_it_and_has_it_asked_anew(nothing_parked: None, world_moves_on: None) -> None:
+    night = parked(expires_minutes=0.001)
+    assert watch(stay_seconds=0) == 1
+    told = told_so_far([night.id])[night.id]
+    assert [(one.channel, one.outcome) for one in told.values()] == [(EVENTS, "sent")]
+    assert night.go_on() is None
+    assert "Nobody answered within 0.001 minutes" in form_text(night.parked())
 
 
 def test_a_late_yes_does_not_count(world_moves_on: None) -> None:
