@@ -87,7 +87,7 @@ def loop(customers: list[str], count: int) -> float:
 def _park(api: str, count: int) -> list[str]:
     """So many cutovers, each parked at a wait, as the server would hold them; their customers."""
     plan = load_plan(_PLAN)
-    with httpx.Client(base_url=api, timeout=120) as client, ThreadPoolExecutor(4) as pool:
+    with httpx.Client(base_url=api, timeout=600) as client, ThreadPoolExecutor(4) as pool:
         flows = {name: _made(client, "/flows/", {"name": name}) for name in ("cutover", "wait")}
         names = [f"customer-{place}" for place in range(count)]
         list(pool.map(lambda name: _park_one(client, flows, plan.model_copy(update={"customer": name})), names))

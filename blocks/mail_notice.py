@@ -25,6 +25,6 @@ class MailNotice(AppriseNotificationBlock):
 
     url: SecretStr = Field(
         title="Mail URL",
-        description="Apprise's form: mailtos://user:password@smtp.msp.example:587/?from=night@msp.example&to=anna@msp.example",
+        description="Server, account, sender and recipients, as Apprise spells them.",
         examples=["mailtos://user:password@smtp.msp.example:587/?from=night@msp.example&to=anna@msp.example"],
     )
