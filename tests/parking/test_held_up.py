@@ -16,7 +16,7 @@ from flows.cutover import _until_done
 from mailmove.errors import Blocked, Drifted, WindowClosed
 from mailmove.evidence import Change, Evidence, Look, Preview, Receipt
 from mailmove.plan import Cutover, Window
-from tasks import hours
+from tasks import hours, switch_mail
 from tasks.acting import act
 from tasks.holding import held_up
 from tasks.hours import SKIPPED, look_at_clock, refuse_outside_window
@@ -202,6 +202,30 @@ def test_what_could_not_be_back_by_morning_waits_with_the_reason() -> None:
     hopeless = windowed(reversible_by=datetime(2026, 1, 1, 22, 30).time(), way_back_minutes=30)
     found = look_at_clock(hopeless, ledger)
     assert not found.done and found.asks, "no night will ever do: a person is asked"
+
+
+@flow
+def the_switch_itself(plan: Cutover) -> None:
+    switch_mail.apply(plan, None)
+
+
+def test_the_switch_looks_at_the_clock_right_before_it_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    acted: list[str] = []
+    monkeypatch.setattr(switch_mail, "preview_zones", lambda *_: picture())
+    monkeypatch.setattr(switch_mail, "policy_findings", lambda *_: [])
+    monkeypatch.setattr(
+        switch_mail, "act_on_zones", lambda *_: acted.append("switched") or Receipt(stage="switch_mail")
+    )
+    WORLD.at = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
+    with pytest.raises(WindowClosed):
+        the_switch_itself(windowed())
+    assert acted == []
+    WORLD.at = datetime(2026, 12, 2, 5, 59, tzinfo=UTC)
+    the_switch_itself(windowed())
+    assert acted == ["switched"]
+    WORLD.at, WORLD.done = datetime(2026, 12, 2, 6, 0, tzinfo=UTC), [WORLD.at]
+    the_switch_itself(windowed())
+    assert acted == ["switched"] * 2, "a killed try had done it all: nothing is started, only written down"
 
 
 def test_drifted_is_not_trouble() -> None:
