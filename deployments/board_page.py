@@ -66,9 +66,11 @@ def page(nights: Sequence[Night], at: datetime, *, refresh: int, ui: str = "", a
     """
     needs = sum(night.needs for night in nights)
     title = f"{needs} waiting for you" if needs else "Nothing waits for you"
+    title = f"{title}, when last seen" if amiss and nights else "nothing is known" if amiss else title
     again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
     toggle = '<a href="?refresh=0">Stop refreshing</a>' if refresh else '<a href="?">Refresh by itself</a>'
     warning = f'<p class="wrong" role="alert">{_text(amiss)}</p>' if amiss else ""
+    empty = "" if amiss else "<p>No cutovers yet.</p>"
     groups = "".join(_group(place, nights, at, ui) for place in range(len(_GROUPS)))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -77,7 +79,7 @@ def page(nights: Sequence[Night], at: datetime, *, refresh: int, ui: str = "", a
         '<a class="skip" href="#board">Skip to the board</a>'
         f'<header><h1>Mailmove: {title}</h1><p class="dim">{len(nights)} customers, seen at {_time(at)}</p>'
         f'<nav aria-label="This page"><a href="">Look again</a> {toggle}</nav>{warning}</header>'
-        f'<main id="board" tabindex="-1">{groups or "<p>No cutovers yet.</p>"}</main></body></html>'
+        f'<main id="board" tabindex="-1">{groups or empty}</main></body></html>'
     )
 
 

@@ -223,3 +223,14 @@ def test_many_who_ask_at_once_cost_one_look_and_a_silent_prefect_is_said(monkeyp
     assert (old.status_code, "Prefect does not answer (ConnectionError)" in old.text) == (503, True)
     assert "asks" in old.text, "what was seen last is still shown"
     assert "secret words" not in old.text
+    assert "2 waiting for you, when last seen" in old.text
+
+
+def test_a_board_that_has_seen_nothing_does_not_say_that_all_is_well() -> None:
+    def look() -> list[Night]:
+        raise ConnectionError
+
+    answer = client(look).get("/", headers=basic(TOKEN))
+    assert answer.status_code == 503
+    assert "nothing is known" in answer.text
+    assert not re.search("Nothing waits for you|No cutovers yet", answer.text)
