@@ -139,6 +139,25 @@ def rehearse(
     )
 
 
+@app.command()
+def passwords(
+    customer: Annotated[str, typer.Argument(help="Short name of the customer")],
+    erase: Annotated[bool, typer.Option("--erase", help="They are handed over: forget them")] = False,
+    json: AsJson = False,
+) -> None:
+    """The first passwords of a customer's people, to be handed over; on stdout, and nowhere else."""
+    from tasks.password_safe import erase_passwords, passwords_to_hand_over
+
+    if erase:
+        count = erase_passwords(customer)
+        _say({"customer": customer, "erased": count} if json else f"{customer}: {count} first passwords erased", json)
+        return
+    held = {address: one.get_secret_value() for address, one in passwords_to_hand_over(customer).items()}
+    if not held:
+        _fail(f"no first passwords of {customer} are held", NOTHING, json=json)
+    _say(held if json else "\n".join(f"{address}\t{password}" for address, password in held.items()), json)
+
+
 @app.command("explain-permissions")
 def explain(json: AsJson = False) -> None:
     """Every right that Mailmove needs, why, and how preflight proves it."""

@@ -136,6 +136,17 @@ class Target(_Part):
         examples=["contoso-oa"],
     )
 
+    first_sign_in: bool = Field(
+        default=True,
+        description="Set a first password for each person whose account the batch has made, to be changed at the first "
+        "sign-in; `mailmove passwords` shows them. False: somebody else sees to that",
+    )
+    mover: Literal["native", "direct"] = Field(
+        default="native",
+        description="native: Microsoft's migration batch. direct: Mailmove copies the items itself, for a server that "
+        "Microsoft's service cannot reach; the mailboxes must then be made by hand",
+    )
+
 
 class Firewall(_Part):
     """What stands before port 25 of the old server."""

@@ -22,11 +22,13 @@ from mailmove.cloud_state import (
     MailboxKind,
     MigrationBatch,
     MigrationUser,
+    Recipient,
     Relationship,
+    SkippedItem,
     TraceEntry,
 )
 from mailmove.evidence import Finding
-from mailmove.full_inventory import FullInventory
+from mailmove.full_inventory import FullInventory, Grant
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Destination, Moved, Origin
 from mailmove.records import RRset, RRsetChange, Zone
@@ -67,6 +69,10 @@ class SourceServer(ABC):
     @abstractmethod
     def full_inventory(self) -> FullInventory:
         """Everything on the server that a move must know of; for preflight, it may take minutes."""
+
+    @abstractmethod
+    def grants(self) -> list[Grant]:
+        """Who may open a mailbox, send as it or on its behalf: rights given by hand, not inherited ones."""
 
     @abstractmethod
     def outlook_anywhere(self) -> OutlookAnywhere | None:
@@ -140,8 +146,15 @@ class Tenant(ABC):
     def endpoint(self, name: str) -> Endpoint | None: ...
 
     @abstractmethod
+    def test_endpoint(self, name: str) -> None:
+        """Have Microsoft connect by an endpoint that exists. Blocked: it cannot; `seen` says why."""
+
+    @abstractmethod
     def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
-        """Make a migration endpoint; the source's own account is used. Blocked: Microsoft cannot reach the server."""
+        """Make a migration endpoint; the source's own account is used.
+
+        Microsoft is asked first whether it can reach the server. Blocked: it cannot.
+        """
 
     @abstractmethod
     def remove_endpoint(self, name: str) -> None: ...
@@ -166,6 +179,45 @@ class Tenant(ABC):
 
     @abstractmethod
     def migration_users(self, batch: str) -> list[MigrationUser]: ...
+
+    @abstractmethod
+    def skipped_items(self, user: str) -> list[SkippedItem]:
+        """What the migration service left out of a mailbox (SMTP address), by name."""
+
+    @abstractmethod
+    def recipients(self) -> list[Recipient]:
+        """Everybody and everything that holds an address in the tenant, users without a mailbox included."""
+
+    @abstractmethod
+    def directory_sync(self) -> bool:
+        """Are users synchronised from a directory on premises?"""
+
+    @abstractmethod
+    def x500_addresses(self) -> dict[str, frozenset[str]]:
+        """Primary SMTP address -> X500 addresses without the prefix, for every mailbox in the tenant."""
+
+    @abstractmethod
+    def change_x500(self, mailbox: str, *, add: frozenset[str], remove: frozenset[str]) -> None: ...
+
+    @abstractmethod
+    def grants(self, mailboxes: Sequence[str]) -> list[Grant]:
+        """Who may open these mailboxes, send as them or on their behalf; the owners' own rights are left out."""
+
+    @abstractmethod
+    def give(self, grant: Grant) -> None:
+        """`grant.trustee` is an SMTP address."""
+
+    @abstractmethod
+    def take(self, grant: Grant) -> None:
+        """The opposite of `give`; what is not given is no error."""
+
+    @abstractmethod
+    def password_dates(self, user: str) -> tuple[datetime, datetime]:
+        """(made, password last changed) of a user by SMTP address."""
+
+    @abstractmethod
+    def set_password(self, user: str, password: SecretStr, *, must_change: bool) -> None:
+        """must_change: at the next sign-in. It cannot be read back but by `password_dates`."""
 
     @abstractmethod
     def mailbox_kinds(self) -> dict[str, MailboxKind]:

@@ -10,6 +10,7 @@ from tasks.acting import act, undo, witness
 from tasks.hosts import addresses_of
 from tasks.opening import firewall
 from tasks.policies import change, look, make_sure, put_back
+from tasks.traces import findings_since_the_switch
 
 NAME = "close_old_door"
 
@@ -25,7 +26,7 @@ def _preview(cutover: Cutover) -> Preview:
 def check(cutover: Cutover) -> Preview:
     """The rules that let mail in today, and whether they can be taken away without closing more."""
     preview = _preview(cutover)
-    preview.findings = firewall(cutover).obstacles(cutover.sweep.smtp_port)
+    preview.findings = [*firewall(cutover).obstacles(cutover.sweep.smtp_port), *findings_since_the_switch(cutover)]
     return preview
 
 

@@ -16,13 +16,13 @@ from blocks.source.certificates import ShellCertificates
 from blocks.source.ews import EwsClient, trusting
 from blocks.source.ews_origin import EwsOrigin
 from blocks.source.ews_soap import EwsConnections
-from blocks.source.inventory import read_inventory
+from blocks.source.inventory import read_delegates, read_inventory
 from blocks.source.recipients import mailboxes, public_folders, server_version, statistics
 from blocks.source.shell import ExchangeShell
 from blocks.source.windows_feature import ShellFeature
 from mailmove.errors import Blocked, MailmoveError, NotYet
 from mailmove.evidence import Finding
-from mailmove.full_inventory import FullInventory
+from mailmove.full_inventory import FullInventory, Grant
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
 from mailmove.ports import Checkable, ItemOrigin, SourceServer
@@ -75,6 +75,10 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
     def full_inventory(self) -> FullInventory:
         """All that a move must know of, by a few sessions at once; minutes on a large server."""
         return read_inventory(self._shell, self._ews, self._server)
+
+    def grants(self) -> list[Grant]:
+        """Who was given a right on a mailbox by hand; a minute on a large server."""
+        return read_delegates(self._shell, self._server)
 
     def outlook_anywhere(self) -> OutlookAnywhere | None:
         """None also where 2013 and later have the directory but no external name for it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.target.delegates import Delegates
 from blocks.target.dkim import Dkim
 from blocks.target.domains import Domains
 from blocks.target.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, WHO, ExchangeAdmin
@@ -21,11 +22,23 @@ from blocks.target.mailbox_items import items
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
 from blocks.target.permissions import IMPORT_PERMISSION, findings, granted
+from blocks.target.recipients import Recipients
 from blocks.target.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, MICROSOFT_LOGIN, SignIn
 from blocks.target.trust import tls_context
-from mailmove.cloud_state import Domain, Endpoint, Licence, MailboxKind, MigrationBatch, MigrationUser, TraceEntry
+from mailmove.cloud_state import (
+    Domain,
+    Endpoint,
+    Licence,
+    MailboxKind,
+    MigrationBatch,
+    MigrationUser,
+    Recipient,
+    SkippedItem,
+    TraceEntry,
+)
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
+from mailmove.full_inventory import Grant
 from mailmove.mail_items import Item
 from mailmove.moving.pacing import Limits
 from mailmove.moving.parts import Destination
@@ -42,6 +55,8 @@ class _Parts:
     dkim: Dkim
     users: Users
     mailboxes: Mailboxes
+    recipients: Recipients
+    delegates: Delegates
     migration: Migration
 
 
@@ -122,6 +137,8 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
             dkim=Dkim(exchange),
             users=Users(graph),
             mailboxes=Mailboxes(exchange),
+            recipients=Recipients(exchange, graph),
+            delegates=Delegates(exchange),
             migration=Migration(exchange, self.exchange_public_key),
         )
 
@@ -178,6 +195,9 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
     def endpoint(self, name: str) -> Endpoint | None:
         return self._parts().migration.endpoint(name)
 
+    def test_endpoint(self, name: str) -> None:
+        self._parts().migration.test_endpoint(name)
+
     def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
         return self._parts().migration.create_endpoint(endpoint, source)
 
@@ -201,6 +221,36 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
 
     def migration_users(self, batch: str) -> list[MigrationUser]:
         return self._parts().migration.users(batch)
+
+    def skipped_items(self, user: str) -> list[SkippedItem]:
+        return self._parts().migration.skipped(user)
+
+    def recipients(self) -> list[Recipient]:
+        return self._parts().recipients.every()
+
+    def directory_sync(self) -> bool:
+        return self._parts().recipients.synchronised()
+
+    def x500_addresses(self) -> dict[str, frozenset[str]]:
+        return self._parts().mailboxes.x500()
+
+    def change_x500(self, mailbox: str, *, add: frozenset[str], remove: frozenset[str]) -> None:
+        self._parts().mailboxes.change_x500(mailbox, add, remove)
+
+    def grants(self, mailboxes: Sequence[str]) -> list[Grant]:
+        return self._parts().delegates.of(mailboxes)
+
+    def give(self, grant: Grant) -> None:
+        self._parts().delegates.give(grant)
+
+    def take(self, grant: Grant) -> None:
+        self._parts().delegates.take(grant)
+
+    def password_dates(self, user: str) -> tuple[datetime, datetime]:
+        return self._parts().users.password_dates(user)
+
+    def set_password(self, user: str, password: SecretStr, *, must_change: bool) -> None:
+        self._parts().users.set_password(user, password, must_change)
 
     def mailbox_kinds(self) -> dict[str, MailboxKind]:
         return self._parts().mailboxes.kinds()

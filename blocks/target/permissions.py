@@ -83,6 +83,7 @@ def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
         "Domain.ReadWrite.All": lambda: graph.get("domains", wanted="the tenant's domains"),
         "LicenseAssignment.ReadWrite.All": lambda: graph.get("subscribedSkus", wanted="the tenant's licences"),
         "User.ReadWrite.All": lambda: graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"}),
+        "Organization.Read.All": lambda: graph.get("organization", wanted="the organisation", params={"$select": "id"}),
         "Mail.ReadBasic.All": lambda: of_a_mailbox("mailFolders"),
         "Calendars.ReadBasic.All": lambda: of_a_mailbox("calendars"),
         "Contacts.Read": lambda: of_a_mailbox("contacts"),

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab.authority import Authority
+from lab.cloud.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.dkim_cmdlets import DkimCmdlets
 from lab.cloud.exchange_admin import ExchangeAdmin
 from lab.cloud.graph import Graph
@@ -27,7 +28,7 @@ from lab.cloud.migration_cmdlets import MigrationCmdlets
 from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.rpc_probe import Reach
 from lab.cloud.smtp_in import CloudSmtp
-from lab.cloud.tenant import Tenant
+from lab.cloud.tenant import OtherRecipient, Tenant
 from lab.cloud.web import CloudWeb
 from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
@@ -72,6 +73,7 @@ class Cloud:
             MailboxCmdlets(self.tenant),
             MigrationCmdlets(self.tenant, self.migration),
             DkimCmdlets(self.tenant, resolver, self.faults),
+            DelegateCmdlets(self.tenant),
         )
         graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone))
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")
@@ -116,6 +118,10 @@ class Cloud:
         """A user that an administrator makes by hand: it will stand in the batch's way."""
         self.tenant.add_user(upn, display_name or upn, "")
 
+    def add_recipient(self, address: str, details: str = "MailContact", aliases: tuple[str, ...] = ()) -> None:
+        """A group or contact that stands in the tenant's address book."""
+        self.tenant.others[address] = OtherRecipient(address, address, details, aliases)
+
     def set_licences(self, part_number: str, owned: int) -> None:
         """How many units of a licence the tenant owns."""
         self.tenant.skus[part_number].owned = owned
@@ -141,6 +147,9 @@ class Cloud:
                         "kind": one.kind if one.has_mailbox else None,
                         "usage_location": one.usage_location,
                         "licences": sorted(parts[sku] for sku in one.skus),
+                        "x500": sorted(one.x500),
+                        "delegates": sorted(f"{right} {upn}" for right, upn in one.delegates),
+                        "must_change_password": one.must_change,
                     }
                     for one in tenant.users.values()
                 },

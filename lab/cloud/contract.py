@@ -178,6 +178,9 @@ class CmdletContract:
         )
 
     def _value(self, parameter: str, kind: str, value: Any) -> Any:
+        if kind.endswith("[]"):
+            kind = kind.removesuffix("[]")
+            return [self._value(parameter, kind, one) for one in (value if isinstance(value, list) else [value])]
         allowed = self.enums.get(kind)
         if allowed is not None:
             found = next((one for one in allowed if one.lower() == str(value).lower()), None)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lab.cloud.contract import CmdletContract
+from lab.cloud.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.dkim_cmdlets import DkimCmdlets
 from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError
 from lab.cloud.login import EXCHANGE, Login, permitted
@@ -29,7 +30,7 @@ declare(
     admin_transient_400="the admin REST answers a passing trouble (UnableToWriteToAad) as 400",
 )
 
-_ASKS = ("New-", "Set-", "Remove-", "Start-", "Stop-", "Complete-")
+_ASKS = ("New-", "Add-", "Set-", "Remove-", "Start-", "Stop-", "Complete-")
 """Cmdlets that ask for confirmation, so that only `Confirm: false` carries them out."""
 
 
@@ -42,10 +43,11 @@ class ExchangeAdmin:
         mailboxes: MailboxCmdlets,
         migration: MigrationCmdlets,
         dkim: DkimCmdlets,
+        delegates: DelegateCmdlets,
     ) -> None:
         self.tenant, self.login, self.faults = tenant, login, faults
         self._contract = CmdletContract()
-        self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table()}
+        self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table(), **delegates.table()}
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._pages: dict[str, list[dict[str, Any]]] = {}
 

@@ -30,14 +30,15 @@ PARTNER = "https://api.partnercenter.microsoft.com"
 GRAPH_APP_ROLES = frozenset(
     """Domain.ReadWrite.All User.ReadWrite.All LicenseAssignment.ReadWrite.All Organization.Read.All Mail.Read
     Calendars.Read Contacts.Read MailboxSettings.Read ExchangeMessageTrace.Read.All Mail.ReadWrite
-    Calendars.ReadWrite Contacts.ReadWrite MailboxFolder.Read.All MailboxItem.ImportExport.All""".split()  # noqa: SIM905  # names read better as text
+    Calendars.ReadWrite Contacts.ReadWrite MailboxFolder.Read.All MailboxItem.ImportExport.All
+    User-PasswordProfile.ReadWrite.All""".split()  # noqa: SIM905  # names read better as text
 )
 
 
 EVERY_ADMIN = frozenset({"User.Read.All", "Organization.Read.All", "Domain.Read.All", "user_impersonation"})
 _EXCHANGE_ADMIN = frozenset({"Exchange.Manage", "ExchangeMessageTrace.Read.All"})
 _DOMAIN_ADMIN = frozenset({"Domain.ReadWrite.All"})
-_USER_ADMIN = frozenset({"User.ReadWrite.All", "LicenseAssignment.ReadWrite.All"})
+_USER_ADMIN = frozenset({"User.ReadWrite.All", "User-PasswordProfile.ReadWrite.All", "LicenseAssignment.ReadWrite.All"})
 _LICENCE_ADMIN = frozenset({"LicenseAssignment.ReadWrite.All"})
 ROLE_RIGHTS = {
     "29232cdf-9323-42fd-ade2-1d097af3e4de": _EXCHANGE_ADMIN,

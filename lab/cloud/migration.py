@@ -149,6 +149,8 @@ class MigrationService:
             present = self.tenant.user(user.address)
             if present is not None and not present.made_by:
                 raise Collision(f"A different type of Active Directory object already exists for {user.address}.")
+            if self.tenant.other(user.address):
+                raise Collision(f"A different type of Active Directory object already exists for {user.address}.")
             if present is None:
                 name, aliases = (box.display_name, box.aliases) if box else (user.address, ())
                 present = self.tenant.add_user(user.address, name, batch.name)

@@ -40,6 +40,23 @@ class CloudUser:
     kind: str = "Regular"  # as Set-Mailbox -Type spells it
     has_mailbox: bool = False
     made_by: str = ""  # name of the batch that provisioned it; "" = an administrator
+    x500: set[str] = field(default_factory=set)  # X500 proxy addresses, without the prefix
+    delegates: set[tuple[str, str]] = field(default_factory=set)  # (FullAccess, SendAs or SendOnBehalf; trustee's UPN)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    must_change: bool = False  # the password, at the next sign-in
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    password_changed: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class OtherRecipient:
+    """A group or a contact of the tenant's address book. details: its RecipientTypeDetails."""
+
+    address: str
+    display_name: str
+    details: str = "MailContact"
+    aliases: tuple[str, ...] = ()
+    id: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass
@@ -120,6 +137,8 @@ class Tenant:
     lock: threading.RLock = field(default_factory=threading.RLock)
     domains: dict[str, CloudDomain] = field(default_factory=dict)
     users: dict[str, CloudUser] = field(default_factory=dict)  # by UPN, lower case
+    others: dict[str, OtherRecipient] = field(default_factory=dict)  # by address
+    directory_sync: bool = False
     skus: dict[str, Sku] = field(default_factory=dict)  # by part number
     endpoints: dict[str, MigrationEndpoint] = field(default_factory=dict)  # by name, lower case
     batches: dict[str, Batch] = field(default_factory=dict)  # by name, lower case
@@ -155,6 +174,12 @@ class Tenant:
                 or next((user for user in self.users.values() if user.id == key), None)
                 or (self.users.get(mailbox.address) if mailbox else None)
             )
+
+    def other(self, address: str) -> OtherRecipient | None:
+        """The group or contact that holds an address."""
+        with self.lock:
+            address = address.lower()
+            return next((one for one in self.others.values() if address in (one.address, *one.aliases)), None)
 
     def used(self, sku: Sku) -> int:
         """Units of a licence that users hold."""
