@@ -87,7 +87,7 @@ class MovedUser:
     status: str = "Queued"
     error: str = ""
     kind: str = ""
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
     copied: set[str] = field(default_factory=set)
     last_synced: datetime | None = None
     provisioned: bool = False
