@@ -166,7 +166,7 @@ _RIGHTS: tuple[Right, ...] = (
         for role, why in (
             ("Exchange Administrator", "move mailboxes, switch DKIM on, and trace messages"),
             ("Domain Name Administrator", "add and verify the domain"),
-            ("User Administrator", "set usage locations"),
+            ("User Administrator", "set usage locations and first passwords"),
             ("License Administrator", "give licences"),
         )
     ),
