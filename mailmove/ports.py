@@ -279,6 +279,10 @@ class ItemDestination(ABC):
     @abstractmethod
     def destination(self) -> Destination: ...
 
+    @abstractmethod
+    def copy_findings(self) -> list[Finding]:
+        """Rights that a copy of our own needs, and that we were not given."""
+
 
 class Partner(ABC):
     """The partner's side of the customer relationship (GDAP through Graph; reseller link from Partner Center)."""

@@ -20,7 +20,9 @@ def check(cutover: Cutover) -> Preview:
     """It changes nothing that a preview could show; what must be done by hand for it are findings."""
     if not is_direct(cutover):
         return Preview(stage=NAME)
-    return Preview(stage=NAME, findings=[*_to_be_made(cutover), *_drafts(cutover)])
+    _, destination = sides(cutover)
+    lacking = [one.model_copy(update={"blocks": True}) for one in destination.copy_findings()]
+    return Preview(stage=NAME, findings=[*lacking, *_to_be_made(cutover), *_drafts(cutover)])
 
 
 def _to_be_made(cutover: Cutover) -> list[Finding]:

@@ -26,17 +26,15 @@ _OF = "first password of "
 _MAKING = timedelta(hours=1)
 """A password that was changed so long after the account was made was set by somebody."""
 _DONE = ("set", "taken over")
-_SYMBOLS = "!#%+-=?@"
 _UNLIKE = str.maketrans("", "", "Il1O0o")
-_LETTERS = string.ascii_letters.translate(_UNLIKE)
-_DIGITS = string.digits.translate(_UNLIKE)
+_KINDS = [kind.translate(_UNLIKE) for kind in (string.ascii_lowercase, string.ascii_uppercase, string.digits)]
+_SYMBOLS = "!#%+-=?@"
 
 
 def new_password() -> SecretStr:
     """16 characters of four kinds, none that is mistaken for another: about 90 bits."""
-    lower, upper = _LETTERS.lower(), _LETTERS.upper().translate(_UNLIKE)
-    chosen = [secrets.choice(kind) for kind in (lower.translate(_UNLIKE), upper, _DIGITS, _SYMBOLS)]
-    chosen += [secrets.choice(_LETTERS + _DIGITS) for _ in range(12)]
+    chosen = [secrets.choice(kind) for kind in (*_KINDS, _SYMBOLS)]
+    chosen += [secrets.choice("".join(_KINDS)) for _ in range(12)]
     secrets.SystemRandom().shuffle(chosen)
     return SecretStr("".join(chosen))
 

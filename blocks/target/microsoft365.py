@@ -21,7 +21,7 @@ from blocks.target.item_import import Importer
 from blocks.target.mailbox_items import items
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
-from blocks.target.permissions import IMPORT_PERMISSION, findings, granted
+from blocks.target.permissions import IMPORT_PERMISSION, copy_findings, findings, granted
 from blocks.target.recipients import Recipients
 from blocks.target.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, MICROSOFT_LOGIN, SignIn
 from blocks.target.trust import tls_context
@@ -280,6 +280,9 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
 
         importer = Importer(parts.graph, tls_context(self.extra_ca))
         return GraphDestination(parts.graph, imports=imports, importer=importer, limits=limits)
+
+    def copy_findings(self) -> list[Finding]:
+        return copy_findings(lambda: self._parts().sign_in.token(GRAPH_SCOPE))
 
     def message_traces(self, since: datetime) -> list[TraceEntry]:
         return message_traces(self._parts().graph, since)

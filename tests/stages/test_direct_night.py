@@ -49,6 +49,9 @@ def test_without_the_mailboxes_it_stops_and_says_who_must_make_what(walk: Walk) 
     said = " ".join(one.seen for one in walk.do(direct_copy.check.fn, walk.plan).findings)
     assert "4 mailboxes are not in the tenant yet" in said
     assert "ExportItems" not in said
+    walk.town.cloud.app.roles -= {"Mail.ReadWrite"}
+    assert [one.subject for one in walk.do(direct_copy.check.fn, walk.plan).blockers] == ["Mail.ReadWrite"]
+    walk.town.cloud.app.roles |= {"Mail.ReadWrite"}
     with pytest.raises(Blocked, match=r"none for anna@northwind\.example"):
         walk.do(direct_copy.apply.fn, walk.plan)
 
