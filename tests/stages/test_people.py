@@ -21,6 +21,7 @@ from lab.town import Town
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, Preview, now
 from tasks import finish_batch, first_passwords, mailboxes, migration_batch
+from tasks.traces import findings_since_the_switch
 from tasks.waits import finish_rule, first_sync
 
 pytestmark = pytest.mark.timeout(600)
@@ -231,6 +232,9 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
     seen = looks(walk, finish_rule, lambda look: not look.details)
     assert not seen.done
     assert f"1 of them from the old server ({walk.town.places.old_server}): 1 for {ANNA}" in seen.summary
+    [at_the_gate] = walk.do(findings_since_the_switch, walk.plan)
+    assert "1 of them from the old server" in at_the_gate.seen
+    assert "new MX" in at_the_gate.todo
     walk.town.cloud.tenant.traces.clear()
     walk.wait_for("finish_rule")
     walk.until(finish_batch.apply.fn, walk.plan)
