@@ -257,6 +257,10 @@ class Partner(ABC):
         """Our group gets the roles, our application its consent. NotYet: Microsoft, or a person, is still at it."""
 
     @abstractmethod
+    def waits_for(self, found: Relationship) -> str | None:
+        """What an active relationship lacks that only the customer can give, with the link; None: nothing."""
+
+    @abstractmethod
     def end_access(self, found: Relationship) -> None:
         """Take our application's consent back, while the relationship still lets us."""
 

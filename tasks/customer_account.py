@@ -134,6 +134,8 @@ def _look(cutover: Cutover) -> Look:
     status = found.status if found else "no relationship"
     if side and found and status == "active" and not _sells(cutover, side, found):
         return Look(done=False, summary="the customer's approval: active; they have not accepted us as reseller")
+    if side and found and status == "active" and (missing := side.waits_for(found)):
+        return Look(done=False, summary=f"the customer's approval: active; what is missing: {missing}")
     return Look(done=status == "active", summary=f"the customer's approval: {status}")
 
 

@@ -226,13 +226,23 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
         if self.kind == "direct":
             parts.consents.give(customer)
             return
-        link = consent_link(self.login_url or self._where.login, customer, self.client_id)
         raise NotYet(
             "Microsoft Entra ID",
             wanted="our application consented to in the customer's tenant",
             seen="no consent so far",
-            todo=f"Send this link to the customer's administrator: {link}",
+            todo=f"Send this link to the customer's administrator: {self._consent_link(customer)}",
         )
+
+    def waits_for(self, found: Relationship) -> str | None:
+        if self.kind == "direct" or self.group is None or found.customer_tenant_id is None:
+            return None
+        roles = self._parts().assignments.status(found.id, self.group)
+        if roles != "active" or self._parts().consents.given(found.customer_tenant_id):
+            return None
+        return f"their consent to our application at {self._consent_link(found.customer_tenant_id)}"
+
+    def _consent_link(self, customer: str) -> str:
+        return consent_link(self.login_url or self._where.login, customer, self.client_id)
 
     def end_access(self, found: Relationship) -> None:
         if self.kind == "direct" and self.group and found.customer_tenant_id:
