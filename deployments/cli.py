@@ -159,12 +159,32 @@ def passwords(
 
 
 @app.command("explain-permissions")
-def explain(json: AsJson = False) -> None:
+def explain(
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Only what this plan needs")] = None,
+    json: AsJson = False,
+) -> None:
     """Every right that Mailmove needs, why, and how preflight proves it."""
     from mailmove.rights import explain_permissions, permission_lines
 
-    rights = explain_permissions()
+    rights = explain_permissions(plan=_load(plan) if plan else None)
     _say([right.model_dump(mode="json") for right in rights] if json else "\n".join(permission_lines(rights)), json)
+
+
+@app.command("sign-in")
+def sign_in(
+    block: Annotated[str, typer.Argument(help="Block to sign in as, like microsoft365/contoso")],
+    json: AsJson = False,
+) -> None:
+    """Sign in to Microsoft with a code, in a browser anywhere. What it gives is kept encrypted in the block."""
+    from mailmove.errors import MailmoveError
+    from tasks.signing_in import sign_in_to
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    try:
+        who = sign_in_to(block, _tell)
+    except MailmoveError as error:
+        _fail(str(error), json=json)
+    _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
 
 
 @app.command("check-server")
@@ -224,6 +244,11 @@ def _say(told: Any, json: bool) -> None:
 def _ask(question: str) -> None:
     """It waits for somebody; on stderr, so that --json stays clean."""
     typer.echo(f"waiting: {question}", err=True)
+
+
+def _tell(words: str) -> None:
+    """For the person at the terminal; on stderr, so that --json stays clean."""
+    typer.echo(words, err=True)
 
 
 def _fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:

@@ -204,6 +204,7 @@ class Town:
                 "client_id": cloud.partner.client_id,
                 "client_secret": cloud.partner.secret,
                 "refresh_token": cloud.partner.refresh_token,
+                "group": cloud.partner.group,
             },
             "trust": {"extra_ca": self.authority.pem},
         }

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
+from mailmove.purchase import NewCustomer, Purchase
 
 MX_TTL_CEILING = 21_600
 """Seconds; the most that Exchange Online supports on an MX record (MC346908)."""
@@ -121,6 +122,13 @@ class Target(_Part):
         description="Block of the partner's own access; without it the tenant must exist and trust us",
         examples=["partner-center/our-msp"],
     )
+    new_customer: NewCustomer | None = Field(
+        default=None, description="Only for a direct partner: make this tenant; None: it exists already"
+    )
+    purchase: Purchase | None = Field(
+        default=None,
+        description="Only for a direct partner: order this, behind the gate spend_money; None: nothing",
+    )
     licence: str = Field(
         default="O365_BUSINESS_ESSENTIALS",
         min_length=1,
@@ -147,6 +155,13 @@ class Target(_Part):
         "Microsoft's service cannot reach; the mailboxes must then be made by hand",
     )
 
+    @field_validator("new_customer", "purchase")
+    @classmethod
+    def _by_a_partner(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("partner", ...) is None:  # one that is wrong is told by itself
+            raise ValueError("takes a `partner`")
+        return value
+
 
 class Firewall(_Part):
     """What stands before port 25 of the old server."""
@@ -166,7 +181,14 @@ class Gate(_Part):
     )
 
 
+class MoneyGate(Gate):
+    """It is always asked, where there is something to buy."""
+
+    required: Literal[True] = Field(default=True, description="Nothing is bought without a person's word")
+
+
 class Gates(_Part):
+    spend_money: MoneyGate = Field(default_factory=MoneyGate, description="Before anything is bought")
     switch_mail: Gate = Field(default_factory=Gate, description="Before the MX record points at the cloud")
     close_old_door: Gate = Field(default_factory=Gate, description="Before port 25 of the old server is closed")
 

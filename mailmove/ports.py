@@ -8,7 +8,7 @@ first, changes only the difference, and returns when the other side has confirme
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Destination, Moved, Origin
+from mailmove.purchase import NewCustomer, Order, Price, Product, Purchase
 from mailmove.records import RRset, RRsetChange, Zone
 from mailmove.server_state import Inventory, OutlookAnywhere
 
@@ -285,7 +286,7 @@ class ItemDestination(ABC):
 
 
 class Partner(ABC):
-    """The partner's side of the customer relationship (GDAP through Graph; reseller link from Partner Center)."""
+    """The partner's side of the customer relationship (GDAP through Graph; the rest from Partner Center)."""
 
     @abstractmethod
     def relationship(self, display_name: str) -> Relationship | None:
@@ -302,6 +303,54 @@ class Partner(ABC):
     @abstractmethod
     def reseller_link(self) -> str:
         """The link with which the customer accepts us as reseller."""
+
+    @abstractmethod
+    def missing_access(self, found: Relationship) -> dict[str, str | None]:
+        """What an active relationship still lacks before we can work in the tenant, by name -> as it stands."""
+
+    @abstractmethod
+    def give_access(self, found: Relationship) -> None:
+        """Our group gets the roles, our application its consent. NotYet: Microsoft, or a person, is still at it."""
+
+    @abstractmethod
+    def waits_for(self, found: Relationship) -> str | None:
+        """What an active relationship lacks that only the customer can give, with the link; None: nothing."""
+
+    @abstractmethod
+    def end_access(self, found: Relationship) -> None:
+        """Take our application's consent back, while the relationship still lets us."""
+
+    @abstractmethod
+    def customer(self, domain: str) -> str | None:
+        """Tenant id of a customer of ours by its first name; None: not ours. Blocked: somebody else has the name."""
+
+    @abstractmethod
+    def make_customer(self, wanted: NewCustomer) -> str:
+        """Make the tenant, unless we have made it; its id. Its administrator's password goes into a block."""
+
+    @abstractmethod
+    def resells(self, customer: str) -> bool:
+        """Has this customer (tenant id) accepted us as reseller? An order takes that, beside the relationship."""
+
+    @abstractmethod
+    def prices(self, wanted: Purchase) -> dict[str, Price]:
+        """What each product costs, by catalog item. Blocked: one has no price; without a price nothing is bought."""
+
+    @abstractmethod
+    def orders(self, customer: str) -> list[Order]:
+        """The customer's orders through us; a new one may show a quarter of an hour late."""
+
+    @abstractmethod
+    def fill_cart(self, customer: str, products: Sequence[Product], note: str) -> str:
+        """Put them into a new cart, which is no order; its id. Blocked: one cannot be ordered, or we do not resell."""
+
+    @abstractmethod
+    def cart_ordered(self, customer: str, cart: str) -> bool | None:
+        """Has this cart been ordered? None: there is no such cart any more."""
+
+    @abstractmethod
+    def check_out(self, customer: str, cart: str) -> None:
+        """Order a cart. Spends money. The same cart twice is one order."""
 
 
 class Firewall(ABC):
@@ -326,6 +375,15 @@ class Checkable(ABC):
     @abstractmethod
     def findings(self) -> list[Finding]:
         """Sign in, test the rights that the cutover needs; each thing amiss is a finding."""
+
+
+class TakesSignIn(ABC):
+    """A block as which a person can sign in, with a code that they type in a browser."""
+
+    @abstractmethod
+    def sign_in(self, show: Callable[[str], None]) -> str:
+        """`show` is given the words for the person; then wait. Returns who signed in; the block holds what they left,
+        and must be saved. NotYet: nobody came. Refused: they said no, or the application may not ask so."""
 
 
 class HoldsCertificates(ABC):

@@ -12,9 +12,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Need = Literal["always", "direct", "streams", "partner"]
+from mailmove.plan import Cutover
+
+Need = Literal["always", "direct", "streams", "partner", "purchase"]
 """always. direct: only where items are copied by Mailmove itself. streams: there, to copy them whole. partner: only
-with a partner's own access."""
+with a partner's own access. purchase: only where the plan has something bought."""
+EVERY_NEED: tuple[Need, ...] = ("always", "direct", "streams", "partner", "purchase")
 
 
 class Right(BaseModel):
@@ -28,12 +31,17 @@ class Right(BaseModel):
     proved: str = Field(description="How preflight proves it; nothing is changed by that")
     includes: tuple[str, ...] = ()
     need: Need = "always"
+    application_only: bool = Field(default=False, description="A person's token opens nobody else's mailbox")
 
     def __str__(self) -> str:
         instead = f" (or {', '.join(self.includes)})" if self.includes else ""
-        only = {"always": "", "direct": "; only to copy items ourselves", "partner": "; only for a partner",
-                "streams": "; only to copy items ourselves, and whole"}[self.need]  # fmt: skip
-        return f"{self.name}{instead}: {self.why}{only}. Proved by: {self.proved}."
+        return f"{self.name}{instead}: {self.why}{_only(self.need)}. Proved by: {self.proved}."
+
+
+def _only(need: Need) -> str:
+    return {"always": "", "direct": "; only to copy items ourselves", "partner": "; only for a partner",
+            "streams": "; only to copy items ourselves, and whole",
+            "purchase": "; only where the plan has something bought"}[need]  # fmt: skip
 
 
 GRAPH, EXCHANGE_ONLINE, CMDLET = "Microsoft Graph, application permission", "Exchange Online", "Exchange Online, cmdlet"
@@ -44,7 +52,8 @@ _TOKEN, _LISTED = "the token that we are given, and a read", "the list of cmdlet
 
 
 def _graph(name: str, why: str, *includes: str, need: Need = "always") -> Right:
-    return Right(system=GRAPH, name=name, why=why, proved=_TOKEN, includes=includes, need=need)
+    alone = name.startswith(("Mail", "Calendars.", "Contacts."))
+    return Right(system=GRAPH, name=name, why=why, proved=_TOKEN, includes=includes, need=need, application_only=alone)
 
 
 def _cmdlet(name: str, why: str) -> Right:
@@ -151,9 +160,18 @@ _RIGHTS: tuple[Right, ...] = (
     Right(
         system=PARTNER,
         name="Partner Center user_impersonation",
-        why="give the reseller link; the user must have signed in with multi-factor authentication",
+        why="give the reseller link, and consent to our application in the customer's tenant; the user must have "
+        "signed in with multi-factor authentication. An indirect reseller has no such API, and does without",
         proved="asking for the link",
         need="partner",
+    ),
+    Right(
+        system=PARTNER,
+        name="Admin Agent or Sales Agent",
+        why="read the price sheet, order what the plan names, and make the customer's tenant where there is none; the "
+        "user's role in Partner Center, for api.partner.microsoft.com too",
+        proved="reading the price of what is to be bought",
+        need="purchase",
     ),
     *(
         Right(
@@ -168,14 +186,60 @@ _RIGHTS: tuple[Right, ...] = (
             ("Domain Name Administrator", "add and verify the domain"),
             ("User Administrator", "set usage locations and first passwords"),
             ("License Administrator", "give licences"),
+            ("Cloud Application Administrator", "consent to our application there (not for an indirect reseller)"),
         )
     ),
 )
 
 
-def explain_permissions(needs: Sequence[Need] = ("always", "direct", "streams", "partner")) -> list[Right]:
-    """Every right that is needed for these purposes, grouped by system."""
-    return [right for right in _RIGHTS if right.need in needs]
+def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None = None) -> list[Right]:
+    """Every right that is needed for these purposes, grouped by system; with a plan, what that plan needs.
+
+    A plan without a direct mover may still copy stragglers itself, so those rights stay in the list.
+    """
+    if plan is None:
+        return [right for right in _RIGHTS if right.need in needs]
+    left_out = {
+        system
+        for system, slug, reference in (
+            (ROUTE_53, "route53/", plan.dns.provider),
+            (DNS_UPDATE, "rfc2136/", plan.dns.provider),
+            (AWS, "aws-security-group/", plan.firewall.gateway),
+            (PARTNER, "partner-center/", plan.target.partner or ""),
+        )
+        if not reference.startswith(slug)
+    }
+    unneeded = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
+    return [right for right in _RIGHTS if right.need in needs and right.system not in left_out
+            and right.need not in unneeded]  # fmt: skip
+
+
+def application_only() -> frozenset[str]:
+    """Graph permissions that do nothing in a person's token, where the mailboxes are other people's."""
+    return frozenset(right.name for right in _RIGHTS if right.application_only)
+
+
+def consented_scopes() -> list[str]:
+    """Delegated permissions of Graph that a partner's application is consented to in the customer's tenant."""
+    return [right.name for right in _RIGHTS if right.system == GRAPH and right.need == "always"
+            and not right.application_only]  # fmt: skip
+
+
+def permission_page() -> str:
+    """`docs/permissions.md`, whole."""
+    lines = [
+        "# What Mailmove needs to be allowed, and why", "",
+        "Made from `mailmove/rights.py`; `mailmove explain-permissions [PLAN]` says the same for one plan, and",
+        "preflight proves each right without changing anything. A missing one is named there, with the link at which",
+        "an administrator consents: `<sign-in host>/<tenant>/adminconsent?client_id=<client_id>`.",
+    ]  # fmt: skip
+    for system in dict.fromkeys(right.system for right in _RIGHTS):
+        lines += ["", f"## {system}", "", "| right | for what | proved by |", "|---|---|---|"]
+        for right in _RIGHTS:
+            if right.system == system:
+                instead = f" (or {', '.join(right.includes)})" if right.includes else ""
+                lines.append(f"| {right.name}{instead} | {right.why}{_only(right.need)} | {right.proved} |")
+    return "\n".join(lines) + "\n"
 
 
 def permission_lines(rights: Sequence[Right]) -> list[str]:
@@ -194,3 +258,7 @@ def graph_permissions(*needs: Need) -> dict[str, set[str]]:
     """Least application permission of Microsoft Graph -> others that include it."""
     wanted = needs or ("always",)
     return {one.name: set(one.includes) for one in _RIGHTS if one.system == GRAPH and one.need in wanted}
+
+
+if __name__ == "__main__":
+    print(permission_page(), end="")

@@ -28,6 +28,7 @@ from tasks import (
     mailboxes,
     migration_batch,
     obtain_certificate,
+    order_licences,
     outlook_anywhere,
     proof,
     switch_mail,
@@ -47,7 +48,7 @@ class Stage:
 
     module: ModuleType
     story: str
-    gate: Literal["switch_mail", "close_old_door"] | None = None
+    gate: Literal["switch_mail", "close_old_door", "spend_money"] | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +72,7 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage(obtain_certificate, "where the plan says so: get a public certificate, and put it on the old server"),
     Stage(outlook_anywhere, "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
     Stage(customer_account, "invite the customer: the partner relationship, approved by them"),
+    Stage(order_licences, "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
     Stage(verified_domain, "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
     Stage(dkim_records, "publish the names of Microsoft's DKIM keys"),
     Stage(migration_batch, "make the migration endpoint and the batch, and start it"),

@@ -7,6 +7,7 @@ from mailmove.plan import Cutover, Gate
 from tasks.parking import GateForm
 
 QUESTIONS = {
+    "spend_money": "Order this, at this price, in the customer's name?",
     "switch_mail": "Point the mail at Microsoft 365?",
     "close_old_door": "Close port 25 of the old server? "
     "A late sender is refused, looks the MX up again and delivers to the cloud.",

@@ -33,7 +33,7 @@ class Graph:
         graph_writing.add_routes(self._routes, tenant, faults)
         self.importing = graph_import.add_routes(self._routes, tenant, faults)
         self.doors = Doors()
-        graph_partner.add_routes(self._routes, tenant)
+        graph_partner.add_routes(self._routes, tenant, {login.partner.group})
 
     def serve(self, call: Call) -> Answer:
         if self.faults.take("graph.unavailable"):

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from blocks.partner.access import Assignments
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.target.delegates import Delegates
 from blocks.target.dkim import Dkim
@@ -55,6 +56,12 @@ class Recorder:
         }
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/adminapi/beta/tid/$batch"):
+            calls = [(one["id"], one["body"]["CmdletInput"]) for one in json.loads(request.content)["requests"]]
+            answers = [(number, self._cmdlet(call["CmdletName"], call["Parameters"])) for number, call in calls]
+            return httpx.Response(200, json={"responses": [
+                {"id": number, "status": one.status_code, "body": one.json()} for number, one in answers
+            ]})  # fmt: skip
         if request.url.path.endswith("/InvokeCommand"):
             call = json.loads(request.content)["CmdletInput"]
             return self._cmdlet(call["CmdletName"], call["Parameters"])
@@ -175,6 +182,8 @@ def recorded() -> Recorder:
             relationships.withdraw("rel")
         except NotYet:
             assert status == "created"
+    with pytest.raises(NotYet):
+        Assignments(graph, DEFAULT_ROLES).assign("rel", "group")
     return recorder
 
 
@@ -187,7 +196,7 @@ def test_every_graph_call_is_in_the_schema(recorded: Recorder) -> None:
     assert acts == {
         ("POST", "domains"), ("POST", "verify"), ("PATCH", "new.example"), ("DELETE", "new.example"),
         ("PATCH", "u"), ("POST", "assignLicense"),
-        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"),
+        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"), ("POST", "accessAssignments"),
     }  # fmt: skip
 
 
@@ -210,6 +219,12 @@ def test_every_cmdlet_is_in_its_documented_syntax(recorded: Recorder) -> None:
         ("GET", "users", {"$filter": "smtp eq 'a'"}, None),
         ("POST", "domains/a/check", {}, {}),
         ("POST", "tenantRelationships/delegatedAdminRelationships/a/requests", {}, {"action": "lock"}),
+        (
+            "POST",
+            "tenantRelationships/delegatedAdminRelationships/a/accessAssignments",
+            {},
+            {"accessContainer": {"accessContainerType": "group"}},
+        ),
         ("POST", "users/a/assignLicense", {}, {"addLicences": []}),
     ],
 )
