@@ -27,6 +27,7 @@ from mailmove.cloud_state import (
 )
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Destination, Moved, Origin
 from mailmove.records import RRset, RRsetChange, Zone
@@ -79,6 +80,10 @@ class SourceServer(ABC):
     @abstractmethod
     def items(self, mailbox: str) -> Iterator[Item]:
         """Every item of a mailbox (SMTP address), all folders."""
+
+    @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed."""
 
     @abstractmethod
     def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -189,6 +194,10 @@ class Tenant(ABC):
     @abstractmethod
     def items(self, mailbox: str) -> Iterator[Item]:
         """Every item of a mailbox, all folders."""
+
+    @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed; with what its user has deleted."""
 
     @abstractmethod
     def message_traces(self, since: datetime) -> list[TraceEntry]:

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from blocks.source import outlook_anywhere as oa
 from blocks.source.certificates import ShellCertificates
 from blocks.source.ews import EwsClient, trusting
+from blocks.source.ews_changes import EwsChanges
 from blocks.source.ews_origin import EwsOrigin
 from blocks.source.ews_soap import EwsConnections
 from blocks.source.inventory import read_inventory
@@ -23,6 +24,7 @@ from blocks.source.windows_feature import ShellFeature
 from mailmove.errors import Blocked, MailmoveError, NotYet
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
 from mailmove.ports import Checkable, ItemOrigin, SourceServer
@@ -119,7 +121,14 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
 
     def origin(self) -> Origin:
         """For a copy of our own; it keeps a few connections as long as it is kept."""
-        connections = EwsConnections(
+        return EwsOrigin(self._connections())
+
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items; it keeps its connections as long as it is kept."""
+        return EwsChanges(self._connections())
+
+    def _connections(self) -> EwsConnections:
+        return EwsConnections(
             self.ews_url,
             self.username,
             self.password,
@@ -127,7 +136,6 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
             trusting(self.extra_ca),
             patience=PATIENCE,
         )
-        return EwsOrigin(connections)
 
     def migration_account(self) -> tuple[str, SecretStr]:
         """This block's own account: it has the rights that the migration service needs."""

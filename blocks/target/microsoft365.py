@@ -17,6 +17,7 @@ from blocks.target.held import Held
 from blocks.target.http import JsonClient
 from blocks.target.item_destination import GraphDestination
 from blocks.target.item_import import Importer
+from blocks.target.mailbox_changes import GraphChanges
 from blocks.target.mailbox_items import items
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
@@ -26,6 +27,7 @@ from blocks.target.trust import tls_context
 from mailmove.cloud_state import Domain, Endpoint, Licence, MailboxKind, MigrationBatch, MigrationUser, TraceEntry
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.pacing import Limits
 from mailmove.moving.parts import Destination
@@ -219,6 +221,10 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
 
     def items(self, mailbox: str) -> Iterator[Item]:
         return items(self._parts().graph, mailbox)
+
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items."""
+        return GraphChanges(self._parts().graph)
 
     def destination(self, limits: Limits | None = None) -> Destination:
         """For a copy of our own. limits: other than Microsoft's, for a rehearsal."""

@@ -75,8 +75,9 @@ def differences(spool: Spool) -> Iterator[Difference]:
 def counts(spool: Spool) -> tuple[int, int]:
     """(items of the source, items of the target that people see)."""
     sql = "SELECT count(*) FROM item WHERE folder IN (SELECT number FROM folder WHERE side = ? AND standing = 'live')"
-    (source,), (target,) = next(spool.rows(sql.replace(" AND standing = 'live'", ""), (SOURCE,))), next(
-        spool.rows(sql, (TARGET,))
+    (source,), (target,) = (
+        next(spool.rows(sql.replace(" AND standing = 'live'", ""), (SOURCE,))),
+        next(spool.rows(sql, (TARGET,))),
     )
     return int(source), int(target)
 
@@ -135,7 +136,8 @@ def _unequal(spool: Spool) -> Iterator[_Group]:
     """Names whose items do not balance, each with all its items, and what is remembered of it."""
     spool.run("DROP TABLE IF EXISTS temp.unequal")
     spool.run(
-        "CREATE TEMP TABLE unequal AS SELECT name FROM item WHERE name IS NOT NULL GROUP BY name HAVING sum(weight) <> 0"
+        "CREATE TEMP TABLE unequal AS SELECT name FROM item WHERE name IS NOT NULL "
+        "GROUP BY name HAVING sum(weight) <> 0"
     )
     spool.run("CREATE UNIQUE INDEX temp.unequal_name ON unequal (name)")
     name, sources, targets = None, list[Held](), list[Held]()

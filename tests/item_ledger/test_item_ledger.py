@@ -113,7 +113,8 @@ def test_a_torn_file_is_begun_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dies_after", range(8))
 def test_a_kill_between_any_two_pages_costs_no_item_and_doubles_none(tmp_path: Path, dies_after: int) -> None:
-    items = [an_item(place, f"{place}{n}", f"<{n % 5}.{place}@x>") for place in ("inbox", "sentitems") for n in range(9)]
+    places = ("inbox", "sentitems")
+    items = [an_item(place, f"{place}{n}", f"<{n % 5}.{place}@x>") for place in places for n in range(9)]
     source = Told(items, SOURCE_PLACES, dies_after=dies_after)
     target = Told([*items, an_item("inbox", "more", "<0.inbox@x>")], TARGET_PLACES, replays=True)
     if dies_after < 8:
@@ -132,7 +133,7 @@ target_copies = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(copies, target_copies, st.integers(1, 5), st.booleans())
 def test_agrees_with_counting(
     source: list[tuple[str, str]], target: list[tuple[str, str]], page: int, replays: bool
@@ -169,7 +170,7 @@ def naive(source: list[str], target: list[str]) -> Counter[str]:
     return +verdicts
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(copies, target_copies), min_size=2, max_size=3), st.integers(1, 4))
 def test_looks_one_after_the_other_end_where_one_look_would(
     rounds: list[tuple[list[tuple[str, str]], list[tuple[str, str]]]], page: int
