@@ -218,12 +218,16 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
 
 def _arrival(row: dict[str, Any]) -> Arrival:
     recipients = row.get("Recipients") or []
+    # From 2013 on the front end hands mail on, and only this says from whom it came.
+    client = str(row.get("OriginalClientIp") or row.get("ClientIp") or "")
+    name = str(row.get("ClientHostname") or "") if client == str(row.get("ClientIp") or "") else ""
     return Arrival(
         at=row["Timestamp"],
         message_id=str(row.get("MessageId") or ""),
         sender=str(row.get("Sender") or ""),
         recipients=tuple(str(one).lower() for one in ([recipients] if isinstance(recipients, str) else recipients)),
-        client_ip=str(row.get("ClientIp") or ""),
+        client_ip=client,
+        client_name=name if name != client else "",
     )
 
 
