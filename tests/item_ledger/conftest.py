@@ -12,6 +12,7 @@ from blocks.source.exchange_server import ExchangeServer
 from blocks.target.microsoft365 import Microsoft365
 from lab.authority import Authority
 from lab.cloud.cloud import Cloud
+from lab.cloud.tenant import Tenant
 from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
@@ -31,6 +32,8 @@ class TwoServers:
     source: ExchangeServer
     target: Microsoft365
     address: str
+    tenant: Tenant
+    mx: tuple[str, int]
 
 
 @pytest.fixture
@@ -64,4 +67,5 @@ def servers() -> Iterator[TwoServers]:
             exchange_url=cloud.base_url,
             extra_ca=authority.pem,
         )
-        yield TwoServers(faults, old.store, cloud.store, source, target, address)
+        mx = (places.cloud, places.smtp_port)
+        yield TwoServers(faults, old.store, cloud.store, source, target, address, cloud.tenant, mx)
