@@ -299,6 +299,12 @@ class Sweep(_Part):
     quiet_minutes: float = Field(
         default=15, gt=0, description="Go on when nothing has arrived for so long", examples=[15]
     )
+    patience_hours: float = Field(
+        default=4,
+        gt=0,
+        description="When something still arrives after so long, a person is asked; it goes on looking",
+        examples=[4],
+    )
     tolerated_missing: int = Field(
         default=0, ge=0, description="Items that may stay behind, each listed by name", examples=[0]
     )

@@ -29,6 +29,7 @@ from mailmove.cloud_state import (
 )
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Destination, Moved, Origin
 from mailmove.purchase import NewCustomer, Order, Price, Product, Purchase
@@ -86,6 +87,10 @@ class SourceServer(ABC):
     @abstractmethod
     def items(self, mailbox: str) -> Iterator[Item]:
         """Every item of a mailbox (SMTP address), all folders."""
+
+    @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed."""
 
     @abstractmethod
     def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -242,6 +247,10 @@ class Tenant(ABC):
     @abstractmethod
     def items(self, mailbox: str) -> Iterator[Item]:
         """Every item of a mailbox, all folders."""
+
+    @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed; with what its user has deleted."""
 
     @abstractmethod
     def message_traces(self, since: datetime) -> list[TraceEntry]:

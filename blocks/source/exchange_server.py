@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from blocks.source import outlook_anywhere as oa
 from blocks.source.certificates import ShellCertificates
 from blocks.source.ews import EwsClient, trusting
+from blocks.source.ews_changes import EwsChanges
 from blocks.source.ews_origin import EwsOrigin
 from blocks.source.ews_soap import EwsConnections
 from blocks.source.inventory import read_delegates, read_inventory
@@ -23,6 +24,7 @@ from blocks.source.windows_feature import ShellFeature
 from mailmove.errors import Blocked, MailmoveError, NotYet
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
 from mailmove.ports import Checkable, ItemOrigin, SourceServer
@@ -123,7 +125,14 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
 
     def origin(self) -> Origin:
         """For a copy of our own; it keeps a few connections as long as it is kept."""
-        connections = EwsConnections(
+        return EwsOrigin(self._connections())
+
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items; it keeps its connections as long as it is kept."""
+        return EwsChanges(self._connections())
+
+    def _connections(self) -> EwsConnections:
+        return EwsConnections(
             self.ews_url,
             self.username,
             self.password,
@@ -131,7 +140,6 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
             trusting(self.extra_ca),
             patience=PATIENCE,
         )
-        return EwsOrigin(connections)
 
     def migration_account(self) -> tuple[str, SecretStr]:
         """This block's own account: it has the rights that the migration service needs."""
@@ -214,12 +222,16 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
 
 def _arrival(row: dict[str, Any]) -> Arrival:
     recipients = row.get("Recipients") or []
+    # From 2013 on the front end hands mail on, and only this says from whom it came.
+    client = str(row.get("OriginalClientIp") or row.get("ClientIp") or "")
+    name = str(row.get("ClientHostname") or "") if client == str(row.get("ClientIp") or "") else ""
     return Arrival(
         at=row["Timestamp"],
         message_id=str(row.get("MessageId") or ""),
         sender=str(row.get("Sender") or ""),
         recipients=tuple(str(one).lower() for one in ([recipients] if isinstance(recipients, str) else recipients)),
-        client_ip=str(row.get("ClientIp") or ""),
+        client_ip=client,
+        client_name=name if name != client else "",
     )
 
 

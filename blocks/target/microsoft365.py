@@ -22,6 +22,7 @@ from blocks.target.held import Held
 from blocks.target.http import JsonClient
 from blocks.target.item_destination import GraphDestination
 from blocks.target.item_import import Importer
+from blocks.target.mailbox_changes import GraphChanges
 from blocks.target.mailbox_items import items
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
@@ -43,6 +44,7 @@ from mailmove.cloud_state import (
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.full_inventory import Grant
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.pacing import Limits
 from mailmove.moving.parts import Destination
@@ -324,6 +326,10 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable, TakesSignIn):
     def items(self, mailbox: str) -> Iterator[Item]:
         return items(self._parts().graph, mailbox)
 
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items."""
+        return GraphChanges(self._parts().graph)
+
     def destination(self, limits: Limits | None = None) -> Destination:
         """For a copy of our own. limits: other than Microsoft's, for a rehearsal."""
         parts = self._parts()
@@ -336,7 +342,7 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable, TakesSignIn):
         return GraphDestination(parts.graph, imports=imports, importer=importer, limits=limits)
 
     def copy_findings(self) -> list[Finding]:
-        return copy_findings(lambda: self._parts().sign_in.token(GRAPH_SCOPE))
+        return copy_findings(lambda: self._parts().sign_in.token(self._where.graph_scope))
 
     def message_traces(self, since: datetime) -> list[TraceEntry]:
         if not self._where.traces:

@@ -14,7 +14,18 @@ from typing import Any, cast
 from lab.cloud.errors import INVALID_ARGUMENT, OBJECT_NOT_FOUND, ApiError, CmdletError
 
 _HERE = Path(__file__).parent.parent / "contracts"
-_OPTIONS = {"$select", "$filter", "$top", "$skip", "$orderby", "$expand", "$count", "$search", "$skiptoken"}
+_OPTIONS = {
+    "$select",
+    "$filter",
+    "$top",
+    "$skip",
+    "$orderby",
+    "$expand",
+    "$count",
+    "$search",
+    "$skiptoken",
+    "$deltatoken",
+}
 _PRIMITIVE = {
     "Edm.String": str,
     "Edm.Boolean": bool,
