@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
+from mailmove.doors import Mode
 
 MX_TTL_CEILING = 21_600
 """Seconds; the most that Exchange Online supports on an MX record (MC346908)."""
@@ -141,8 +142,10 @@ class Firewall(_Part):
     """What stands before port 25 of the old server."""
 
     gateway: BlockRef = Field(description="Block of the firewall", examples=["aws-security-group/contoso"])
-    mode: Literal["refuse"] = Field(
-        default="refuse", description="What late senders meet: a refused connection, so that they look the MX up again"
+    mode: Mode = Field(
+        default="refuse",
+        description="What late senders meet. refuse: a refused connection, so that they look the MX up again. reject: "
+        "a 5xx that says where the mail went. drop: silence; a security group and Windows can do nothing else",
     )
 
 
