@@ -10,6 +10,7 @@ from flows.wait import wait
 from mailmove.errors import NotYet
 from mailmove.evidence import Receipt
 from mailmove.plan import Cutover
+from tasks.bringing_back import bring_back
 from tasks.looking import UNDOES
 from tasks.parking import PARKED, WAIT_FLOW, known_as
 from tasks.reporting import show_rollback
@@ -18,10 +19,18 @@ from tasks.undoing import end_cutover, undo_stage
 
 
 @flow(flow_run_name="rollback {plan.customer}", persist_result=True, result_serializer="json")
-def rollback(plan: Cutover, of: UUID | None = None) -> str:
-    """Undo a cutover (default: the customer's last one). What must remain is named, with its reason."""
+def rollback(plan: Cutover, of: UUID | None = None, bring_mail_back: bool = False) -> str:
+    """Undo a cutover (default: the customer's last one). What must remain is named, with its reason.
+
+    bring_mail_back: deliver to the old server what only the cloud has received since the switch; else it is listed.
+    """
     root = end_cutover(plan, of)
-    return show_rollback(plan, [_undone(plan, stage.name, root) for stage in reversed(STAGES)])
+    receipts: list[Receipt] = []
+    for stage in reversed(STAGES):
+        receipts.append(_undone(plan, stage.name, root))
+        if stage.name == "switch_mail":  # while the mailboxes in the cloud have their licences
+            receipts.append(bring_back(plan, root, bring_mail_back))
+    return show_rollback(plan, receipts)
 
 
 def _undone(plan: Cutover, stage: str, root: UUID) -> Receipt:

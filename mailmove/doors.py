@@ -17,8 +17,8 @@ CONSEQUENCES: dict[Mode, str] = {
     "reject": "A late sender gets a 5xx and bounces the message at once; its writer reads where the mail went and must "
     "send it again. What is bounced does not come by itself.",
     "drop": "A late sender gets no answer: each try costs it its whole timeout (up to 5 minutes), then it queues, "
-    "looks the MX up again and delivers to the cloud. Its patience, 12 hours to 5 days, ends as with a refusal, but it tries "
-    "more rarely; a machine that sends one message after the other stands still meanwhile.",
+    "looks the MX up again and delivers to the cloud. Its patience ends as with a refusal, after 12 hours to 5 days, "
+    "but it tries more rarely; a machine that sends one message after the other stands still meanwhile.",
 }
 """What a person must know before the door is closed so."""
 

@@ -55,6 +55,15 @@ def split_address(value: str, default_port: int) -> tuple[str, int]:
     return host, int(port)
 
 
+def _mail_address(value: str) -> str:
+    """An SMTP address, lower case."""
+    local, at, domain = value.strip().lower().rpartition("@")
+    if not at or not local or not re.fullmatch(r"[^\s@<>]+", local):
+        raise ValueError(f"{value!r} is not a mail address")
+    return f"{local}@{_host_name(domain)}"
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 ServerAddress = Annotated[str, AfterValidator(_server)]
 BlockRef = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -277,6 +286,23 @@ class Sweep(_Part):
     )
 
 
+class Probes(_Part):
+    """Real messages that show which way mail takes: before the gate, after the switch and after the close."""
+
+    send: bool = Field(default=True, description="False: send none")
+    mailbox: MailAddress | None = Field(
+        default=None, description="Who gets them, for a minute; None: the first user", examples=["anna@contoso.com"]
+    )
+    sender: MailAddress | None = Field(
+        default=None,
+        description="Envelope sender and From; None: an empty one, as of bounces, which a strict filter may refuse",
+        examples=["probe@msp.example"],
+    )
+    patience_minutes: float = Field(
+        default=10, gt=0, description="How long one is looked for; then it is written down as not found", examples=[10]
+    )
+
+
 class Cutover(_Part):
     """One customer's move, whole."""
 
@@ -297,6 +323,7 @@ class Cutover(_Part):
     windows: list[Window] = Field(default=[], description="None: any time")
     propagation: Propagation = Field(default_factory=Propagation)
     sweep: Sweep = Field(default_factory=Sweep)
+    probes: Probes = Field(default_factory=Probes)
 
     @field_validator("domains")
     @classmethod

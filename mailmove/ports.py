@@ -277,6 +277,30 @@ class Firewall(ABC):
         return []
 
 
+class HoldsMessages(ABC):
+    """A place of mailboxes in which single messages can be looked up and taken away: the old server, and the cloud."""
+
+    @abstractmethod
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
+
+    @abstractmethod
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        """Delete one item. One that is not there is no error. Refused: we lack the right."""
+
+
+class GivesMessages(HoldsMessages):
+    """One that also tells what came to it lately, and gives it out."""
+
+    @abstractmethod
+    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
+        """Messages that were received at or after this moment, in all folders."""
+
+    @abstractmethod
+    def message_content(self, mailbox: str, item_id: str) -> bytes:
+        """A message as RFC 5322 bytes. Refused: we lack the right."""
+
+
 class Checkable(ABC):
     """A block that can say, changing nothing, whether it would work tonight."""
 

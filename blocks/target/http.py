@@ -36,6 +36,7 @@ class Reply:
     status: int
     body: Json
     headers: Mapping[str, str]
+    content: bytes = b""
 
 
 @dataclass
@@ -71,8 +72,9 @@ class JsonClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        raw: bool = False,
     ) -> Reply:
-        """Send one request and decode its answer.
+        """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
 
         path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
         once; default: yes for GET, HEAD, PUT, PATCH and DELETE. Rejected, Refused, Throttled, Transient, Drifted.
@@ -92,6 +94,8 @@ class JsonClient:
                     headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
                 )
                 # A body that cannot be read is a lost answer like any other.
+                if raw and response.is_success:
+                    return Reply(response.status_code, {}, response.headers, response.content)
                 return self._decode(response, wanted) if response.is_success else self._fail(response, wanted)
             except _Challenge as challenge:
                 if claims is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.target import messages
 from blocks.target.dkim import Dkim
 from blocks.target.domains import Domains
 from blocks.target.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, WHO, ExchangeAdmin
@@ -29,7 +30,7 @@ from mailmove.evidence import Finding
 from mailmove.mail_items import Item
 from mailmove.moving.pacing import Limits
 from mailmove.moving.parts import Destination
-from mailmove.ports import Checkable, ItemDestination, SourceServer, Tenant
+from mailmove.ports import Checkable, GivesMessages, ItemDestination, SourceServer, Tenant
 from mailmove.records import RRset
 
 
@@ -45,7 +46,7 @@ class _Parts:
     migration: Migration
 
 
-class Microsoft365(Block, Tenant, ItemDestination, Checkable):
+class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable):
     """A Microsoft 365 tenant: Graph, Exchange Online and its migration service.
 
     Sign in as an application of the tenant (certificate, or client secret), or, with `partner_refresh_token`, as the
@@ -219,6 +220,18 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
 
     def items(self, mailbox: str) -> Iterator[Item]:
         return items(self._parts().graph, mailbox)
+
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        return messages.find(self._parts().graph, mailbox, message_ids)
+
+    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
+        return messages.since(self._parts().graph, mailbox, since)
+
+    def message_content(self, mailbox: str, item_id: str) -> bytes:
+        return messages.content(self._parts().graph, mailbox, item_id)
+
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        messages.remove(self._parts().graph, mailbox, item_id)
 
     def destination(self, limits: Limits | None = None) -> Destination:
         """For a copy of our own. limits: other than Microsoft's, for a rehearsal."""
