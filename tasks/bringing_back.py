@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
-from mailmove.errors import Blocked, MailmoveError, Transient
+from mailmove.errors import Blocked, Refused, Transient
 from mailmove.evidence import Change, Receipt
 from mailmove.mail_items import Item
 from mailmove.plan import Cutover
@@ -103,6 +103,9 @@ def _delivered(cutover: Cutover, ledger: Ledger, cloud: GivesMessages, mailbox: 
         return ""
     try:
         content = cloud.message_content(mailbox, item.id)
+    except Refused as error:
+        return f"not delivered: {error}"
+    try:
         ledger.record("intent", BROUGHT, changes=[Change(what=what, before=None, after="delivered")])
         # An empty envelope sender: no bounce of ours may reach whoever wrote it.
         redeliver(
@@ -119,8 +122,6 @@ def _delivered(cutover: Cutover, ledger: Ledger, cloud: GivesMessages, mailbox: 
         return f"not delivered: {error.seen}. Run the rollback once more"
     except Blocked as error:
         ledger.record("evidence", NOT_TAKEN, facts=[what, error.seen])
-        return f"not delivered: {error}"
-    except MailmoveError as error:
         return f"not delivered: {error}"
     return ""
 

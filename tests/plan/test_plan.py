@@ -39,6 +39,7 @@ SOUND: dict[str, Any] = {
     "windows": [{"opens": "22:00", "closes": "06:00", "timezone": "Europe/London"}],
     "propagation": {"resolvers": ["1.1.1.1", "[2001:db8::1]:53"], "share": 0.95},
     "sweep": {"quiet_minutes": 15},
+    "probes": {"mailbox": "anna@contoso.com"},
 }
 FAULTS: dict[str, Any] = {
     "customer": "Contoso Ltd",
@@ -50,7 +51,8 @@ FAULTS: dict[str, Any] = {
     "dns.low_ttl": 3000,
     "dns.final_ttl": 2000,
     "target.usage_location": "uk",
-    "firewall.mode": "drop",
+    "firewall.mode": "bounce",
+    "probes.mailbox": "anna",
     "gates.switch_mail.required": "perhaps",
     "windows.0.timezone": "Mars/Olympus",
     "propagation.resolvers.1": "one.one.one.one",
