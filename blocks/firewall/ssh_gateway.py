@@ -54,19 +54,20 @@ class SshGateway(Block, Firewall, Checkable):
         default=None, description="Private key in OpenSSH or PEM form, without phrase."
     )
     show_command: str = Field(
-        description="Prints the rules; changes nothing.", examples=["nft list chain inet filter forward"]
+        description="Prints the rules; changes nothing.", examples=["nft list chain inet mailmove forward"]
     )
     closed_pattern: str = Field(
         description="Regular expression that is found in what `show_command` prints while the port is closed.",
-        examples=["tcp dport {port} reject with tcp reset"],
+        examples=["tcp dport {port} (reject|drop)"],
     )
     open_command: str = Field(
-        description="Opens the port again; does nothing where it is open.", examples=["/root/open-tcp {port}"]
+        description="Opens the port again; does nothing where it is open.",
+        examples=["nft flush chain inet mailmove forward"],
     )
     close_commands: dict[Literal["refuse", "reject", "drop"], str] = Field(
         min_length=1,
         description="For each mode that the device can do, the command that closes the port so.",
-        examples=[{"refuse": "nft insert rule inet filter forward tcp dport {port} reject with tcp reset"}],
+        examples=[{"refuse": "nft add rule inet mailmove forward tcp dport {port} reject with tcp reset"}],
     )
     reopen_later_command: str = Field(
         default="mkdir /tmp/mailmove-reopen-{port}-{token} && (nohup sh -c {reopen} >/dev/null 2>&1 </dev/null &)",
