@@ -191,6 +191,9 @@ class SshGateway(Block, Firewall, Checkable):
     async def _run(self, device: asyncssh.SSHClientConnection, command: str, port: int, **more: str) -> str:
         line = _filled(command, port, **more)
         done = await device.run(line, timeout=self.timeout_seconds)
+        if done.exit_status is None:
+            todo = "It is looked at again; if the command cut us off, the device opens the port again by itself."
+            raise Transient(self._who, wanted=line, seen="the connection ended before it was done", todo=todo)
         if done.exit_status != 0:
             said = str(done.stderr or done.stdout or "").strip()[:300]
             raise Blocked(

@@ -137,6 +137,7 @@ class Device:
         self.places, self.folder = places, folder
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.locked = False
+        self.heard: list[str] = []
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -168,6 +169,7 @@ class Device:
                 return True
 
             def validate_password(self, username: str, password: str) -> bool:
+                device.heard.append(password)
                 return (username, password) == ("admin", PASSWORD)
 
         async def run(process: asyncssh.SSHServerProcess[str]) -> None:
