@@ -103,11 +103,17 @@ def approve(
 
 
 @app.command()
-def rollback(plan: PlanFile, json: AsJson = False) -> None:
+def rollback(
+    plan: PlanFile,
+    bring_back: Annotated[
+        bool, typer.Option("--bring-back", help="Deliver to the old server the mail that only the cloud has by now")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """Put everything back that the customer's last cutover changed. What must remain is named."""
     from deployments.running import finished_run
 
-    run = finished_run("rollback/way-back", _load(plan), _ask)
+    run = finished_run("rollback/way-back", _load(plan), _ask, bring_mail_back=bring_back)
     _say(run.model_dump(mode="json") if json else run.shown, json)
     if not run.completed:
         _fail(run.message, json=json)

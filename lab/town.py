@@ -125,8 +125,9 @@ class Town:
                 Gateway(
                     (places.old_server, places.smtp_port),
                     (places.host(23), places.smtp_port),
-                    lambda: self.security_group.is_open(places.smtp_port),
+                    lambda: self.security_group.is_open(places.smtp_port) and self.old.firewall_lets_in,
                     self.faults,
+                    closed=lambda: "drop",  # EC2 and Windows send no refusal
                 )
             )
             if self.customer:
@@ -226,7 +227,7 @@ class Town:
                 "partner": "partner-center/lab-msp",
                 "usage_location": "GB",
             },
-            "firewall": {"gateway": f"aws-security-group/{CUSTOMER}"},
+            "firewall": {"gateway": f"aws-security-group/{CUSTOMER}", "mode": "drop"},
             "propagation": {
                 "resolvers": self.resolvers,
                 "share": 1.0,

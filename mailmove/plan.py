@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
+from mailmove.doors import Mode
 from mailmove.purchase import NewCustomer, Purchase
 
 MX_TTL_CEILING = 21_600
@@ -55,6 +56,15 @@ def split_address(value: str, default_port: int) -> tuple[str, int]:
     return host, int(port)
 
 
+def _mail_address(value: str) -> str:
+    """An SMTP address, lower case."""
+    local, at, domain = value.strip().lower().rpartition("@")
+    if not at or not local or not re.fullmatch(r"[^\s@<>]+", local):
+        raise ValueError(f"{value!r} is not a mail address")
+    return f"{local}@{_host_name(domain)}"
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 ServerAddress = Annotated[str, AfterValidator(_server)]
 BlockRef = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -167,8 +177,10 @@ class Firewall(_Part):
     """What stands before port 25 of the old server."""
 
     gateway: BlockRef = Field(description="Block of the firewall", examples=["aws-security-group/contoso"])
-    mode: Literal["refuse"] = Field(
-        default="refuse", description="What late senders meet: a refused connection, so that they look the MX up again"
+    mode: Mode = Field(
+        default="refuse",
+        description="What late senders meet. refuse: a refused connection, so that they look the MX up again. reject: "
+        "a 5xx that says where the mail went. drop: silence; a security group and Windows can do nothing else",
     )
 
 
@@ -313,6 +325,23 @@ class Sweep(_Part):
     )
 
 
+class Probes(_Part):
+    """Real messages that show which way mail takes: before the gate, after the switch and after the close."""
+
+    send: bool = Field(default=True, description="False: send none")
+    mailbox: MailAddress | None = Field(
+        default=None, description="Who gets them, for a minute; None: the first user", examples=["anna@contoso.com"]
+    )
+    sender: MailAddress | None = Field(
+        default=None,
+        description="Envelope sender and From; None: an empty one, as of bounces, which a strict filter may refuse",
+        examples=["probe@msp.example"],
+    )
+    patience_minutes: float = Field(
+        default=10, gt=0, description="How long one is looked for; then it is written down as not found", examples=[10]
+    )
+
+
 class Cutover(_Part):
     """One customer's move, whole."""
 
@@ -333,6 +362,7 @@ class Cutover(_Part):
     windows: list[Window] = Field(default=[], description="None: any time")
     propagation: Propagation = Field(default_factory=Propagation)
     sweep: Sweep = Field(default_factory=Sweep)
+    probes: Probes = Field(default_factory=Probes)
 
     @field_validator("domains")
     @classmethod

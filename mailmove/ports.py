@@ -27,6 +27,7 @@ from mailmove.cloud_state import (
     SkippedItem,
     TraceEntry,
 )
+from mailmove.doors import Mode
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
 from mailmove.item_ledger.changes import MailboxChanges
@@ -365,17 +366,53 @@ class Partner(ABC):
 class Firewall(ABC):
     """What opens and closes port 25 of the old server."""
 
-    @abstractmethod
-    def allowed(self, port: int) -> list[dict[str, Any]]:
-        """The rules that let a TCP port in, as the vendor spells them, sorted; empty: closed."""
+    by_hand: ClassVar[bool] = False
+    """True: a person makes the change; `set_allowed` raises ByHand until it is seen."""
 
     @abstractmethod
-    def set_allowed(self, port: int, rules: list[dict[str, Any]]) -> None:
-        """Make the rules for this one port exactly so."""
+    def modes(self) -> frozenset[Mode]:
+        """What a late sender can be made to meet here."""
+
+    @abstractmethod
+    def allowed(self, port: int) -> list[dict[str, Any]]:
+        """The rules that let a TCP port in, as the vendor spells them, sorted; empty: closed, and it stays so."""
+
+    @abstractmethod
+    def set_allowed(self, port: int, rules: list[dict[str, Any]], mode: Mode | None = None) -> None:
+        """Make the rules for this one port exactly so; `mode`: what a sender meets where there are none; None:
+        the first of refuse, drop and reject that it can do.
+
+        Blocked, and nothing changed: a mode that is not among `modes`. A firewall that could lock us out undoes a
+        closing by itself, unless we have reached it once more after it.
+        """
 
     def obstacles(self, port: int) -> list[Finding]:
         """Why `set_allowed(port, [])` would be Blocked tonight; empty: it would not."""
         return []
+
+
+class HoldsMessages(ABC):
+    """A place of mailboxes in which single messages can be looked up and taken away: the old server, and the cloud."""
+
+    @abstractmethod
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
+
+    @abstractmethod
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        """Delete one item. One that is not there is no error. Refused: we lack the right."""
+
+
+class GivesMessages(HoldsMessages):
+    """One that also tells what came to it lately, and gives it out."""
+
+    @abstractmethod
+    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
+        """Messages that were received at or after this moment, in all folders."""
+
+    @abstractmethod
+    def message_content(self, mailbox: str, item_id: str) -> bytes:
+        """A message as RFC 5322 bytes. Refused: we lack the right."""
 
 
 class Checkable(ABC):

@@ -47,6 +47,7 @@ def _only(need: Need) -> str:
 GRAPH, EXCHANGE_ONLINE, CMDLET = "Microsoft Graph, application permission", "Exchange Online", "Exchange Online, cmdlet"
 OLD_SERVER, OLD_MAILBOXES, PARTNER = "Old Exchange server", "Old Exchange mailboxes", "Partner (GDAP)"
 ROUTE_53, DNS_UPDATE, AWS = "Route 53", "Name server with dynamic updates", "AWS security group"
+WINDOWS_FIREWALL, SSH_GATEWAY = "Windows Firewall", "SSH gateway"
 
 _TOKEN, _LISTED = "the token that we are given, and a read", "the list of cmdlets that our token may run"
 
@@ -75,7 +76,11 @@ _RIGHTS: tuple[Right, ...] = (
     _graph("Calendars.ReadBasic.All", "find every event again at the target", "Calendars.Read", "Calendars.ReadWrite"),
     _graph("Contacts.Read", "find every contact again at the target", "Contacts.ReadWrite"),
     _graph("ExchangeMessageTrace.Read.All", "see from where mail reaches the cloud, before the old door is closed"),
-    _graph("Mail.ReadWrite", "make folders and messages", need="direct"),
+    _graph(
+        "Mail.ReadWrite",
+        "make folders and messages; where it is given, probes are taken away and a rollback can bring mail back",
+        need="direct",
+    ),
     _graph("Calendars.ReadWrite", "make calendars and events", need="direct"),
     _graph("Contacts.ReadWrite", "make contacts", need="direct"),
     _graph("MailboxFolder.Read.All", "find the folders of a mailbox for the import", need="streams"),
@@ -149,6 +154,18 @@ _RIGHTS: tuple[Right, ...] = (
             ("ec2:RevokeSecurityGroupIngress", "close port 25 of the old server", "DryRun"),
             ("ec2:AuthorizeSecurityGroupIngress", "open it again in a rollback", "DryRun"),
         )
+    ),
+    Right(
+        system=WINDOWS_FIREWALL,
+        name="local administrator, by WinRM",
+        why="block port 25 on the old server, and schedule that it opens again if we are locked out",
+        proved="reading the rules and whether the firewall is on",
+    ),
+    Right(
+        system=SSH_GATEWAY,
+        name="an account that may run the declared commands",
+        why="close port 25 on the router, and open it again in a rollback",
+        proved="running the commands that only show",
     ),
     Right(
         system=PARTNER,

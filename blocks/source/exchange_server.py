@@ -27,14 +27,14 @@ from mailmove.full_inventory import FullInventory, Grant
 from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
-from mailmove.ports import Checkable, ItemOrigin, SourceServer
+from mailmove.ports import Checkable, HoldsMessages, ItemOrigin, SourceServer
 from mailmove.server_state import Inventory, OutlookAnywhere
 
 PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
 
 
-class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificates, ShellFeature):
+class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, ShellCertificates, ShellFeature):
     """The server in the cupboard, and an account that may administer it and open every mailbox.
 
     Rights needed: Exchange organization administrator (2007) or Organization Management, and Full Access to every
@@ -122,6 +122,14 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
         """
         with self._ews() as ews:
             yield from ews.contents(mailbox, item_ids)
+
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        with self._ews() as ews:
+            return list(ews.find(mailbox, message_ids)) if message_ids else []
+
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        with self._ews() as ews:
+            ews.remove(mailbox, item_id)
 
     def origin(self) -> Origin:
         """For a copy of our own; it keeps a few connections as long as it is kept."""

@@ -37,6 +37,7 @@ class Reply:
     status: int
     body: Json
     headers: Mapping[str, str]
+    content: bytes = b""
 
 
 @dataclass
@@ -72,14 +73,16 @@ class JsonClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        raw: bool = False,
     ) -> Reply:
-        """Send one request and decode its answer.
+        """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
 
         path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
         once; default: yes for GET, HEAD, PUT, PATCH and DELETE. Rejected, Refused, Throttled, Transient, Drifted.
         """
         again = method not in {"POST"} if repeatable is None else repeatable
-        return self._sent(method, path, wanted, json, params, headers, again, self._decode)
+        decode = _as_it_is if raw else self._decode
+        return self._sent(method, path, wanted, json, params, headers, again, decode)
 
     def text(self, path: str, *, wanted: str) -> str:
         """The text at an address: a file, not JSON."""
@@ -214,3 +217,7 @@ class _Challenge(Exception):
 
     def __init__(self, claims: str) -> None:
         self.claims = claims
+
+
+def _as_it_is(response: httpx.Response, _: str) -> Reply:
+    return Reply(response.status_code, {}, response.headers, response.content)

@@ -10,6 +10,7 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.target import messages
 from blocks.target.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.target.delegates import Delegates
 from blocks.target.device_code import age_findings, sign_in_with_code
@@ -48,7 +49,7 @@ from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.pacing import Limits
 from mailmove.moving.parts import Destination
-from mailmove.ports import Checkable, ItemDestination, SourceServer, TakesSignIn, Tenant
+from mailmove.ports import Checkable, GivesMessages, ItemDestination, SourceServer, TakesSignIn, Tenant
 from mailmove.records import RRset
 
 
@@ -66,7 +67,7 @@ class _Parts:
     migration: Migration
 
 
-class Microsoft365(Block, Tenant, ItemDestination, Checkable, TakesSignIn):
+class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, TakesSignIn):
     """A Microsoft 365 tenant: Graph, Exchange Online and its migration service.
 
     Sign in as an application of the tenant (certificate, or client secret), or, with `refresh_token`, as a person: the
@@ -329,6 +330,18 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable, TakesSignIn):
     def item_changes(self) -> MailboxChanges:
         """For the ledger of items."""
         return GraphChanges(self._parts().graph)
+
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        return messages.find(self._parts().graph, mailbox, message_ids)
+
+    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
+        return messages.since(self._parts().graph, mailbox, since)
+
+    def message_content(self, mailbox: str, item_id: str) -> bytes:
+        return messages.content(self._parts().graph, mailbox, item_id)
+
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        messages.remove(self._parts().graph, mailbox, item_id)
 
     def destination(self, limits: Limits | None = None) -> Destination:
         """For a copy of our own. limits: other than Microsoft's, for a rehearsal."""

@@ -34,6 +34,8 @@ def add_routes(routes: Routes, tenant: Tenant) -> None:
     routes.add("GET", f"{user}/mailFolders/{{folder}}/messages", mail.messages, *_MAIL)
     routes.add("GET", f"{user}/messages", mail.messages, *_MAIL)
     routes.add("GET", f"{user}/messages/{{item}}", mail.message, *_MAIL)
+    routes.add("GET", f"{user}/messages/{{item}}/$value", mail.mime, "Mail.Read", "Mail.ReadWrite")
+    routes.add("DELETE", f"{user}/messages/{{item}}", mail.delete, "Mail.ReadWrite")
     routes.add("GET", f"{user}/calendars", mail.calendars, *_CALENDARS)
     routes.add("GET", f"{user}/calendars/{{folder}}/events", mail.events, *_CALENDARS)
     routes.add("GET", f"{user}/events", mail.events, *_CALENDARS)
@@ -137,10 +139,23 @@ class Mail:
         return page(call, expanded([self.row(item) for item in items], call, self.tenant), size=10, most=_MOST)
 
     def message(self, call: Call, key: str, item: str) -> Answer:
+        return one(call, self.row(self._one(key, item)))
+
+    def mime(self, call: Call, key: str, item: str) -> Answer:
+        return Answer(200, self._one(key, item).mime)
+
+    def delete(self, call: Call, key: str, item: str) -> Answer:
+        """Gone at once; in life it can be recovered for some days."""
+        found, user = self._one(key, item), self._users.find(key)
+        with self.tenant.store.lock:
+            self.tenant.store.mailboxes[user.upn].items.pop(found.id, None)
+        return Answer(204)
+
+    def _one(self, key: str, item: str) -> StoredItem:
         found = next((one for one in self._items(key, "message") if one.id == item), None)
         if found is None:
             raise no_item()
-        return one(call, self.row(found))
+        return found
 
     def row(self, item: StoredItem) -> dict[str, Any]:
         return message_row(item, draft=item.id in self.tenant.drafts)

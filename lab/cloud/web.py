@@ -166,7 +166,7 @@ def _parse(kind: str, content: bytes) -> Any:
 
 
 def _render(answer: Answer, *, cut: bool) -> Response:
-    if answer.body is None or isinstance(answer.body, str):
+    if answer.body is None or isinstance(answer.body, (str, bytes)):
         return Response(answer.body, answer.status, {"Content-Type": "text/plain", **answer.headers})
     content = json.dumps(answer.body).encode()
     if cut:

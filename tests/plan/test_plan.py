@@ -60,6 +60,7 @@ SOUND: dict[str, Any] = {
     "windows": [{"opens": "22:00", "closes": "06:00", "timezone": "Europe/London"}],
     "propagation": {"resolvers": ["1.1.1.1", "[2001:db8::1]:53"], "share": 0.95},
     "sweep": {"quiet_minutes": 15},
+    "probes": {"mailbox": "anna@contoso.com"},
 }
 FAULTS: dict[str, Any] = {
     "customer": "Contoso Ltd",
@@ -71,7 +72,8 @@ FAULTS: dict[str, Any] = {
     "dns.low_ttl": 3000,
     "dns.final_ttl": 2000,
     "target.usage_location": "uk",
-    "firewall.mode": "drop",
+    "firewall.mode": "bounce",
+    "probes.mailbox": "anna",
     "gates.switch_mail.required": "perhaps",
     "windows.0.timezone": "Mars/Olympus",
     "propagation.resolvers.1": "one.one.one.one",
@@ -138,10 +140,10 @@ def test_yaml_as_people_write_it(tmp_path: Path) -> None:
 def test_all_faults_are_told_at_once_each_with_its_path() -> None:
     told = {fault.path for fault in faults_of(broken())}
     assert told == (FAULTS.keys() - {"dns.low_ttl"}) | {"source.smtp_host"}
-    assert len(told) == 14
+    assert len(told) == 15
     with pytest.raises(BadPlan) as caught:
         plan_from(broken(), "contoso.yaml")
-    assert str(caught.value).startswith("contoso.yaml: wanted a plan without faults; saw 14 faults:")
+    assert str(caught.value).startswith("contoso.yaml: wanted a plan without faults; saw 15 faults:")
     assert all(f"\n  {path}: " in str(caught.value) for path in told)
 
 
