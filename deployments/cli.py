@@ -164,6 +164,17 @@ def passwords(
     _say(held if json else "\n".join(f"{address}\t{password}" for address, password in held.items()), json)
 
 
+@app.command()
+def up(
+    home: Annotated[Path, typer.Option(help="Folder for the database, results, logs and the key of the blocks")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect server, on loopback")] = 4200,
+) -> None:
+    """Run a whole Mailmove on this box until it is ended: server, worker, blocks, deployments."""
+    from deployments.service import serve
+
+    raise typer.Exit(serve(home, port))
+
+
 @app.command("explain-permissions")
 def explain(
     plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Only what this plan needs")] = None,
