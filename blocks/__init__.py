@@ -10,6 +10,9 @@ from blocks.dns.octodns import OctoDns
 from blocks.dns.rfc2136 import Rfc2136
 from blocks.dns.route53 import Route53
 from blocks.firewall.aws_security_group import AwsSecurityGroup
+from blocks.firewall.manual_firewall import ManualFirewall
+from blocks.firewall.ssh_gateway import SshGateway
+from blocks.firewall.windows_firewall import WindowsFirewall
 from blocks.mail_notice import MailNotice
 from blocks.partner.partner_center import PartnerCenter
 from blocks.source.exchange_server import ExchangeServer
@@ -24,6 +27,9 @@ ALL_BLOCKS = (
     Rfc2136,
     Route53,
     AwsSecurityGroup,
+    ManualFirewall,
+    SshGateway,
+    WindowsFirewall,
     ExchangeServer,
     Microsoft365,
     PartnerCenter,
@@ -37,9 +43,12 @@ __all__ = [
     "ExchangeServer",
     "MailNotice",
     "Manual",
+    "ManualFirewall",
     "Microsoft365",
     "OctoDns",
     "PartnerCenter",
     "Rfc2136",
     "Route53",
+    "SshGateway",
+    "WindowsFirewall",
 ]

@@ -17,6 +17,9 @@ from tasks.reporting import report
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.settling import settles_at_once
 
+SKIPPED_WHEN_EMPTY = {"spend_money"}
+"""Gates that nobody is asked at when there is nothing to do behind them."""
+
 
 @flow(
     flow_run_name="cutover {plan.customer}",
@@ -36,9 +39,11 @@ def cutover(plan: Cutover) -> str:
     return report(plan)
 
 
-def _until_done(plan: Cutover, stage: Stage, held: list[Held]) -> None:
+def _until_done(plan: Cutover, stage: Stage, held: list[Held] | None = None) -> None:
+    """held: what earlier tries of this night came to; None: it is looked up."""
+    held = held_up(plan)[stage.name] if held is None else held
     fresh = False
-    approved: dict[int, str] = {}
+    approved: dict[int, str | None] = {}
     while True:
         try:
             if held:
@@ -64,8 +69,10 @@ def _attend(plan: Cutover, stage: Stage, held: list[Held]) -> None:
         _wait(plan, "window", turn("window", earlier + 1))
 
 
-def _ask(plan: Cutover, stage: Stage, name: str, fresh: bool, asked: int) -> str:
+def _ask(plan: Cutover, stage: Stage, name: str, fresh: bool, asked: int) -> str | None:
     preview = stage.module.check.with_options(refresh_cache=fresh)(plan)
+    if not preview.changes and name in SKIPPED_WHEN_EMPTY:
+        return None
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, turn(name, asked))(plan, name, preview)
 

@@ -9,7 +9,7 @@ from mailmove.plan import Cutover, Gate
 from tasks.acting import approve
 from tasks.asking import Asked, asked_last, has_expired, judge, write_question
 from tasks.parking import GateForm, last_answer, own_run_id, park, times_parked
-from tasks.runbook import stage_named
+from tasks.runbook import stage_behind
 from tasks.showing import question_of
 
 
@@ -38,5 +38,5 @@ def gate(cutover: Cutover, name: str, preview: Preview) -> str:
 
 
 def _look_again(cutover: Cutover, name: str) -> Preview:
-    seen: Preview = stage_named(name).module.check.with_options(refresh_cache=True)(cutover)
+    seen: Preview = stage_behind(name).module.check.with_options(refresh_cache=True)(cutover)
     return seen

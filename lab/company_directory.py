@@ -28,6 +28,7 @@ def small_directory(domain: str, boxes: list[str]) -> Directory:
         rights=(
             *(Right(box, second, right) for box in shared for right in ("FullAccess", "Send-As")),
             Right(first, third, "FullAccess"),
+            Right(first, second, "SendOnBehalf"),
         ),
         forwardings=(Forwarding(third, first, keeps_copy=True),),
         phones=(

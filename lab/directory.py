@@ -37,7 +37,7 @@ class Right:
 
     mailbox: str
     trustee: str
-    right: str  # FullAccess, Send-As
+    right: str  # FullAccess, Send-As, SendOnBehalf
 
 
 @dataclass(frozen=True)

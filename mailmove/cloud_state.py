@@ -53,6 +53,33 @@ class MigrationUser(_State):
     error: str = ""
 
 
+class SkippedItem(_State):
+    """An item that the migration service left out (Get-MigrationUserStatistics -IncludeSkippedItems)."""
+
+    kind: str = Field(description="CorruptItem, LargeItem, MissingItem, ...")
+    subject: str
+    folder: str
+    sender: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.subject}' in {self.folder}" + (f" from {self.sender}" if self.sender else "")
+
+
+class Recipient(_State):
+    """Who or what holds addresses in the tenant."""
+
+    address: str = Field(description="Primary SMTP address, or the sign-in name of a user without one; lower case")
+    kind: str = Field(
+        description="RecipientTypeDetails (UserMailbox, MailContact, GroupMailbox, ...); User: no mailbox"
+    )
+    addresses: frozenset[str] = Field(default=frozenset(), description="All SMTP addresses, lower case")
+    names: frozenset[str] = Field(default=frozenset(), description="What else Exchange may call it, lower case")
+
+    @property
+    def has_mailbox(self) -> bool:
+        return self.kind in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")
+
+
 class Licence(_State):
     sku: str = Field(description="skuPartNumber")
     sku_id: str = Field(description="skuId, a GUID")

@@ -65,7 +65,7 @@ class Grant(_Fact):
     """Somebody may open a mailbox, or send as it. Inherited rights and the owner's own are left out."""
 
     mailbox: str
-    right: Literal["full_access", "send_as"]
+    right: Literal["full_access", "send_as", "send_on_behalf"]
     trustee: str = Field(description="SMTP address where it is known, else as Exchange says it: 'CONTOSO\\\\Backup'")
 
 

@@ -159,14 +159,21 @@ def _of_grants(inventory: FullInventory) -> Iterator[Finding]:
     granted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for one in inventory.grants:
         granted[one.mailbox][one.right].append(one.trustee)
-    words = {"full_access": "full access", "send_as": "send as"}
+    words = {"full_access": "full access", "send_as": "send as", "send_on_behalf": "send on behalf"}
     for mailbox, rights in sorted(granted.items()):
         yield Finding(
             subject=mailbox,
             seen="; ".join(f"{words[right]}: {', '.join(who)}" for right, who in sorted(rights.items())),
-            means="A cutover does not carry permissions.",
-            todo="Give them again after the first sync (Add-MailboxPermission, Add-RecipientPermission).",
+            means="A cutover does not carry permissions; Mailmove gives them again after the first sync.",
+            todo=_by_hand([who for trustees in rights.values() for who in trustees]),
         )
+
+
+def _by_hand(trustees: list[str]) -> str:
+    strangers = sorted({one for one in trustees if "@" not in one})
+    if not strangers:
+        return "Nothing to do."
+    return f"No address is known of {', '.join(strangers)}: if they still matter, give them to somebody who has one."
 
 
 def _of_groups(inventory: FullInventory) -> Iterator[Finding]:
@@ -241,7 +248,7 @@ def _of_addresses(inventory: FullInventory) -> Iterator[Finding]:
             subject="X500 addresses",
             seen=f"{len(named)} mailboxes have a legacyExchangeDN" + besides,
             means="Replies to old mail and Outlook's suggestions go by it; lost, they bounce as IMCEAEX (KB 2807779).",
-            todo="The inventory keeps them. After the first sync, look that each is an X500 address at Microsoft 365.",
+            todo="Nothing to do: after the first sync each becomes an X500 address at Microsoft 365.",
         )
 
 

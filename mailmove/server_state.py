@@ -17,6 +17,7 @@ class SourceMailbox(BaseModel):
     kind: Literal["user", "shared", "room", "equipment", "public_folder"]
     aliases: tuple[str, ...] = ()
     legacy_exchange_dn: str = ""
+    x500: tuple[str, ...] = Field(default=(), description="X500 addresses of earlier moves, without the prefix")
     hidden: bool = False
     item_count: int | None = None
     size: int | None = Field(default=None, description="Bytes")

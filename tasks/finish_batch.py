@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mailmove.cloud_state import Endpoint
+from mailmove.errors import Blocked
 from mailmove.evidence import Change, Evidence, Preview, Receipt
 from mailmove.plan import Cutover
 from tasks.acting import act, undo, witness
+from tasks.ledger import Ledger, this_cutover
 from tasks.naming import batch_name, endpoint_name
 from tasks.opening import source_server, tenant
 from tasks.policies import change, look, make_sure, put_back
@@ -30,9 +32,16 @@ def check(cutover: Cutover) -> Preview:
 
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
-    """The last proof has counted every item; nothing is left for the batch to copy."""
+    """Only behind Microsoft's own rule; the last proof has counted every item by then."""
 
     def remove(_: Preview) -> None:
+        if Ledger(cutover.customer, this_cutover()).evidence("finish_rule") is None:
+            raise Blocked(
+                NAME,
+                wanted="evidence that Microsoft's rule for ending a batch holds",
+                seen="none in this cutover's ledger",
+                todo="Let the night wait for `finish_rule`; do not remove the batch by hand.",
+            )
         cloud = tenant(cutover)
         cloud.remove_batch(batch_name(cutover))
         if not cutover.target.endpoint:

@@ -40,25 +40,28 @@ def _differing(what: str, before: Any, after: Any) -> list[Change]:
 
 @look
 def check(cutover: Cutover) -> Preview:
-    """What each mailbox lacks, and whether the licences suffice (one for each user mailbox, none for shared ones)."""
+    """What each mailbox lacks, and whether the licences suffice (one for each person, none for shared mailboxes)."""
     preview = _preview(cutover)
-    people = [box for box in source_server(cutover).inventory().moving if box.kind == "user"]
-    free = next((one.owned - one.used for one in tenant(cutover).licences() if one.sku == cutover.target.licence), 0)
-    short = sum(1 for one in preview.changes if one.what.startswith(_LICENCE)) or len(people)
-    if short > free and preview.changes:
-        preview.findings.append(_too_few(cutover, short, free, blocks=True))
-    elif short > free and not tenant(cutover).mailbox_kinds():
-        preview.findings.append(_too_few(cutover, short, free, blocks=False))
+    preview.findings.append(_licences(cutover, preview))
     return preview
 
 
-def _too_few(cutover: Cutover, short: int, free: int, *, blocks: bool) -> Finding:
+def _licences(cutover: Cutover, preview: Preview) -> Finding:
+    """Counted before the night, when nobody is there yet, and later. It blocks only when they are to be given now."""
+    cloud, sku = tenant(cutover), cutover.target.licence
+    people = [box for box in source_server(cutover).inventory().moving if box.kind not in _KINDS]
+    here = cloud.mailbox_kinds()
+    lacking = [one for one in preview.changes if one.what.startswith(_LICENCE) and sku not in one.before["skus"]]
+    needed = len(lacking) + sum(1 for box in people if box.address not in here)
+    owned, free = next(((one.owned, one.owned - one.used) for one in cloud.licences() if one.sku == sku), (0, 0))
+    short = max(0, needed - free)
     return Finding(
-        subject=cutover.target.licence,
-        seen=f"{free} free, {short} needed",
-        means="A mailbox without a licence is switched off after 30 days.",
-        todo="Buy more before the night.",
-        blocks=blocks,
+        subject=f"licences {sku}",
+        seen=f"{needed} needed, {free} free of {owned}",
+        means="They are given after the first sync; shared, room and equipment mailboxes take none. "
+        "A mailbox that goes without for 30 days is disabled by Microsoft.",
+        todo=f"Buy {short} more before the mailboxes have been copied." if short else "Nothing to do.",
+        blocks=short > 0 and bool(lacking),
     )
 
 

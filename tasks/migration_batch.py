@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mailmove.cloud_state import Endpoint
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Preview, Receipt
+from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
 from mailmove.plan import Cutover
 from tasks.acting import act, undo, witness
+from tasks.collisions import findings_of_collisions
+from tasks.copying import is_direct
 from tasks.naming import batch_name, endpoint_name
 from tasks.opening import source_server, tenant
 from tasks.policies import change, look, make_sure, put_back
@@ -17,6 +19,8 @@ _DEAD = ("Failed", "Corrupted")
 
 
 def _preview(cutover: Cutover) -> Preview:
+    if is_direct(cutover):
+        return Preview(stage=NAME)
     cloud = tenant(cutover)
     changes = []
     if cloud.endpoint(endpoint_name(cutover)) is None:
@@ -24,29 +28,41 @@ def _preview(cutover: Cutover) -> Preview:
     batch = cloud.batch(batch_name(cutover))
     if batch is None or batch.status in _UNSTARTED:
         changes.append(Change(what=f"migration batch {batch_name(cutover)}", before=None, after="started"))
-    return Preview(stage=NAME, changes=changes)
+    findings = [] if batch else [*findings_of_collisions(cutover), *_missing_endpoint(cutover)]
+    return Preview(stage=NAME, changes=changes, findings=findings)
+
+
+def _missing_endpoint(cutover: Cutover) -> list[Finding]:
+    """An endpoint that the plan names must be there before the night."""
+    named = cutover.target.endpoint
+    if named is None or tenant(cutover).endpoint(named):
+        return []
+    return [
+        Finding(
+            subject="target.endpoint",
+            seen=f"no endpoint {named} in the tenant",
+            means="The batch cannot be made.",
+            todo="Make it in the Exchange admin centre, or take `target.endpoint` out of the plan.",
+            blocks=True,
+        )
+    ]
 
 
 @look
 def check(cutover: Cutover) -> Preview:
-    """What is to be made. What will not come along is found by `tasks/inventory.py`."""
+    """What is to be made, and who stands in its way. What will not come along is found by `tasks/inventory.py`."""
     return _preview(cutover)
 
 
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
-    """Look before each create: a second run makes nothing twice."""
+    """Microsoft tests the connection first. Look before each create: a second run makes nothing twice."""
 
     def start(_: Preview) -> None:
         cloud, source = tenant(cutover), source_server(cutover)
-        if cloud.endpoint(endpoint_name(cutover)) is None:
-            if cutover.target.endpoint:
-                raise Blocked(
-                    "Exchange Online",
-                    wanted=f"the endpoint {cutover.target.endpoint}",
-                    seen="no such endpoint",
-                    todo="Make it in the Exchange admin centre, or take `target.endpoint` out of the plan.",
-                )
+        if cloud.endpoint(endpoint_name(cutover)):
+            cloud.test_endpoint(endpoint_name(cutover))
+        else:
             cloud.create_endpoint(
                 Endpoint(
                     name=endpoint_name(cutover),
@@ -65,6 +81,8 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
     """The batch runs. Blocked: Microsoft has given it up."""
+    if is_direct(cutover):
+        return witness(cutover, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
     batch = tenant(cutover).batch(batch_name(cutover))
     if batch is None or batch.status in _DEAD:
         raise Blocked(

@@ -11,6 +11,7 @@ from mailmove.plan import Cutover
 from mailmove.ports import HasRpcProxyFeature
 from mailmove.server_state import OutlookAnywhere
 from tasks.acting import act, undo, witness
+from tasks.copying import is_direct
 from tasks.hosts import addresses_of
 from tasks.opening import source_server
 from tasks.policies import change, look, make_sure, put_back
@@ -23,6 +24,8 @@ _NEEDS_OUTLOOK_ANYWHERE = ("HTTP authentication", "RPC proxy", "RPC server", "Ad
 
 def _preview(cutover: Cutover) -> Preview:
     server, preview = source_server(cutover), Preview(stage=NAME)
+    if is_direct(cutover):
+        return preview  # Microsoft's service will not come by
     if isinstance(server, HasRpcProxyFeature) and server.rpc_proxy_feature() is False:
         preview.changes.append(Change(what=_FEATURE, before=False, after=True))
     today = server.outlook_anywhere()
@@ -37,6 +40,8 @@ def _preview(cutover: Cutover) -> Preview:
 def check(cutover: Cutover) -> Preview:
     """Today's settings against host name and Basic authentication, which is what Microsoft's service uses."""
     preview = _preview(cutover)
+    if is_direct(cutover):
+        return preview
     before_enabling = bool(preview.changes)  # until then the RPC proxy is expected to say no
     for one in _analysis(cutover).walk():
         expected = before_enabling and one.name.startswith(_NEEDS_OUTLOOK_ANYWHERE)
@@ -62,6 +67,8 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
     """Connect as Microsoft does. Exchange takes up to an hour to obey, so that this may be NotYet for long."""
+    if is_direct(cutover):
+        return witness(cutover, NAME, ["not needed: the plan has Mailmove copy the mailboxes itself"])
     steps = _analysis(cutover)
     for failed in steps.failures:
         raise NotYet(cutover.source.outlook_anywhere_host, wanted=failed.name, seen=failed.seen, todo=failed.todo)

@@ -21,7 +21,7 @@ NAME = "people"
 @look
 def check_people(cutover: Cutover) -> Preview:
     """Every block of an approver or a notifier is opened; nobody is sent anything. All that is amiss, at once."""
-    gates: list[Gate] = [cutover.gates.switch_mail, cutover.gates.close_old_door]
+    gates: list[Gate] = [getattr(cutover.gates, name) for name in type(cutover.gates).model_fields]
     wanted: list[tuple[str, type[Block]]] = [(one, Approver) for gate in gates for one in gate.approver_blocks]
     wanted += [(one, NotificationBlock) for one in cutover.notices.to]
     found = [amiss for reference, kind in dict.fromkeys(wanted) if (amiss := _amiss(reference, kind))]

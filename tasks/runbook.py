@@ -15,23 +15,31 @@ from mailmove.plan import Cutover
 from tasks import (
     close_old_door,
     customer_account,
+    delegates,
+    direct_copy,
     dkim_records,
     dkim_signing,
     final_sweep,
     final_ttl,
     finish_batch,
+    first_passwords,
     last_proof,
     lower_ttl,
     mailboxes,
     migration_batch,
     obtain_certificate,
+    order_licences,
     outlook_anywhere,
+    probe_after_close,
+    probe_after_switch,
+    probe_before,
     proof,
     switch_mail,
     verified_domain,
+    x500_addresses,
 )
 from tasks.ledger import Ledger
-from tasks.waits import first_sync, old_ttl, propagation, quiet, window
+from tasks.waits import finish_rule, first_sync, old_ttl, propagation, quiet, window
 
 Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
 """`await condition(cutover, ledger, previous look)`: one look at what is waited for."""
@@ -43,7 +51,7 @@ class Stage:
 
     module: ModuleType
     story: str
-    gate: Literal["switch_mail", "close_old_door"] | None = None
+    gate: Literal["switch_mail", "close_old_door", "spend_money"] | None = None
 
     @property
     def name(self) -> str:
@@ -67,20 +75,29 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage(obtain_certificate, "where the plan says so: get a public certificate, and put it on the old server"),
     Stage(outlook_anywhere, "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
     Stage(customer_account, "invite the customer: the partner relationship, approved by them"),
+    Stage(order_licences, "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
     Stage(verified_domain, "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
     Stage(dkim_records, "publish the names of Microsoft's DKIM keys"),
     Stage(migration_batch, "make the migration endpoint and the batch, and start it"),
+    Stage(direct_copy, "where the plan says so: copy the mailboxes ourselves"),
     Wait(first_sync, "until every mailbox has been copied once"),
     Stage(mailboxes, "give licences, and turn shared mailboxes into shared ones"),
+    Stage(x500_addresses, "keep the names by which old mail knows people, so that replies to it arrive"),
+    Stage(delegates, "let people open the mailboxes that they could open, and send as them"),
+    Stage(first_passwords, "give everybody a first password, held in a secret block until it is handed over"),
     Wait(old_ttl, "until the old MX TTL has run out everywhere"),
     Wait(window, "until one of the plan's windows is open"),
+    Stage(probe_before, "send probes the way that mail takes today"),
     Stage(switch_mail, "point MX, SPF and autodiscover at Microsoft 365", gate="switch_mail"),
     Wait(propagation, "until the world has noticed"),
+    Stage(probe_after_switch, "send probes the new way, as every resolver sees it"),
     Stage(final_sweep, "copy what arrived meanwhile"),
     Wait(quiet, "until nobody delivers to the old server any more"),
     Stage(proof, "account for every item, and move by hand what was left behind"),
     Stage(close_old_door, "close port 25 of the old server", gate="close_old_door"),
+    Stage(probe_after_close, "send probes once more, and take all of them away"),
     Stage(last_proof, "account for every item once more, now that the door is closed"),
+    Wait(finish_rule, "until Microsoft's own rule for ending the batch holds"),
     Stage(finish_batch, "remove the batch; the mailboxes stand on their own"),
     Stage(final_ttl, "give the MX record a sane TTL again"),
     Stage(dkim_signing, "have Microsoft 365 sign the domain's mail"),
@@ -92,6 +109,11 @@ WAITS: tuple[Wait, ...] = tuple(step for step in RUNBOOK if isinstance(step, Wai
 
 def stage_named(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
+
+
+def stage_behind(gate: str) -> Stage:
+    """The stage that waits for a gate."""
+    return next(stage for stage in STAGES if stage.gate == gate)
 
 
 def condition_of(name: str) -> Condition | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
+from mailmove.doors import CONSEQUENCES
 from mailmove.evidence import Change, Look
 from mailmove.plan import Cutover, Gate
 from mailmove.windows import closes
 from tasks.asking import Asked, expires
 
-QUESTIONS = {
-    "switch_mail": "Point the mail at Microsoft 365?",
-    "close_old_door": "Close port 25 of the old server? "
-    "A late sender is refused, looks the MX up again and delivers to the cloud.",
+QUESTIONS: dict[str, Callable[[Cutover], str]] = {
+    "spend_money": lambda _: "Order this, at this price, in the customer's name?",
+    "switch_mail": lambda _: "Point the mail at Microsoft 365?",
+    "close_old_door": lambda cutover: f"Close port 25 of the old server? {CONSEQUENCES[cutover.firewall.mode]}",
 }
 
 
@@ -20,7 +22,7 @@ def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
     """What a gate shows, as Markdown; its first line is the run's state message. why_not: of the last answer."""
     rule: Gate = getattr(cutover.gates, name)
     preview = asked.preview
-    lines = [f"{cutover.customer}: {QUESTIONS[name]}", ""]
+    lines = [f"{cutover.customer}: {QUESTIONS[name](cutover)}", ""]
     lines += [why_not, ""] if why_not else []
     lines += [f"- {line_of(change)}" for change in preview.changes] or [
         "- nothing to change: it stands as wanted already"

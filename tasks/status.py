@@ -19,7 +19,7 @@ from mailmove.evidence import Look
 from tasks.ledger import Entry, newest_entries
 from tasks.looking import SETTLES, UNDOES, last_looks
 from tasks.parking import GATE_FLOW, TROUBLE_FLOW, WAIT_FLOW
-from tasks.runbook import RUNBOOK
+from tasks.runbook import RUNBOOK, stage_behind
 from tasks.waking import Parked, parked_runs
 
 _PAGE = 200
@@ -126,6 +126,7 @@ def _behind(run: FlowRun, parked: Parked | None, newest: Entry | None) -> list[s
         return list(_NAMES)
     if parked and not parked.what.startswith(UNDOES):
         step, after = parked.what.removeprefix(SETTLES), 0
+        step = stage_behind(step).name if parked.flow == GATE_FLOW else step
     elif newest and newest.kind != "undone":
         step, after = newest.stage, newest.kind == "evidence"
     else:

@@ -71,6 +71,7 @@ def _recipient(
         kind=kind,
         # Only the primary address is written SMTP: in capitals; X500, SIP and the like are no mail addresses.
         aliases=tuple(sorted(name[5:].lower() for name in names if name.startswith("smtp:"))),
+        x500=tuple(sorted(name[5:] for name in names if name[:5].upper() == "X500:")),
         legacy_exchange_dn=str(row.get("LegacyExchangeDN") or ""),
         hidden=bool(row.get("HiddenFromAddressListsEnabled")),
         item_count=count,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from blocks.target.answers import Json, Rejected, moment
+from pydantic import SecretStr
+
+from blocks.target.answers import Json, Rejected, damaged, moment
 from blocks.target.http import JsonClient
 from mailmove.cloud_state import Licence, TraceEntry
 from mailmove.errors import Blocked, NotYet
@@ -76,6 +78,29 @@ class Users:
                 todo="Look again in a minute.",
             )
 
+    def password_dates(self, address: str) -> tuple[datetime, datetime]:
+        """(made, password last changed)."""
+        user = self._user(address, "id,createdDateTime,lastPasswordChangeDateTime")
+        made, changed = moment(user.get("createdDateTime")), moment(user.get("lastPasswordChangeDateTime"))
+        if made is None:
+            raise damaged(WHO, f"when {address} was made", "no createdDateTime")
+        return made, changed or made
+
+    def set_password(self, address: str, password: SecretStr, must_change: bool) -> None:
+        """PATCH users/{id} (learn.microsoft.com/graph/api/user-update, example 3). No answer holds the password."""
+        user = self._user(address)
+        self._graph.call(
+            "PATCH",
+            f"users/{quote(str(user['id']), safe='')}",
+            wanted=f"a first password of {address}",
+            json={
+                "passwordProfile": {
+                    "password": password.get_secret_value(),
+                    "forceChangePasswordNextSignIn": must_change,
+                }
+            },
+        )
+
     def _locate(self, path: str, address: str, usage_location: str | None) -> None:
         self._graph.call("PATCH", path, wanted=f"usage location of {address}", json={"usageLocation": usage_location})
 
@@ -87,10 +112,10 @@ class Users:
         # A licence that the tenant no longer owns keeps its id for a name.
         return user.get("usageLocation"), frozenset(names.get(sku_id, sku_id) for sku_id in held)
 
-    def _user(self, address: str) -> Json:
+    def _user(self, address: str, fields: str = USER_FIELDS) -> Json:
         try:
             return self._graph.get(
-                f"users/{quote(address, safe='@')}", wanted=f"the user {address}", params={"$select": USER_FIELDS}
+                f"users/{quote(address, safe='@')}", wanted=f"the user {address}", params={"$select": fields}
             )
         except Rejected as error:
             if error.status != 404:
@@ -100,7 +125,7 @@ class Users:
             self._graph.pages(
                 "users",
                 wanted=f"the user with the address {address}",
-                params={"$filter": f"mail eq '{_quoted(address)}'", "$select": USER_FIELDS},
+                params={"$filter": f"mail eq '{_quoted(address)}'", "$select": fields},
             )
         )
         if len(found) != 1:

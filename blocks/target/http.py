@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 TokenSource = Callable[[str | None], str]
 """Claims (JSON text) or None -> bearer token."""
 
+T = TypeVar("T")
 MAX_PAGES = 10_000
 MAX_TRIES = 6
 
@@ -36,6 +37,7 @@ class Reply:
     status: int
     body: Json
     headers: Mapping[str, str]
+    content: bytes = b""
 
 
 @dataclass
@@ -71,13 +73,32 @@ class JsonClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        raw: bool = False,
     ) -> Reply:
-        """Send one request and decode its answer.
+        """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
 
         path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
         once; default: yes for GET, HEAD, PUT, PATCH and DELETE. Rejected, Refused, Throttled, Transient, Drifted.
         """
         again = method not in {"POST"} if repeatable is None else repeatable
+        decode = _as_it_is if raw else self._decode
+        return self._sent(method, path, wanted, json, params, headers, again, decode)
+
+    def text(self, path: str, *, wanted: str) -> str:
+        """The text at an address: a file, not JSON."""
+        return self._sent("GET", path, wanted, None, None, {"Accept": "text/csv"}, True, lambda answer, _: answer.text)
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        wanted: str,
+        json: Any,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        again: bool,
+        decode: Callable[[httpx.Response, str], T],
+    ) -> T:
         url = self._url(path)
         claims: str | None = None
         left, tries = self.patience, 0
@@ -92,7 +113,7 @@ class JsonClient:
                     headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
                 )
                 # A body that cannot be read is a lost answer like any other.
-                return self._decode(response, wanted) if response.is_success else self._fail(response, wanted)
+                return decode(response, wanted) if response.is_success else self._fail(response, wanted)
             except _Challenge as challenge:
                 if claims is not None:
                     raise refused(self.who, wanted, "401 again, with a token for the claims it asked for") from None
@@ -182,7 +203,7 @@ class JsonClient:
                 )
         return Reply(response.status_code, body, response.headers)
 
-    def _fail(self, response: httpx.Response, wanted: str) -> Reply:
+    def _fail(self, response: httpx.Response, wanted: str) -> NoReturn:
         if response.status_code == 401:
             claims = challenged_claims(response.headers.get("WWW-Authenticate", ""))
             if claims is not None:
@@ -196,3 +217,7 @@ class _Challenge(Exception):
 
     def __init__(self, claims: str) -> None:
         self.claims = claims
+
+
+def _as_it_is(response: httpx.Response, _: str) -> Reply:
+    return Reply(response.status_code, {}, response.headers, response.content)

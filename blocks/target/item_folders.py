@@ -21,7 +21,7 @@ class Folders:
         self._graph = graph
         self._ids: dict[tuple[str, str], str] = {}
         self.names: dict[tuple[str, str], tuple[str, ...]] = {}
-        """(mailbox, folder id) -> display names from the top; () for the default contacts folder."""
+        """(mailbox, folder id) -> display names from the top; "" stands for the default contacts folder."""
 
     def find(self, mailbox: str, folder: SourceFolder) -> str:
         """Id, quoted for a path; "" for the default contacts folder. Blocked, Refused, Transient."""
@@ -39,7 +39,7 @@ class Folders:
         if folder.kind == "contact":
             if folder.well_known or folder.parent is None or folder.parent.kind != "contact":
                 place = "" if folder.well_known else f"{user}/contactFolders"
-                return (self._named(place, name, mailbox), (name,)) if place else ("", ())
+                return (self._named(place, name, mailbox), ("", name)) if place else ("", ("",))
             above = self.find(mailbox, folder.parent)
             place = f"{user}/contactFolders/{above}/childFolders" if above else f"{user}/contactFolders"
             return self._named(place, name, mailbox), (*self.names[mailbox, above], name)

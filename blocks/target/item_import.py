@@ -46,7 +46,7 @@ class Importer:
         self._lock = threading.Lock()
 
     def put(self, mailbox: str, names: tuple[str, ...], content: Content, pace: Pace) -> Outcome:
-        """names: display names of the folder from the top; (): the default contacts folder."""
+        """names: display names of the folder from the top; the first may be "": the default contacts folder."""
         wanted = f"'{content.item.subject}' of {mailbox} to be imported"
         with self._lock:
             folder = self._folder(mailbox, names, content.item.kind)
@@ -97,18 +97,20 @@ class Importer:
         key = mailbox, names, kind
         if key not in self._folders:
             place, identity = f"{self._box(mailbox)}/folders", ""
-            for name in names or ("Contacts",):
+            for name in names:
                 identity = self._child(place, name, kind, mailbox)
                 place = f"{self._box(mailbox)}/folders/{quote(identity, safe='')}/childFolders"
             self._folders[key] = identity
         return self._folders[key]
 
     def _child(self, place: str, name: str, kind: str, mailbox: str) -> str:
-        wanted = f"the folder {name} of {mailbox}"
+        wanted = f"the folder {name or 'Contacts'} of {mailbox}"
         rows = list(self._graph.pages(place, wanted=wanted, params={"$top": "100"}))
-        found = [one for one in rows if str(one.get("displayName") or "").casefold() == name.casefold()]
-        # The default calendar and contacts are called in the mailbox's own language.
-        found = found or [one for one in rows if one.get("type") == _TYPES.get(kind)]
+        sought = (name or "Contacts").casefold()
+        found = [one for one in rows if str(one.get("displayName") or "").casefold() == sought]
+        # The default calendar and contacts, at the top, are called in the mailbox's own language.
+        if not found and (not name or (kind == "event" and place.endswith("/folders"))):
+            found = [one for one in rows if one.get("type") == _TYPES.get(kind)]
         if not found:
             raise NotYet(WHO, wanted=wanted, seen="no such folder", todo="Look again: it was made just now.")
         return str(found[0]["id"])

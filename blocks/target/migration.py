@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.target.answers import Json, Rejected, moment
-from blocks.target.credential import ps_credential
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
-from mailmove.cloud_state import Endpoint, MigrationBatch, MigrationUser
-from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.cloud_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
+from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
 
 # The pages disagree on the default (20 or 100), so it is always said.
@@ -51,30 +50,39 @@ class Migration:
             )
         return there
 
+    def test_endpoint(self, name: str) -> None:
+        self._test({"Endpoint": name}, f"Microsoft to reach the old server by the endpoint {name}")
+
+    def _test(self, parameters: Json, wanted: str) -> None:
+        """Test-MigrationServerAvailability: a failure is a row that says so, not an error.
+
+        Unverified: the members Result, Message and ErrorDetail are from memory; what has no Result counts as good.
+        """
+        try:
+            rows = self._exchange.run("Test-MigrationServerAvailability", parameters, wanted=wanted)
+        except Rejected as error:
+            raise _unreachable(wanted, error.seen) from None
+        for row in rows:
+            if _word(row.get("Result") or "Success").lower() != "success":
+                raise _unreachable(wanted, f"{row.get('Message') or ''} {row.get('ErrorDetail') or ''}".strip())
+
     def _new_endpoint(self, wanted: Endpoint, source: SourceServer) -> None:
         user, password = source.migration_account()
+        said = f"a migration endpoint to {wanted.rpc_proxy_server} as {user}"
+        server: Json = {
+            "ExchangeOutlookAnywhere": True,
+            "ExchangeServer": wanted.exchange_server,
+            "Authentication": wanted.authentication,
+            "Credentials": self._exchange.credential(user, password, self._public_key),
+        }
+        self._test({**server, "RPCProxyServer": wanted.rpc_proxy_server}, said)
+        own = {"Name": wanted.name, "RpcProxyServer": wanted.rpc_proxy_server}
         try:
             self._exchange.run(
-                "New-MigrationEndpoint",
-                {
-                    "Name": wanted.name,
-                    "ExchangeOutlookAnywhere": True,
-                    "ExchangeServer": wanted.exchange_server,
-                    "RpcProxyServer": wanted.rpc_proxy_server,
-                    "Authentication": wanted.authentication,
-                    "Credentials": ps_credential(user, password, self._public_key),
-                    "MaxConcurrentMigrations": MAX_CONCURRENT,
-                },
-                wanted=f"a migration endpoint to {wanted.rpc_proxy_server}",
+                "New-MigrationEndpoint", {**server, **own, "MaxConcurrentMigrations": MAX_CONCURRENT}, wanted=said
             )
         except Rejected as error:
-            raise Blocked(
-                WHO,
-                wanted=f"a migration endpoint to {wanted.rpc_proxy_server} as {user}",
-                seen=error.seen,
-                todo="Check from outside: Outlook Anywhere with Basic, a public certificate that covers the name, RPC "
-                "proxy ports 6001, 6002 and 6004, and the account's rights on the mailboxes.",
-            ) from None
+            raise _unreachable(said, error.seen) from None
 
     def remove_endpoint(self, name: str) -> None:
         if self.endpoint(name) is None:
@@ -168,13 +176,27 @@ class Migration:
         found = self._exchange.run(
             "Get-MigrationUser", {"BatchId": batch, "ResultSize": "Unlimited"}, wanted=f"the users of {batch}"
         )
-        return [self._user(one) for one in found]
+        silent = [
+            str(one.get("Identity") or one.get("MailboxEmailAddress") or "")
+            for one in found
+            if "failed" in _word(one.get("Status")).lower() and not one.get("ErrorSummary")
+        ]
+        why = self._why(silent) if silent else {}
+        return [self._user(one, why) for one in found]
 
-    def _user(self, found: Json) -> MigrationUser:
+    def skipped(self, user: str) -> list[SkippedItem]:
+        _guard(user, "migration user")
+        found = self._exchange.run(
+            "Get-MigrationUserStatistics",
+            {"Identity": user, "IncludeSkippedItems": True},
+            wanted=f"what was left out of {user}",
+        )
+        return [_skipped(one) for row in found for one in row.get("SkippedItems") or []]
+
+    def _user(self, found: Json, why: dict[str, str]) -> MigrationUser:
         status, error = _word(found.get("Status")), str(found.get("ErrorSummary") or "")
         address = str(found.get("MailboxEmailAddress") or found.get("Identity") or "").lower()
-        if "failed" in status.lower() and not error:
-            error = self._why(str(found.get("Identity") or address))
+        error = error or why.get(str(found.get("Identity") or found.get("MailboxEmailAddress") or ""), "")
         return MigrationUser(
             address=address,
             status=status,
@@ -184,12 +206,18 @@ class Migration:
             error=error,
         )
 
-    def _why(self, identity: str) -> str:
-        _guard(identity, "migration user")
-        found = self._exchange.run(
-            "Get-MigrationUserStatistics", {"Identity": identity}, wanted=f"why {identity} failed"
-        )
-        return str(found[0].get("Error") or "") if found else ""
+    def _why(self, identities: list[str]) -> dict[str, str]:
+        """Why each of these users failed, where the service says so."""
+        for identity in identities:
+            _guard(identity, "migration user")
+        given = [{"Identity": identity} for identity in identities]
+        answers = self._exchange.read_many("Get-MigrationUserStatistics", given, wanted="why users failed")
+        why: dict[str, str] = {}
+        for identity, found in zip(identities, answers, strict=True):
+            if isinstance(found, MailmoveError):
+                raise found
+            why[identity] = str(found[0].get("Error") or "") if found else ""
+        return why
 
     def _existing(self, name: str) -> MigrationBatch:
         there = self.batch(name)
@@ -224,6 +252,26 @@ def _guard(name: str, kind: str) -> None:
 
 def _spelt(endpoint: Endpoint) -> tuple[str, str, str]:
     return endpoint.exchange_server.lower(), endpoint.rpc_proxy_server.lower(), endpoint.authentication
+
+
+def _skipped(item: Json) -> SkippedItem:
+    """Unverified: the members, which one public script reads (Subject, Sender, Kind, FolderName)."""
+    return SkippedItem(
+        kind=_word(item.get("Kind")) or "item",
+        subject=str(item.get("Subject") or ""),
+        folder=str(item.get("FolderName") or ""),
+        sender=str(item.get("Sender") or ""),
+    )
+
+
+def _unreachable(wanted: str, seen: str) -> Blocked:
+    return Blocked(
+        WHO,
+        wanted=wanted,
+        seen=seen,
+        todo="Check from outside (`mailmove check-server`): Outlook Anywhere with Basic, a public certificate that "
+        "covers the name, RPC proxy ports 6001, 6002 and 6004, and the account's rights on the mailboxes.",
+    )
 
 
 def _not_yet(wanted: str, seen: str) -> NotYet:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab.authority import Authority
+from lab.cloud.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.dkim_cmdlets import DkimCmdlets
 from lab.cloud.exchange_admin import ExchangeAdmin
 from lab.cloud.graph import Graph
@@ -27,7 +28,7 @@ from lab.cloud.migration_cmdlets import MigrationCmdlets
 from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.rpc_probe import Reach
 from lab.cloud.smtp_in import CloudSmtp
-from lab.cloud.tenant import Tenant
+from lab.cloud.tenant import OtherRecipient, Tenant
 from lab.cloud.web import CloudWeb
 from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
@@ -60,7 +61,7 @@ class Cloud:
         self.tenant = Tenant(str(uuid4()), initial_domain, "Northwind Traders")
         self.app = _new_app()
         self.partner = PartnerAccess(str(uuid4()), str(uuid4()), uuid4().hex, uuid4().hex)
-        login = Login(self.tenant, self.app, self.partner, self.faults, token_seconds)
+        self.login = login = Login(self.tenant, self.app, self.partner, self.faults, token_seconds)
         reach = Reach(
             resolver, places.https_port, ssl.create_default_context(cadata=trusted if trusted else authority.pem)
         )
@@ -72,12 +73,20 @@ class Cloud:
             MailboxCmdlets(self.tenant),
             MigrationCmdlets(self.tenant, self.migration),
             DkimCmdlets(self.tenant, resolver, self.faults),
+            DelegateCmdlets(self.tenant),
         )
         graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone))
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")
         host = places.cloud
         self._web = CloudWeb(
-            self.tenant, login, graph, self._admin, PartnerCenter(self.tenant, login), tls, host, places.https_port
+            self.tenant,
+            login,
+            graph,
+            self._admin,
+            PartnerCenter(self.tenant, login, self.faults),
+            tls,
+            host,
+            places.https_port,
         )
         self._smtp = CloudSmtp(self.tenant, self.faults, f"k-v1.{mx_zone.strip('.')}", tls, host, places.smtp_port)
         self._running = ExitStack()
@@ -112,9 +121,21 @@ class Cloud:
             approve(self.tenant, key)
         return waiting
 
+    def customer_accepts_reseller(self) -> None:
+        """The customer's administrator opens the reseller link and says yes."""
+        self.tenant.resold = True
+
+    def person_signs_in(self, user_code: str, user: str | None) -> None:
+        """Somebody opens the page for device codes and signs in; None: they say no. KeyError: no such code."""
+        self.login.codes.person_types(user_code, user)
+
     def add_user(self, upn: str, display_name: str = "") -> None:
         """A user that an administrator makes by hand: it will stand in the batch's way."""
         self.tenant.add_user(upn, display_name or upn, "")
+
+    def add_recipient(self, address: str, details: str = "MailContact", aliases: tuple[str, ...] = ()) -> None:
+        """A group or contact that stands in the tenant's address book."""
+        self.tenant.others[address] = OtherRecipient(address, address, details, aliases)
 
     def set_licences(self, part_number: str, owned: int) -> None:
         """How many units of a licence the tenant owns."""
@@ -141,10 +162,15 @@ class Cloud:
                         "kind": one.kind if one.has_mailbox else None,
                         "usage_location": one.usage_location,
                         "licences": sorted(parts[sku] for sku in one.skus),
+                        "x500": sorted(one.x500),
+                        "delegates": sorted(f"{right} {upn}" for right, upn in one.delegates),
+                        "must_change_password": one.must_change,
                     }
                     for one in tenant.users.values()
                 },
                 "relationships": {one.display_name: one.status for one in tenant.relationships.values()},
+                "consents": sorted(tenant.consents),
+                "orders": [line["offerId"] for order in tenant.orders for line in order["lineItems"]],
             }
 
     def __enter__(self) -> Self:

@@ -14,7 +14,18 @@ from typing import Any, cast
 from lab.cloud.errors import INVALID_ARGUMENT, OBJECT_NOT_FOUND, ApiError, CmdletError
 
 _HERE = Path(__file__).parent.parent / "contracts"
-_OPTIONS = {"$select", "$filter", "$top", "$skip", "$orderby", "$expand", "$count", "$search", "$skiptoken"}
+_OPTIONS = {
+    "$select",
+    "$filter",
+    "$top",
+    "$skip",
+    "$orderby",
+    "$expand",
+    "$count",
+    "$search",
+    "$skiptoken",
+    "$deltatoken",
+}
 _PRIMITIVE = {
     "Edm.String": str,
     "Edm.Boolean": bool,
@@ -66,6 +77,8 @@ class GraphContract:
                 return kind, bound[name]
             if kind.startswith("Collection("):
                 kind = kind[len("Collection(") : -1]
+                continue
+            if segment == "$value" and kind == "message" and method == "GET":  # outlook-get-mime-message
                 continue
             members = self.types.get(kind)
             if members is None:
@@ -178,6 +191,9 @@ class CmdletContract:
         )
 
     def _value(self, parameter: str, kind: str, value: Any) -> Any:
+        if kind.endswith("[]"):
+            kind = kind.removesuffix("[]")
+            return [self._value(parameter, kind, one) for one in (value if isinstance(value, list) else [value])]
         allowed = self.enums.get(kind)
         if allowed is not None:
             found = next((one for one in allowed if one.lower() == str(value).lower()), None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.cloud.errors import ApiError
-from lab.cloud.tenant import CloudUser, Sku, Tenant
+from lab.cloud.login import permitted
+from lab.cloud.tenant import CloudUser, Sku, Tenant, utc
 from lab.cloud.wire import Answer, Call, Routes, one, page
 
 _READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
@@ -53,25 +55,47 @@ class Users:
 
     def every(self, call: Call) -> Answer:
         with self.tenant.lock:
-            rows = [_show(user) for user in self.tenant.users.values()]
+            rows = [self._shown(user) for user in self.tenant.users.values()]
         answer = page(call, rows, size=100, most=999)
         answer.body["value"] = [_basic(row, call) for row in answer.body["value"]]
         return answer
 
     def get(self, call: Call, key: str) -> Answer:
-        return one(call, _basic(_show(self.find(key)), call))
+        return one(call, _basic(self._shown(self.find(key)), call))
+
+    def _shown(self, user: CloudUser) -> dict[str, Any]:
+        box = self.tenant.store.find(user.upn) if user.has_mailbox else None
+        aliases = box.aliases if box else ()
+        proxies = [f"SMTP:{user.upn}", *(f"smtp:{one}" for one in aliases), *(f"X500:{one}" for one in user.x500)]
+        return {**_show(user), "proxyAddresses": proxies if user.has_mailbox else []}
 
     def patch(self, call: Call, key: str) -> Answer:
         with self.tenant.lock:
             user = self.find(key)
-            if unplayed := set(call.body) - {"usageLocation", "displayName"}:
+            if unplayed := set(call.body) - {"usageLocation", "displayName", "passwordProfile"}:
                 raise ApiError(501, "NotImplemented", f"The lab does not play changes of {sorted(unplayed)}.")
             place = call.body.get("usageLocation", user.usage_location)
             if place is not None and not (len(place) == 2 and place.isalpha() and place.isupper()):
                 raise ApiError(400, "Request_BadRequest", "Invalid value specified for property 'usageLocation'.")
+            if profile := call.body.get("passwordProfile"):
+                self._password(call, user, profile)
             user.usage_location = place
             user.display_name = call.body.get("displayName", user.display_name)
         return Answer(204)
+
+    def _password(self, call: Call, user: CloudUser, profile: dict[str, Any]) -> None:
+        """A permission of its own, besides the one to change users (learn.microsoft.com/graph/api/user-update)."""
+        permitted(call.claims, "User-PasswordProfile.ReadWrite.All")
+        password = str(profile.get("password") or "")
+        kinds = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
+        if not 8 <= len(password) <= 256 or sum(any(map(kind, password)) for kind in kinds) < 3:
+            raise ApiError(
+                400,
+                "Request_BadRequest",
+                "The specified password does not comply with password complexity requirements.",
+            )
+        user.password, user.password_changed = password, datetime.now(UTC)
+        user.must_change = bool(profile.get("forceChangePasswordNextSignIn", False))
 
     def delete(self, call: Call, key: str) -> Answer:
         with self.tenant.lock:
@@ -155,7 +179,12 @@ class Users:
             for domain in self.tenant.domains.values()
             if domain.verified
         ]
-        row = {"id": self.tenant.id, "displayName": self.tenant.display_name, "verifiedDomains": domains}
+        row = {
+            "id": self.tenant.id,
+            "displayName": self.tenant.display_name,
+            "verifiedDomains": domains,
+            "onPremisesSyncEnabled": self.tenant.directory_sync or None,
+        }
         return page(call, [row], size=100, most=999)
 
 
@@ -182,4 +211,6 @@ def _show(user: CloudUser) -> dict[str, Any]:
         "usageLocation": user.usage_location,
         "assignedLicenses": [{"skuId": sku, "disabledPlans": []} for sku in sorted(user.skus)],
         "userType": "Member",
+        "createdDateTime": utc(user.created),
+        "lastPasswordChangeDateTime": utc(user.password_changed),
     }

@@ -78,7 +78,7 @@ class Writing:
         items = [item for item in self.tenant.store.snapshot(address) if item.kind == kind]
         if kind == "message":
             return set(mail_folders(items, made))
-        return {"Calendar", "Contacts", *made, *(item.folder for item in items)}
+        return {self._always(kind)[0], *made, *(item.folder for item in items)}
 
     def standing(self, address: str, kind: str, folder: str) -> str:
         """The path of a folder that exists, asked the cheap way first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.cloud.errors import OBJECT_NOT_FOUND, CmdletError
+from lab.cloud.errors import INVALID_ARGUMENT, OBJECT_NOT_FOUND, CmdletError
 from lab.cloud.graph_mail import mail_folders
 from lab.cloud.tenant import CloudUser, Tenant, utc
 
@@ -13,7 +13,7 @@ Parameters = dict[str, Any]
 Rows = list[dict[str, Any]]
 Table = dict[str, Callable[[Parameters], Rows]]
 
-_DETAILS = {
+DETAILS = {
     "Regular": "UserMailbox",
     "Shared": "SharedMailbox",
     "Room": "RoomMailbox",
@@ -57,16 +57,26 @@ class MailboxCmdlets:
             if "Identity" in given:
                 return [self._show(self._find(given["Identity"]))]
             wanted = given.get("RecipientTypeDetails")
-            kinds = set(wanted) if isinstance(wanted, list) else {wanted} if wanted else set(_DETAILS.values())
+            kinds = set(wanted) if isinstance(wanted, list) else {wanted} if wanted else set(DETAILS.values())
             boxes = [user for user in self.tenant.users.values() if user.has_mailbox]
-            return [self._show(user) for user in boxes if _DETAILS.get(user.kind) in kinds]
+            return [self._show(user) for user in boxes if DETAILS.get(user.kind) in kinds]
 
     def _set(self, given: Parameters) -> Rows:
         with self.tenant.lock:
             user = self._find(given.get("Identity"))
             # Changing what the mailbox is already is an error in life only for some kinds; here it is nothing.
             user.kind = given.get("Type", user.kind)
+            if "EmailAddresses" in given:
+                _addresses(user, given["EmailAddresses"])
+            if "GrantSendOnBehalfTo" in given:
+                self._on_behalf(user, given["GrantSendOnBehalfTo"])
         return []
+
+    def _on_behalf(self, user: CloudUser, change: Any) -> None:
+        for name in _listed(change, "Add"):
+            user.delegates.add(("SendOnBehalf", self._find(name).upn))
+        for name in _listed(change, "Remove"):
+            user.delegates.discard(("SendOnBehalf", self._find(name).upn))
 
     def _folders(self, given: Parameters) -> Rows:
         user = self._find(given.get("Identity"))
@@ -112,16 +122,48 @@ class MailboxCmdlets:
         aliases = box.aliases if box else ()
         return {
             "Identity": user.id,
+            "Name": user.id,
+            "Alias": user.upn.partition("@")[0],
             "ExternalDirectoryObjectId": user.id,
             "UserPrincipalName": user.upn,
             "PrimarySmtpAddress": user.upn,
             "DisplayName": user.display_name,
-            "RecipientTypeDetails": _DETAILS.get(user.kind, "UserMailbox"),
-            "EmailAddresses": [f"SMTP:{user.upn}", *(f"smtp:{alias}" for alias in aliases)],
+            "RecipientTypeDetails": DETAILS.get(user.kind, "UserMailbox"),
+            "EmailAddresses": [
+                f"SMTP:{user.upn}",
+                *(f"smtp:{alias}" for alias in aliases),
+                *(f"X500:{one}" for one in sorted(user.x500)),
+            ],
+            "GrantSendOnBehalfTo": sorted(
+                self.tenant.users[upn].id for right, upn in user.delegates if right == "SendOnBehalf"
+            ),
             "IsShared": user.kind == "Shared",
             "LegacyExchangeDN": f"/o=ExchangeLabs/cn=Recipients/cn={user.id}",
             "WhenMailboxCreated": utc(),
         }
+
+
+def _listed(change: Any, what: str) -> list[str]:
+    """What a multivalued parameter adds or removes. Replacing it whole is not played: nobody should."""
+    if not isinstance(change, dict) or set(change) - {"@odata.type", "Add", "Remove"}:
+        raise CmdletError(
+            "The lab takes @{Add=...} and @{Remove=...} here.",
+            kind="System.Management.Automation.ParameterBindingException", category=INVALID_ARGUMENT,
+        )  # fmt: skip
+    found = change.get(what) or []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _addresses(user: CloudUser, change: Any) -> None:
+    for what, act in (("Add", user.x500.add), ("Remove", user.x500.discard)):
+        for one in _listed(change, what):
+            kind, _, address = one.partition(":")
+            if kind.upper() != "X500":
+                raise CmdletError(
+                    f"The lab does not play addresses of the kind {kind}.",
+                    kind="System.Management.Automation.ParameterBindingException", category=INVALID_ARGUMENT,
+                )  # fmt: skip
+            act(address)
 
 
 def _size(octets: int) -> str:

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.parser import BytesHeaderParser
+from email.policy import default
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +25,7 @@ from lab.mail_store import Mailbox
 
 declare(
     migration_frozen="the migration service does nothing",
+    migration_corrupt_item="the migration service takes an item for corrupt and leaves it out, this time",
     migration_sync_now_ignored="Set-MigrationBatch -SyncNow is accepted and does nothing",
 )
 
@@ -149,6 +152,8 @@ class MigrationService:
             present = self.tenant.user(user.address)
             if present is not None and not present.made_by:
                 raise Collision(f"A different type of Active Directory object already exists for {user.address}.")
+            if self.tenant.other(user.address):
+                raise Collision(f"A different type of Active Directory object already exists for {user.address}.")
             if present is None:
                 name, aliases = (box.display_name, box.aliases) if box else (user.address, ())
                 present = self.tenant.add_user(user.address, name, batch.name)
@@ -158,7 +163,7 @@ class MigrationService:
     def _copy(self, batch: Batch, user: MovedUser, source: EwsSource) -> bool:
         """Copy what has not been copied. False: interrupted."""
         user.copied = copied = self._copied[user.address]
-        refused: list[str] = []
+        refused: list[dict[str, str]] = []
         for folder, path in source.folders(user.address).items():
             fresh: dict[str, list[str]] = defaultdict(list)
             for identity, kind in source.item_ids(folder):
@@ -172,12 +177,17 @@ class MigrationService:
         user.skipped = refused
         return True
 
-    def _put(self, user: MovedUser, path: str, kind: str, items: Iterable[Read]) -> list[str]:
-        """File items; what the source refused to give comes back as text."""
-        refused: list[str] = []
+    def _put(self, user: MovedUser, path: str, kind: str, items: Iterable[Read]) -> list[dict[str, str]]:
+        """File items; what the source refused to give, or is taken for corrupt, comes back as a SkippedItem."""
+        refused: list[dict[str, str]] = []
         for item in items:
             if item.mime is None:
-                refused.append(f"{path}: {item.why}")
+                refused.append({"Kind": "MissingItem", "Subject": item.why, "FolderName": path})
+                continue
+            if self.faults.take("migration.corrupt_item"):
+                head = BytesHeaderParser(policy=default).parsebytes(item.mime)
+                named = {"Subject": str(head.get("Subject", "")), "Sender": str(head.get("From", ""))}
+                refused.append({"Kind": "CorruptItem", "FolderName": path, **named})
                 continue
             self.tenant.store.put(user.address, item.mime, folder=path, kind=kind, received=item.received)
             user.copied.add(item.id)

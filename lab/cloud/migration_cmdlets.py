@@ -253,7 +253,7 @@ class MigrationCmdlets:
         batch, user = self._user(given.get("Identity"))
         row = _show_user(batch, user) | {"Error": user.error, "TotalItemsInSourceMailboxCount": len(user.copied)}
         if given.get("IncludeSkippedItems"):
-            row["SkippedItems"] = [{"Kind": "CorruptItem", "Subject": "", "FolderName": text} for text in user.skipped]
+            row["SkippedItems"] = list(user.skipped)
         return [row]
 
     def _remove_user(self, given: Parameters) -> Rows:

@@ -40,6 +40,23 @@ class CloudUser:
     kind: str = "Regular"  # as Set-Mailbox -Type spells it
     has_mailbox: bool = False
     made_by: str = ""  # name of the batch that provisioned it; "" = an administrator
+    x500: set[str] = field(default_factory=set)  # X500 proxy addresses, without the prefix
+    delegates: set[tuple[str, str]] = field(default_factory=set)  # (FullAccess, SendAs or SendOnBehalf; trustee's UPN)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    must_change: bool = False  # the password, at the next sign-in
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    password_changed: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class OtherRecipient:
+    """A group or a contact of the tenant's address book. details: its RecipientTypeDetails."""
+
+    address: str
+    display_name: str
+    details: str = "MailContact"
+    aliases: tuple[str, ...] = ()
+    id: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass
@@ -70,7 +87,7 @@ class MovedUser:
     status: str = "Queued"
     error: str = ""
     kind: str = ""
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
     copied: set[str] = field(default_factory=set)
     last_synced: datetime | None = None
     provisioned: bool = False
@@ -90,6 +107,17 @@ class Batch:
 
 
 @dataclass
+class Assignment:
+    """A delegatedAdminAccessAssignment: which of the partner's groups holds which of the relationship's roles."""
+
+    group: str
+    roles: list[str]
+    status: str = "pending"  # active after it has been looked at once: nothing is done at once
+    id: str = field(default_factory=lambda: str(uuid4()))
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
 class Gdap:
     """A delegatedAdminRelationship."""
 
@@ -104,6 +132,7 @@ class Gdap:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     activated: datetime | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
 
     def turn(self, status: str) -> None:
         self.status, self.etag = status, f'W/"{secrets.token_hex(8)}"'
@@ -120,11 +149,17 @@ class Tenant:
     lock: threading.RLock = field(default_factory=threading.RLock)
     domains: dict[str, CloudDomain] = field(default_factory=dict)
     users: dict[str, CloudUser] = field(default_factory=dict)  # by UPN, lower case
+    others: dict[str, OtherRecipient] = field(default_factory=dict)  # by address
+    directory_sync: bool = False
     skus: dict[str, Sku] = field(default_factory=dict)  # by part number
     endpoints: dict[str, MigrationEndpoint] = field(default_factory=dict)  # by name, lower case
     batches: dict[str, Batch] = field(default_factory=dict)  # by name, lower case
     relationships: dict[str, Gdap] = field(default_factory=dict)
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # made through Partner Center
+    resold: bool = False  # has the customer accepted the partner as reseller?
+    consents: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # client id -> application -> scopes
+    carts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    orders: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Any]] = field(default_factory=list)
     dkim: dict[str, bool] = field(default_factory=dict)
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
@@ -155,6 +190,12 @@ class Tenant:
                 or next((user for user in self.users.values() if user.id == key), None)
                 or (self.users.get(mailbox.address) if mailbox else None)
             )
+
+    def other(self, address: str) -> OtherRecipient | None:
+        """The group or contact that holds an address."""
+        with self.lock:
+            address = address.lower()
+            return next((one for one in self.others.values() if address in (one.address, *one.aliases)), None)
 
     def used(self, sku: Sku) -> int:
         """Units of a licence that users hold."""

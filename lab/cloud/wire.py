@@ -58,7 +58,7 @@ class Routes:
         self._routes: list[Route] = []
 
     def add(self, method: str, path: str, handler: Handler, *permissions: str) -> None:
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
         self._routes.append(Route(method, re.compile(f"^{pattern}$"), handler, permissions))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:

@@ -23,18 +23,19 @@ _HERE = Path(__file__).parent
 GRAPH_SOURCE = "microsoftgraph/msgraph-metadata, clean_v10_metadata/cleanMetadata.xml, commit f54f11b, 2026-08-20"
 GRAPH_TYPES = """
     admin assignedLicense calendar contact contactFolder dateTimeTimeZone
-    delegatedAdminAccessAssignment delegatedAdminAccessDetails
+    delegatedAdminAccessAssignment delegatedAdminAccessContainer delegatedAdminAccessDetails
     delegatedAdminRelationship delegatedAdminRelationshipCustomerParticipant delegatedAdminRelationshipRequest
     domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord domainDnsTxtRecord emailAddress
     event exchangeAdmin exchangeMessageTrace exchangeSettings itemBody licenseUnitsDetail location mailFolder mailbox
     mailboxFolder mailboxItem mailboxItemImportSession mailboxSettings message messageTracingRoot organization
-    patternedRecurrence physicalAddress recurrencePattern recurrenceRange singleValueLegacyExtendedProperty
-    subscribedSku tenantRelationship unifiedRole user userSettings verifiedDomain
+    passwordProfile patternedRecurrence physicalAddress recurrencePattern recurrenceRange
+    singleValueLegacyExtendedProperty subscribedSku tenantRelationship unifiedRole user userSettings verifiedDomain
 """.split()  # noqa: SIM905  # names read better as text
 """Types whose members the lab knows. Every other type is known by name only, where a member has it."""
 
 CMDLETS = """
     Get-Mailbox Set-Mailbox Get-MailboxFolderStatistics Get-MailboxStatistics Get-Recipient Get-AcceptedDomain
+    Get-MailboxPermission Add-MailboxPermission Get-RecipientPermission Add-RecipientPermission
     Get-OrganizationConfig Get-DkimSigningConfig New-DkimSigningConfig Set-DkimSigningConfig
     Test-MigrationServerAvailability New-MigrationEndpoint Get-MigrationEndpoint Set-MigrationEndpoint
     Remove-MigrationEndpoint New-MigrationBatch Get-MigrationBatch Start-MigrationBatch Stop-MigrationBatch
@@ -55,8 +56,25 @@ ENUMS = {
     "ProvisionUpdating Queued Removing Starting Stopped Stopping Synced Syncing Validating",
     "MigrationUserStatusSummary": "Active Completed Failed Stopped Synced",
     "CanonicalizationType": "Simple Relaxed",
+    "ActiveDirectorySecurityInheritance": "None All Children Descendents SelfAndChildren",
+    "MailboxRights": "FullAccess SendAs ExternalAccount DeleteItem ReadPermission ChangePermission ChangeOwner",
 }
 """Values from the text of the same cmdlet pages (Set-Mailbox -Type, Get-MigrationUser -Status, ...)."""
+
+PAGES = {
+    "Remove-MailboxPermission": {
+        "AccessRights": "Identity:MailboxIdParameter* AccessRights:MailboxRights[]* User:SecurityPrincipalIdParameter* "
+        "BypassMasterAccountSid:switch Confirm:switch Deny:switch GroupMailbox:switch IgnoreDefaultScope:switch "
+        "InheritanceType:ActiveDirectorySecurityInheritance SoftDeletedMailbox:switch WhatIf:switch",
+    },
+    "Remove-RecipientPermission": {
+        "Default": "Identity:RecipientIdParameter* AccessRights:MultiValuedProperty* "
+        "Trustee:SecurityPrincipalIdParameter* Confirm:switch Deny:switch MultiTrustees:MultiValuedProperty "
+        "WhatIf:switch",
+    },
+}
+"""Cmdlets that `exchange-cmdlets.json` lacks, from the SYNTAX of their pages in the same repository
+(exchange/exchange-ps/ExchangePowerShell/, read 2026-11-26); only the parameter sets that the product uses."""
 
 
 def graph(csdl: Path) -> dict[str, Any]:
@@ -128,6 +146,10 @@ def exchange(cmdlets: Path) -> dict[str, Any]:
                 for chosen, parameters in sets.items()
             }
             for name, sets in picked.items()
+        }
+        | {
+            name: {chosen: dict(one.split(":") for one in text.split()) for chosen, text in sets.items()}
+            for name, sets in PAGES.items()
         },
     }
 

@@ -66,6 +66,11 @@ def get_mailbox(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
                 "UserPrincipalName": box.address,
                 "ServerName": state.server.lower(),
                 "Database": f"{state.server}\\First Storage Group\\Mailbox Database",
+                "GrantSendOnBehalfTo": [
+                    identity_of(state, one.trustee)
+                    for one in state.directory.of("rights", box.address)
+                    if one.right == "SendOnBehalf"
+                ],
                 **_forwarding(state, box),
                 **(_archive(state, box) if state.major >= 14 else {}),
             },

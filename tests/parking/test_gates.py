@@ -44,7 +44,7 @@ def night_with_a_gate(plan: Cutover) -> str:
 def world_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh look finds another picture."""
     check = SimpleNamespace(with_options=lambda **_: lambda _: FRESH)
-    monkeypatch.setattr("flows.gate.stage_named", lambda _: SimpleNamespace(module=SimpleNamespace(check=check)))
+    monkeypatch.setattr("flows.gate.stage_behind", lambda _: SimpleNamespace(module=SimpleNamespace(check=check)))
 
 
 def parked(**rule: Any) -> Night:

@@ -78,7 +78,7 @@ def test_groups_contacts_and_kinds_without_a_rule(big: Server, found: FullInvent
 
 
 def test_rights_that_somebody_gave_and_no_others(big: Server, found: FullInventory) -> None:
-    words = {"FullAccess": "full_access", "Send-As": "send_as"}
+    words = {"FullAccess": "full_access", "Send-As": "send_as", "SendOnBehalf": "send_on_behalf"}
     given = {(one.mailbox, words[one.right], one.trustee) for one in big.company.directory.rights}
     assert {(one.mailbox, one.right, one.trustee) for one in found.grants} == given
     assert len(found.grants) == len(given) > 0

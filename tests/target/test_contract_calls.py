@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from blocks.partner.access import Assignments
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
+from blocks.target.delegates import Delegates
 from blocks.target.dkim import Dkim
 from blocks.target.domains import Domains
 from blocks.target.exchange_admin import ExchangeAdmin
@@ -26,14 +28,16 @@ from blocks.target.mailbox_items import items
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
 from blocks.target.permissions import CMDLETS, findings
+from blocks.target.recipients import Recipients
 from lab.cloud.contract import CmdletContract, GraphContract
 from lab.cloud.errors import ApiError, CmdletError
 from mailmove.cloud_state import Endpoint
 from mailmove.errors import NotYet
 from mailmove.evidence import now
+from mailmove.full_inventory import Grant
 
 TLS = ssl.create_default_context()
-NAMES = {"domains", "subscribedSkus", "users", "admin", "tenantRelationships"}
+NAMES = {"domains", "subscribedSkus", "users", "admin", "tenantRelationships", "organization"}
 SKU = {"skuPartNumber": "SKU", "skuId": "00000000-0000-0000-0000-000000000001", "prepaidUnits": {"enabled": 9}}
 
 
@@ -52,6 +56,12 @@ class Recorder:
         }
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/adminapi/beta/tid/$batch"):
+            calls = [(one["id"], one["body"]["CmdletInput"]) for one in json.loads(request.content)["requests"]]
+            answers = [(number, self._cmdlet(call["CmdletName"], call["Parameters"])) for number, call in calls]
+            return httpx.Response(200, json={"responses": [
+                {"id": number, "status": one.status_code, "body": one.json()} for number, one in answers
+            ]})  # fmt: skip
         if request.url.path.endswith("/InvokeCommand"):
             call = json.loads(request.content)["CmdletInput"]
             return self._cmdlet(call["CmdletName"], call["Parameters"])
@@ -78,6 +88,11 @@ class Recorder:
             "Authentication": "Basic",
             "RecipientTypeDetails": "UserMailbox",
             "PrimarySmtpAddress": "a@b.example",
+            "EmailAddresses": ["SMTP:a@b.example", "X500:/o=Old/cn=a"],
+            "User": "c@b.example",
+            "Trustee": "c@b.example",
+            "AccessRights": ["FullAccess", "SendAs"],
+            "GrantSendOnBehalfTo": ["c@b.example"],
         }
         return httpx.Response(200, json={"value": [row]})
 
@@ -89,11 +104,13 @@ class Recorder:
             self.status = "terminated" if self.status == "active" else "approvalPending"
         one = {"id": "new.example", "isVerified": False, "supportedServices": [], "status": self.status}
         if method == "GET" and path.startswith("users/") and "/" not in path[6:]:
-            return httpx.Response(404 if "@" in path else 200, json={"id": "u", "assignedLicenses": []})
+            user = {"id": "u", "assignedLicenses": [], "createdDateTime": "2026-11-26T00:00:00Z"}
+            return httpx.Response(404 if "@" in path else 200, json=user)
         last = path.rpartition("/")[2]
         if method != "GET" or last in {"new.example", "rel", "u"}:
             return httpx.Response(204 if method == "DELETE" else 200, json=one if method != "DELETE" else None)
-        rows = {"subscribedSkus": [SKU], "childFolders": []}.get(last, [{**one, "id": "u", "displayName": "x"}])
+        found = {**one, "id": "u", "displayName": "x", "createdDateTime": "2026-11-26T00:00:00Z"}
+        rows = {"subscribedSkus": [SKU], "childFolders": []}.get(last, [found])
         rows = (
             [] if last in {"messageTraces", "messages", "events", "contacts", "delegatedAdminRelationships"} else rows
         )
@@ -125,6 +142,10 @@ def recorded() -> Recorder:
             act("new.example")
     with pytest.raises(NotYet):
         Users(graph).set_licence("anna@new.example", "GB", frozenset({"SKU"}))
+    Users(graph).set_password("anna@new.example", SecretStr("Abc-12345"), must_change=True)
+    Users(graph).password_dates("anna@new.example")
+    Recipients(exchange, graph).every()
+    Recipients(exchange, graph).synchronised()
     list(items(graph, "anna@new.example"))
     message_traces(graph, now() - timedelta(days=1))
 
@@ -133,12 +154,21 @@ def recorded() -> Recorder:
     migration.start_batch("new")
     migration.sync_now("new")
     migration.users("new")
+    migration.test_endpoint("new")
+    migration.skipped("a@b.example")
     for name in ("remove_batch", "remove_endpoint"):
         with pytest.raises(NotYet):
             getattr(migration, name)("new")
     Mailboxes(exchange).kinds()
     with pytest.raises(NotYet):
         Mailboxes(exchange).set_kind("a@b.example", "Shared")
+    with pytest.raises(NotYet):
+        Mailboxes(exchange).change_x500("a@b.example", frozenset({"/o=New/cn=a"}), frozenset({"/o=Old/cn=a"}))
+    for right in ("full_access", "send_as", "send_on_behalf"):
+        with pytest.raises(NotYet):
+            Delegates(exchange).give(Grant(mailbox="a@b.example", right=right, trustee="d@b.example"))  # type: ignore[arg-type]
+        with pytest.raises(NotYet):
+            Delegates(exchange).take(Grant(mailbox="a@b.example", right=right, trustee="c@b.example"))  # type: ignore[arg-type]
     for act in (Dkim(exchange).prepare, lambda domain: Dkim(exchange).set_signing(domain, True)):
         with pytest.raises(NotYet):
             act("new")
@@ -152,6 +182,8 @@ def recorded() -> Recorder:
             relationships.withdraw("rel")
         except NotYet:
             assert status == "created"
+    with pytest.raises(NotYet):
+        Assignments(graph, DEFAULT_ROLES).assign("rel", "group")
     return recorder
 
 
@@ -164,7 +196,7 @@ def test_every_graph_call_is_in_the_schema(recorded: Recorder) -> None:
     assert acts == {
         ("POST", "domains"), ("POST", "verify"), ("PATCH", "new.example"), ("DELETE", "new.example"),
         ("PATCH", "u"), ("POST", "assignLicense"),
-        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"),
+        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"), ("POST", "accessAssignments"),
     }  # fmt: skip
 
 
@@ -187,6 +219,12 @@ def test_every_cmdlet_is_in_its_documented_syntax(recorded: Recorder) -> None:
         ("GET", "users", {"$filter": "smtp eq 'a'"}, None),
         ("POST", "domains/a/check", {}, {}),
         ("POST", "tenantRelationships/delegatedAdminRelationships/a/requests", {}, {"action": "lock"}),
+        (
+            "POST",
+            "tenantRelationships/delegatedAdminRelationships/a/accessAssignments",
+            {},
+            {"accessContainer": {"accessContainerType": "group"}},
+        ),
         ("POST", "users/a/assignLicense", {}, {"addLicences": []}),
     ],
 )
@@ -202,6 +240,8 @@ def test_a_made_up_graph_call_fails(method: str, path: str, query: dict[str, str
         ("New-MigrationBatch", {"Name": "a", "SourceEndpoint": "b", "Cutover": True}),
         ("Set-Mailbox", {"Identity": "a", "Type": "Common"}),
         ("New-MigrationEndpoint", {"ExchangeOutlookAnywhere": True, "Name": "a"}),
+        ("Add-MailboxPermission", {"Identity": "a", "User": "b", "AccessRights": ["OpenAll"]}),
+        ("Remove-RecipientPermission", {"Identity": "a", "Trustee": "b", "AccessRights": ["SendAs"], "Quietly": True}),
     ],
 )
 def test_a_made_up_cmdlet_call_fails(name: str, parameters: dict[str, Any]) -> None:

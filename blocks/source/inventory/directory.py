@@ -11,7 +11,7 @@ from typing import Any, Literal
 from blocks.source import recipients
 from blocks.source.inventory.sessions import Sessions
 from blocks.source.shell import Command, ExchangeShell
-from mailmove.full_inventory import Archive, Contact, Forwarding, Group, OtherRecipient
+from mailmove.full_inventory import Archive, Contact, Forwarding, Grant, Group, OtherRecipient
 from mailmove.server_state import SourceMailbox
 
 ALL: dict[str, Any] = {"ResultSize": "Unlimited"}
@@ -37,6 +37,7 @@ class Directory:
     forwardings: list[Forwarding]
     archives: list[Archive]
     x500: dict[str, tuple[str, ...]]
+    on_behalf: list[Grant] = field(default_factory=list)
     by_identity: dict[str, str] = field(default_factory=dict)  # canonical name, lower case
     by_logon: dict[str, str] = field(default_factory=dict)  # SamAccountName, lower case
     by_dn: dict[str, str] = field(default_factory=dict)  # legacyExchangeDN, lower case
@@ -81,6 +82,7 @@ def read_directory(sessions: Sessions, server: str) -> Directory:
         if row.get("LegacyExchangeDN"):
             found.by_dn[str(row["LegacyExchangeDN"]).lower()] = _address(row)
     found.forwardings = [one for row in rows for one in _forwardings(row, found)]
+    found.on_behalf = [one for row in rows for one in _on_behalf(row, found)]
     found.groups = _groups(sessions, [row for row in listed if _kind(row) in _GROUPS])
     _count_archives(sessions, found)
     return found
@@ -139,6 +141,14 @@ def _forwardings(row: dict[str, Any], known: Directory) -> Iterable[Forwarding]:
     to = known.by_identity.get(str(target).lower(), str(target)) if target else outside
     if to:
         yield Forwarding(mailbox=_address(row), to=to, keeps_copy=bool(row.get("DeliverToMailboxAndForward")))
+
+
+def _on_behalf(row: dict[str, Any], known: Directory) -> Iterable[Grant]:
+    """Who may send on behalf of a mailbox: the shell names them as it names `Identity`."""
+    named = row.get("GrantSendOnBehalfTo") or []
+    for one in sorted([named] if isinstance(named, str) else map(str, named)):
+        trustee = known.by_identity.get(one.lower(), one)
+        yield Grant(mailbox=_address(row), right="send_on_behalf", trustee=trustee)
 
 
 def _archive(row: dict[str, Any]) -> Archive:

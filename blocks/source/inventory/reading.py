@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from blocks.source.ews import EwsClient
 from blocks.source.inventory.contents import read_folders, read_grants
-from blocks.source.inventory.directory import read_directory
+from blocks.source.inventory.directory import Directory, read_directory
 from blocks.source.inventory.large_items import read_large_items, suspects
 from blocks.source.inventory.people import read_rules, start_phones
 from blocks.source.inventory.relays import read_relays
@@ -60,7 +61,7 @@ def read_inventory(
             contacts=known.contacts,
             others=known.others,
             forwardings=[*known.forwardings, *rules.result()],
-            grants=[one for part in grants for one in part.result()],
+            grants=[*(one for part in grants for one in part.result()), *known.on_behalf],
             archives=known.archives,
             folders=folders.result(),
             large_items=large,
@@ -68,3 +69,20 @@ def read_inventory(
             relays=relays.result(),
             not_read=[*sessions.not_read, *closed],
         )
+
+
+def read_delegates(
+    open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], dict[str, Any]]
+) -> list[Grant]:
+    """Only who may open mailboxes, send as them, and send on their behalf. What cannot be read is an error here."""
+    with Sessions(open_shell) as sessions:
+        known = read_directory(sessions, str(sessions.start(choose_server).result()["Name"]))
+        rights: tuple[Literal["full_access", "send_as"], ...] = ("full_access", "send_as")
+        asked = [sessions.start(partial(_grants, sessions, known, right)) for right in rights]
+        return [*(one for part in asked for one in part.result()), *known.on_behalf]
+
+
+def _grants(
+    sessions: Sessions, known: Directory, right: Literal["full_access", "send_as"], shell: ExchangeShell
+) -> list[Grant]:
+    return read_grants(sessions, shell, known, right)

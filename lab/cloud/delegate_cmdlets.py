@@ -1,0 +1,118 @@
+"""Exchange Online cmdlets about who may open a mailbox and send as it, and the list of all recipients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
+from lab.cloud.mailbox_cmdlets import DETAILS, Parameters, Rows, Table, not_found
+from lab.cloud.tenant import CloudUser, OtherRecipient, Tenant
+
+_SELF = "NT AUTHORITY\\SELF"
+
+
+class DelegateCmdlets:
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+
+    def table(self) -> Table:
+        return {
+            "Get-Recipient": self._recipients,
+            "Get-MailboxPermission": self._mailbox_permissions,
+            "Add-MailboxPermission": lambda given: self._add(given, "FullAccess", "User"),
+            "Remove-MailboxPermission": lambda given: self._remove(given, "FullAccess", "User"),
+            "Get-RecipientPermission": self._recipient_permissions,
+            "Add-RecipientPermission": lambda given: self._add(given, "SendAs", "Trustee"),
+            "Remove-RecipientPermission": lambda given: self._remove(given, "SendAs", "Trustee"),
+        }
+
+    def _box(self, identity: object) -> CloudUser:
+        user = self.tenant.user(str(identity))
+        if user is None or not user.has_mailbox:
+            raise not_found(str(identity))
+        return user
+
+    def _recipients(self, given: Parameters) -> Rows:
+        with self.tenant.lock:
+            rows = [self._show(user) for user in self.tenant.users.values() if user.has_mailbox]
+            rows += [_show_other(one) for one in self.tenant.others.values()]
+        if "Identity" in given:
+            rows = [row for row in rows if str(given["Identity"]).lower() in (row["Name"], row["PrimarySmtpAddress"])]
+            if not rows:
+                raise not_found(str(given["Identity"]))
+        return rows
+
+    def _show(self, user: CloudUser) -> dict[str, Any]:
+        box = self.tenant.store.find(user.upn)
+        return {
+            "Name": user.id,
+            "Identity": user.id,
+            "ExternalDirectoryObjectId": user.id,
+            "Alias": user.upn.partition("@")[0],
+            "DisplayName": user.display_name,
+            "PrimarySmtpAddress": user.upn,
+            "EmailAddresses": [
+                f"SMTP:{user.upn}",
+                *(f"smtp:{alias}" for alias in (box.aliases if box else ())),
+                *(f"X500:{one}" for one in sorted(user.x500)),
+            ],
+            "RecipientTypeDetails": DETAILS.get(user.kind, "UserMailbox"),
+        }
+
+    def _mailbox_permissions(self, given: Parameters) -> Rows:
+        return self._entries(given, "FullAccess", "User")
+
+    def _recipient_permissions(self, given: Parameters) -> Rows:
+        return self._entries(given, "SendAs", "Trustee")
+
+    def _entries(self, given: Parameters, right: str, whom: str) -> Rows:
+        with self.tenant.lock:
+            user = self._box(given.get("Identity"))
+            trustees = [_SELF, *sorted(upn for held, upn in user.delegates if held == right)]
+            return [
+                {"Identity": user.id, whom: one, "AccessRights": [right], "IsInherited": False, "Deny": False}
+                for one in trustees
+            ]
+
+    def _add(self, given: Parameters, right: str, whom: str) -> Rows:
+        """In life, too, giving what is given is a warning and no error."""
+        with self.tenant.lock:
+            user, trustee = self._asked(given, right, whom)
+            user.delegates.add((right, trustee.upn))
+        return []
+
+    def _remove(self, given: Parameters, right: str, whom: str) -> Rows:
+        with self.tenant.lock:
+            user, trustee = self._asked(given, right, whom)
+            if (right, trustee.upn) not in user.delegates:
+                raise _bad(f"Can't remove the access control entry on the object \"{user.id}\": it isn't present.")
+            user.delegates.discard((right, trustee.upn))
+        return []
+
+    def _asked(self, given: Parameters, right: str, whom: str) -> tuple[CloudUser, CloudUser]:
+        asked = given["AccessRights"]
+        if (asked if isinstance(asked, list) else [asked]) != [right]:
+            raise _bad(f"The lab plays {right} only, not {asked}.")
+        user, trustee = self._box(given.get("Identity")), self.tenant.user(str(given[whom]))
+        if trustee is None:
+            raise not_found(str(given[whom]))
+        return user, trustee
+
+
+def _show_other(one: OtherRecipient) -> dict[str, Any]:
+    return {
+        "Name": one.display_name,
+        "Identity": one.display_name,
+        "ExternalDirectoryObjectId": one.id,
+        "Alias": one.address.partition("@")[0],
+        "DisplayName": one.display_name,
+        "PrimarySmtpAddress": one.address,
+        "EmailAddresses": [f"SMTP:{one.address}", *(f"smtp:{alias}" for alias in one.aliases)],
+        "RecipientTypeDetails": one.details,
+    }
+
+
+def _bad(message: str) -> CmdletError:
+    return CmdletError(
+        message, kind="System.Management.Automation.ParameterBindingException", category=INVALID_ARGUMENT
+    )

@@ -1,0 +1,247 @@
+"""The people's part of a night, in one town: who stands in the batch's way, what is carried over, who may sign in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from night_walk import SMALL, FlowRunOpen, Walk
+from prefect.client.orchestration import get_client
+from typer.testing import CliRunner
+
+from blocks.target.microsoft365 import Microsoft365
+from deployments.cli import app
+from lab.cloud.tenant import CloudUser
+from lab.town import Town
+from mailmove.errors import Blocked
+from mailmove.evidence import Look, Preview, now
+from tasks import finish_batch, first_passwords, mailboxes, migration_batch
+from tasks.traces import findings_since_the_switch
+from tasks.waits import finish_rule, first_sync
+
+pytestmark = pytest.mark.timeout(600)
+STEPS = {
+    "outlook_anywhere", "verified_domain", "migration_batch", "first_sync", "mailboxes", "x500_addresses", "delegates",
+    "first_passwords",
+}  # fmt: skip
+SKU = "O365_BUSINESS_ESSENTIALS"
+ANNA, LUKASZ, JOSE, INFO = (f"{name}@northwind.example" for name in ("anna", "lukasz", "jose", "info"))
+
+
+@pytest.fixture(scope="module")
+def walk(prefect_server: None) -> Iterator[Walk]:
+    """One night in one town, for all the tests of this file, in their order."""
+    with Town(**{**SMALL, "cycle_seconds": 3600.0}) as town, FlowRunOpen() as run:
+        yield Walk(town, run, only=STEPS)
+
+
+def preview_of(walk: Walk, stage: Any) -> Preview:
+    preview: Preview = walk.do(stage.check.fn, walk.plan)
+    return preview
+
+
+def user(walk: Walk, address: str) -> CloudUser:
+    found = walk.town.cloud.tenant.user(address)
+    assert found is not None
+    return found
+
+
+def looks(walk: Walk, wait: Any, good: Callable[[Look], bool], seconds: float = 120) -> Look:
+    """Look until it is as wanted."""
+    seen, until = None, time.monotonic() + seconds
+    while seen is None or not good(seen):
+        assert time.monotonic() < until, seen
+        seen = walk.do(asyncio.run, wait.look_on(walk.plan, walk.ledger, seen))
+        time.sleep(0.05)
+    return seen
+
+
+def test_licences_are_counted_before_anybody_is_there(walk: Walk) -> None:
+    walk.bring_to("migration_batch")
+    [said] = preview_of(walk, mailboxes).findings
+    assert (said.seen, said.todo, said.blocks) == ("3 needed, 150 free of 150", "Nothing to do.", False)
+    assert "30 days" in said.means
+    walk.town.cloud.set_licences(SKU, 2)
+    [said] = preview_of(walk, mailboxes).findings
+    assert (said.seen, said.todo[:10], said.blocks) == ("3 needed, 2 free of 2", "Buy 1 more", False)
+    walk.town.cloud.set_licences(SKU, 150)
+
+
+def test_who_is_in_the_way_is_named_and_nothing_is_made(walk: Walk) -> None:
+    cloud = walk.town.cloud
+    assert preview_of(walk, migration_batch).blockers == []
+    cloud.add_user(ANNA)
+    cloud.add_recipient("team@northwind.example", "GroupMailbox", aliases=("lukasz.office@northwind.example",))
+    cloud.tenant.directory_sync = True
+    blockers = preview_of(walk, migration_batch).blockers
+    assert [(one.subject, one.seen.rpartition(" ")[2]) for one in blockers] == [
+        ("directory synchronisation", "tenant"),
+        (ANNA, "(User)"),
+        ("lukasz.office@northwind.example", "(GroupMailbox)"),
+    ]
+    assert all(one.todo for one in blockers)
+    with pytest.raises(Blocked, match="GroupMailbox"):
+        walk.do(migration_batch.apply.fn, walk.plan)
+    assert (cloud.picture()["batches"], cloud.picture()["endpoints"]) == ({}, {})
+    cloud.tenant.directory_sync = False
+    cloud.tenant.users.pop(ANNA)
+    cloud.tenant.others.clear()
+
+
+def test_microsoft_tests_the_connection_before_the_endpoint_is_made(walk: Walk) -> None:
+    settings = dict(walk.town.old.state.outlook_anywhere or {})
+    walk.town.old.state.set_outlook_anywhere(None)
+    with pytest.raises(Blocked, match="check-server"):
+        walk.do(migration_batch.apply.fn, walk.plan)
+    assert walk.town.cloud.picture()["endpoints"] == {}
+    walk.town.old.state.set_outlook_anywhere(settings)
+
+
+def test_a_failed_mailbox_is_tried_again_a_few_times_and_then_a_person_is_asked(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_sync, "_SOON", timedelta(0))
+    faults, cloud = walk.town.faults, walk.town.cloud
+    faults.set("migration.frozen")
+    walk.until(migration_batch.apply.fn, walk.plan)
+    walk.done.append("migration_batch")
+    cloud.add_recipient(JOSE)  # somebody makes a contact after the check
+    faults.clear("migration.frozen")
+    asked = looks(walk, first_sync, lambda seen: seen.asks is not None)
+    assert not asked.done
+    assert any(line.startswith(f"{JOSE}: ") and "A different type" in line for line in asked.details)
+    tries = [entry for entry in walk.ledger.entries() if entry.stage == "first_sync: started again"]
+    assert len(tries) == 3
+    assert all(JOSE in entry.facts[0] for entry in tries)
+
+    cloud.tenant.others.clear()
+    faults.set("migration.corrupt_item", times=1)
+    monkeypatch.setattr(first_sync, "_NOW_AND_THEN", timedelta(0))
+    done = looks(walk, first_sync, lambda seen: seen.done)
+    assert done.asks is None
+    [left_out] = done.details
+    assert left_out.startswith(f"{JOSE}: left out CorruptItem '")
+    walk.town.cloud.migration.wake()
+
+
+def test_permissions_and_names_of_old_mail_are_carried_over(walk: Walk) -> None:
+    walk.bring_to("first_passwords")
+    assert user(walk, INFO).delegates == {("FullAccess", LUKASZ), ("SendAs", LUKASZ)}
+    assert user(walk, ANNA).delegates == {("FullAccess", JOSE), ("SendOnBehalf", LUKASZ)}
+    box = walk.town.old.store.mailboxes[ANNA]
+    assert user(walk, ANNA).x500 == {box.legacy_exchange_dn, *walk.town.old.state.directory.x500[ANNA]}
+    assert user(walk, INFO).kind == "Shared"
+    assert user(walk, INFO).skus == set()
+    assert len(user(walk, ANNA).skus) == 1
+
+
+class Killed(BaseException):
+    """kill -9, as a test can play it."""
+
+
+def test_a_killed_try_never_gives_a_second_password(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    user(walk, ANNA).password_changed += timedelta(hours=2)  # somebody has set hers
+    real, sent = Microsoft365.set_password, []
+
+    def dying(self: Microsoft365, address: str, password: Any, *, must_change: bool) -> None:
+        sent.append(address)
+        real(self, address, password, must_change=must_change)
+        raise Killed
+
+    for address in (JOSE, LUKASZ):
+        with monkeypatch.context() as death, pytest.raises(Killed):
+            death.setattr(Microsoft365, "set_password", dying)
+            walk.do(first_passwords.apply.fn, walk.plan)
+        assert sent[-1] == address
+    given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
+    walk.until(first_passwords.apply.fn, walk.plan)
+    assert sent == [JOSE, LUKASZ]
+    assert {one: user(walk, one).password for one in given} == given
+    assert all(user(walk, one).must_change for one in given)
+    assert not user(walk, ANNA).must_change
+    [alone] = preview_of(walk, first_passwords).findings
+    assert (alone.subject, alone.blocks) == (ANNA, False)
+    assert preview_of(walk, first_passwords).changes == []
+    walk.done.append("first_passwords")
+
+
+def test_passwords_are_shown_to_who_asks_and_stand_nowhere_else(walk: Walk) -> None:
+    given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
+    walk.until(first_passwords.verify.fn, walk.plan)
+    told = CliRunner().invoke(app, ["passwords", walk.plan.customer, "--json"])
+    assert json.loads(told.stdout) == given
+    with get_client(sync_client=True) as client:
+        read = {
+            "artifacts": client.request("POST", "/artifacts/filter", json={}).json(),
+            "logs": client.request("POST", "/logs/filter", json={}).json(),
+            "flow runs": client.request("POST", "/flow_runs/filter", json={}).json(),
+            "task runs": client.request("POST", "/task_runs/filter", json={}).json(),
+            "blocks": client.request("POST", "/block_documents/filter", json={"include_secrets": False}).json(),
+        }
+    assert read["artifacts"]
+    assert any(one["name"] == f"first-passwords-{walk.plan.customer}" for one in read["blocks"])
+    for place, rows in read.items():
+        assert not [one for one in given.values() if one in json.dumps(rows)], place
+
+
+def test_handed_over_they_are_forgotten_and_nobody_gets_another(walk: Walk) -> None:
+    runner, given = CliRunner(), user(walk, LUKASZ).password
+    assert "2 first passwords erased" in runner.invoke(app, ["passwords", walk.plan.customer, "--erase"]).stdout
+    assert runner.invoke(app, ["passwords", walk.plan.customer]).exit_code == 3
+    walk.until(first_passwords.apply.fn, walk.plan)
+    assert user(walk, LUKASZ).password == given
+
+
+def test_a_rollback_leaves_a_password_that_its_owner_has_chosen(walk: Walk) -> None:
+    user(walk, JOSE).password, user(walk, JOSE).password_changed = "his own Choice 1", now()
+    before = user(walk, LUKASZ).password
+    undone = walk.until(first_passwords.rollback.fn, walk.plan, walk.ledger.receipt("first_passwords"))
+    assert [line.split(":")[0] for line in undone.remains] == [f"password of {JOSE}"]
+    assert user(walk, JOSE).password == "his own Choice 1"
+    assert user(walk, LUKASZ).password != before
+    assert not user(walk, LUKASZ).must_change
+
+
+def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
+    walk.plan = walk.plan.model_copy(update={"sweep": walk.plan.sweep.model_copy(update={"quiet_minutes": 60.0})})
+    walk.ledger.record("evidence", "propagation", facts=["the world has noticed"])
+    with pytest.raises(Blocked, match="finish_rule"):
+        walk.do(finish_batch.apply.fn, walk.plan)
+    assert walk.town.cloud.picture()["batches"]
+
+    seen = looks(walk, finish_rule, lambda _: True)
+    assert (seen.done, len(seen.details)) == (False, 4)
+    assert "none by way of the old server" in seen.summary
+    walk.town.cloud.tenant.traces.append(
+        {
+            "id": "late",
+            "messageId": "<scan@copier>",
+            "recipientAddress": ANNA,
+            "fromIP": walk.town.places.old_server,
+            "receivedDateTime": now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "status": "delivered",
+        }
+    )
+    time.sleep(1)  # Graph is asked by whole seconds
+    walk.do(Microsoft365.load("northwind").sync_batch_now, f"mailmove-{walk.plan.customer}")
+    seen = looks(walk, finish_rule, lambda look: not look.details)
+    assert not seen.done
+    assert f"1 of them from the old server ({walk.town.places.old_server}): 1 for {ANNA}" in seen.summary
+    [at_the_gate] = walk.do(findings_since_the_switch, walk.plan)
+    assert "1 of them from the old server" in at_the_gate.seen
+    assert "new MX" in at_the_gate.todo
+    walk.town.cloud.tenant.traces.clear()
+    walk.wait_for("finish_rule")
+    walk.until(finish_batch.apply.fn, walk.plan)
+    assert walk.town.cloud.picture()["batches"] == {}
+
+
+def test_mailboxes_of_our_own_batch_are_in_nobodys_way(walk: Walk) -> None:
+    preview = preview_of(walk, migration_batch)
+    assert preview.changes
+    assert preview.blockers == []
