@@ -10,7 +10,8 @@ from typing import Any
 
 from mailmove.approval import code_for, new_key, public_half
 from mailmove.errors import Blocked
-from mailmove.plan import APPROVER, Cutover, Gate
+from mailmove.plan import Cutover
+from mailmove.plan_night import APPROVER, Gate
 from tasks.asking import Asked, asked_last
 from tasks.waking import Parked
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect import flow
 
 from mailmove.evidence import Preview
-from mailmove.plan import Cutover, Gate
+from mailmove.plan import Cutover
+from mailmove.plan_night import Gate
 from tasks.acting import approve
 from tasks.asking import Asked, asked_last, has_expired, judge, write_question
 from tasks.parking import GateForm, last_answer, own_run_id, park, times_parked

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from mailmove.plan import Window
+from mailmove.plan_night import Window
 
 _NIGHTS = 8
 """Nights to look ahead beyond the holidays; the clocks change in one of them at most."""

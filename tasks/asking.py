@@ -12,7 +12,8 @@ from blocks.approver import Approver
 from mailmove.approval import Yes, fingerprint, is_code_of
 from mailmove.errors import Blocked
 from mailmove.evidence import Preview, now
-from mailmove.plan import APPROVER, Cutover, Gate
+from mailmove.plan import Cutover
+from mailmove.plan_night import APPROVER, Gate
 from tasks.opening import open_block
 from tasks.parking import GateForm
 from tasks.tables import read_latest, write_table

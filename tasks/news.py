@@ -20,7 +20,7 @@ from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
 from mailmove.evidence import Look, now
-from mailmove.plan import News
+from mailmove.plan_night import News
 from tasks.parking import WAIT_FLOW
 from tasks.waking import Parked
 

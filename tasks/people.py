@@ -10,7 +10,8 @@ from prefect.blocks.core import Block
 from blocks.approver import Approver
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding, Preview, now
-from mailmove.plan import Cutover, Gate
+from mailmove.plan import Cutover
+from mailmove.plan_night import Gate
 from mailmove.windows import next_opening
 from tasks.opening import open_block
 from tasks.policies import look

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from mailmove.doors import CONSEQUENCES
 from mailmove.evidence import Change, Look
-from mailmove.plan import Cutover, Gate
+from mailmove.plan import Cutover
+from mailmove.plan_night import Gate
 from mailmove.windows import closes
 from tasks.asking import Asked, expires
 

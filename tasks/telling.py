@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 
 from mailmove.errors import Blocked
 from mailmove.evidence import now
-from mailmove.plan import Notices
+from mailmove.plan_night import Notices
 from tasks.looking import last_looks
 from tasks.news import Notice, customer_of, lately_ended, moved, waiting
 from tasks.opening import open_block

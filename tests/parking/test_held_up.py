@@ -15,7 +15,8 @@ from prefect.client.schemas.objects import StateType
 from flows.cutover import _until_done
 from mailmove.errors import Blocked, Drifted, WindowClosed
 from mailmove.evidence import Change, Evidence, Look, Preview, Receipt
-from mailmove.plan import Cutover, Window
+from mailmove.plan import Cutover
+from mailmove.plan_night import Window
 from tasks import hours, switch_mail
 from tasks.acting import act
 from tasks.holding import held_up

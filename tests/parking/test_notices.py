@@ -20,7 +20,8 @@ from pydantic import SecretStr
 
 from flows.gate import gate
 from mailmove.evidence import Look, Preview, now
-from mailmove.plan import Cutover, Notices
+from mailmove.plan import Cutover
+from mailmove.plan_night import Notices
 from tasks import telling
 from tasks.looking import show_look
 from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mailmove.plan import Window
+from mailmove.plan_night import Window
 from mailmove.windows import closes, is_open, next_opening
 
 
