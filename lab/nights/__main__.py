@@ -1,7 +1,7 @@
 """`python -m lab.nights`: many randomised nights; `make soak` calls it.
 
-NIGHTS nights from seed START, JOBS at a time; SEED=n plays that one alone, and says all that was drawn. A night that
-fails prints its seed and what was drawn for it; exit status 1.
+NIGHTS nights from seed START, JOBS at a time, then the kill matrix (MATRIX=0: not). SEED=n plays that one alone, and
+says all that was drawn. A night that fails prints its seed and what was drawn for it; exit status 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from lab.nights.drawing import draw
+from lab.nights.drawing import KINDS, draw
+from lab.nights.matrix import PASSES, night_of_deaths, sins
+from lab.nights.night import Nursery
 from lab.nights.playing import Played, play, play_in_this_process
 
 
@@ -26,7 +28,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             return _told([play(int(seed), Path(folder))])
     start, count, jobs = (int(os.environ.get(name, default)) for name, default in _DEFAULTS)
-    return _told(_many(range(start, start + count), jobs))
+    bad = _told(_many(range(start, start + count), jobs)) if count else 0
+    return (_matrix() if os.environ.get("MATRIX", "1") != "0" else 0) or bad
 
 
 _DEFAULTS = (("START", "1"), ("NIGHTS", "200"), ("JOBS", "3"))
@@ -41,6 +44,28 @@ def _many(seeds: range, jobs: int) -> list[Played]:
             played.append(one.result())
             print(f"{len(played)}/{len(seeds)} {time.monotonic() - started:.0f}s {played[-1].line()}", flush=True)
     return played
+
+
+def _matrix() -> int:
+    """Both kinds of provider, every phase; at reads too; and on the way back."""
+    rows = [
+        (phases, every, back) for phases in PASSES for every, back in ((False, False), (True, False), (False, True))
+    ]
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder, Nursery(Path(folder) / "nursery.log") as nursery:
+        for dns in KINDS:
+            for phases, every, back in rows:
+                row = night_of_deaths(dns, phases, Path(folder), nursery, everything=every, back=back)
+                wrong = sins(row)
+                bad += bool(wrong)
+                calls = "every call" if every else "every change"
+                print(
+                    f"kill -9 {' and '.join(phases)} {calls}{' and rolled back' if back else ''}, {dns}: "
+                    f"{len(row.outcome.killed)} deaths, {row.outcome.ended}, {row.outcome.seconds:.0f} s"
+                    + "".join(f"\n  WRONG: {words}" for words in wrong),
+                    flush=True,
+                )
+    return 1 if bad else 0
 
 
 def _told(played: list[Played]) -> int:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from lab.dns.resolver import CLAMPED, HONEST, SERVE_STALE, Behaviour
 from tasks.runbook import RUNBOOK, Stage
 
+Kind = Literal["route53", "rfc2136"]
+KINDS: tuple[Kind, ...] = ("route53", "rfc2136")
 STEPS = tuple(step.name for step in RUNBOOK)
 _STAGES = tuple(step.name for step in RUNBOOK if isinstance(step, Stage))
 _EXTENDING = Behaviour("extending", min_ttl=4)
@@ -95,7 +97,7 @@ class Drawn:
     """One night. deaths: see `lab.nights.dying.Reaper`. mends: does anybody mend what lasts, or is the night left?"""
 
     seed: int
-    dns: Literal["route53", "rfc2136"]
+    dns: Kind
     town: dict[str, Any]
     plan: dict[str, Any]
     faults: list[Fault] = field(default_factory=list)
@@ -119,8 +121,7 @@ class Drawn:
 def draw(seed: int) -> Drawn:
     """The same seed gives the same night."""
     luck = random.Random(seed)
-    kinds: tuple[Literal["route53", "rfc2136"], ...] = ("route53", "rfc2136")
-    kind = luck.choice(kinds)
+    kind = luck.choice(KINDS)
     rate, senders = luck.choice((2.0, 4.0, 6.0)), luck.randint(2, 4)
     floor = luck.choice((0, 0, 0, 2))
     habits = luck.choices((HONEST, CLAMPED, SERVE_STALE, _EXTENDING, _LIAR), (6, 1, 1, 1, 1), k=3)

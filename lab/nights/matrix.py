@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from lab.nights.drawing import Drawn
+from lab.nights.drawing import Drawn, Kind
 from lab.nights.effects import counted
 from lab.nights.judge import judge
 from lab.nights.night import Night, Nursery, Outcome
@@ -39,12 +39,13 @@ class Row:
     phases: tuple[str, ...]
     outcome: Outcome
     effects: Counter[str]
+    back: bool
 
 
 ONCE = (
     "Outlook Anywhere",
     "POST /tenantRelationships/delegatedAdminRelationships",
-    "POST /tenantRelationships/delegatedAdminRelationships/ID-ID/requests",
+    "POST /tenantRelationships/delegatedAdminRelationships/ID/requests",
     "POST /domains",
     "New-DkimSigningConfig",
     "New-MigrationEndpoint",
@@ -63,12 +64,12 @@ ONCE = (
 def sins(row: Row) -> list[str]:
     """What is wrong with a night of the matrix: an effect that is missing, or was made twice; mail that is lost."""
     wrong = [*row.outcome.wrong, *row.outcome.troubles]
+    if row.back:
+        return wrong if row.outcome.ended == "rolled back" else [*wrong, f"it ended {row.outcome.ended}"]
     if row.outcome.ended != "finished":
         wrong.append(f"it ended {row.outcome.ended}")
     for name in ONCE:
-        made = sum(
-            count for effect, count in row.effects.items() if effect.split(" ")[: len(name.split())] == name.split()
-        )
+        made = sum(count for effect, count in row.effects.items() if f"{effect} ".startswith(f"{name} "))
         wrong += [] if made == 1 else [f"{name} was made {made} times"]
     sets = {name: count for name, count in row.effects.items() if name.startswith("change set")}
     wrong += [f"{name} was made {count} times" for name, count in sets.items() if count != (2 if _ttl(name) else 1)]
@@ -81,7 +82,7 @@ def _ttl(change_set: str) -> bool:
 
 
 def night_of_deaths(
-    dns: Literal["route53", "rfc2136"],
+    dns: Kind,
     phases: tuple[str, ...],
     folder: Path,
     nursery: Nursery,
@@ -92,10 +93,11 @@ def night_of_deaths(
     """phases: () for a night without any. everything: die at reads too. back: roll back at the end, dying there too."""
     drawn = Drawn(len(list(folder.iterdir())), dns, SMALL, {"quiet_minutes": 0.02, "low_ttl": 1})
     drawn.rollback_at = "dkim_signing" if back else None
-    with Town(dns=dns, **SMALL) as town, counted() as effects:
+    with counted() as effects, Town(dns=dns, **SMALL) as town:
+        effects.clear()  # what the town itself needed
         first = town.picture()
         night = Night(drawn, town, nursery, folder, sweep=list(phases), everything=everything)
-        outcome = night.walk()
+        outcome = night.walk(patience=1500)
         made = Counter(effects)
         judge(town, first, outcome)
-    return Row(dns, phases, outcome, made)
+    return Row(dns, phases, outcome, made, back)

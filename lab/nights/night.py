@@ -115,12 +115,12 @@ class Night:
         self._back = False
         self._switched: RRset | None = None
 
-    def walk(self) -> Outcome:
-        """Until it is finished, rolled back, parked for good, or out of patience."""
+    def walk(self, patience: float = _PATIENCE) -> Outcome:
+        """Until it is finished, rolled back, parked for good, or out of patience (seconds)."""
         started, outcome = time.monotonic(), self.outcome
         while outcome.ended == "never" and not outcome.wrong:
-            if time.monotonic() - started > _PATIENCE:
-                outcome.wrong.append(f"no end after {_PATIENCE:g} s; {self._last_words()}")
+            if time.monotonic() - started > patience:
+                outcome.wrong.append(f"no end after {patience:g} s; {self._last_words()}")
                 break
             status = self._life()
             outcome.lives += 1

@@ -15,7 +15,7 @@ from lab.nights.matrix import night_of_deaths, sins
 from lab.nights.night import Nursery
 from tasks.runbook import RUNBOOK
 
-pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.night, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -38,5 +38,5 @@ def test_whatever_call_dies_each_effect_is_made_once(
     row = night_of_deaths(dns, phases, tmp_path_factory.mktemp("matrix"), nursery)
     assert sins(row) == []
     died_in = {json.loads(where)[0] for where in row.outcome.killed}
-    assert died_in >= {step.name for step in RUNBOOK} - {"final_sweep"}, "every step has been died in"
+    assert died_in >= {step.name for step in RUNBOOK}, "every step has been died in"
     assert len(row.outcome.killed) > 60
