@@ -38,8 +38,11 @@ _DEFAULTS = (("START", "1"), ("NIGHTS", "200"), ("JOBS", "3"))
 def _many(seeds: range, jobs: int) -> list[Played]:
     played: list[Played] = []
     started = time.monotonic()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(play_in_this_process, seed) for seed in seeds]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+    ):
+        waiting = [pool.submit(play_in_this_process, seed, Path(folder)) for seed in seeds]
         for one in as_completed(waiting):
             played.append(one.result())
             print(f"{len(played)}/{len(seeds)} {time.monotonic() - started:.0f}s {played[-1].line()}", flush=True)

@@ -123,7 +123,7 @@ def draw(seed: int) -> Drawn:
     luck = random.Random(seed)
     kind = luck.choice(KINDS)
     rate, senders = luck.choice((2.0, 4.0, 6.0)), luck.randint(2, 4)
-    floor = luck.choice((0, 0, 0, 2))
+    floor = luck.choice((0, 0, 0, 2)) if kind == "rfc2136" else 0  # Route 53 has none
     habits = luck.choices((HONEST, CLAMPED, SERVE_STALE, _EXTENDING, _LIAR), (6, 1, 1, 1, 1), k=3)
     town: dict[str, Any] = {
         "seed": luck.randrange(10**6),

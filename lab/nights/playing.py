@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,9 @@ def play(seed: int, folder: Path, nursery: Nursery | None = None) -> Played:
 _nursery: Nursery | None = None
 
 
-def play_in_this_process(seed: int) -> Played:
+def play_in_this_process(seed: int, folder: Path) -> Played:
     """For a pool's worker: its nursery is started once, and ends with it."""
     global _nursery
-    folder = Path(tempfile.mkdtemp(prefix="mailmove-night-"))
     if _nursery is None:
-        _nursery = Nursery(folder / "nursery.log").__enter__()
+        _nursery = Nursery(folder / f"nursery-{os.getpid()}.log").__enter__()
     return play(seed, folder, _nursery)
