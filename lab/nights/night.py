@@ -248,7 +248,8 @@ class Night:
             elif time.monotonic() - since > 2 * _NOTICES:
                 self._left_parked(text)
                 return
-        if "start the batch again" in text:
+        if "[first_sync]" in asked["key"] and " failed" in text and time.monotonic() - since > _NOTICES:
+            self._standing[asked["key"]] = time.monotonic()
             self._mend()
             for batch in self.town.cloud.tenant.batches.values():
                 batch.status = "Starting"
