@@ -123,7 +123,11 @@ def listen(reaper: Reaper) -> None:
     )
     over(dns.query, "inbound_xfr", lambda *_: "DNS transfer")
     over(smtplib.SMTP, "data", lambda *_: "SMTP DATA")
-    over(ArtifactShelf, "create_artifact", lambda _, one: f"ledger {one.description}")
+    over(ArtifactShelf, "create_artifact", _artifact)
+
+
+def _artifact(_: Any, one: Any) -> str:
+    return f"ledger {one.description}" if one.key.startswith("ledger-") else "page"
 
 
 def _dns(message: dns.message.Message, *_: Any) -> str:

@@ -83,5 +83,7 @@ def _microsoft(method: str, path: str, content: bytes) -> str | None:
 
 
 def _about(asked: dict[str, Any]) -> str:
-    parameters = asked.get("Parameters", {})
-    return str(parameters.get("Identity") or parameters.get("Name") or parameters.get("DomainName") or "")
+    """Whom it was done to, and what was set."""
+    given = dict(asked.get("Parameters", {}))
+    whom = str(given.pop("Identity", None) or given.get("Name") or given.get("DomainName") or "")
+    return f"{whom} {' '.join(sorted(set(given) & {'Type', 'EmailAddresses', 'Enabled'}))}".strip()

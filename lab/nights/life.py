@@ -34,6 +34,7 @@ import flows.wait
 import mailmove.evidence
 import tasks.ledger
 import tasks.opening
+import tasks.password_safe
 import tasks.reporting
 import tasks.settling
 import tasks.tables
@@ -151,6 +152,7 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
         (tasks.undoing, "get_client", life.shelf.client),
         (tasks.ledger, "flow_run", SimpleNamespace(root_flow_run_id=life.root)),
         (tasks.reporting, "create_markdown_artifact", lambda text, key, **_: life.shelf.put("page", key, text=text)),
+        (tasks.password_safe, "Secret", life.shelf.secret_block()),
         (tasks.opening, "Block", SimpleNamespace(load=_blocks(spec).__getitem__)),
         (flows.wait, "own_run_id", life.run_id),
         (flows.wait, "notify", lambda *_: None),

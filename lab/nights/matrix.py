@@ -52,7 +52,7 @@ ONCE = (
     "New-MigrationBatch",
     "Start-MigrationBatch",
     "POST /users/ID/assignLicense",
-    "Set-Mailbox",
+    "Set-Mailbox info@northwind.example Type",
     "RevokeSecurityGroupIngress",
     "Remove-MigrationBatch",
     "Remove-MigrationEndpoint",

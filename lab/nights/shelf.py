@@ -55,6 +55,29 @@ class Shelf:
         found = self.lines("result", key)
         return (pickle.loads(base64.b64decode(found[-1]["pickle"])),) if found else None  # our own file
 
+    def secret_block(self) -> Any:
+        """What stands for Prefect's class of secret blocks."""
+        shelf = self
+
+        class Secret:
+            def __init__(self, value: str) -> None:
+                self.value = value
+
+            def get(self) -> Any:
+                return json.loads(self.value)
+
+            def save(self, name: str, *, overwrite: bool) -> None:
+                shelf.put("secret", name, value=self.value)
+
+            @staticmethod
+            def load(name: str) -> Secret:
+                found = shelf.lines("secret", name)
+                if not found:
+                    raise ValueError(name)
+                return Secret(found[-1]["value"])
+
+        return Secret
+
     @contextmanager
     def client(self, **_: Any) -> Iterator[ArtifactShelf]:
         """What `get_client(sync_client=True)` gives to `tasks.tables`."""
