@@ -59,7 +59,8 @@ def _perform(plan: Cutover, stage: Stage, fresh: bool) -> None:
         if preview.changes or stage.gate not in SKIPPED_WHEN_EMPTY:
             with tags(PARKED, GATE_FLOW):
                 approved = known_as(gate, stage.gate)(plan, stage.gate, preview)
-    stage.module.apply(plan, approved)
+    # After trouble it looks again, whatever it did before: what was mended may be what had undone it.
+    stage.module.apply.with_options(refresh_cache=fresh)(plan, approved)
     if not settles_at_once(plan, stage.name):
         _wait(plan, f"{SETTLES}{stage.name}")
 

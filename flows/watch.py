@@ -11,6 +11,7 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
 from tasks.looking import show_look
+from tasks.reviving import crashed, revive
 from tasks.waking import mend, parked_runs, wake
 from tasks.watching import asks_anew, due, look_at_all
 
@@ -28,6 +29,9 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     end = time.monotonic() + stay_seconds
     woken: set[UUID] = set()
     while True:
+        for run in crashed():
+            if revived := revive(run):
+                log.info("%s: %s", run.name, revived)
         parked = parked_runs(StateType.PAUSED, StateType.RUNNING)
         for one in parked:
             if mended := mend(one):
