@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # `make test` uses both cores; a file's tests stay together, because they share a town.
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test lint bench clean setup
+.PHONY: demo up help test lint bench docs pages clean setup
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and all tests"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
+	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make clean   remove what set-up made"
 
 setup: $(READY)
@@ -42,5 +43,14 @@ test: lint
 bench: setup
 	$(BIN)/python -m benchmarks
 
+# The pages that the code itself can tell; a test says when they are stale.
+pages: setup
+	$(BIN)/python -m docs.generate
+
+docs: pages
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	.venv-docs/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab
+	rm -rf $(VENV) .venv-docs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab
