@@ -25,6 +25,10 @@ office-365-migration-best-practices, "Mailbox migration duration based on mailbo
 _GB = 1024**3
 
 
+_SKIPPED_WHEN_EMPTY = ("spend_money",)
+"""Gates that nobody is asked at where the preflight shows nothing to change."""
+
+
 @dataclass(frozen=True)
 class Outline:
     """A step of the runbook, as far as it can be told without a plan."""
@@ -96,9 +100,9 @@ def runbook_of(
     for outline in outlines:
         begins, clock.awake = clock.at, []
         takes = _RULES.get(outline.name, _at_once)(clock)
-        if outline.gate:
-            clock.awake = _approvers(plan, outline.gate) + clock.awake
         preview = seen.get(outline.name, Preview(stage=outline.name))
+        if outline.gate and (preview.changes or outline.gate not in _SKIPPED_WHEN_EMPTY):
+            clock.awake = _approvers(plan, outline.gate) + clock.awake
         steps.append(
             Planned(
                 name=outline.name,

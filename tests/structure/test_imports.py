@@ -58,10 +58,10 @@ def test_a_flow_is_there_before_any_provider_is(entrypoint: str) -> None:
 
 
 def test_a_block_is_known_as_soon_as_one_is_opened() -> None:
-    code = "from tasks.opening import _open\nfrom mailmove.ports import Firewall\nfrom mailmove.errors import Blocked\n"
+    code = "from tasks.opening import open_block\nfrom mailmove.ports import Firewall\nfrom mailmove.errors import Blocked\n"
     code += "from unittest.mock import patch\nfrom prefect.blocks.core import Block\n"
     code += "with patch.object(Block, 'load', side_effect=ValueError):\n"
-    code += "    try: _open('a/b', Firewall)\n    except Blocked: pass\n"
+    code += "    try: open_block('a/b', Firewall)\n    except Blocked: pass\n"
     code += "from prefect.utilities.dispatch import get_registry_for_type\n"
     code += "assert 'route53' in str(get_registry_for_type(Block)).lower()"
     assert "blocks" in loaded_by(code)
