@@ -58,7 +58,8 @@ def test_a_flow_is_there_before_any_provider_is(entrypoint: str) -> None:
 
 
 def test_a_block_is_known_as_soon_as_one_is_opened() -> None:
-    code = "from tasks.opening import open_block\nfrom mailmove.ports import Firewall\nfrom mailmove.errors import Blocked\n"
+    code = "from tasks.opening import open_block\nfrom mailmove.ports import Firewall\n"
+    code += "from mailmove.errors import Blocked\n"
     code += "from unittest.mock import patch\nfrom prefect.blocks.core import Block\n"
     code += "with patch.object(Block, 'load', side_effect=ValueError):\n"
     code += "    try: open_block('a/b', Firewall)\n    except Blocked: pass\n"
