@@ -4,10 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# `make test` uses both cores; a file's tests stay together, because they share a town.
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test lint bench clean setup soak
+.PHONY: demo up help test lint bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +15,7 @@ help:
 	@echo "make test    ruff, mypy and all tests"
 	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, and the whole kill matrix; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
+	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make clean   remove what set-up made"
 
 setup: $(READY)
@@ -46,5 +46,14 @@ soak: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
+# The pages that the code itself can tell; a test says when they are stale.
+pages: setup
+	$(BIN)/python -m docs.generate
+
+docs: pages
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	.venv-docs/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab
+	rm -rf $(VENV) .venv-docs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab

@@ -56,21 +56,7 @@ class Ledger:
         Intents count: after a kill between act and receipt nobody knows whether the act took place, and undoing
         what was never done is harmless.
         """
-        first: dict[str, Any] = {}
-        last: dict[str, Any] = {}
-        at = None
-        for entry in self.entries():
-            if entry.stage != stage:
-                continue
-            if entry.kind == "undone":
-                first, last = {}, {}
-            if entry.kind in ("intent", "receipt"):
-                at = entry.at
-                for change in entry.changes:
-                    first.setdefault(change.what, change.before)
-                    last[change.what] = change.after
-        changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
-        return Receipt(stage=stage, changes=changes, at=at or now())
+        return receipt_of(self.entries(), stage)
 
     def intended(self, stage: str) -> list[Change]:
         """What a stage has written down that it will do, and has no receipt of yet."""
@@ -91,6 +77,25 @@ class Ledger:
             if entry.stage == stage and entry.kind == "evidence" and found is None:
                 found = Evidence(stage=stage, facts=entry.facts, at=entry.at)
         return found
+
+
+def receipt_of(entries: list[Entry], stage: str) -> Receipt:
+    """`Ledger.receipt`, from entries that are at hand."""
+    first: dict[str, Any] = {}
+    last: dict[str, Any] = {}
+    at = None
+    for entry in entries:
+        if entry.stage != stage:
+            continue
+        if entry.kind == "undone":
+            first, last = {}, {}
+        if entry.kind in ("intent", "receipt"):
+            at = entry.at
+            for change in entry.changes:
+                first.setdefault(change.what, change.before)
+                last[change.what] = change.after
+    changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
+    return Receipt(stage=stage, changes=changes, at=at or now())
 
 
 def read_entries(customer: str) -> list[Entry]:
