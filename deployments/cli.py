@@ -6,8 +6,10 @@ Exit status: 0 done; 1 something stands in the way, and was said; 2 the words or
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from uuid import UUID
 
 import typer
 
@@ -29,6 +31,8 @@ def preflight(
     resolver: Annotated[
         list[str] | None, typer.Option(help="With --domain: ask this one (address[:port]); repeatable")
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the night to come as one HTML file")] = None,
+    at: Annotated[str | None, typer.Option(help="With --out: when it will start; default: now")] = None,
     json: AsJson = False,
 ) -> None:
     """The dry run: every check, everything shown, nothing changed."""
@@ -39,8 +43,11 @@ def preflight(
         _fail("say which PLAN to check, or --domain contoso.com for a look at its DNS", WRONG, json=json)
     from deployments.running import finished_run
 
-    run = finished_run("preflight/dry-run", _load(plan), _ask)
+    loaded, when = _load(plan), _when(at, json=json)
+    run = finished_run("preflight/dry-run", loaded, _ask)
     _say(run.model_dump(mode="json") if json else run.shown, json)
+    if out:
+        _write_runbook(loaded, run.run, when, out, json=json)
     if not run.completed:
         _fail(run.message, json=json)
 
@@ -56,14 +63,10 @@ def start(
 
     No plan is started while one of them has a fault, or its customer has a cutover that is not over.
     """
-    from deployments.running import staggered, start_run, time_of
+    from deployments.running import staggered, start_run
     from tasks.status import board as look
 
-    try:
-        when = time_of(at) if at else None
-    except ValueError as error:
-        _fail(str(error), WRONG, json=json)
-    loaded = _load_all(plans)
+    when, loaded = _when(at, json=json), _load_all(plans)
     under_way = {night.customer: night for night in look() if not night.ended}
     busy = [f"{one.customer}: its {under_way[one.customer].flow} is not over ({under_way[one.customer].state})"
             for one in loaded if one.customer in under_way]  # fmt: skip
@@ -194,6 +197,34 @@ def rollback(
 
 
 @app.command()
+def report(
+    customer: Annotated[str, typer.Argument(help="Short name of the customer")],
+    cutover: Annotated[
+        UUID | None, typer.Option(help="Flow run of the cutover; default: the customer's last one")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write it as one HTML file, for the customer")] = None,
+    json: AsJson = False,
+) -> None:
+    """What a cutover did, the proof, and what is to do: from the server's records, at any time."""
+    from deployments.showing import print_report
+    from mailmove.errors import MailmoveError
+    from tasks.gathering import night_of_customer
+
+    try:
+        night = night_of_customer(customer, cutover)
+    except MailmoveError as error:
+        _fail(str(error), NOTHING, json=json)
+    if out:
+        from mailmove.report.page import report_html
+
+        _write(out, report_html(night), json=json)
+    if json:
+        _say(night.model_dump(mode="json"), json)
+    elif not out:
+        print_report(night)
+
+
+@app.command()
 def rehearse(
     hands_on: Annotated[bool, typer.Option("--hands-on", help="You answer the gates, in the UI")] = False,
     users: Annotated[int, typer.Option(min=1, max=200)] = 14,
@@ -313,6 +344,36 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
     _say(seen.model_dump(mode="json") if json else "\n".join(seen.lines()), json)
     if any(finding.blocks for finding in seen.findings):
         raise typer.Exit(IN_THE_WAY)
+
+
+def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, json: bool) -> None:
+    from mailmove.errors import MailmoveError
+    from mailmove.evidence import now
+    from mailmove.report.page import runbook_html
+    from tasks.gathering import runbook_of_preflight
+
+    try:
+        page = runbook_html(runbook_of_preflight(plan, run, when or now()))
+    except MailmoveError as error:
+        _fail(str(error), json=json)
+    _write(out, page, json=json)
+
+
+def _write(out: Path, page: str, *, json: bool) -> None:
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        _fail(f"{out}: {error.strerror}", WRONG, json=json)
+    typer.echo(f"written: {out}", err=True)
+
+
+def _when(words: str | None, *, json: bool) -> datetime | None:
+    from deployments.running import time_of
+
+    try:
+        return time_of(words) if words else None
+    except ValueError as error:
+        _fail(str(error), WRONG, json=json)
 
 
 def _load(path: Path) -> Any:

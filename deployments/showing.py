@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
@@ -11,6 +14,8 @@ from rich.tree import Tree
 
 from deployments.words import plain
 from mailmove.outlook_anywhere import Step
+from mailmove.report.night import Night as Report
+from mailmove.report.words import lasting
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.status import Night
 
@@ -37,6 +42,40 @@ def board_view(nights: list[Night], amiss: str = "") -> RenderableType:
         done = f"{len(night.done)}/{len(RUNBOOK)}"
         table.add_row(Text(plain(night.customer)), Text(plain(state)), done, words, Text(plain(night.on)), until)
     return Group(table, Text(amiss, "red")) if amiss else table
+
+
+_BAR = 24
+"""Characters of the bar for the whole night."""
+
+
+def print_report(night: Report) -> None:
+    """A night as a table with a bar for each step's time, and what stayed behind."""
+    console = Console()
+    zone = ZoneInfo(night.time_zone)
+    table = Table(title=f"{night.customer}: {night.state}")
+    for heading, width in (("step", None), ("ended", None), ("took", None), ("", _BAR), ("what was seen", None)):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=width)
+    end = max([night.began, *(step.ended for step in night.steps if step.ended)])
+    for step in night.steps:
+        if step.began and step.ended:
+            took = lasting((step.ended - step.began).total_seconds())
+            bar = _bar(night.began, step.began, step.ended, end)
+            seen = escape(step.facts[0]) if step.facts else ""
+            more = f" [dim]and {len(step.facts) - 1} more[/]" if len(step.facts) > 1 else ""
+            table.add_row(step.name, f"{step.ended.astimezone(zone):%d %b %H:%M:%S}", took, bar, seen + more)
+        else:
+            table.add_row(f"[dim]{step.name}[/]", "", "[yellow]under way[/]" if step.began else "", "", "")
+    console.print(table)
+    console.print(f"{len(night.left_behind)} items stayed behind; times are {night.time_zone}", highlight=False)
+    for one in night.left_behind:
+        console.print(f"  {one}", markup=False, highlight=False)
+    console.print(f"For the customer: mailmove report {night.customer} --out report.html", highlight=False)
+
+
+def _bar(start: datetime, began: datetime, ended: datetime, end: datetime, width: int = _BAR) -> str:
+    span = max(end - start, timedelta(seconds=1))
+    left = min(width - 1, int((began - start) / span * width))
+    return " " * left + "█" * max(1, round((ended - began) / span * width))
 
 
 _MARKS = {

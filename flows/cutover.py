@@ -13,6 +13,7 @@ from mailmove.plan import Cutover
 from tasks.holding import Held, held_up, hold, turn
 from tasks.looking import SETTLES
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from tasks.policies import in_turn
 from tasks.reporting import report
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.settling import settles_at_once
@@ -42,7 +43,6 @@ def cutover(plan: Cutover) -> str:
 def _until_done(plan: Cutover, stage: Stage, held: list[Held] | None = None) -> None:
     """held: what earlier tries of this night came to; None: it is looked up."""
     held = held_up(plan)[stage.name] if held is None else held
-    fresh = False
     approved: dict[int, str | None] = {}
     while True:
         try:
@@ -50,11 +50,10 @@ def _until_done(plan: Cutover, stage: Stage, held: list[Held] | None = None) -> 
                 _attend(plan, stage, held)
             asked = sum(one.kind != "window" for one in held)  # a closed window leaves the approval as it is
             if stage.gate and asked not in approved:
-                approved[asked] = _ask(plan, stage, stage.gate, fresh, asked)
-            _perform(plan, stage, approved.get(asked))
+                approved[asked] = _ask(plan, stage, stage.gate, asked)
+            _perform(plan, stage, approved.get(asked), len(held))
         except MailmoveError as error:
             held.append(hold(plan, stage.name, error))
-            fresh = True
         else:
             return
 
@@ -69,18 +68,19 @@ def _attend(plan: Cutover, stage: Stage, held: list[Held]) -> None:
         _wait(plan, "window", turn("window", earlier + 1))
 
 
-def _ask(plan: Cutover, stage: Stage, name: str, fresh: bool, asked: int) -> str | None:
-    preview = stage.module.check.with_options(refresh_cache=fresh)(plan)
+def _ask(plan: Cutover, stage: Stage, name: str, asked: int) -> str | None:
+    preview = in_turn(stage.module.check, asked)(plan)
     if not preview.changes and name in SKIPPED_WHEN_EMPTY:
         return None
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, turn(name, asked))(plan, name, preview)
 
 
-def _perform(plan: Cutover, stage: Stage, approved: str | None) -> None:
-    stage.module.apply(plan, approved)
+def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) -> None:
+    """After trouble it looks again, whatever it did before: what was mended may be what had undone it."""
+    in_turn(stage.module.apply, earlier)(plan, approved)
     if not settles_at_once(plan, stage.name):
-        _wait(plan, f"{SETTLES}{stage.name}", f"{SETTLES}{stage.name}")
+        _wait(plan, f"{SETTLES}{stage.name}", turn(f"{SETTLES}{stage.name}", earlier))
 
 
 def _wait(plan: Cutover, name: str, known: str) -> None:

@@ -40,6 +40,7 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
             return Evidence(stage=name, facts=[f"{one.what} is back" for one in undone.changes])
         seen = asyncio.run(look_once(cutover, root, name, known))
         if seen.done:
+            show_look(own_run_id(), seen)  # the report draws what was seen last
             return _witness(cutover, root, name, [seen.summary, *seen.details])
     except NotYet as error:
         seen = try_again(name, error, known)

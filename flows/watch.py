@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import StateType
 
 from tasks.asking import UNANSWERED
 from tasks.looking import show_look
+from tasks.reviving import crashed, revive
 from tasks.telling import tell_news
 from tasks.waking import mend, parked_runs, wake
 from tasks.watching import asks_anew, due, expired_gates, look_at_all
@@ -32,6 +33,9 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     woken: set[UUID] = set()
     next_news = 0.0
     while True:
+        for run in crashed():
+            if revived := revive(run):
+                log.info("%s: %s", run.name, revived)
         parked = parked_runs(StateType.PAUSED, StateType.RUNNING)
         for one in parked:
             if mended := mend(one):

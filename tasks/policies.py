@@ -33,6 +33,17 @@ def _once_per_run(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
     return f"{context.task_run.flow_run_id}/{context.task.name}"
 
 
+def in_turn(one: Any, earlier: int) -> Any:
+    """The same task of a stage, done once more in this run after so many tries came to nothing, and then remembered."""
+    if not earlier:
+        return one
+
+    def once_per_turn(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+        return f"{_once_per_run(context, parameters)}.{earlier}"
+
+    return one.with_options(cache_key_fn=once_per_turn)
+
+
 def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
     def decorate(function: Callable[P, R]) -> Task[P, R]:
         stage = function.__module__.rpartition(".")[2]

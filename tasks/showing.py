@@ -9,6 +9,7 @@ from mailmove.doors import CONSEQUENCES
 from mailmove.evidence import Change, Look
 from mailmove.plan import Cutover
 from mailmove.plan_night import Gate
+from mailmove.report.words import value_words
 from mailmove.windows import closes
 from tasks.asking import Asked, expires
 
@@ -63,12 +64,4 @@ def question_of_wait(cutover: Cutover, name: str, seen: Look) -> str:
 
 def line_of(change: Change) -> str:
     """One change on one line."""
-    return f"{change.what}: `{_short(change.before)}` -> `{_short(change.after)}`"
-
-
-def _short(value: object) -> str:
-    if value is None:
-        return "absent"
-    if isinstance(value, dict) and "values" in value:
-        return f"{', '.join(value['values'])} (TTL {value['ttl']} s)"
-    return str(value)
+    return f"{change.what}: `{value_words(change.before)}` -> `{value_words(change.after)}`"
