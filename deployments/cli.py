@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 in one night."
 )
 
-app.add_typer(people)
+app.registered_commands += people.registered_commands
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]
 
