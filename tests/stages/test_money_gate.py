@@ -52,8 +52,8 @@ def test_money_is_spent_with_a_persons_word_only(town: Town) -> None:
         keyset = one.run.state.state_details.run_input_keyset  # type: ignore[union-attr]
         text = client.read_flow_run_input(one.run.id, keyset["description"])  # type: ignore[index]
     assert one.what == "spend_money" and one.question.startswith("northwind: Order this, at this price")
-    for words in ("Microsoft 365 Business Basic", "'quantity': 14", "P1M", "monthly", "5.52 GBP", "77.28 GBP"):
-        assert words in text
+    for words in ("Microsoft 365 Business Basic", '"quantity": 14', "P1M", "monthly", "5.52 GBP", "77.28 GBP"):
+        assert words in text.replace("\\", "")  # it is kept as JSON
     assert town.cloud.tenant.orders == [] and town.cloud.tenant.carts == {}
 
     wake(one, {"approve": False, "name": "ben", "reason": "too dear"})
