@@ -44,6 +44,10 @@ class ExchangeAdmin:
         self._http, self._tenant, self._anchor = http, tenant_id, functools.cache(anchor)
         self._connection = str(uuid.uuid4())
 
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return self._http.sleep
+
     def run(self, cmdlet: str, parameters: Mapping[str, Any] | None = None, *, wanted: str) -> list[Json]:
         """Every object that the cmdlet returns, over all pages.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
 from mailmove.cloud_state import MailboxKind
@@ -55,12 +56,7 @@ class Mailboxes:
         return frozenset().union(*(_x500(one) for one in found))
 
     def _kind_of(self, mailbox: str) -> MailboxKind | None:
-        try:
-            found = self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
-        except Rejected as error:
-            if not is_absent(error):
-                raise
-            found = []
+        found = look_thrice(lambda: self._found(mailbox), self._exchange.sleep) or []
         if len(found) != 1:
             raise Blocked(
                 WHO,
@@ -69,6 +65,14 @@ class Mailboxes:
                 todo="Wait until the batch has made it, or see who else bears the address.",
             )
         return _kind(found[0])
+
+    def _found(self, mailbox: str) -> list[Json] | None:
+        try:
+            return self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}") or None
+        except Rejected as error:
+            if is_absent(error):
+                return None
+            raise
 
 
 def _x500(mailbox: Json) -> frozenset[str]:

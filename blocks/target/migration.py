@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected, moment
 from blocks.target.credential import ps_credential
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
@@ -210,7 +211,7 @@ class Migration:
         return str(found[0].get("Error") or "") if found else ""
 
     def _existing(self, name: str) -> MigrationBatch:
-        there = self.batch(name)
+        there = look_thrice(lambda: self.batch(name), self._exchange.sleep)
         if there is None:
             raise Blocked(
                 WHO, wanted=f"the batch {name}", seen="no such batch", todo="Make it first; did somebody remove it?"

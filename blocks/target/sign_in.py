@@ -17,10 +17,13 @@ import msal
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from msal.exceptions import MsalError
 from pydantic import SecretStr
 
+from blocks.patience import Patience
+from blocks.target.answers import retry_after
 from blocks.target.trust import UNTRUSTED, requests_session, untrusted
-from mailmove.errors import Blocked, MailmoveError, Refused, Transient
+from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 
 MICROSOFT_LOGIN = "https://login.microsoftonline.com"
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
@@ -42,6 +45,8 @@ _ADVICE = {
     "AADSTS50076": "Multi-factor authentication is wanted: sign in as the partner again, with it.",
 }
 _PASSING = {"temporarily_unavailable", "server_error"}
+_PATIENCE = 10.0
+"""Seconds to wait in all for a token."""
 
 
 class SignIn:
@@ -66,8 +71,10 @@ class SignIn:
         self._secret, self._certificate, self._refresh = secret, certificate, refresh_token
         self._authority = f"{login_url.rstrip('/')}/{tenant}"
         self._microsoft = urlsplit(login_url).hostname in _MICROSOFT_HOSTS
-        self._tls = tls
+        self._session = requests_session(tls)
+        self._session.hooks["response"].append(self._remember)
         self._app: Any = None
+        self._last: requests.Response | None = None  # msal tells neither status nor headers
         self._kept: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
 
@@ -76,12 +83,15 @@ class SignIn:
         return self._refresh is not None
 
     def token(self, scope: str, claims: str | None = None) -> str:
-        """A bearer token. claims: JSON text of a claims challenge, which always asks anew. Refused, Transient."""
+        """A bearer token. claims: JSON text of a claims challenge, which always asks anew; "" (ANEW): the one given
+        before is no longer taken. Refused, Transient."""
         with self._lock:
             kept = self._kept.get(scope)
-            if kept and not claims and kept[1] > time.monotonic():
+            if kept and claims is None and kept[1] > time.monotonic():
                 return kept[0]
-            answer = self._ask(scope, claims)
+            if claims == "":
+                self._app = None  # msal keeps tokens too, and asks anew for claims only
+            answer = self._ask_patiently(scope, claims)
             token = answer.get("access_token")
             if not isinstance(token, str):
                 # msal would repeat a refusal for a minute without asking; by then somebody may have consented.
@@ -91,7 +101,21 @@ class SignIn:
             self._kept[scope] = (token, time.monotonic() + float(answer.get("expires_in") or 0) - 300)
             return token
 
+    def _ask_patiently(self, scope: str, claims: str | None) -> dict[str, Any]:
+        patience = Patience(_PATIENCE)
+        while True:
+            try:
+                answer = self._ask(scope, claims)
+                no = None if "access_token" in answer else self._error(answer, scope)
+                if not isinstance(no, Transient):
+                    return answer
+                raise no
+            except Transient as error:
+                self._app = None  # msal gives what failed again for a minute, without asking
+                patience.wait(error)
+
     def _ask(self, scope: str, claims: str | None) -> dict[str, Any]:
+        self._last = None
         try:
             if self._app is None:
                 self._app = self._new_app()
@@ -109,7 +133,7 @@ class SignIn:
             if UNTRUSTED in str(error):
                 raise untrusted(WHO, f"a token for {scope}") from None
             raise self._passing(scope, f"{type(error).__name__}") from None
-        except (ValueError, KeyError, RuntimeError) as error:
+        except (ValueError, KeyError, RuntimeError, MsalError) as error:
             # msal reads the tenant's configuration page first: 400 or 404 there means that there is no such tenant.
             if re.search(r"HTTP status: 40[04]\b", f"{error} {error.__context__}"):
                 words = f"AADSTS90002: no tenant {self._tenant}"
@@ -123,9 +147,12 @@ class SignIn:
             authority=self._authority,
             # Only Microsoft's own hosts can vouch for an authority; any other is trusted because the block names it.
             instance_discovery=None if self._microsoft else False,
-            http_client=requests_session(self._tls),
+            http_client=self._session,
             client_capabilities=["cp1"],  # we answer claims challenges
         )
+
+    def _remember(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._last = response
 
     def _credential(self) -> Any:
         if self._certificate is not None:
@@ -137,6 +164,11 @@ class SignIn:
         return self._secret.get_secret_value()
 
     def _passing(self, scope: str, seen: str) -> Transient:
+        last, self._last = self._last, None
+        if last is not None and (last.status_code == 429 or "Retry-After" in last.headers):
+            wait, said = retry_after(last.headers), f"{last.status_code}: {seen}"
+            todo = "Wait as long as it asks."
+            return Throttled(WHO, wanted=f"a token for {scope}", seen=said, todo=todo, retry_after=wait)
         return Transient(WHO, wanted=f"a token for {scope}", seen=seen, todo="Ask again.")
 
     def _error(self, answer: dict[str, Any], scope: str) -> MailmoveError:
@@ -145,6 +177,8 @@ class SignIn:
         words = str(answer.get("error_description") or "").split("\r\n")[0].split(" Trace ID")[0]
         if kind in _PASSING:
             return self._passing(scope, f"{kind}: {words}")
+        if self._last is not None and (self._last.status_code == 429 or self._last.status_code >= 500):
+            return self._passing(scope, f"{self._last.status_code} {kind}: {words}")
         code = re.search(r"AADSTS\d+", words)
         return Refused(
             WHO,

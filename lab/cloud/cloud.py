@@ -95,6 +95,11 @@ class Cloud:
         return self._web.base
 
     @property
+    def asked(self) -> list[str]:
+        """What was asked of it on HTTPS, in order; may be emptied."""
+        return self._web.asked
+
+    @property
     def tenant_id(self) -> str:
         return self.tenant.id
 

@@ -102,4 +102,5 @@ class Importing:
                 address, mime, folder=path, kind=kind, received=datetime.fromisoformat(received)
             )
             self._writing.keep(item, {})
+        self.tenant.note("POST", f"/importing/{address}", 200)
         return Answer(200, {"itemId": item.id, "changeKey": "AQ=="})

@@ -30,6 +30,7 @@ class PartnerCenter:
             raise ApiError(403, "403", "Partner Center takes App+User tokens of the partner's tenant only.")
         route, arguments = self._routes.find(call.method, call.path)
         answer = route.handler(call, **arguments)
+        self.tenant.note(call.method, call.path, answer.status)
         answer.headers |= {"MS-RequestId": str(uuid4()), "MS-CorrelationId": str(uuid4())}
         return answer
 
