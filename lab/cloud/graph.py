@@ -31,8 +31,8 @@ class Graph:
         graph_users.add_routes(self._routes, tenant)
         graph_mail.add_routes(self._routes, tenant)
         graph_writing.add_routes(self._routes, tenant, faults)
-        self.importing = graph_import.add_routes(self._routes, tenant, faults)
         self.doors = Doors()
+        self.importing = graph_import.add_routes(self._routes, tenant, faults, self.doors)
         graph_partner.add_routes(self._routes, tenant)
 
     def serve(self, call: Call) -> Answer:
