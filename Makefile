@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # `make test` uses both cores; a file's tests stay together, because they share a town.
-.PHONY: demo help test lint bench clean setup
+HOME_OF_BOX ?= $(HOME)/.mailmove
+
+.PHONY: demo up help test lint bench clean setup
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's night in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
+	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and all tests"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make clean   remove what set-up made"
@@ -24,6 +27,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup
 	@$(BIN)/mailmove rehearse $(if $(HANDS_ON),--hands-on)
+
+up: setup
+	@$(BIN)/mailmove up --home $(HOME_OF_BOX)
 
 lint: setup
 	$(BIN)/ruff check .

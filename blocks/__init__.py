@@ -9,6 +9,9 @@ from blocks.dns.octodns import OctoDns
 from blocks.dns.rfc2136 import Rfc2136
 from blocks.dns.route53 import Route53
 from blocks.firewall.aws_security_group import AwsSecurityGroup
+from blocks.firewall.manual_firewall import ManualFirewall
+from blocks.firewall.ssh_gateway import SshGateway
+from blocks.firewall.windows_firewall import WindowsFirewall
 from blocks.partner.partner_center import PartnerCenter
 from blocks.source.exchange_server import ExchangeServer
 from blocks.target.microsoft365 import Microsoft365
@@ -20,6 +23,9 @@ ALL_BLOCKS = (
     Rfc2136,
     Route53,
     AwsSecurityGroup,
+    ManualFirewall,
+    SshGateway,
+    WindowsFirewall,
     ExchangeServer,
     Microsoft365,
     PartnerCenter,
@@ -31,9 +37,12 @@ __all__ = [
     "AwsSecurityGroup",
     "ExchangeServer",
     "Manual",
+    "ManualFirewall",
     "Microsoft365",
     "OctoDns",
     "PartnerCenter",
     "Rfc2136",
     "Route53",
+    "SshGateway",
+    "WindowsFirewall",
 ]

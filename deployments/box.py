@@ -12,7 +12,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,12 +24,13 @@ _START_SECONDS = 120.0
 class Box:
     """`with Box(home) as box:` starts server and worker; `box.env` points any Prefect client at them.
 
-    home: folder for the database, results and logs. Raises RuntimeError with the log's tail when a part does not start.
+    home: folder for the database, results and logs. port: of the server; None: a free one. settings: more of Prefect's
+    own. Raises RuntimeError with the log's tail when a part does not start.
     """
 
-    def __init__(self, home: Path, *, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, home: Path, *, port: int | None = None, settings: dict[str, str] | None = None) -> None:
         self.home = home
-        self.port = _free_port()
+        self.port = port or _free_port()
         self.env = {
             **os.environ,
             "PREFECT_HOME": str(home),
@@ -45,8 +45,7 @@ class Box:
             "PYTHONUNBUFFERED": "1",
             **(settings or {}),
         }
-        self.server: subprocess.Popen[bytes] | None = None
-        self.worker: subprocess.Popen[bytes] | None = None
+        self.parts: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def ui(self) -> str:
@@ -73,13 +72,12 @@ class Box:
 
     def start_server(self) -> None:
         """Start, or start again after a crash, on the same port and database; returns when it answers."""
-        self.server = self._spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
-        server = self.server
-        self._wait_until(self._healthy, lambda: server.poll() is None, "server")
+        self.spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        self.wait_until_healthy("server", self.ui)
 
     def start_worker(self) -> None:
         """Start, or start again, the process worker."""
-        self.worker = self._spawn("worker", "worker", "start", "--pool", POOL, "--name", "box")
+        self.spawn("worker", "worker", "start", "--pool", POOL, "--name", "box")
 
     def prefect(self, *words: str) -> str:
         """Run a `prefect` command against this server; RuntimeError with its output when it fails."""
@@ -96,18 +94,25 @@ class Box:
             raise RuntimeError(f"prefect {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def stop(self) -> None:
-        """End worker and server with all that they started, politely first."""
-        for process in (self.worker, self.server):
-            if process is not None:
-                _end_group(process)
-        self.worker = self.server = None
+    def dead(self) -> str | None:
+        """The name and the last words of a part that has ended by itself; None: all live."""
+        for name, process in self.parts.items():
+            if process.poll() is not None:
+                return f"the Prefect {name} ended with status {process.returncode}:\n{self._last_words(name)}"
+        return None
 
-    def _spawn(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+    def stop(self) -> None:
+        """End worker and server with all that they started, politely first; the last started first."""
+        for name in reversed(list(self.parts)):
+            end_group(self.parts.pop(name))
+
+    def spawn(self, name: str, *words: str, **settings: str) -> None:
+        """Start a part: `prefect` with these words, and with these settings besides the box's own."""
         with (self.home / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603  # our own words
+            self.parts.pop(name, None)  # a dead one; the new one is the last started
+            self.parts[name] = subprocess.Popen(  # noqa: S603  # our own words
                 [sys.executable, "-m", "prefect", *words],
-                env=self.env,
+                env={**self.env, **settings},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -116,23 +121,28 @@ class Box:
                 preexec_fn=_die_with_parent,
             )
 
-    def _healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.ui}/api/health", timeout=2) as answer:  # noqa: S310  # loopback
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
-
-    def _wait_until(self, ready: Callable[[], bool], alive: Callable[[], bool], name: str) -> None:
+    def wait_until_healthy(self, name: str, address: str) -> None:
+        """Return when the API at `address` answers; RuntimeError with the part's last words when it does not."""
         end = time.monotonic() + _START_SECONDS
-        while not ready():
-            if not alive() or time.monotonic() > end:
-                tail = (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"the Prefect {name} did not start:\n{tail}")
+        while not _healthy(address):
+            if self.parts[name].poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the Prefect {name} did not start:\n{self._last_words(name)}")
             time.sleep(0.2)
 
+    def _last_words(self, name: str) -> str:
+        return (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
 
-def _end_group(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/api/health", timeout=2) as answer:  # noqa: S310  # loopback
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def end_group(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    """TERM, and KILL after `patience` seconds, to a process and all that it started in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):  # the next line does not ask

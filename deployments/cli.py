@@ -103,11 +103,17 @@ def approve(
 
 
 @app.command()
-def rollback(plan: PlanFile, json: AsJson = False) -> None:
+def rollback(
+    plan: PlanFile,
+    bring_back: Annotated[
+        bool, typer.Option("--bring-back", help="Deliver to the old server the mail that only the cloud has by now")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """Put everything back that the customer's last cutover changed. What must remain is named."""
     from deployments.running import finished_run
 
-    run = finished_run("rollback/way-back", _load(plan), _ask)
+    run = finished_run("rollback/way-back", _load(plan), _ask, bring_mail_back=bring_back)
     _say(run.model_dump(mode="json") if json else run.shown, json)
     if not run.completed:
         _fail(run.message, json=json)
@@ -158,13 +164,44 @@ def passwords(
     _say(held if json else "\n".join(f"{address}\t{password}" for address, password in held.items()), json)
 
 
+@app.command()
+def up(
+    home: Annotated[Path, typer.Option(help="Folder for the database, results, logs and the key of the blocks")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect server, on loopback")] = 4200,
+) -> None:
+    """Run a whole Mailmove on this box until it is ended: server, worker, blocks, deployments."""
+    from deployments.service import serve
+
+    raise typer.Exit(serve(home, port))
+
+
 @app.command("explain-permissions")
-def explain(json: AsJson = False) -> None:
+def explain(
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Only what this plan needs")] = None,
+    json: AsJson = False,
+) -> None:
     """Every right that Mailmove needs, why, and how preflight proves it."""
     from mailmove.rights import explain_permissions, permission_lines
 
-    rights = explain_permissions()
+    rights = explain_permissions(plan=_load(plan) if plan else None)
     _say([right.model_dump(mode="json") for right in rights] if json else "\n".join(permission_lines(rights)), json)
+
+
+@app.command("sign-in")
+def sign_in(
+    block: Annotated[str, typer.Argument(help="Block to sign in as, like microsoft365/contoso")],
+    json: AsJson = False,
+) -> None:
+    """Sign in to Microsoft with a code, in a browser anywhere. What it gives is kept encrypted in the block."""
+    from mailmove.errors import MailmoveError
+    from tasks.signing_in import sign_in_to
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    try:
+        who = sign_in_to(block, _tell)
+    except MailmoveError as error:
+        _fail(str(error), json=json)
+    _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
 
 
 @app.command("check-server")
@@ -224,6 +261,11 @@ def _say(told: Any, json: bool) -> None:
 def _ask(question: str) -> None:
     """It waits for somebody; on stderr, so that --json stays clean."""
     typer.echo(f"waiting: {question}", err=True)
+
+
+def _tell(words: str) -> None:
+    """For the person at the terminal; on stderr, so that --json stays clean."""
+    typer.echo(words, err=True)
 
 
 def _fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:

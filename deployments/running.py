@@ -27,16 +27,16 @@ class FinishedRun(BaseModel):
     shown: str
 
 
-def start_run(deployment: str, plan: Cutover, at: datetime | None = None) -> UUID:
-    """Start a deployment whose parameter is a plan; `at` None: now."""
-    parameters: dict[str, Any] = {"plan": plan.model_dump(mode="json")}
+def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more: Any) -> UUID:
+    """Start a deployment whose parameters are a plan and `more`; `at` None: now."""
+    parameters: dict[str, Any] = {"plan": plan.model_dump(mode="json"), **more}
     run = run_deployment(deployment, parameters=parameters, scheduled_time=at, timeout=0, as_subflow=False)
     return cast(FlowRun, run).id
 
 
-def finished_run(deployment: str, plan: Cutover, asked: Callable[[str], None]) -> FinishedRun:
+def finished_run(deployment: str, plan: Cutover, asked: Callable[[str], None], **more: Any) -> FinishedRun:
     """Start it and stay until it has ended. `asked` is told each question that it parks at."""
-    run_id = start_run(deployment, plan)
+    run_id = start_run(deployment, plan, **more)
     told: set[str] = set()
     with get_client(sync_client=True) as client:
         while True:

@@ -16,6 +16,9 @@ from tasks.reporting import report
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.settling import settles_at_once
 
+SKIPPED_WHEN_EMPTY = {"spend_money"}
+"""Gates that nobody is asked at when there is nothing to do behind them."""
+
 
 @flow(
     flow_run_name="cutover {plan.customer}",
@@ -53,8 +56,9 @@ def _perform(plan: Cutover, stage: Stage, fresh: bool) -> None:
     approved = None
     if stage.gate:
         preview = stage.module.check.with_options(refresh_cache=fresh)(plan)
-        with tags(PARKED, GATE_FLOW):
-            approved = known_as(gate, stage.gate)(plan, stage.gate, preview)
+        if preview.changes or stage.gate not in SKIPPED_WHEN_EMPTY:
+            with tags(PARKED, GATE_FLOW):
+                approved = known_as(gate, stage.gate)(plan, stage.gate, preview)
     stage.module.apply(plan, approved)
     if not settles_at_once(plan, stage.name):
         _wait(plan, f"{SETTLES}{stage.name}")

@@ -9,14 +9,15 @@ from mailmove.evidence import Preview
 from mailmove.plan import Cutover
 from tasks.inventory import check_inventory
 from tasks.reporting import show_preflight
-from tasks.rights import check_rights
-from tasks.runbook import STAGES
+from tasks.rights import check_rights, stages_to_look_at
 
 
 @flow(flow_run_name="preflight {plan.customer}", persist_result=True, result_serializer="json")
 def preflight(plan: Cutover) -> list[Preview]:
     """What each stage would do. Blocked lists everything that stands in the way, at once."""
-    previews = [check_rights(plan), check_inventory(plan), *(stage.module.check(plan) for stage in STAGES)]
+    rights = check_rights(plan)
+    looks = (stage.module.check(plan) for stage in stages_to_look_at(rights))
+    previews = [rights, check_inventory(plan), *looks]
     show_preflight(plan, previews)
     blockers = [found for preview in previews for found in preview.blockers]
     if blockers:

@@ -7,9 +7,10 @@ from uuid import UUID
 from prefect import flow, tags
 
 from flows.wait import wait
-from mailmove.errors import NotYet
+from mailmove.errors import MailmoveError, NotYet
 from mailmove.evidence import Receipt
 from mailmove.plan import Cutover
+from tasks.bringing_back import bring_back
 from tasks.looking import UNDOES
 from tasks.parking import PARKED, WAIT_FLOW, known_as
 from tasks.reporting import show_rollback
@@ -18,10 +19,26 @@ from tasks.undoing import end_cutover, undo_stage
 
 
 @flow(flow_run_name="rollback {plan.customer}", persist_result=True, result_serializer="json")
-def rollback(plan: Cutover, of: UUID | None = None) -> str:
-    """Undo a cutover (default: the customer's last one). What must remain is named, with its reason."""
+def rollback(plan: Cutover, of: UUID | None = None, bring_mail_back: bool = False) -> str:
+    """Undo a cutover (default: the customer's last one). What must remain is named, with its reason.
+
+    bring_mail_back: deliver to the old server what only the cloud has received since the switch; else it is listed.
+    """
     root = end_cutover(plan, of)
-    return show_rollback(plan, [_undone(plan, stage.name, root) for stage in reversed(STAGES)])
+    receipts: list[Receipt] = []
+    for stage in reversed(STAGES):
+        receipts.append(_undone(plan, stage.name, root))
+        if stage.name == "switch_mail":  # while the mailboxes in the cloud have their licences
+            receipts.append(_mail_of_the_cloud(plan, root, bring_mail_back))
+    return show_rollback(plan, receipts)
+
+
+def _mail_of_the_cloud(plan: Cutover, root: UUID, bring: bool) -> Receipt:
+    """What cannot be looked at does not stop the way back; it is named."""
+    try:
+        return bring_back(plan, root, bring)
+    except MailmoveError as error:
+        return Receipt(stage="bring_back", remains=[f"mail that only the cloud has was not looked at: {error}"])
 
 
 def _undone(plan: Cutover, stage: str, root: UUID) -> Receipt:

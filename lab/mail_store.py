@@ -6,11 +6,14 @@ import itertools
 import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
+DELETED = "Deleted Items"
+RECOVERABLE = "\x02Recoverable Items/Deletions"
+"""Not below the top of the information store: no list of folders shows it."""
 # Not by the email package: it takes half of the time of a whole delivery to understand what nobody asks for.
 _HEADERS = {
     name: re.compile(rb"^%s:(.*(?:\r?\n[ \t].*)*)" % name, re.IGNORECASE | re.MULTILINE)
@@ -121,6 +124,28 @@ class MailStore:
             )
             mailbox.items[item.id] = item
             return item
+
+    def move(self, address: str, item_id: str, folder: str) -> StoredItem:
+        """To another folder; it gets a new id there, as in Exchange. KeyError: no such mailbox or item."""
+        with self.lock:
+            mailbox = self.find(address)
+            if mailbox is None:
+                raise KeyError(address)
+            moved = replace(mailbox.items.pop(item_id), id=f"item-{next(self._ids):08d}", folder=folder)
+            mailbox.items[moved.id] = moved
+            return moved
+
+    def delete(self, address: str, item_id: str) -> StoredItem | None:
+        """As a user does, again and again: to Deleted Items, then to where it can be recovered from, then away."""
+        with self.lock:
+            mailbox = self.find(address)
+            if mailbox is None:
+                raise KeyError(address)
+            folder = mailbox.items[item_id].folder
+            if folder == RECOVERABLE:
+                del mailbox.items[item_id]
+                return None
+            return self.move(address, item_id, RECOVERABLE if folder == DELETED else DELETED)
 
     def snapshot(self, address: str) -> list[StoredItem]:
         """The items of a mailbox at this moment, oldest first."""

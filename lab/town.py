@@ -33,15 +33,16 @@ _MICROSOFT = Behaviour("microsoft's own", max_ttl=2)
 class Town:
     """`with Town(...) as town:` and the night can begin.
 
-    ttl: seconds, of the customer's mail records before the night. cycle_seconds: between incremental syncs of the
-    cloud (a day in life). resolvers: what the senders and the plan ask; Microsoft has its own. messages: seeded in
-    all. approve_after: seconds until the customer accepts the invitation; None: never. mail_per_second: 0 for silence.
-    journal: file for the senders' record.
+    name: the customer's, in plan and blocks. ttl: seconds, of the customer's mail records before the night.
+    cycle_seconds: between incremental syncs of the cloud (a day in life). resolvers: what the senders and the plan ask;
+    Microsoft has its own. messages: seeded in all. approve_after: seconds until the customer accepts the invitation;
+    None: never. mail_per_second: 0 for silence. journal: file for the senders' record.
     """
 
     def __init__(
         self,
         *,
+        name: str = CUSTOMER,
         dns: Literal["route53", "rfc2136"] = "route53",
         seed: int = 2008,
         resolvers: Sequence[Behaviour] = (HONEST, HONEST, HONEST),
@@ -65,6 +66,7 @@ class Town:
         faults: Faults | None = None,
         places: Places | None = None,
     ) -> None:
+        self.name = name
         self.faults = faults or Faults()
         self.places = places or Places()
         self.authority = Authority()
@@ -125,8 +127,9 @@ class Town:
                 Gateway(
                     (places.old_server, places.smtp_port),
                     (places.host(23), places.smtp_port),
-                    lambda: self.security_group.is_open(places.smtp_port),
+                    lambda: self.security_group.is_open(places.smtp_port) and self.old.firewall_lets_in,
                     self.faults,
+                    closed=lambda: "drop",  # EC2 and Windows send no refusal
                 )
             )
             if self.customer:
@@ -204,6 +207,7 @@ class Town:
                 "client_id": cloud.partner.client_id,
                 "client_secret": cloud.partner.secret,
                 "refresh_token": cloud.partner.refresh_token,
+                "group": cloud.partner.group,
             },
             "trust": {"extra_ca": self.authority.pem},
         }
@@ -211,21 +215,21 @@ class Town:
     def plan(self, **changes: Any) -> dict[str, Any]:
         """A plan for this town, valid for `mailmove.plan_file.plan_from`; `changes` replace top-level fields."""
         return {
-            "customer": CUSTOMER,
+            "customer": self.name,
             "domains": [DOMAIN],
             "source": {
-                "server": f"exchange-server/{CUSTOMER}",
+                "server": f"exchange-server/{self.name}",
                 "outlook_anywhere_host": f"mail.{DOMAIN}",
                 "smtp_host": f"mail.{DOMAIN}",
                 "https_port": self.places.https_port,
             },
-            "dns": {"provider": f"{self.dns.kind}/{CUSTOMER}", "low_ttl": 2, "final_ttl": max(2, self.ttl)},
+            "dns": {"provider": f"{self.dns.kind}/{self.name}", "low_ttl": 2, "final_ttl": max(2, self.ttl)},
             "target": {
-                "tenant": f"microsoft365/{CUSTOMER}",
-                "partner": "partner-center/lab-msp",
+                "tenant": f"microsoft365/{self.name}",
+                "partner": f"partner-center/{self.name}-msp",
                 "usage_location": "GB",
             },
-            "firewall": {"gateway": f"aws-security-group/{CUSTOMER}"},
+            "firewall": {"gateway": f"aws-security-group/{self.name}", "mode": "drop"},
             "propagation": {
                 "resolvers": self.resolvers,
                 "share": 1.0,

@@ -12,7 +12,7 @@ from blocks.firewall.aws_security_group import AwsSecurityGroup
 from blocks.partner.partner_center import PartnerCenter
 from blocks.source.exchange_server import ExchangeServer
 from blocks.target.microsoft365 import Microsoft365
-from lab.town import CUSTOMER, DOMAIN, Town
+from lab.town import DOMAIN, Town
 
 
 def blocks_of(town: Town, credentials: AwsCredentials | None = None) -> dict[str, Block]:
@@ -22,8 +22,8 @@ def blocks_of(town: Town, credentials: AwsCredentials | None = None) -> dict[str
     cloud, partner, trust = settings["microsoft365"], settings["partner"], settings["trust"]
     credentials = credentials or aws_credentials(town)
     made: dict[str, Block] = {
-        f"aws-security-group/{CUSTOMER}": AwsSecurityGroup(credentials=credentials, group_id=aws["group_id"]),
-        f"exchange-server/{CUSTOMER}": ExchangeServer(
+        f"aws-security-group/{town.name}": AwsSecurityGroup(credentials=credentials, group_id=aws["group_id"]),
+        f"exchange-server/{town.name}": ExchangeServer(
             ews_url=source["ews_url"],
             username=source["username"],
             password=source["password"],
@@ -31,7 +31,7 @@ def blocks_of(town: Town, credentials: AwsCredentials | None = None) -> dict[str
             shell_kind=source["shell_kind"],
             **trust,
         ),
-        f"microsoft365/{CUSTOMER}": Microsoft365(
+        f"microsoft365/{town.name}": Microsoft365(
             tenant_id=cloud["tenant_id"],
             client_id=cloud["client_id"],
             certificate=cloud["certificate"],
@@ -41,11 +41,13 @@ def blocks_of(town: Town, credentials: AwsCredentials | None = None) -> dict[str
             exchange_url=cloud["base_url"],
             **trust,
         ),
-        "partner-center/lab-msp": PartnerCenter(
+        f"partner-center/{town.name}-msp": PartnerCenter(
             tenant_id=partner["tenant_id"],
             client_id=partner["client_id"],
             client_secret=partner["client_secret"],
             refresh_token=partner["refresh_token"],
+            group=partner["group"],
+            price_sheet_url=f"{partner['base_url']}/prices",
             login_url=partner["base_url"],
             graph_url=partner["base_url"],
             partner_center_url=f"{partner['base_url']}/partnercenter",
@@ -53,11 +55,11 @@ def blocks_of(town: Town, credentials: AwsCredentials | None = None) -> dict[str
         ),
     }
     if town.dns.kind == "route53":
-        made[f"route53/{CUSTOMER}"] = Route53(
+        made[f"route53/{town.name}"] = Route53(
             credentials=credentials, hosted_zone_id=next(iter(aws["hosted_zone_ids"].values()))
         )
     else:
-        made[f"rfc2136/{CUSTOMER}"] = Rfc2136(
+        made[f"rfc2136/{town.name}"] = Rfc2136(
             server=update["server"],
             port=update["port"],
             key_name=update["key_name"],
@@ -81,7 +83,7 @@ def aws_credentials(town: Town) -> AwsCredentials:
 def save_blocks(town: Town) -> list[str]:
     """Save them all at the Prefect API in use, over those of an earlier town; their names."""
     credentials = aws_credentials(town)
-    credentials.save(f"{CUSTOMER}-lab", overwrite=True)
+    credentials.save(f"{town.name}-lab", overwrite=True)
     made = blocks_of(town, credentials)
     for ref, block in made.items():
         block.save(ref.partition("/")[2], overwrite=True)

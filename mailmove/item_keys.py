@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 _GLOBAL_OBJECT_ID = "040000008200E00074C5B7101A82E008"
 _MINUTE = len("2026-11-23T09:00")
+_DAY = len(_GLOBAL_OBJECT_ID)  # four bytes follow: year, month, day of an occurrence, or zeros
 
 
 def _plain(text: str) -> str:
@@ -21,8 +22,10 @@ def _plain(text: str) -> str:
 def event_key(uid: str, start: datetime | None) -> str:
     """`event|<uid>|<start, UTC, to the minute>`: `event|weekly@example.com|2026-11-23T09:00`.
 
-    The start is left out for a UID that Exchange itself made (MS-OXOCAL, Global Object ID): it is unique, and the two
-    sides give the start of an all-day event in different time zones.
+    The start is left out for a UID that Exchange itself made (MS-OXOCAL 2.2.1.27, Global Object ID): it is unique, and
+    the two sides give the start of an all-day event in different time zones. Such a UID may hold the day of one
+    occurrence, on one side and not on the other; it is taken out, and several occurrences that a person was invited to
+    alone are told apart by their number.
 
     uid: EWS `CalendarItem/UID`, Graph `event.iCalUId`; where a server gives none, the subject.
     start: of the series for a recurring item, aware; None: the server does not tell. ValueError: naive.
@@ -31,6 +34,8 @@ def event_key(uid: str, start: datetime | None) -> str:
         raise ValueError(f"the start {start.isoformat()} of {uid!r} has no time zone")
     alone = uid.upper().startswith(_GLOBAL_OBJECT_ID)
     moment = start.astimezone(UTC).isoformat()[:_MINUTE] if start and not alone else ""
+    if alone:
+        uid = f"{uid[:_DAY]}{'0' * 8}{uid[_DAY + 8 :]}"
     return f"event|{_plain(uid)}|{moment}"
 
 

@@ -37,3 +37,4 @@ class Arrival(BaseModel):
     sender: str
     recipients: tuple[str, ...]
     client_ip: str
+    client_name: str = Field(default="", description="What the client calls itself, or its name in the server's DNS")

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
+from mailmove.doors import Mode
+from mailmove.purchase import NewCustomer, Purchase
 
 MX_TTL_CEILING = 21_600
 """Seconds; the most that Exchange Online supports on an MX record (MC346908)."""
@@ -54,6 +56,15 @@ def split_address(value: str, default_port: int) -> tuple[str, int]:
     return host, int(port)
 
 
+def _mail_address(value: str) -> str:
+    """An SMTP address, lower case."""
+    local, at, domain = value.strip().lower().rpartition("@")
+    if not at or not local or not re.fullmatch(r"[^\s@<>]+", local):
+        raise ValueError(f"{value!r} is not a mail address")
+    return f"{local}@{_host_name(domain)}"
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 ServerAddress = Annotated[str, AfterValidator(_server)]
 BlockRef = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -121,6 +132,13 @@ class Target(_Part):
         description="Block of the partner's own access; without it the tenant must exist and trust us",
         examples=["partner-center/our-msp"],
     )
+    new_customer: NewCustomer | None = Field(
+        default=None, description="Only for a direct partner: make this tenant; None: it exists already"
+    )
+    purchase: Purchase | None = Field(
+        default=None,
+        description="Only for a direct partner: order this, behind the gate spend_money; None: nothing",
+    )
     licence: str = Field(
         default="O365_BUSINESS_ESSENTIALS",
         min_length=1,
@@ -147,13 +165,22 @@ class Target(_Part):
         "Microsoft's service cannot reach; the mailboxes must then be made by hand",
     )
 
+    @field_validator("new_customer", "purchase")
+    @classmethod
+    def _by_a_partner(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("partner", ...) is None:  # one that is wrong is told by itself
+            raise ValueError("takes a `partner`")
+        return value
+
 
 class Firewall(_Part):
     """What stands before port 25 of the old server."""
 
     gateway: BlockRef = Field(description="Block of the firewall", examples=["aws-security-group/contoso"])
-    mode: Literal["refuse"] = Field(
-        default="refuse", description="What late senders meet: a refused connection, so that they look the MX up again"
+    mode: Mode = Field(
+        default="refuse",
+        description="What late senders meet. refuse: a refused connection, so that they look the MX up again. reject: "
+        "a 5xx that says where the mail went. drop: silence; a security group and Windows can do nothing else",
     )
 
 
@@ -166,7 +193,14 @@ class Gate(_Part):
     )
 
 
+class MoneyGate(Gate):
+    """It is always asked, where there is something to buy."""
+
+    required: Literal[True] = Field(default=True, description="Nothing is bought without a person's word")
+
+
 class Gates(_Part):
+    spend_money: MoneyGate = Field(default_factory=MoneyGate, description="Before anything is bought")
     switch_mail: Gate = Field(default_factory=Gate, description="Before the MX record points at the cloud")
     close_old_door: Gate = Field(default_factory=Gate, description="Before port 25 of the old server is closed")
 
@@ -277,11 +311,34 @@ class Sweep(_Part):
     quiet_minutes: float = Field(
         default=15, gt=0, description="Go on when nothing has arrived for so long", examples=[15]
     )
+    patience_hours: float = Field(
+        default=4,
+        gt=0,
+        description="When something still arrives after so long, a person is asked; it goes on looking",
+        examples=[4],
+    )
     tolerated_missing: int = Field(
         default=0, ge=0, description="Items that may stay behind, each listed by name", examples=[0]
     )
     smtp_port: int = Field(
         default=25, ge=1, le=65535, description="Port that mail servers listen on; not 25 only in a rehearsal"
+    )
+
+
+class Probes(_Part):
+    """Real messages that show which way mail takes: before the gate, after the switch and after the close."""
+
+    send: bool = Field(default=True, description="False: send none")
+    mailbox: MailAddress | None = Field(
+        default=None, description="Who gets them, for a minute; None: the first user", examples=["anna@contoso.com"]
+    )
+    sender: MailAddress | None = Field(
+        default=None,
+        description="Envelope sender and From; None: an empty one, as of bounces, which a strict filter may refuse",
+        examples=["probe@msp.example"],
+    )
+    patience_minutes: float = Field(
+        default=10, gt=0, description="How long one is looked for; then it is written down as not found", examples=[10]
     )
 
 
@@ -305,6 +362,7 @@ class Cutover(_Part):
     windows: list[Window] = Field(default=[], description="None: any time")
     propagation: Propagation = Field(default_factory=Propagation)
     sweep: Sweep = Field(default_factory=Sweep)
+    probes: Probes = Field(default_factory=Probes)
 
     @field_validator("domains")
     @classmethod

@@ -8,7 +8,7 @@ first, changes only the difference, and returns when the other side has confirme
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -27,10 +27,13 @@ from mailmove.cloud_state import (
     SkippedItem,
     TraceEntry,
 )
+from mailmove.doors import Mode
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Destination, Moved, Origin
+from mailmove.purchase import NewCustomer, Order, Price, Product, Purchase
 from mailmove.records import RRset, RRsetChange, Zone
 from mailmove.server_state import Inventory, OutlookAnywhere
 
@@ -85,6 +88,10 @@ class SourceServer(ABC):
     @abstractmethod
     def items(self, mailbox: str) -> Iterator[Item]:
         """Every item of a mailbox (SMTP address), all folders."""
+
+    @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed."""
 
     @abstractmethod
     def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -243,6 +250,10 @@ class Tenant(ABC):
         """Every item of a mailbox, all folders."""
 
     @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed; with what its user has deleted."""
+
+    @abstractmethod
     def message_traces(self, since: datetime) -> list[TraceEntry]:
         """Messages that reached the tenant since then, oldest first."""
 
@@ -285,7 +296,7 @@ class ItemDestination(ABC):
 
 
 class Partner(ABC):
-    """The partner's side of the customer relationship (GDAP through Graph; reseller link from Partner Center)."""
+    """The partner's side of the customer relationship (GDAP through Graph; the rest from Partner Center)."""
 
     @abstractmethod
     def relationship(self, display_name: str) -> Relationship | None:
@@ -303,21 +314,105 @@ class Partner(ABC):
     def reseller_link(self) -> str:
         """The link with which the customer accepts us as reseller."""
 
+    @abstractmethod
+    def missing_access(self, found: Relationship) -> dict[str, str | None]:
+        """What an active relationship still lacks before we can work in the tenant, by name -> as it stands."""
+
+    @abstractmethod
+    def give_access(self, found: Relationship) -> None:
+        """Our group gets the roles, our application its consent. NotYet: Microsoft, or a person, is still at it."""
+
+    @abstractmethod
+    def waits_for(self, found: Relationship) -> str | None:
+        """What an active relationship lacks that only the customer can give, with the link; None: nothing."""
+
+    @abstractmethod
+    def end_access(self, found: Relationship) -> None:
+        """Take our application's consent back, while the relationship still lets us."""
+
+    @abstractmethod
+    def customer(self, domain: str) -> str | None:
+        """Tenant id of a customer of ours by its first name; None: not ours. Blocked: somebody else has the name."""
+
+    @abstractmethod
+    def make_customer(self, wanted: NewCustomer) -> str:
+        """Make the tenant, unless we have made it; its id. Its administrator's password goes into a block."""
+
+    @abstractmethod
+    def resells(self, customer: str) -> bool:
+        """Has this customer (tenant id) accepted us as reseller? An order takes that, beside the relationship."""
+
+    @abstractmethod
+    def prices(self, wanted: Purchase) -> dict[str, Price]:
+        """What each product costs, by catalog item. Blocked: one has no price; without a price nothing is bought."""
+
+    @abstractmethod
+    def orders(self, customer: str) -> list[Order]:
+        """The customer's orders through us; a new one may show a quarter of an hour late."""
+
+    @abstractmethod
+    def fill_cart(self, customer: str, products: Sequence[Product], note: str) -> str:
+        """Put them into a new cart, which is no order; its id. Blocked: one cannot be ordered, or we do not resell."""
+
+    @abstractmethod
+    def cart_ordered(self, customer: str, cart: str) -> bool | None:
+        """Has this cart been ordered? None: there is no such cart any more."""
+
+    @abstractmethod
+    def check_out(self, customer: str, cart: str) -> None:
+        """Order a cart. Spends money. The same cart twice is one order."""
+
 
 class Firewall(ABC):
     """What opens and closes port 25 of the old server."""
 
-    @abstractmethod
-    def allowed(self, port: int) -> list[dict[str, Any]]:
-        """The rules that let a TCP port in, as the vendor spells them, sorted; empty: closed."""
+    by_hand: ClassVar[bool] = False
+    """True: a person makes the change; `set_allowed` raises ByHand until it is seen."""
 
     @abstractmethod
-    def set_allowed(self, port: int, rules: list[dict[str, Any]]) -> None:
-        """Make the rules for this one port exactly so."""
+    def modes(self) -> frozenset[Mode]:
+        """What a late sender can be made to meet here."""
+
+    @abstractmethod
+    def allowed(self, port: int) -> list[dict[str, Any]]:
+        """The rules that let a TCP port in, as the vendor spells them, sorted; empty: closed, and it stays so."""
+
+    @abstractmethod
+    def set_allowed(self, port: int, rules: list[dict[str, Any]], mode: Mode | None = None) -> None:
+        """Make the rules for this one port exactly so; `mode`: what a sender meets where there are none; None:
+        the first of refuse, drop and reject that it can do.
+
+        Blocked, and nothing changed: a mode that is not among `modes`. A firewall that could lock us out undoes a
+        closing by itself, unless we have reached it once more after it.
+        """
 
     def obstacles(self, port: int) -> list[Finding]:
         """Why `set_allowed(port, [])` would be Blocked tonight; empty: it would not."""
         return []
+
+
+class HoldsMessages(ABC):
+    """A place of mailboxes in which single messages can be looked up and taken away: the old server, and the cloud."""
+
+    @abstractmethod
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
+
+    @abstractmethod
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        """Delete one item. One that is not there is no error. Refused: we lack the right."""
+
+
+class GivesMessages(HoldsMessages):
+    """One that also tells what came to it lately, and gives it out."""
+
+    @abstractmethod
+    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
+        """Messages that were received at or after this moment, in all folders."""
+
+    @abstractmethod
+    def message_content(self, mailbox: str, item_id: str) -> bytes:
+        """A message as RFC 5322 bytes. Refused: we lack the right."""
 
 
 class Checkable(ABC):
@@ -326,6 +421,15 @@ class Checkable(ABC):
     @abstractmethod
     def findings(self) -> list[Finding]:
         """Sign in, test the rights that the cutover needs; each thing amiss is a finding."""
+
+
+class TakesSignIn(ABC):
+    """A block as which a person can sign in, with a code that they type in a browser."""
+
+    @abstractmethod
+    def sign_in(self, show: Callable[[str], None]) -> str:
+        """`show` is given the words for the person; then wait. Returns who signed in; the block holds what they left,
+        and must be saved. NotYet: nobody came. Refused: they said no, or the application may not ask so."""
 
 
 class HoldsCertificates(ABC):

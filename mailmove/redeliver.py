@@ -10,6 +10,10 @@ import ssl
 from mailmove.errors import Blocked, Transient
 
 
+class MaybeTaken(Transient):
+    """The answer to the whole message was lost. Look for it before it is sent again."""
+
+
 def redeliver(
     content: bytes, *, sender: str, recipient: str, mx: tuple[str, int], helo: str, timeout: float = 60.0
 ) -> str:
@@ -18,7 +22,7 @@ def redeliver(
     content: RFC 5322 bytes, headers included, sent as they are (only lone line feeds become CRLF, as Exchange Online
     refuses them). sender: envelope sender, "" for a bounce. timeout: seconds for each step.
     Not idempotent in itself: look for the Message-ID in the target mailbox first, each time.
-    Transient: not delivered now, or it is unknown whether it was. Blocked: refused for good (5xx).
+    MaybeTaken: it is unknown whether it was delivered. Transient: not now. Blocked: refused for good (5xx).
     """
     who, wanted = f"{mx[0]} port {mx[1]}", f"a message for {recipient} to be taken"
     handed_over = False
@@ -45,11 +49,11 @@ def redeliver(
             who, wanted=wanted, seen=said, todo="Read the reason, mend it at the target, then run the sweep again."
         ) from None
     except (OSError, smtplib.SMTPException) as error:
+        seen = f"{type(error).__name__}: {error}"
         if handed_over:
             todo = "It may have been taken: look for its Message-ID in the mailbox before sending it again."
-        else:
-            todo = "It is tried again later."
-        raise Transient(who, wanted=wanted, seen=f"{type(error).__name__}: {error}", todo=todo) from error
+            raise MaybeTaken(who, wanted=wanted, seen=seen, todo=todo) from error
+        raise Transient(who, wanted=wanted, seen=seen, todo="It is tried again later.") from error
     except UnicodeEncodeError as error:
         raise Blocked(
             who, wanted=wanted, seen="an address with letters beyond ASCII", todo="Deliver this message by hand."

@@ -12,9 +12,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Need = Literal["always", "direct", "streams", "partner"]
+from mailmove.plan import Cutover
+
+Need = Literal["always", "direct", "streams", "partner", "purchase"]
 """always. direct: only where items are copied by Mailmove itself. streams: there, to copy them whole. partner: only
-with a partner's own access."""
+with a partner's own access. purchase: only where the plan has something bought."""
+EVERY_NEED: tuple[Need, ...] = ("always", "direct", "streams", "partner", "purchase")
 
 
 class Right(BaseModel):
@@ -28,23 +31,30 @@ class Right(BaseModel):
     proved: str = Field(description="How preflight proves it; nothing is changed by that")
     includes: tuple[str, ...] = ()
     need: Need = "always"
+    application_only: bool = Field(default=False, description="A person's token opens nobody else's mailbox")
 
     def __str__(self) -> str:
         instead = f" (or {', '.join(self.includes)})" if self.includes else ""
-        only = {"always": "", "direct": "; only to copy items ourselves", "partner": "; only for a partner",
-                "streams": "; only to copy items ourselves, and whole"}[self.need]  # fmt: skip
-        return f"{self.name}{instead}: {self.why}{only}. Proved by: {self.proved}."
+        return f"{self.name}{instead}: {self.why}{_only(self.need)}. Proved by: {self.proved}."
+
+
+def _only(need: Need) -> str:
+    return {"always": "", "direct": "; only to copy items ourselves", "partner": "; only for a partner",
+            "streams": "; only to copy items ourselves, and whole",
+            "purchase": "; only where the plan has something bought"}[need]  # fmt: skip
 
 
 GRAPH, EXCHANGE_ONLINE, CMDLET = "Microsoft Graph, application permission", "Exchange Online", "Exchange Online, cmdlet"
 OLD_SERVER, OLD_MAILBOXES, PARTNER = "Old Exchange server", "Old Exchange mailboxes", "Partner (GDAP)"
 ROUTE_53, DNS_UPDATE, AWS = "Route 53", "Name server with dynamic updates", "AWS security group"
+WINDOWS_FIREWALL, SSH_GATEWAY = "Windows Firewall", "SSH gateway"
 
 _TOKEN, _LISTED = "the token that we are given, and a read", "the list of cmdlets that our token may run"
 
 
 def _graph(name: str, why: str, *includes: str, need: Need = "always") -> Right:
-    return Right(system=GRAPH, name=name, why=why, proved=_TOKEN, includes=includes, need=need)
+    alone = name.startswith(("Mail", "Calendars.", "Contacts."))
+    return Right(system=GRAPH, name=name, why=why, proved=_TOKEN, includes=includes, need=need, application_only=alone)
 
 
 def _cmdlet(name: str, why: str) -> Right:
@@ -66,7 +76,11 @@ _RIGHTS: tuple[Right, ...] = (
     _graph("Calendars.ReadBasic.All", "find every event again at the target", "Calendars.Read", "Calendars.ReadWrite"),
     _graph("Contacts.Read", "find every contact again at the target", "Contacts.ReadWrite"),
     _graph("ExchangeMessageTrace.Read.All", "see from where mail reaches the cloud, before the old door is closed"),
-    _graph("Mail.ReadWrite", "make folders and messages", need="direct"),
+    _graph(
+        "Mail.ReadWrite",
+        "make folders and messages; where it is given, probes are taken away and a rollback can bring mail back",
+        need="direct",
+    ),
     _graph("Calendars.ReadWrite", "make calendars and events", need="direct"),
     _graph("Contacts.ReadWrite", "make contacts", need="direct"),
     _graph("MailboxFolder.Read.All", "find the folders of a mailbox for the import", need="streams"),
@@ -142,6 +156,18 @@ _RIGHTS: tuple[Right, ...] = (
         )
     ),
     Right(
+        system=WINDOWS_FIREWALL,
+        name="local administrator, by WinRM",
+        why="block port 25 on the old server, and schedule that it opens again if we are locked out",
+        proved="reading the rules and whether the firewall is on",
+    ),
+    Right(
+        system=SSH_GATEWAY,
+        name="an account that may run the declared commands",
+        why="close port 25 on the router, and open it again in a rollback",
+        proved="running the commands that only show",
+    ),
+    Right(
         system=PARTNER,
         name="DelegatedAdminRelationship.ReadWrite.All",
         why="invite the customer (delegated, for a member of AdminAgents)",
@@ -151,9 +177,18 @@ _RIGHTS: tuple[Right, ...] = (
     Right(
         system=PARTNER,
         name="Partner Center user_impersonation",
-        why="give the reseller link; the user must have signed in with multi-factor authentication",
+        why="give the reseller link, and consent to our application in the customer's tenant; the user must have "
+        "signed in with multi-factor authentication. An indirect reseller has no such API, and does without",
         proved="asking for the link",
         need="partner",
+    ),
+    Right(
+        system=PARTNER,
+        name="Admin Agent or Sales Agent",
+        why="read the price sheet, order what the plan names, and make the customer's tenant where there is none; the "
+        "user's role in Partner Center, for api.partner.microsoft.com too",
+        proved="reading the price of what is to be bought",
+        need="purchase",
     ),
     *(
         Right(
@@ -168,14 +203,60 @@ _RIGHTS: tuple[Right, ...] = (
             ("Domain Name Administrator", "add and verify the domain"),
             ("User Administrator", "set usage locations and first passwords"),
             ("License Administrator", "give licences"),
+            ("Cloud Application Administrator", "consent to our application there (not for an indirect reseller)"),
         )
     ),
 )
 
 
-def explain_permissions(needs: Sequence[Need] = ("always", "direct", "streams", "partner")) -> list[Right]:
-    """Every right that is needed for these purposes, grouped by system."""
-    return [right for right in _RIGHTS if right.need in needs]
+def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None = None) -> list[Right]:
+    """Every right that is needed for these purposes, grouped by system; with a plan, what that plan needs.
+
+    A plan without a direct mover may still copy stragglers itself, so those rights stay in the list.
+    """
+    if plan is None:
+        return [right for right in _RIGHTS if right.need in needs]
+    left_out = {
+        system
+        for system, slug, reference in (
+            (ROUTE_53, "route53/", plan.dns.provider),
+            (DNS_UPDATE, "rfc2136/", plan.dns.provider),
+            (AWS, "aws-security-group/", plan.firewall.gateway),
+            (PARTNER, "partner-center/", plan.target.partner or ""),
+        )
+        if not reference.startswith(slug)
+    }
+    unneeded = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
+    return [right for right in _RIGHTS if right.need in needs and right.system not in left_out
+            and right.need not in unneeded]  # fmt: skip
+
+
+def application_only() -> frozenset[str]:
+    """Graph permissions that do nothing in a person's token, where the mailboxes are other people's."""
+    return frozenset(right.name for right in _RIGHTS if right.application_only)
+
+
+def consented_scopes() -> list[str]:
+    """Delegated permissions of Graph that a partner's application is consented to in the customer's tenant."""
+    return [right.name for right in _RIGHTS if right.system == GRAPH and right.need == "always"
+            and not right.application_only]  # fmt: skip
+
+
+def permission_page() -> str:
+    """`docs/permissions.md`, whole."""
+    lines = [
+        "# What Mailmove needs to be allowed, and why", "",
+        "Made from `mailmove/rights.py`; `mailmove explain-permissions [PLAN]` says the same for one plan, and",
+        "preflight proves each right without changing anything. A missing one is named there, with the link at which",
+        "an administrator consents: `<sign-in host>/<tenant>/adminconsent?client_id=<client_id>`.",
+    ]  # fmt: skip
+    for system in dict.fromkeys(right.system for right in _RIGHTS):
+        lines += ["", f"## {system}", "", "| right | for what | proved by |", "|---|---|---|"]
+        for right in _RIGHTS:
+            if right.system == system:
+                instead = f" (or {', '.join(right.includes)})" if right.includes else ""
+                lines.append(f"| {right.name}{instead} | {right.why}{_only(right.need)} | {right.proved} |")
+    return "\n".join(lines) + "\n"
 
 
 def permission_lines(rights: Sequence[Right]) -> list[str]:
@@ -194,3 +275,7 @@ def graph_permissions(*needs: Need) -> dict[str, set[str]]:
     """Least application permission of Microsoft Graph -> others that include it."""
     wanted = needs or ("always",)
     return {one.name: set(one.includes) for one in _RIGHTS if one.system == GRAPH and one.need in wanted}
+
+
+if __name__ == "__main__":
+    print(permission_page(), end="")

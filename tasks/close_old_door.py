@@ -1,13 +1,15 @@
-"""Close port 25 of the old server, so that late mail is refused and looks for the MX again, instead of vanishing."""
+"""Close port 25 of the old server, in the plan's mode, and see from outside that it is closed."""
 
 from __future__ import annotations
 
+from mailmove.doors import CONSEQUENCES, shut, told
 from mailmove.errors import NotYet
-from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.mail_port import look_at_port
+from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
+from mailmove.mail_port import PortLook, look_at_port
 from mailmove.plan import Cutover
 from tasks.acting import act, undo, witness
 from tasks.hosts import addresses_of
+from tasks.new_mx import new_mail_hosts
 from tasks.opening import firewall
 from tasks.policies import change, look, make_sure, put_back
 from tasks.traces import findings_since_the_switch
@@ -24,42 +26,91 @@ def _preview(cutover: Cutover) -> Preview:
 
 @look
 def check(cutover: Cutover) -> Preview:
-    """The rules that let mail in today, and whether they can be taken away without closing more."""
+    """The rules that let mail in today, whether they can be taken away alone, and what late senders will meet."""
     preview = _preview(cutover)
-    preview.findings = [*firewall(cutover).obstacles(cutover.sweep.smtp_port), *findings_since_the_switch(cutover)]
+    gateway, mode = firewall(cutover), cutover.firewall.mode
+    preview.findings = [*gateway.obstacles(cutover.sweep.smtp_port), *findings_since_the_switch(cutover)]
+    if mode not in gateway.modes():
+        able = " or ".join(sorted(gateway.modes()))
+        preview.findings.append(
+            Finding(
+                subject=cutover.firewall.gateway,
+                seen=f"it cannot {mode}, only {able}",
+                means="Late senders would meet something else than the plan says.",
+                todo=f"Set firewall.mode to {able}: {CONSEQUENCES[min(gateway.modes())]}",
+                blocks=True,
+            )
+        )
+    if preview.changes:
+        preview.findings += _seen_closed_already(cutover)
     return preview
 
 
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
     """Take them away, and only them."""
-    port = cutover.sweep.smtp_port
-    return act(cutover, lambda: _preview(cutover), lambda _: firewall(cutover).set_allowed(port, []), approved=approved)
+    port, mode = cutover.sweep.smtp_port, cutover.firewall.mode
+    return act(
+        cutover,
+        lambda: _preview(cutover),
+        lambda _: firewall(cutover).set_allowed(port, [], mode),
+        approved=approved,
+    )
 
 
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
-    """Knock from outside, by a real connection to each address of the old mail server."""
-    seen = [
-        look_at_port(address, cutover.sweep.smtp_port) for address in addresses_of(cutover, cutover.source.smtp_host)
-    ]
-    still = [one for one in seen if not one.closed]
+    """Knock from outside at each address of the old mail server; and at the new one, to prove that we could see."""
+    port, mode, gateway = cutover.sweep.smtp_port, cutover.firewall.mode, firewall(cutover)
+    if gateway.by_hand:
+        gateway.set_allowed(port, [], mode)  # ByHand, until it is seen: it says what a person must do
+    seen = _looks(cutover, [cutover.source.smtp_host])
+    still = [one for one in seen if not shut(one, mode)]
     if still:
         raise NotYet(
             cutover.source.smtp_host,
-            wanted="port 25 closed",
+            wanted=f"port {port} closed",
             seen="; ".join(str(one) for one in still),
             todo="It is looked at again; if it stays, another rule or router lets mail in.",
         )
-    return witness(cutover, NAME, [str(one) for one in seen])
+    control = _looks(cutover, new_mail_hosts(cutover))
+    if not any(one.state == "open" for one in control):
+        raise NotYet(
+            "this worker's network",
+            wanted=f"a connection to the new mail server, to prove that port {port} can be reached from here at all",
+            seen="; ".join(str(one) for one in control) or "no new mail server",
+            todo="What looks closed from here may be open. Let the worker send on this port, or look from another "
+            "network and answer 'go on anyway', saying what was seen.",
+        )
+    return witness(cutover, NAME, [*(told(one, mode) for one in seen), *(f"seen beside it: {one}" for one in control)])
 
 
 @put_back
 def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     """Open the port with the very rules that stood there."""
     port, before = cutover.sweep.smtp_port, receipt.changes[0].before
-    return undo(
+    undone = undo(
         receipt,
         lambda: receipt.changes if firewall(cutover).allowed(port) != before else [],
         lambda: firewall(cutover).set_allowed(port, before),
     )
+    if not undone.changes:
+        firewall(cutover).set_allowed(port, before)  # a killed closing may leave a reopening under way
+    return undone
+
+
+def _looks(cutover: Cutover, hosts: list[str]) -> list[PortLook]:
+    return [look_at_port(address, cutover.sweep.smtp_port) for host in hosts for address in addresses_of(cutover, host)]
+
+
+def _seen_closed_already(cutover: Cutover) -> list[Finding]:
+    return [
+        Finding(
+            subject=cutover.source.smtp_host,
+            seen=f"{one}, although the firewall lets it in",
+            means="Either this worker cannot send on that port, or something else stands before the server.",
+            todo="Look from another network; whether the door is closed could not be seen from here.",
+        )
+        for one in _looks(cutover, [cutover.source.smtp_host])
+        if one.closed
+    ]

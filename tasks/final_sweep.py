@@ -11,7 +11,7 @@ from tasks.acting import witness
 from tasks.copying import copy_mailboxes, is_direct, lines_of
 from tasks.ledger import Ledger, this_cutover
 from tasks.naming import batch_name
-from tasks.opening import tenant
+from tasks.opening import source_server, tenant
 from tasks.policies import change, look, make_sure, put_back
 
 NAME = "final_sweep"
@@ -25,11 +25,17 @@ def _since(cutover: Cutover) -> datetime:
 
 
 def _behind(cutover: Cutover, since: datetime) -> list[str]:
+    """Every mailbox that moves counts: one that the batch does not know is behind for good, and is named."""
     users = tenant(cutover).migration_users(batch_name(cutover))
+    known = {user.address.lower() for user in users}
+    strangers = [box.address for box in source_server(cutover).inventory().moving if box.address.lower() not in known]
     return [
-        f"{user.address} (last synced {user.last_synced or 'never'})"
-        for user in users
-        if not user.last_synced or user.last_synced <= since
+        *(f"{address} (not in the batch)" for address in strangers),
+        *(
+            f"{user.address} (last synced {user.last_synced or 'never'})"
+            for user in users
+            if not user.last_synced or user.last_synced <= since
+        ),
     ]
 
 

@@ -14,7 +14,8 @@ from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner,
 Port = TypeVar("Port")
 
 
-def _open(reference: str, port: type[Port]) -> Port:
+def open_block(reference: str, port: type[Port]) -> Port:
+    """The block `type/name`. Blocked: there is none, or it is no such port."""
     try:
         block: Any = Block.load(reference)
     except ValueError as error:
@@ -35,26 +36,26 @@ def _open(reference: str, port: type[Port]) -> Port:
 
 
 def dns_provider(cutover: Cutover) -> DnsProvider:
-    return _open(cutover.dns.provider, DnsProvider)  # type: ignore[type-abstract]
+    return open_block(cutover.dns.provider, DnsProvider)  # type: ignore[type-abstract]
 
 
 def source_server(cutover: Cutover) -> SourceServer:
-    return _open(cutover.source.server, SourceServer)  # type: ignore[type-abstract]
+    return open_block(cutover.source.server, SourceServer)  # type: ignore[type-abstract]
 
 
 def tenant(cutover: Cutover) -> Tenant:
-    return _open(cutover.target.tenant, Tenant)  # type: ignore[type-abstract]
+    return open_block(cutover.target.tenant, Tenant)  # type: ignore[type-abstract]
 
 
 def partner(cutover: Cutover) -> Partner | None:
-    return _open(cutover.target.partner, Partner) if cutover.target.partner else None  # type: ignore[type-abstract]
+    return open_block(cutover.target.partner, Partner) if cutover.target.partner else None  # type: ignore[type-abstract]
 
 
 def firewall(cutover: Cutover) -> Firewall:
-    return _open(cutover.firewall.gateway, Firewall)  # type: ignore[type-abstract]
+    return open_block(cutover.firewall.gateway, Firewall)  # type: ignore[type-abstract]
 
 
 def certificate_authority(cutover: Cutover) -> CertificateAuthority | None:
     """None: the plan leaves the server's certificate alone."""
     reference = cutover.source.obtain_certificate
-    return _open(reference, CertificateAuthority) if reference else None  # type: ignore[type-abstract]
+    return open_block(reference, CertificateAuthority) if reference else None  # type: ignore[type-abstract]

@@ -6,6 +6,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from mailmove.evidence import Preview, Receipt
 from mailmove.plan import Cutover
+from tasks.item_book import forget
 from tasks.ledger import Ledger, this_cutover
 from tasks.runbook import RUNBOOK, STAGES, Stage
 from tasks.showing import line_of
@@ -39,11 +40,13 @@ def report(cutover: Cutover) -> str:
         lines.append("")
     tidy = tidying(cutover, ledger)
     lines += ["## Afterwards, by hand", "", *(f"- {line}" for line in tidy), ""] if tidy else []
+    lines += [f"What became of each item: the artifact `items-{cutover.customer}`, and where it says.", ""]
     lines.append(f"To undo: `mailmove rollback` with the plan of {cutover.customer}.")
     text = "\n".join(lines)
     create_markdown_artifact(
         text, key=f"report-{cutover.customer}", description="Every stage, what it changed, what was seen."
     )
+    forget(cutover)  # not sooner: what was purged since is known from there alone
     return text
 
 

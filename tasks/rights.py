@@ -5,12 +5,14 @@ from __future__ import annotations
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding, Preview
 from mailmove.plan import Cutover
-from mailmove.ports import Checkable, DnsProvider
-from tasks import opening
+from mailmove.ports import Checkable, DnsProvider, Tenant
+from tasks import customer_account, opening
+from tasks.partnership import relationship
 from tasks.policies import look
+from tasks.runbook import STAGES, Stage, stage_named
 from tasks.zones import zone_name
 
-NAME = "rights"
+NAME, CLOSED = "rights", "Microsoft 365 tenant"
 
 
 @look
@@ -23,6 +25,8 @@ def check_rights(cutover: Cutover) -> Preview:
             amiss = block.findings() if isinstance(block, Checkable) else []
             if isinstance(block, DnsProvider) and not amiss:
                 amiss = [one for domain in cutover.domains for one in block.zone_findings(zone_name(domain))]
+            if isinstance(block, Tenant) and any(one.blocks for one in amiss) and not _open(cutover):
+                amiss = [_not_open(next(one for one in amiss if one.blocks))]
             found += amiss
         except MailmoveError as error:
             found.append(
@@ -31,3 +35,28 @@ def check_rights(cutover: Cutover) -> Preview:
                 )
             )
     return Preview(stage=NAME, findings=found)
+
+
+def stages_to_look_at(rights: Preview) -> list[Stage]:
+    """All of them; where the customer has not let us in, those up to the one that has them do it."""
+    if all(one.subject != CLOSED for one in rights.findings):
+        return list(STAGES)
+    return list(STAGES[: STAGES.index(stage_named(customer_account.NAME)) + 1])
+
+
+def _open(cutover: Cutover) -> bool:
+    """Has the customer let the partner in, or is there no partner, so that nobody will?"""
+    side = opening.partner(cutover)
+    if side is None:
+        return True
+    found = relationship(cutover)
+    return found is not None and found.status == "active" and not side.missing_access(found)
+
+
+def _not_open(amiss: Finding) -> Finding:
+    return Finding(
+        subject=CLOSED,
+        seen=amiss.seen,
+        means="the customer has not let us in so far: what is done there is looked at, and its rights are proved, then",
+        todo=f"The stage {customer_account.NAME} invites them, and parks until they have approved.",
+    )

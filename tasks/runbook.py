@@ -28,7 +28,11 @@ from tasks import (
     mailboxes,
     migration_batch,
     obtain_certificate,
+    order_licences,
     outlook_anywhere,
+    probe_after_close,
+    probe_after_switch,
+    probe_before,
     proof,
     switch_mail,
     verified_domain,
@@ -47,7 +51,7 @@ class Stage:
 
     module: ModuleType
     story: str
-    gate: Literal["switch_mail", "close_old_door"] | None = None
+    gate: Literal["switch_mail", "close_old_door", "spend_money"] | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +75,7 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage(obtain_certificate, "where the plan says so: get a public certificate, and put it on the old server"),
     Stage(outlook_anywhere, "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
     Stage(customer_account, "invite the customer: the partner relationship, approved by them"),
+    Stage(order_licences, "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
     Stage(verified_domain, "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
     Stage(dkim_records, "publish the names of Microsoft's DKIM keys"),
     Stage(migration_batch, "make the migration endpoint and the batch, and start it"),
@@ -82,12 +87,15 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage(first_passwords, "give everybody a first password, held in a secret block until it is handed over"),
     Wait(old_ttl, "until the old MX TTL has run out everywhere"),
     Wait(window, "until one of the plan's windows is open"),
+    Stage(probe_before, "send probes the way that mail takes today"),
     Stage(switch_mail, "point MX, SPF and autodiscover at Microsoft 365", gate="switch_mail"),
     Wait(propagation, "until the world has noticed"),
+    Stage(probe_after_switch, "send probes the new way, as every resolver sees it"),
     Stage(final_sweep, "copy what arrived meanwhile"),
     Wait(quiet, "until nobody delivers to the old server any more"),
     Stage(proof, "account for every item, and move by hand what was left behind"),
     Stage(close_old_door, "close port 25 of the old server", gate="close_old_door"),
+    Stage(probe_after_close, "send probes once more, and take all of them away"),
     Stage(last_proof, "account for every item once more, now that the door is closed"),
     Wait(finish_rule, "until Microsoft's own rule for ending the batch holds"),
     Stage(finish_batch, "remove the batch; the mailboxes stand on their own"),

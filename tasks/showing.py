@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from mailmove.doors import CONSEQUENCES
 from mailmove.evidence import Change, Look, Preview
 from mailmove.plan import Cutover, Gate
 from tasks.parking import GateForm
 
-QUESTIONS = {
-    "switch_mail": "Point the mail at Microsoft 365?",
-    "close_old_door": "Close port 25 of the old server? "
-    "A late sender is refused, looks the MX up again and delivers to the cloud.",
+QUESTIONS: dict[str, Callable[[Cutover], str]] = {
+    "spend_money": lambda _: "Order this, at this price, in the customer's name?",
+    "switch_mail": lambda _: "Point the mail at Microsoft 365?",
+    "close_old_door": lambda cutover: f"Close port 25 of the old server? {CONSEQUENCES[cutover.firewall.mode]}",
 }
 
 
 def question_of(cutover: Cutover, name: str, preview: Preview, rule: Gate, answer: GateForm | None) -> str:
     """What a gate shows, as Markdown; its first line is the run's state message."""
-    lines = [f"{cutover.customer}: {QUESTIONS[name]}", ""]
+    lines = [f"{cutover.customer}: {QUESTIONS[name](cutover)}", ""]
     if answer and not answer.approve:
         lines += [
             f"**{answer.name} said no: {answer.reason or 'no reason given'}.** It stays so until somebody says yes.",

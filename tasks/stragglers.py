@@ -13,13 +13,12 @@ from mailmove.ports import ItemDestination, ItemOrigin
 from tasks.ledger import Ledger
 from tasks.opening import source_server, tenant
 
+_NAMED = 50
 Missing = dict[str, list[Item]]
 """Mailbox address -> items of the source that the target does not hold."""
 
 
-def copy_stragglers(
-    cutover: Cutover, ledger: Ledger, stage: str, missing: Mapping[str, Sequence[Item]]
-) -> tuple[int, Missing]:
+def copy_stragglers(cutover: Cutover, ledger: Ledger, missing: Mapping[str, Sequence[Item]]) -> tuple[int, Missing]:
     """(how many were copied now, what remains). Once each, however often it is called: the target is asked first.
 
     Whole, as streams, where both sides have them. Otherwise events and contacts only: a message that Graph makes from
@@ -38,7 +37,7 @@ def copy_stragglers(
         ours = [item for item in items if item.kind in ("event", "contact") or (whole and item.kind == "message")]
         if not ours:
             continue
-        tried_ago = _note(ledger, f"{stage}: copied {address}", ours)
+        tried_ago = _note(ledger, f"copied {address}", ours)
         try:
             moved = mover.move_items(address, ours, tried_ago=tried_ago)
         except Refused:
@@ -52,6 +51,7 @@ def copy_stragglers(
 def _note(ledger: Ledger, stage: str, items: Sequence[Item]) -> float | None:
     """Writes the intent down; seconds since the last one, None: there was none."""
     earlier = [entry.at for entry in ledger.entries() if entry.stage == stage]
-    named = [f"{item.kind} '{item.subject}' in {item.folder}" for item in items]
+    named = [f"{item.kind} '{item.subject}' in {item.folder}" for item in items[:_NAMED]]
+    named += [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
     ledger.record("evidence", stage, facts=named)
     return (now() - max(earlier)).total_seconds() if earlier else None

@@ -14,6 +14,7 @@ from tasks.ledger import Ledger, this_cutover
 from tasks.mail_policies import policy_findings, refuse_if_blocked
 from tasks.opening import tenant
 from tasks.policies import change, look, make_sure, put_back
+from tasks.probing import probe_findings
 from tasks.served import looking_at, rrset_change, served_everywhere
 from tasks.zones import act_on_zones, preview_zones, put_zones_back
 
@@ -44,6 +45,7 @@ def check(cutover: Cutover) -> Preview:
         )
     preview = preview_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))
     preview.findings += _guards(cutover, preview) + policy_findings(cutover, preview)
+    preview.findings += probe_findings(cutover, "probe_before")
     return preview
 
 

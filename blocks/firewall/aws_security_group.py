@@ -12,6 +12,7 @@ from pydantic import Field
 
 from blocks.firewall import aws_rules as rules_
 from blocks.firewall.aws_errors import code_of, ours
+from mailmove.doors import Mode, mode_for
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, Firewall
@@ -25,6 +26,9 @@ _READ_BACK_SECONDS = 20.0
 
 class AwsSecurityGroup(Block, Firewall, Checkable):
     """The security group that stands before the old Exchange server.
+
+    A group without a rule for a port drops what comes for it: EC2 sends no refusal. It cannot lock us out either: only
+    rules for this one port are changed, and EC2's own API is not reached through the group.
 
     Rights needed: ec2:DescribeSecurityGroups, ec2:AuthorizeSecurityGroupIngress, ec2:RevokeSecurityGroupIngress and
     ec2:UpdateSecurityGroupRuleDescriptionsIngress. Errors: Refused, Blocked, Throttled, Transient.
@@ -55,11 +59,16 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
         """
         return [rule for rule in self._inbound() if rules_.lets_in(rule, port)]
 
-    def set_allowed(self, port: int, rules: list[dict[str, Any]]) -> None:
+    def modes(self) -> frozenset[Mode]:
+        return frozenset({"drop"})
+
+    def set_allowed(self, port: int, rules: list[dict[str, Any]], mode: Mode | None = None) -> None:
         """Authorise what is missing, revoke what is too much, read back.
 
         Blocked, and nothing changed: a rule that would have to go or come covers more than this port.
         """
+        if not rules:
+            mode_for(self._who, self.modes(), mode)
         wanted = rules_.apart(rules)
         present = self.allowed(port)
         missing = _without(wanted, present)

@@ -14,7 +14,7 @@ from mailmove.errors import Blocked, Drifted, NotYet
 
 WHO = "Microsoft Graph"
 PATH = "tenantRelationships/delegatedAdminRelationships"
-APPROVAL_LINK = "https://admin.microsoft.com/AdminPortal/Home#/partners/invitation/granularAdminRelationships/{id}"
+APPROVAL_LINK = "{portal}/AdminPortal/Home#/partners/invitation/granularAdminRelationships/{id}"
 
 DEFAULT_ROLES = (
     "29232cdf-9323-42fd-ade2-1d097af3e4de",  # Exchange Administrator
@@ -36,13 +36,15 @@ class Relationships:
         duration: str,
         patience: float = 20.0,
         sleep: Callable[[float], None] = pause,
+        portal: str = "https://admin.microsoft.com",
     ) -> None:
+        self._portal = portal
         self._graph, self._roles, self._duration = graph, roles, duration
         self._patience, self._sleep = patience, sleep
 
     def live(self, display_name: str) -> Relationship | None:
         found = self._newest(display_name)
-        return None if found is None else _relationship(found)
+        return None if found is None else self._relationship(found)
 
     def invite(self, display_name: str) -> Relationship:
         """Create and lock, or go on where an earlier try stopped. NotYet: Microsoft is still making it."""
@@ -62,7 +64,7 @@ class Relationships:
             # A customer can approve it only after it is locked; the etag keeps two runs from both locking it.
             self._ask(path, found, "lockForApproval")
             found = self._until(path, lambda status: status != "created", "locked for approval")
-        return _relationship(found)
+        return self._relationship(found)
 
     def _create(self, title: str) -> Json:
         # Microsoft keeps the names of relationships that have ended, and may not give one out twice (unverified).
@@ -152,6 +154,15 @@ class Relationships:
     def _newest(self, title: str) -> Json | None:
         return _newest(self._graph.pages(PATH, wanted="the partner's relationships"), title)
 
+    def _relationship(self, found: Json) -> Relationship:
+        return Relationship(
+            id=str(found["id"]),
+            display_name=str(found.get("displayName") or ""),
+            status=str(found.get("status") or ""),
+            approval_link=APPROVAL_LINK.format(portal=self._portal, id=found["id"]),
+            customer_tenant_id=(found.get("customer") or {}).get("tenantId"),
+        )
+
     def _look(self, path: str) -> Json | None:
         try:
             return self._graph.get(path, wanted="the relationship")
@@ -174,13 +185,3 @@ def _bears(found: Json, title: str) -> bool:
 
 def _path(relationship_id: str) -> str:
     return f"{PATH}/{quote(relationship_id, safe='')}"
-
-
-def _relationship(found: Json) -> Relationship:
-    return Relationship(
-        id=str(found["id"]),
-        display_name=str(found.get("displayName") or ""),
-        status=str(found.get("status") or ""),
-        approval_link=APPROVAL_LINK.format(id=found["id"]),
-        customer_tenant_id=(found.get("customer") or {}).get("tenantId"),
-    )

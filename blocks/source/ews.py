@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import operator
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,10 +16,18 @@ import exchangelib
 from exchangelib import errors as said
 from exchangelib.fields import FieldOrder, FieldPath
 from exchangelib.folders import Inbox
-from exchangelib.items import ID_ONLY, CalendarItem, Contact, Message
+from exchangelib.items import (
+    ALL_OCCURRENCES,
+    HARD_DELETE,
+    ID_ONLY,
+    SEND_TO_NONE,
+    CalendarItem,
+    Contact,
+    Message,
+)
 from exchangelib.protocol import FaultTolerance, Protocol
 from exchangelib.restriction import Q, Restriction
-from exchangelib.services import FindItem, GetItem
+from exchangelib.services import DeleteItem, FindItem, GetItem
 from exchangelib.version import Version
 from pydantic import SecretStr
 from requests import Session
@@ -118,6 +128,33 @@ class EwsClient:
                 limit = Restriction(Q(size__gt=size), folders=group, applies_to=Restriction.ITEMS)
                 for item in self._in_folders(account, group, limit):
                     yield _item_of(item, paths[item.parent_folder_id.id])
+
+    def find(self, mailbox: str, message_ids: Sequence[str]) -> Iterator[Item]:
+        """Every copy of the messages with these Message-IDs; the server does the searching."""
+        with self._spoken(f"messages of {mailbox} by Message-ID"):
+            account = self._account(mailbox)
+            folders = list(_walk(account.msg_folder_root, ""))
+            wanted = functools.reduce(operator.or_, (Q(message_id=one) for one in message_ids))
+            for start in range(0, len(folders), FOLDERS):
+                paths = {folder.id: path for path, folder in folders[start : start + FOLDERS]}
+                group = [folder for _, folder in folders[start : start + FOLDERS]]
+                limit = Restriction(wanted, folders=group, applies_to=Restriction.ITEMS)
+                for item in self._in_folders(account, group, limit):
+                    yield _item_of(item, paths[item.parent_folder_id.id])
+
+    def remove(self, mailbox: str, item_id: str) -> None:
+        """Hard-delete one item; one that is gone already is no error."""
+        with self._spoken(f"an item of {mailbox} to be deleted"):
+            service = DeleteItem(account=self._account(mailbox))
+            for result in service.call(
+                items=[(item_id, None)],
+                delete_type=HARD_DELETE,
+                send_meeting_cancellations=SEND_TO_NONE,
+                affected_task_occurrences=ALL_OCCURRENCES,
+                suppress_read_receipts=True,
+            ):
+                if isinstance(result, Exception) and not isinstance(result, said.ErrorItemNotFound):
+                    raise result
 
     def contents(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """(item id, RFC 5322 bytes) in the order asked for. Blocked: an item is gone or has no MIME content."""

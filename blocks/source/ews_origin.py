@@ -22,7 +22,7 @@ _FOLDER_KINDS: dict[str, Kind] = {
 }
 _ITEM_ID, _PREFIX = f"{T}ItemId", len(T)
 _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "task"}
-_LISTED = "".join(
+LISTED = "".join(
     f'<t:FieldURI FieldURI="{name}"/>'
     for name in (
         "item:ItemClass", "item:Subject", "item:DateTimeReceived", "item:Size", "message:InternetMessageId",
@@ -119,7 +119,7 @@ class EwsOrigin(Origin):
             # Oldest first, so that mail arriving meanwhile joins at the end and shifts no page.
             tree = self._ews.ask(
                 '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>'
-                f"<t:AdditionalProperties>{_LISTED}</t:AdditionalProperties></m:ItemShape>"
+                f"<t:AdditionalProperties>{LISTED}</t:AdditionalProperties></m:ItemShape>"
                 f'<m:IndexedPageItemView MaxEntriesReturned="{PAGE}" Offset="{offset}" BasePoint="Beginning"/>'
                 '<m:SortOrder><t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="item:DateTimeReceived"/>'
                 f"</t:FieldOrder></m:SortOrder><m:ParentFolderIds><t:FolderId Id={quoteattr(folder.id)}/>"
@@ -128,7 +128,7 @@ class EwsOrigin(Origin):
             )
             self._check(tree, wanted)
             root = next(tree.iter(f"{M}RootFolder"))
-            page = [_item(one, folder.path) for one in next(root.iter(f"{T}Items"), ())]
+            page = [item_of(one, folder.path) for one in next(root.iter(f"{T}Items"), ())]
             last = root.get("IncludesLastItemInRange", "true") == "true" or not page
             offset += len(page)
             del tree, root
@@ -203,7 +203,7 @@ def _in_order(rows: dict[str, tuple[str, str, int, str]], known: dict[str, str])
     return [make(one) for one in usable]
 
 
-def _item(one: Any, path: str) -> Item:
+def item_of(one: Any, path: str) -> Item:
     """As `blocks.source.ews` names items, so that both ways of reading agree on what an item is."""
     text: dict[str, str] = {}
     identity = ""

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from blocks.source import outlook_anywhere as oa
 from blocks.source.certificates import ShellCertificates
 from blocks.source.ews import EwsClient, trusting
+from blocks.source.ews_changes import EwsChanges
 from blocks.source.ews_origin import EwsOrigin
 from blocks.source.ews_soap import EwsConnections
 from blocks.source.inventory import read_delegates, read_inventory
@@ -23,16 +24,17 @@ from blocks.source.windows_feature import ShellFeature
 from mailmove.errors import Blocked, MailmoveError, NotYet
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
-from mailmove.ports import Checkable, ItemOrigin, SourceServer
+from mailmove.ports import Checkable, HoldsMessages, ItemOrigin, SourceServer
 from mailmove.server_state import Inventory, OutlookAnywhere
 
 PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
 
 
-class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificates, ShellFeature):
+class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, ShellCertificates, ShellFeature):
     """The server in the cupboard, and an account that may administer it and open every mailbox.
 
     Rights needed: Exchange organization administrator (2007) or Organization Management, and Full Access to every
@@ -121,9 +123,24 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
         with self._ews() as ews:
             yield from ews.contents(mailbox, item_ids)
 
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        with self._ews() as ews:
+            return list(ews.find(mailbox, message_ids)) if message_ids else []
+
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        with self._ews() as ews:
+            ews.remove(mailbox, item_id)
+
     def origin(self) -> Origin:
         """For a copy of our own; it keeps a few connections as long as it is kept."""
-        connections = EwsConnections(
+        return EwsOrigin(self._connections())
+
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items; it keeps its connections as long as it is kept."""
+        return EwsChanges(self._connections())
+
+    def _connections(self) -> EwsConnections:
+        return EwsConnections(
             self.ews_url,
             self.username,
             self.password,
@@ -131,7 +148,6 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
             trusting(self.extra_ca),
             patience=PATIENCE,
         )
-        return EwsOrigin(connections)
 
     def migration_account(self) -> tuple[str, SecretStr]:
         """This block's own account: it has the rights that the migration service needs."""
@@ -214,12 +230,16 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, Checkable, ShellCertificat
 
 def _arrival(row: dict[str, Any]) -> Arrival:
     recipients = row.get("Recipients") or []
+    # From 2013 on the front end hands mail on, and only this says from whom it came.
+    client = str(row.get("OriginalClientIp") or row.get("ClientIp") or "")
+    name = str(row.get("ClientHostname") or "") if client == str(row.get("ClientIp") or "") else ""
     return Arrival(
         at=row["Timestamp"],
         message_id=str(row.get("MessageId") or ""),
         sender=str(row.get("Sender") or ""),
         recipients=tuple(str(one).lower() for one in ([recipients] if isinstance(recipients, str) else recipients)),
-        client_ip=str(row.get("ClientIp") or ""),
+        client_ip=client,
+        client_name=name if name != client else "",
     )
 
 

@@ -42,7 +42,8 @@ class ExchangeShell:
     """A remote session with the old server; opened when the first cmdlet runs.
 
     url:   "https://mail.contoso.com/powershell" (2010 and later) or "https://server:5986/wsman" (2007).
-    kind:  "exchange", Exchange's own endpoint; "winrm", an ordinary session to which the snap-in is added.
+    kind:  "exchange", Exchange's own endpoint; "winrm", an ordinary session to which the snap-in is added;
+           "windows", an ordinary session without it.
     extra_ca: PEM of a root to trust besides the system's.
     timeout: seconds that one cmdlet may take.
     """
@@ -50,7 +51,7 @@ class ExchangeShell:
     def __init__(
         self,
         url: str,
-        kind: Literal["exchange", "winrm"],
+        kind: Literal["exchange", "winrm", "windows"],
         username: str,
         password: SecretStr,
         authentication: Literal["basic", "ntlm"],

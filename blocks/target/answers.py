@@ -69,16 +69,27 @@ def challenged_claims(header: str) -> str | None:
 
 
 def retry_after(headers: Mapping[str, str], default: float = 5.0) -> float:
-    """Seconds to wait, from Retry-After (RFC 9110 section 10.2.3: seconds or a date)."""
-    value = headers.get("Retry-After", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - now()).total_seconds())
-    except (TypeError, ValueError):
-        return default
+    """Seconds to wait, from Retry-After (RFC 9110 section 10.2.3: seconds or a date); without it from Rate-Limit-Reset,
+    which Exchange's admin endpoint sends.
+
+    Unverified: that Rate-Limit-Reset is an ISO time or seconds.
+    """
+    for value in (headers.get("Retry-After", ""), headers.get("Rate-Limit-Reset", "")):
+        for read in (float, _until_http, _until_iso):
+            try:
+                return max(0.0, read(value))
+            except (TypeError, ValueError):
+                continue
+    return default
+
+
+def _until_http(value: str) -> float:
+    return (parsedate_to_datetime(value) - now()).total_seconds()
+
+
+def _until_iso(value: str) -> float:
+    at = datetime.fromisoformat(value)
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now()).total_seconds()
 
 
 def message_of(response: httpx.Response) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
@@ -24,6 +24,7 @@ TokenSource = Callable[[str | None], str]
 
 ANEW = ""
 """Instead of claims: the token at hand is no longer taken, without a word on what another should have."""
+T = TypeVar("T")
 MAX_PAGES = 10_000
 
 
@@ -34,6 +35,7 @@ class Reply:
     status: int
     body: Json
     headers: Mapping[str, str]
+    content: bytes = b""
 
 
 @dataclass
@@ -69,13 +71,32 @@ class JsonClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        raw: bool = False,
     ) -> Reply:
-        """Send one request and decode its answer.
+        """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
 
         path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
         once; default: yes for GET, HEAD, PUT, PATCH and DELETE. Rejected, Refused, Throttled, Transient, Drifted.
         """
         again = method not in {"POST"} if repeatable is None else repeatable
+        decode = _as_it_is if raw else self._decode
+        return self._sent(method, path, wanted, json, params, headers, again, decode)
+
+    def text(self, path: str, *, wanted: str) -> str:
+        """The text at an address: a file, not JSON."""
+        return self._sent("GET", path, wanted, None, None, {"Accept": "text/csv"}, True, lambda answer, _: answer.text)
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        wanted: str,
+        json: Any,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        again: bool,
+        decode: Callable[[httpx.Response, str], T],
+    ) -> T:
         url = self._url(path)
         claims: str | None = None
         patience = Patience(self.patience, self.sleep)
@@ -89,7 +110,7 @@ class JsonClient:
                     headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
                 )
                 # A body that cannot be read is a lost answer like any other.
-                return self._decode(response, wanted) if response.is_success else self._fail(response, wanted)
+                return decode(response, wanted) if response.is_success else self._fail(response, wanted)
             except _Challenge as challenge:
                 if claims is not None:
                     raise refused(self.who, wanted, f"401 again, with a new token: {challenge.seen}") from None
@@ -174,7 +195,7 @@ class JsonClient:
                 )
         return Reply(response.status_code, body, response.headers)
 
-    def _fail(self, response: httpx.Response, wanted: str) -> Reply:
+    def _fail(self, response: httpx.Response, wanted: str) -> NoReturn:
         if response.status_code == 401:
             # A token may run out, or be revoked, between two pages. Nothing was done, so a new one is tried once.
             claims = challenged_claims(response.headers.get("WWW-Authenticate", ""))
@@ -189,3 +210,7 @@ class _Challenge(Exception):
 
     def __init__(self, claims: str, seen: str) -> None:
         self.claims, self.seen = claims, seen
+
+
+def _as_it_is(response: httpx.Response, _: str) -> Reply:
+    return Reply(response.status_code, {}, response.headers, response.content)

@@ -39,9 +39,9 @@ def items(graph: JsonClient, mailbox: str) -> Iterator[Item]:
 
 
 def _messages(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    for path, folder in _folders(graph, user, "mailFolders", mailbox):
+    for row, folder in folders_below(graph, user, "mailFolders", mailbox):
         found = graph.pages(
-            f"{user}/mailFolders/{path}/messages",
+            f"{user}/mailFolders/{_id(row)}/messages",
             wanted=f"messages in {folder} of {mailbox}",
             params={"$select": FIELDS["message"], "$top": PAGE},
         )
@@ -84,8 +84,8 @@ def event_of(one: Json, folder: str) -> Item:
 
 def _contacts(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
     places = [(f"{user}/contacts", "Contacts")]
-    for path, folder in _folders(graph, user, "contactFolders", mailbox):
-        places.append((f"{user}/contactFolders/{path}/contacts", f"Contacts/{folder}"))
+    for row, folder in folders_below(graph, user, "contactFolders", mailbox):
+        places.append((f"{user}/contactFolders/{_id(row)}/contacts", f"Contacts/{folder}"))
     for place, folder in places:
         found = graph.pages(
             place,
@@ -102,9 +102,12 @@ def contact_of(one: Json, folder: str) -> Item:
     return Item(id=str(one["id"]), folder=folder, kind="contact", key=key, subject=name)
 
 
-def _folders(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iterator[tuple[str, str]]:
-    """(folder id, path of names) of every folder but search folders: what they show lies elsewhere."""
-    fields = "id,displayName,childFolderCount" if kind == "mailFolders" else "id,displayName"
+def folders_below(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iterator[tuple[Json, str]]:
+    """(folder, path of names) of every folder but search folders: what they show lies elsewhere.
+
+    user: `users/<address>`. kind: mailFolders or contactFolders. The folder has id and displayName.
+    """
+    fields = "id,displayName,childFolderCount,totalItemCount" if kind == "mailFolders" else "id,displayName"
     waiting = [(f"{user}/{kind}", "", 0)]
     while waiting:
         place, above, depth = waiting.pop()
@@ -113,7 +116,7 @@ def _folders(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iterator[
             if str(one.get("@odata.type") or "").endswith("mailSearchFolder"):
                 continue
             folder = f"{above}/{one.get('displayName') or ''}".lstrip("/")
-            yield _id(one), folder
+            yield one, folder
             # Contact folders do not say how many children they have.
             if one.get("childFolderCount", 1) and depth < MAX_DEPTH:
                 waiting.append((f"{user}/{kind}/{_id(one)}/childFolders", folder, depth + 1))

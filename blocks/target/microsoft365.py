@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.target import messages
+from blocks.target.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.target.delegates import Delegates
+from blocks.target.device_code import age_findings, sign_in_with_code
 from blocks.target.dkim import Dkim
 from blocks.target.domains import Domains
 from blocks.target.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, WHO, ExchangeAdmin
+from blocks.target.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
 from blocks.target.graph import Users, message_traces
 from blocks.target.held import Held
 from blocks.target.http import JsonClient
 from blocks.target.item_destination import GraphDestination
 from blocks.target.item_import import Importer
+from blocks.target.mailbox_changes import GraphChanges
 from blocks.target.mailbox_items import items
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
 from blocks.target.permissions import IMPORT_PERMISSION, copy_findings, findings, granted
 from blocks.target.recipients import Recipients
-from blocks.target.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, MICROSOFT_LOGIN, SignIn
+from blocks.target.sign_in import SignIn
 from blocks.target.trust import tls_context
 from mailmove.cloud_state import (
     Domain,
@@ -39,10 +45,11 @@ from mailmove.cloud_state import (
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.full_inventory import Grant
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.pacing import Limits
 from mailmove.moving.parts import Destination
-from mailmove.ports import Checkable, ItemDestination, SourceServer, Tenant
+from mailmove.ports import Checkable, GivesMessages, ItemDestination, SourceServer, TakesSignIn, Tenant
 from mailmove.records import RRset
 
 
@@ -60,11 +67,11 @@ class _Parts:
     migration: Migration
 
 
-class Microsoft365(Block, Tenant, ItemDestination, Checkable):
+class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, TakesSignIn):
     """A Microsoft 365 tenant: Graph, Exchange Online and its migration service.
 
-    Sign in as an application of the tenant (certificate, or client secret), or, with `partner_refresh_token`, as the
-    partner's user by way of an active GDAP relationship.
+    Sign in as an application of the tenant (certificate, or client secret), or, with `refresh_token`, as a person: the
+    partner's user by way of an active GDAP relationship, or an administrator of the tenant.
 
     Example:
         Load a configured tenant:
@@ -90,18 +97,27 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
     certificate: SecretStr | None = Field(
         default=None, description="Certificate and private key of the application, both PEM; preferred to a secret."
     )
-    partner_refresh_token: SecretStr | None = Field(
-        default=None, description="Refresh token of the partner's user; set it to work through GDAP."
+    refresh_token: SecretStr | None = Field(
+        default=None,
+        description="Refresh token of a partner's user, to work through GDAP, or of the tenant's administrator; "
+        "`mailmove sign-in` fills it in.",
     )
+    signed_in_as: str | None = Field(default=None, description="Who signed in with a code; `mailmove sign-in` says so.")
+    signed_in_at: datetime | None = Field(default=None, description="When they did.")
+    exchange_by: Literal["rest", "powershell"] = Field(
+        default="rest", description="How cmdlets are run; powershell takes pwsh and its module on every worker."
+    )
+    pwsh: str = Field(default="pwsh", description="Program of PowerShell 7, for `exchange_by` powershell.")
+    cloud: CloudName = Field(default="global", description="Which of Microsoft's clouds the tenant lives in.")
     exchange_public_key: str | None = Field(
         default=None, description="PEM public key with which Exchange Online wants passwords encrypted."
     )
-    login_url: str = Field(default=MICROSOFT_LOGIN, description="Base of the sign-in service.")
-    graph_url: str = Field(
-        default="https://graph.microsoft.com", description="Base of Microsoft Graph, without version."
+    login_url: str | None = Field(default=None, description="Base of the sign-in service; empty: the cloud's own.")
+    graph_url: str | None = Field(
+        default=None, description="Base of Microsoft Graph, without version; empty: the cloud's own."
     )
-    exchange_url: str = Field(
-        default="https://outlook.office365.com", description="Base of the Exchange Online admin endpoint."
+    exchange_url: str | None = Field(
+        default=None, description="Base of the Exchange Online admin endpoint; empty: the cloud's own."
     )
     extra_ca: str | None = Field(default=None, description="PEM of a further root certificate to trust.")
 
@@ -110,25 +126,39 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
     def _parts(self) -> _Parts:
         return self._held.get(self._make)
 
+    @property
+    def _where(self) -> MicrosoftCloud:
+        return CLOUDS[self.cloud]
+
     def _make(self) -> _Parts:
-        tls = tls_context(self.extra_ca)
+        tls, where = tls_context(self.extra_ca), self._where
+        by_code = self.signed_in_at is not None  # a code is for public clients, which have no secret
         sign_in = SignIn(
             tenant=self.tenant_id,
             client_id=self.client_id,
-            secret=self.client_secret,
-            certificate=self.certificate,
-            refresh_token=self.partner_refresh_token,
-            login_url=self.login_url,
+            secret=None if by_code else self.client_secret,
+            certificate=None if by_code else self.certificate,
+            refresh_token=self.refresh_token,
+            login_url=self.login_url or where.login,
             tls=tls,
         )
         graph = JsonClient(
             "Microsoft Graph",
-            f"{self.graph_url.rstrip('/')}/v1.0",
-            lambda claims: sign_in.token(GRAPH_SCOPE, claims),
+            f"{(self.graph_url or where.graph).rstrip('/')}/v1.0",
+            lambda claims: sign_in.token(where.graph_scope, claims),
             tls,
         )
-        admin = JsonClient(WHO, self.exchange_url, lambda claims: sign_in.token(EXCHANGE_SCOPE, claims), tls)
-        exchange = ExchangeAdmin(admin, self.tenant_id, lambda: self._anchor(sign_in, graph))
+        admin = JsonClient(
+            WHO,
+            self.exchange_url or where.exchange,
+            lambda claims: sign_in.token(where.exchange_scope, claims),
+            tls,
+        )
+        exchange = (
+            ExchangePowerShell(self.pwsh, lambda: sign_in.token(where.exchange_scope), self._connection())
+            if self.exchange_by == "powershell"
+            else ExchangeAdmin(admin, self.tenant_id, lambda: self._anchor(sign_in, graph))
+        )
         return _Parts(
             sign_in=sign_in,
             graph=graph,
@@ -142,6 +172,13 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
             migration=Migration(exchange, self.exchange_public_key),
         )
 
+    def _connection(self) -> dict[str, str]:
+        """Parameters of Connect-ExchangeOnline. Unverified for a person's token: that it wants their name so."""
+        where = {"ExchangeEnvironmentName": ENVIRONMENTS[self.cloud]}
+        if self.refresh_token is None:
+            return {**where, "Organization": self.tenant_id}
+        return {**where, "DelegatedOrganization": self.tenant_id, "UserPrincipalName": self.signed_in_as or ""}
+
     def _anchor(self, sign_in: SignIn, graph: JsonClient) -> str:
         """Unverified for partners: CIPP-API sends the initial domain's system mailbox for organisation cmdlets."""
         if not sign_in.delegated:
@@ -151,10 +188,30 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
                 return PARTNER_ANCHOR.format(domain=domain["id"])
         raise Blocked("Microsoft Graph", wanted="the initial domain", seen="none", todo="Check tenant_id.")
 
+    def sign_in(self, show: Callable[[str], None]) -> str:
+        done = sign_in_with_code(
+            tenant=self.tenant_id,
+            client_id=self.client_id,
+            scope=self._where.graph_scope,
+            login_url=self.login_url or self._where.login,
+            tls=tls_context(self.extra_ca),
+            show=show,
+        )
+        self.refresh_token, self.signed_in_as, self.signed_in_at = done.refresh_token, done.user, done.at
+        self._held = Held()
+        return done.user
+
     def findings(self) -> list[Finding]:
         parts = self._parts()
-        found = findings(parts.graph, lambda: parts.sign_in.token(GRAPH_SCOPE), parts.exchange)
-        if self.exchange_public_key is None:
+        found = age_findings("Microsoft 365", self.signed_in_as, self.signed_in_at)
+        found += findings(
+            parts.graph,
+            lambda: parts.sign_in.token(self._where.graph_scope),
+            parts.exchange,
+            consent=consent_link(self.login_url or self._where.login, self.tenant_id, self.client_id),
+            traces=self._where.traces,
+        )
+        if self.exchange_public_key is None and self.exchange_by == "rest":
             found.append(
                 Finding(
                     subject="exchange_public_key",
@@ -270,19 +327,42 @@ class Microsoft365(Block, Tenant, ItemDestination, Checkable):
     def items(self, mailbox: str) -> Iterator[Item]:
         return items(self._parts().graph, mailbox)
 
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items."""
+        return GraphChanges(self._parts().graph)
+
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        return messages.find(self._parts().graph, mailbox, message_ids)
+
+    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
+        return messages.since(self._parts().graph, mailbox, since)
+
+    def message_content(self, mailbox: str, item_id: str) -> bytes:
+        return messages.content(self._parts().graph, mailbox, item_id)
+
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        messages.remove(self._parts().graph, mailbox, item_id)
+
     def destination(self, limits: Limits | None = None) -> Destination:
         """For a copy of our own. limits: other than Microsoft's, for a rehearsal."""
         parts = self._parts()
 
         def imports() -> bool:
-            held = granted(parts.sign_in.token(GRAPH_SCOPE))
+            held = granted(parts.sign_in.token(self._where.graph_scope))
             return held is not None and IMPORT_PERMISSION in held
 
         importer = Importer(parts.graph, tls_context(self.extra_ca))
         return GraphDestination(parts.graph, imports=imports, importer=importer, limits=limits)
 
     def copy_findings(self) -> list[Finding]:
-        return copy_findings(lambda: self._parts().sign_in.token(GRAPH_SCOPE))
+        return copy_findings(lambda: self._parts().sign_in.token(self._where.graph_scope))
 
     def message_traces(self, since: datetime) -> list[TraceEntry]:
+        if not self._where.traces:
+            raise Blocked(
+                "Microsoft Graph",
+                wanted="message traces",
+                seen=f"none in the cloud {self.cloud}",
+                todo="Look in the Exchange admin centre from where mail arrives, and say so at the question.",
+            )
         return message_traces(self._parts().graph, since)

@@ -9,10 +9,9 @@ from typing import Any
 
 from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected, moment
-from blocks.target.credential import ps_credential
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
 from mailmove.cloud_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
-from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
 
 # The pages disagree on the default (20 or 100), so it is always said.
@@ -75,7 +74,7 @@ class Migration:
             "ExchangeOutlookAnywhere": True,
             "ExchangeServer": wanted.exchange_server,
             "Authentication": wanted.authentication,
-            "Credentials": ps_credential(user, password, self._public_key),
+            "Credentials": self._exchange.credential(user, password, self._public_key),
         }
         self._test({**server, "RPCProxyServer": wanted.rpc_proxy_server}, said)
         own = {"Name": wanted.name, "RpcProxyServer": wanted.rpc_proxy_server}
@@ -178,7 +177,13 @@ class Migration:
         found = self._exchange.run(
             "Get-MigrationUser", {"BatchId": batch, "ResultSize": "Unlimited"}, wanted=f"the users of {batch}"
         )
-        return [self._user(one) for one in found]
+        silent = [
+            str(one.get("Identity") or one.get("MailboxEmailAddress") or "")
+            for one in found
+            if "failed" in _word(one.get("Status")).lower() and not one.get("ErrorSummary")
+        ]
+        why = self._why(silent) if silent else {}
+        return [self._user(one, why) for one in found]
 
     def skipped(self, user: str) -> list[SkippedItem]:
         _guard(user, "migration user")
@@ -189,11 +194,10 @@ class Migration:
         )
         return [_skipped(one) for row in found for one in row.get("SkippedItems") or []]
 
-    def _user(self, found: Json) -> MigrationUser:
+    def _user(self, found: Json, why: dict[str, str]) -> MigrationUser:
         status, error = _word(found.get("Status")), str(found.get("ErrorSummary") or "")
         address = str(found.get("MailboxEmailAddress") or found.get("Identity") or "").lower()
-        if "failed" in status.lower() and not error:
-            error = self._why(str(found.get("Identity") or address))
+        error = error or why.get(str(found.get("Identity") or found.get("MailboxEmailAddress") or ""), "")
         return MigrationUser(
             address=address,
             status=status,
@@ -203,12 +207,18 @@ class Migration:
             error=error,
         )
 
-    def _why(self, identity: str) -> str:
-        _guard(identity, "migration user")
-        found = self._exchange.run(
-            "Get-MigrationUserStatistics", {"Identity": identity}, wanted=f"why {identity} failed"
-        )
-        return str(found[0].get("Error") or "") if found else ""
+    def _why(self, identities: list[str]) -> dict[str, str]:
+        """Why each of these users failed, where the service says so."""
+        for identity in identities:
+            _guard(identity, "migration user")
+        given = [{"Identity": identity} for identity in identities]
+        answers = self._exchange.read_many("Get-MigrationUserStatistics", given, wanted="why users failed")
+        why: dict[str, str] = {}
+        for identity, found in zip(identities, answers, strict=True):
+            if isinstance(found, MailmoveError):
+                raise found
+            why[identity] = str(found[0].get("Error") or "") if found else ""
+        return why
 
     def _existing(self, name: str) -> MigrationBatch:
         there = look_thrice(lambda: self.batch(name), self._exchange.sleep)

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import quote
 
-from blocks.target.answers import Rejected
+from blocks.target.answers import Json, Rejected
 from blocks.target.exchange_admin import ExchangeAdmin
 from blocks.target.graph import message_traces
 from blocks.target.http import JsonClient
 from mailmove.errors import MailmoveError, Refused
 from mailmove.evidence import Finding, now
-from mailmove.rights import CMDLET, graph_permissions, names
+from mailmove.rights import CMDLET, application_only, graph_permissions, names
 
 NEEDED = graph_permissions()
 """Least application permission of Microsoft Graph -> others that include it."""
@@ -28,9 +28,11 @@ WRITING = graph_permissions("direct")
 """What a copy of our own needs besides; not a night with Microsoft's batch."""
 
 CMDLETS = tuple(names(CMDLET))
+_TRACES = "ExchangeMessageTrace.Read.All"
+_STOPS = "the night would stop where this is needed"
 
 
-def copy_findings(graph_token: Callable[[], str]) -> list[Finding]:
+def copy_findings(graph_token: Callable[[], str], consent: str = "") -> list[Finding]:
     """What is amiss for copying items ourselves; a token that cannot be read proves nothing either way."""
     held = granted(graph_token())
     return [
@@ -38,35 +40,56 @@ def copy_findings(graph_token: Callable[[], str]) -> list[Finding]:
             subject=permission,
             seen="not among the permissions in our token",
             means="items cannot be copied by Mailmove itself",
-            todo=_consent(permission),
+            todo=_consent(permission, consent),
         )
         for permission in WRITING
         if held is not None and permission not in held
     ]
 
 
-def findings(graph: JsonClient, graph_token: Callable[[], str], exchange: ExchangeAdmin) -> list[Finding]:
-    """Everything amiss, by permission; empty: nothing."""
+def findings(
+    graph: JsonClient,
+    graph_token: Callable[[], str],
+    exchange: ExchangeAdmin,
+    *,
+    consent: str = "",
+    traces: bool = True,
+) -> list[Finding]:
+    """Everything amiss, by permission; empty: nothing. consent: where an administrator grants what is missing.
+
+    traces: are there message traces in this cloud, whose right we need?
+    """
     try:
-        held = granted(graph_token())
+        token = graph_token()
     except MailmoveError as error:
-        return [_finding("Sign-in", error, "nothing can be done in this tenant")]
+        return [_finding("Sign-in", error, "nothing can be done in this tenant", consent)]
+    held = granted(token)
+    person = held is not None and acts_for_a_person(token)
+    needed = {one: also for one, also in NEEDED.items() if traces or one != _TRACES}
     found: dict[str, Finding] = {}
-    for permission, also in NEEDED.items():
+    for permission, also in needed.items():
         if held is not None and not held & {permission, *also}:
+            alone = person and permission in application_only()
             found[permission] = Finding(
                 subject=permission,
                 seen="not among the permissions in our token",
-                means="the night would stop where this is needed",
-                todo=_consent(permission),
+                means=_STOPS,
+                todo=_ALONE if alone else _consent(permission, consent),
                 blocks=True,
             )
     for permission, read in _reads(graph).items():
-        try:
-            read()
-        except MailmoveError as error:
-            found.setdefault(permission, _finding(permission, error, "the night would stop where this is needed"))
+        if permission in needed:
+            try:
+                read()
+            except MailmoveError as error:
+                found.setdefault(permission, _finding(permission, error, _STOPS, consent))
     return [*found.values(), *_exchange(exchange)]
+
+
+_ALONE = (
+    "A person's token opens nobody else's mailbox, whatever it says: give the block the application's certificate, and "
+    "leave refresh_token empty."
+)
 
 
 def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
@@ -87,7 +110,7 @@ def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
         "Mail.ReadBasic.All": lambda: of_a_mailbox("mailFolders"),
         "Calendars.ReadBasic.All": lambda: of_a_mailbox("calendars"),
         "Contacts.Read": lambda: of_a_mailbox("contacts"),
-        "ExchangeMessageTrace.Read.All": lambda: message_traces(graph, now() - timedelta(minutes=5)),
+        _TRACES: lambda: message_traces(graph, now() - timedelta(minutes=5)),
     }
 
 
@@ -97,9 +120,9 @@ def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
         exchange.run("Get-MigrationEndpoint", wanted="the tenant's migration endpoints")
         known = exchange.known_cmdlets()
     except Refused as error:
-        return [_finding("Exchange.ManageAsApp and the Exchange Administrator role", error, means)]
+        return [_finding("Exchange.ManageAsApp and the Exchange Administrator role", error, means, "")]
     except MailmoveError as error:
-        return [_finding("Exchange Online", error, means)]
+        return [_finding("Exchange Online", error, means, "")]
     missing = [name for name in CMDLETS if known is not None and name not in known]
     if not missing:
         return []
@@ -120,29 +143,43 @@ def granted(token: str) -> frozenset[str] | None:
     Unverified as a contract: Microsoft asks clients not to read tokens for Graph, so a token that cannot be read is no
     finding, and the reads decide alone.
     """
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return None
-    if not isinstance(claims, dict) or not {"roles", "scp"} & set(claims):
+    claims = _claims(token)
+    if not {"roles", "scp"} & set(claims):
         return None
     roles = claims.get("roles") or []
     return frozenset([*map(str, roles if isinstance(roles, list) else []), *str(claims.get("scp") or "").split()])
 
 
-def _finding(subject: str, error: MailmoveError, means: str) -> Finding:
+def acts_for_a_person(token: str) -> bool:
+    return "scp" in _claims(token)
+
+
+def _claims(token: str) -> Json:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _finding(subject: str, error: MailmoveError, means: str, consent: str) -> Finding:
     refused = isinstance(error, Refused)
+    todo = error.todo
+    if refused and (subject in NEEDED or "AADSTS65001" in error.seen):
+        todo = _consent(subject, consent) if subject in NEEDED else f"{todo} {_at(consent)}".strip()
     return Finding(
-        subject=subject,
-        seen=error.seen,
-        means=means if refused else "it could not be asked just now",
-        todo=_consent(subject) if refused and subject in NEEDED else error.todo,
+        subject=subject, seen=error.seen, means=means if refused else "it could not be asked just now", todo=todo,
         blocks=refused,
-    )
+    )  # fmt: skip
 
 
-def _consent(permission: str) -> str:
-    return f"Add {permission} to the application's Graph permissions and grant admin consent in this tenant."
+def _consent(permission: str, link: str) -> str:
+    words = f"Add {permission} to the application's Graph permissions and grant admin consent in this tenant."
+    return f"{words} {_at(link)}".strip()
+
+
+def _at(link: str) -> str:
+    return f"An administrator of the tenant consents at {link}" if link else ""

@@ -1,11 +1,13 @@
-"""Tokens from Microsoft Entra ID: an application's own, or a partner's redeemed in the customer's tenant.
+"""Tokens from Microsoft Entra ID: an application's own, or those of a person who signed in before.
 
-Sources: learn.microsoft.com identity-platform (client credentials, claims challenge), partner-center GDAP pages
-(the partner's refresh token is redeemed at the customer's tenant); msal-python. Tokens are kept in memory only.
+A partner's refresh token is redeemed at the customer's tenant; one that `mailmove sign-in` got, at the tenant where the
+person signed in. Sources: learn.microsoft.com identity-platform (client credentials, claims challenge), partner-center
+GDAP pages; msal-python. Tokens are kept in memory only; msal writes its cache nowhere unless it is told to.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import threading
@@ -22,16 +24,16 @@ from pydantic import SecretStr
 
 from blocks.patience import Patience
 from blocks.target.answers import retry_after
+from blocks.target.clouds import CLOUDS, LOGIN_HOSTS
 from blocks.target.trust import UNTRUSTED, requests_session, untrusted
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 
-MICROSOFT_LOGIN = "https://login.microsoftonline.com"
-GRAPH_SCOPE = "https://graph.microsoft.com/.default"
-EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
-PARTNER_CENTER_SCOPE = "https://api.partnercenter.microsoft.com/user_impersonation"
+GRAPH_SCOPE = CLOUDS["global"].graph_scope
 WHO = "Microsoft Entra ID"
+CAPABILITIES = ["cp1"]
+"""What we tell Entra ID: that we answer claims challenges."""
 
-_MICROSOFT_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
+AGAIN = "sign in again: `mailmove sign-in` and the block's name."
 _ADVICE = {
     "AADSTS7000215": "The client secret is wrong: paste the secret's value, not its id.",
     "AADSTS7000222": "The client secret has run out: make a new one.",
@@ -40,9 +42,13 @@ _ADVICE = {
     "AADSTS65001": "Nobody consented to this application in the tenant: grant admin consent.",
     "AADSTS700027": "The certificate is not the one registered for the application.",
     "AADSTS50020": "The partner has no access to this customer: is the GDAP relationship active, our group assigned?",
-    "AADSTS700082": "The refresh token has run out (90 days): sign in as the partner again.",
-    "AADSTS50173": "The refresh token was revoked: sign in as the partner again.",
-    "AADSTS50076": "Multi-factor authentication is wanted: sign in as the partner again, with it.",
+    "AADSTS700082": f"The refresh token has run out (90 days): {AGAIN}",
+    "AADSTS50173": f"The refresh token was revoked: {AGAIN}",
+    "AADSTS50079": f"Multi-factor authentication is wanted: {AGAIN}",
+    "AADSTS70043": f"The sign-in is older than the tenant allows: {AGAIN}",
+    "AADSTS7000218": "The application is no public client: fill in its secret, or allow public client flows for it.",
+    "AADSTS700025": "The application is a public client: leave secret and certificate empty.",
+    "AADSTS50076": f"Multi-factor authentication is wanted: {AGAIN}",
 }
 _PASSING = {"temporarily_unavailable", "server_error"}
 _PATIENCE = 10.0
@@ -52,8 +58,9 @@ _PATIENCE = 10.0
 class SignIn:
     """Gives tokens for one tenant.
 
-    With `refresh_token` they act as the partner's user (delegated); otherwise as the application itself, which
-    proves itself with `certificate` (PEM of certificate and private key) or else `secret`.
+    With `refresh_token` they act as the person who signed in (delegated); otherwise as the application itself, which
+    proves itself with `certificate` (PEM of certificate and private key) or else `secret`. A person may have signed in
+    to a public client, which has neither.
     """
 
     def __init__(
@@ -64,13 +71,13 @@ class SignIn:
         secret: SecretStr | None,
         certificate: SecretStr | None = None,
         refresh_token: SecretStr | None = None,
-        login_url: str = MICROSOFT_LOGIN,
+        login_url: str = CLOUDS["global"].login,
         tls: ssl.SSLContext,
     ) -> None:
         self._tenant, self._client_id = tenant, client_id
         self._secret, self._certificate, self._refresh = secret, certificate, refresh_token
         self._authority = f"{login_url.rstrip('/')}/{tenant}"
-        self._microsoft = urlsplit(login_url).hostname in _MICROSOFT_HOSTS
+        self._microsoft = urlsplit(login_url).hostname in LOGIN_HOSTS
         self._session = requests_session(tls)
         self._session.hooks["response"].append(self._remember)
         self._app: Any = None
@@ -121,8 +128,8 @@ class SignIn:
                 self._app = self._new_app()
             if self._refresh is None:
                 return dict(self._app.acquire_token_for_client([scope], claims_challenge=claims))
-            # msal has no claims parameter here; the protocol's own is `claims` in the body.
-            data = {"claims": claims} if claims else {}
+            # msal has no claims parameter here, and leaves our capabilities out; the protocol's own is `claims`.
+            data = {"claims": _with_capabilities(claims)}
             answer = dict(
                 self._app.acquire_token_by_refresh_token(self._refresh.get_secret_value(), [scope], data=data)
             )
@@ -141,18 +148,16 @@ class SignIn:
             raise self._passing(scope, "an answer that could not be read") from None
 
     def _new_app(self) -> Any:
-        return msal.ConfidentialClientApplication(
-            self._client_id,
-            client_credential=self._credential(),
-            authority=self._authority,
-            # Only Microsoft's own hosts can vouch for an authority; any other is trusted because the block names it.
-            instance_discovery=None if self._microsoft else False,
-            http_client=self._session,
-            client_capabilities=["cp1"],  # we answer claims challenges
+        return new_app(
+            self._client_id, self._authority, self._session, None if self._public else self._credential(), self._microsoft
         )
 
     def _remember(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self._last = response
+
+    @property
+    def _public(self) -> bool:
+        return self._refresh is not None and self._secret is None and self._certificate is None
 
     def _credential(self) -> Any:
         if self._certificate is not None:
@@ -186,6 +191,27 @@ class SignIn:
             seen=f"{kind}: {words}",
             todo=_ADVICE.get(code[0] if code else "", "Check tenant_id, client_id and the credential."),
         )
+
+
+def new_app(client_id: str, authority: str, session: requests.Session, credential: Any, microsoft: bool) -> Any:
+    """An application of msal's; credential None: a public client. microsoft: is the authority one of Microsoft's?"""
+    kind = msal.PublicClientApplication if credential is None else msal.ConfidentialClientApplication
+    return kind(
+        client_id,
+        **({} if credential is None else {"client_credential": credential}),
+        authority=authority,
+        # Only Microsoft's own hosts can vouch for an authority; any other is trusted because the block names it.
+        instance_discovery=None if microsoft else False,
+        http_client=session,
+        client_capabilities=CAPABILITIES,
+    )
+
+
+def _with_capabilities(challenge: str | None) -> str:
+    """A claims request that says that we answer claims challenges, as msal writes it where it writes one."""
+    wanted: dict[str, Any] = json.loads(challenge) if challenge else {}
+    wanted.setdefault("access_token", {})["xms_cc"] = {"values": CAPABILITIES}
+    return json.dumps(wanted)
 
 
 def certificate_credential(pem: SecretStr) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Cloud:
         self.tenant = Tenant(str(uuid4()), initial_domain, "Northwind Traders")
         self.app = _new_app()
         self.partner = PartnerAccess(str(uuid4()), str(uuid4()), uuid4().hex, uuid4().hex)
-        login = Login(self.tenant, self.app, self.partner, self.faults, token_seconds)
+        self.login = login = Login(self.tenant, self.app, self.partner, self.faults, token_seconds)
         reach = Reach(
             resolver, places.https_port, ssl.create_default_context(cadata=trusted if trusted else authority.pem)
         )
@@ -79,7 +79,14 @@ class Cloud:
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")
         host = places.cloud
         self._web = CloudWeb(
-            self.tenant, login, graph, self._admin, PartnerCenter(self.tenant, login), tls, host, places.https_port
+            self.tenant,
+            login,
+            graph,
+            self._admin,
+            PartnerCenter(self.tenant, login, self.faults),
+            tls,
+            host,
+            places.https_port,
         )
         self._smtp = CloudSmtp(self.tenant, self.faults, f"k-v1.{mx_zone.strip('.')}", tls, host, places.smtp_port)
         self._running = ExitStack()
@@ -125,6 +132,14 @@ class Cloud:
             approve(self.tenant, key)
         return waiting
 
+    def customer_accepts_reseller(self) -> None:
+        """The customer's administrator opens the reseller link and says yes."""
+        self.tenant.resold = True
+
+    def person_signs_in(self, user_code: str, user: str | None) -> None:
+        """Somebody opens the page for device codes and signs in; None: they say no. KeyError: no such code."""
+        self.login.codes.person_types(user_code, user)
+
     def add_user(self, upn: str, display_name: str = "") -> None:
         """A user that an administrator makes by hand: it will stand in the batch's way."""
         self.tenant.add_user(upn, display_name or upn, "")
@@ -165,6 +180,8 @@ class Cloud:
                     for one in tenant.users.values()
                 },
                 "relationships": {one.display_name: one.status for one in tenant.relationships.values()},
+                "consents": sorted(tenant.consents),
+                "orders": [line["offerId"] for order in tenant.orders for line in order["lineItems"]],
             }
 
     def __enter__(self) -> Self:

@@ -14,7 +14,18 @@ from typing import Any, cast
 from lab.cloud.errors import INVALID_ARGUMENT, OBJECT_NOT_FOUND, ApiError, CmdletError
 
 _HERE = Path(__file__).parent.parent / "contracts"
-_OPTIONS = {"$select", "$filter", "$top", "$skip", "$orderby", "$expand", "$count", "$search", "$skiptoken"}
+_OPTIONS = {
+    "$select",
+    "$filter",
+    "$top",
+    "$skip",
+    "$orderby",
+    "$expand",
+    "$count",
+    "$search",
+    "$skiptoken",
+    "$deltatoken",
+}
 _PRIMITIVE = {
     "Edm.String": str,
     "Edm.Boolean": bool,
@@ -66,6 +77,8 @@ class GraphContract:
                 return kind, bound[name]
             if kind.startswith("Collection("):
                 kind = kind[len("Collection(") : -1]
+                continue
+            if segment == "$value" and kind == "message" and method == "GET":  # outlook-get-mime-message
                 continue
             members = self.types.get(kind)
             if members is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.cloud import graph_domains, graph_import, graph_mail, graph_partner, graph_users, graph_writing
+from lab.cloud import graph_delta, graph_domains, graph_import, graph_mail, graph_partner, graph_users, graph_writing
 from lab.cloud.batching import Doors, answers
 from lab.cloud.contract import GraphContract
 from lab.cloud.errors import ApiError
@@ -30,10 +30,11 @@ class Graph:
         graph_domains.add_routes(self._routes, domains)
         graph_users.add_routes(self._routes, tenant)
         graph_mail.add_routes(self._routes, tenant)
+        graph_delta.add_routes(self._routes, tenant, faults)
         graph_writing.add_routes(self._routes, tenant, faults)
         self.doors = Doors()
         self.importing = graph_import.add_routes(self._routes, tenant, faults, self.doors)
-        graph_partner.add_routes(self._routes, tenant)
+        graph_partner.add_routes(self._routes, tenant, {login.partner.group})
 
     def serve(self, call: Call) -> Answer:
         if self.faults.take("graph.unavailable"):

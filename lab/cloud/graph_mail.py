@@ -15,13 +15,13 @@ from lab.cloud.item_filters import expanded, narrowed
 from lab.cloud.tenant import Tenant, utc
 from lab.cloud.wire import Answer, Call, Routes, one, page
 from lab.item_parts import contact_parts, event_parts
-from lab.mail_store import StoredItem
+from lab.mail_store import RECOVERABLE, StoredItem
 
 _MAIL = ("Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic.All")
 _CALENDARS = ("Calendars.Read", "Calendars.ReadWrite")
 _CONTACTS = ("Contacts.Read", "Contacts.ReadWrite")
 _ALWAYS = ("Inbox", "Drafts", "Sent Items", "Deleted Items", "Junk Email", "Outbox", "Archive")
-_WELL_KNOWN = {name.replace(" ", "").lower(): name for name in _ALWAYS}
+_WELL_KNOWN = {name.replace(" ", "").lower(): name for name in _ALWAYS} | {"recoverableitemsdeletions": RECOVERABLE}
 _MOST = 1000
 
 
@@ -34,6 +34,8 @@ def add_routes(routes: Routes, tenant: Tenant) -> None:
     routes.add("GET", f"{user}/mailFolders/{{folder}}/messages", mail.messages, *_MAIL)
     routes.add("GET", f"{user}/messages", mail.messages, *_MAIL)
     routes.add("GET", f"{user}/messages/{{item}}", mail.message, *_MAIL)
+    routes.add("GET", f"{user}/messages/{{item}}/$value", mail.mime, "Mail.Read", "Mail.ReadWrite")
+    routes.add("DELETE", f"{user}/messages/{{item}}", mail.delete, "Mail.ReadWrite")
     routes.add("GET", f"{user}/calendars", mail.calendars, *_CALENDARS)
     routes.add("GET", f"{user}/calendars/{{folder}}/events", mail.events, *_CALENDARS)
     routes.add("GET", f"{user}/events", mail.events, *_CALENDARS)
@@ -64,7 +66,7 @@ def mail_folders(items: list[StoredItem], made: Iterable[str] = ()) -> dict[str,
     """Path -> number of items, for every mail folder: made, with mail, above one with mail, or always there."""
     counts = dict.fromkeys([*_ALWAYS, *made], 0)
     for item in items:
-        if item.kind == "message":
+        if item.kind == "message" and item.folder != RECOVERABLE:
             parts = item.folder.split("/")
             for depth in range(1, len(parts)):
                 counts.setdefault("/".join(parts[:depth]), 0)
@@ -114,30 +116,48 @@ class Mail:
         return page(call, [rows[path] for path in _children(list(rows), parent)], size=10, most=_MOST)
 
     def folder(self, call: Call, key: str, folder: str) -> Answer:
-        row = self._folder_rows(key).get(folder_path(folder))
+        path = folder_path(folder)
+        if path == RECOVERABLE:
+            return one(call, {"id": folder_id(path), "displayName": "Deletions", "totalItemCount": 0})
+        row = self._folder_rows(key).get(path)
         if row is None:
             raise no_item()
         return one(call, row)
 
+    def held(self, key: str, folder: str) -> tuple[str, str, list[StoredItem]]:
+        """(address of the mailbox, path, messages) of a mail folder. ApiError 404."""
+        items, path = self._items(key, "message"), folder_path(folder)
+        if path != RECOVERABLE and path not in mail_folders(items, self._made(key, "message")):
+            raise no_item()
+        return self._users.find(key).upn, path, [item for item in items if item.folder == path]
+
     def messages(self, call: Call, key: str, folder: str | None = None) -> Answer:
-        items = self._items(key, "message")
-        if folder is not None:
-            path = folder_path(folder)
-            if path not in mail_folders(items, self._made(key, "message")):
-                raise no_item()
-            items = [item for item in items if item.folder == path]
+        items = self._items(key, "message") if folder is None else self.held(key, folder)[2]
         # Newest first, as Outlook shows them; mail that arrives between two pages moves the rest down.
         items, call = narrowed(items, call, self.tenant.properties)
         items.sort(key=lambda item: (item.received, item.id), reverse=True)
-        return page(call, expanded([self._message(item) for item in items], call, self.tenant), size=10, most=_MOST)
+        return page(call, expanded([self.row(item) for item in items], call, self.tenant), size=10, most=_MOST)
 
     def message(self, call: Call, key: str, item: str) -> Answer:
+        return one(call, self.row(self._one(key, item)))
+
+    def mime(self, call: Call, key: str, item: str) -> Answer:
+        return Answer(200, self._one(key, item).mime)
+
+    def delete(self, call: Call, key: str, item: str) -> Answer:
+        """Gone at once; in life it can be recovered for some days."""
+        found, user = self._one(key, item), self._users.find(key)
+        with self.tenant.store.lock:
+            self.tenant.store.mailboxes[user.upn].items.pop(found.id, None)
+        return Answer(204)
+
+    def _one(self, key: str, item: str) -> StoredItem:
         found = next((one for one in self._items(key, "message") if one.id == item), None)
         if found is None:
             raise no_item()
-        return one(call, self._message(found))
+        return found
 
-    def _message(self, item: StoredItem) -> dict[str, Any]:
+    def row(self, item: StoredItem) -> dict[str, Any]:
         return message_row(item, draft=item.id in self.tenant.drafts)
 
     def calendars(self, call: Call, key: str) -> Answer:

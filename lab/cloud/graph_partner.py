@@ -8,15 +8,16 @@ from typing import Any
 from uuid import uuid4
 
 from lab.cloud.errors import ApiError
-from lab.cloud.tenant import Gdap, Tenant, utc
+from lab.cloud.tenant import Assignment, Gdap, Tenant, utc
 from lab.cloud.wire import Answer, Call, Routes, one, page
 
 _RIGHT = "DelegatedAdminRelationship.ReadWrite.All"
 _GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
 
 
-def add_routes(routes: Routes, tenant: Tenant) -> None:
-    gdap = Relationships(tenant)
+def add_routes(routes: Routes, tenant: Tenant, groups: set[str]) -> None:
+    """groups: ids of the security groups in the partner's tenant."""
+    gdap = Relationships(tenant, groups)
     base = "/tenantRelationships/delegatedAdminRelationships"
     routes.add("GET", base, gdap.every, _RIGHT)
     routes.add("POST", base, gdap.create, _RIGHT)
@@ -24,11 +25,13 @@ def add_routes(routes: Routes, tenant: Tenant) -> None:
     routes.add("DELETE", base + "/{key}", gdap.delete, _RIGHT)
     routes.add("GET", base + "/{key}/requests", gdap.requests, _RIGHT)
     routes.add("POST", base + "/{key}/requests", gdap.request, _RIGHT)
+    routes.add("GET", base + "/{key}/accessAssignments", gdap.assignments, _RIGHT)
+    routes.add("POST", base + "/{key}/accessAssignments", gdap.assign, _RIGHT)
 
 
 class Relationships:
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
+    def __init__(self, tenant: Tenant, groups: set[str]) -> None:
+        self.tenant, self.groups = tenant, groups
 
     def _find(self, key: str) -> Gdap:
         found = self.tenant.relationships.get(key)
@@ -96,6 +99,44 @@ class Relationships:
             row = {"id": str(uuid4()), "action": action, "status": "succeeded", "createdDateTime": utc()}
             gdap.requests.append(row)
         return one(call, row, 201)
+
+    def assignments(self, call: Call, key: str) -> Answer:
+        with self.tenant.lock:
+            rows = [_show_assignment(made) for made in self._find(key).assignments]
+            for made in self._find(key).assignments:
+                made.status = "active"
+        return page(call, rows, size=100, most=300)
+
+    def assign(self, call: Call, key: str) -> Answer:
+        """Only on an active relationship, to a group of the partner's, with roles that the customer approved."""
+        container = call.body.get("accessContainer") or {}
+        roles = [
+            role.get("roleDefinitionId") for role in (call.body.get("accessDetails") or {}).get("unifiedRoles", [])
+        ]
+        with self.tenant.lock:
+            gdap = self._find(key)
+            if gdap.status != "active":
+                raise _bad(f"A relationship in status {gdap.status} takes no access assignment.")
+            if container.get("accessContainerType") != "securityGroup" or not roles or set(roles) - set(gdap.roles):
+                raise _bad("accessContainer must be a security group, and the roles those of the relationship.")
+            group = str(container.get("accessContainerId")).lower()
+            if group not in self.groups:
+                raise ApiError(404, "NotFound", f"The security group {group} was not found.")
+            if any(made.group == group for made in gdap.assignments):
+                raise ApiError(409, "Conflict", "An access assignment for this access container exists.")
+            gdap.assignments.append(Assignment(group, roles))
+            return one(call, _show_assignment(gdap.assignments[-1]), 201)
+
+
+def _show_assignment(made: Assignment) -> dict[str, Any]:
+    return {
+        "id": made.id,
+        "status": made.status,
+        "createdDateTime": utc(made.created),
+        "lastModifiedDateTime": utc(made.created),
+        "accessContainer": {"accessContainerId": made.group, "accessContainerType": "securityGroup"},
+        "accessDetails": {"unifiedRoles": [{"roleDefinitionId": role} for role in made.roles]},
+    }
 
 
 def approve(tenant: Tenant, key: str) -> None:

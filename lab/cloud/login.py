@@ -1,7 +1,7 @@
 """Sign-in: the token endpoint that msal talks to, and the check of a token at an API's door.
 
 Plays the OAuth 2.0 endpoints of login.microsoftonline.com v2.0: client_credentials (secret or certificate assertion,
-RFC 7523) and refresh_token. Access tokens are JWTs that only this lab can read.
+RFC 7523), refresh_token, and the device code (RFC 8628). Access tokens are JWTs that only this lab can read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uuid import uuid4
 import jwt
 from cryptography import x509
 
+from lab.cloud.device_codes import DeviceCodes, Refreshing
 from lab.cloud.errors import ApiError
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
@@ -26,6 +27,7 @@ declare(login_claims_challenge="the next API call's token is revoked: 401 with a
 GRAPH = "https://graph.microsoft.com"
 EXCHANGE = "https://outlook.office365.com"
 PARTNER = "https://api.partnercenter.microsoft.com"
+PRICES = "https://api.partner.microsoft.com"
 
 GRAPH_APP_ROLES = frozenset(
     """Domain.ReadWrite.All User.ReadWrite.All LicenseAssignment.ReadWrite.All Organization.Read.All Mail.Read
@@ -40,12 +42,15 @@ _EXCHANGE_ADMIN = frozenset({"Exchange.Manage", "ExchangeMessageTrace.Read.All"}
 _DOMAIN_ADMIN = frozenset({"Domain.ReadWrite.All"})
 _USER_ADMIN = frozenset({"User.ReadWrite.All", "User-PasswordProfile.ReadWrite.All", "LicenseAssignment.ReadWrite.All"})
 _LICENCE_ADMIN = frozenset({"LicenseAssignment.ReadWrite.All"})
+_CONSENTS = frozenset({"may consent"})
+"""No permission of Graph: who holds this role may consent to applications for the whole tenant."""
 ROLE_RIGHTS = {
     "29232cdf-9323-42fd-ade2-1d097af3e4de": _EXCHANGE_ADMIN,
     "8329153b-31d0-4727-b945-745eb3bc5f31": _DOMAIN_ADMIN,
     "fe930be7-5e62-47db-91af-98c3a49a38b1": _USER_ADMIN,
     "4d6ac14f-3453-41d0-bef9-a3e0c569773a": _LICENCE_ADMIN,
-    "62e90394-69f5-4237-9190-012177145e10": _EXCHANGE_ADMIN | _DOMAIN_ADMIN | _USER_ADMIN,
+    "158c047a-c907-4556-b7ef-446551a6b5f7": _CONSENTS,
+    "62e90394-69f5-4237-9190-012177145e10": _EXCHANGE_ADMIN | _DOMAIN_ADMIN | _USER_ADMIN | _CONSENTS,
 }
 """Entra role template -> Graph and Exchange permissions that a delegated token gets from it.
 
@@ -67,12 +72,14 @@ class AppAccess:
 
 @dataclass
 class PartnerAccess:
-    """The partner's own application and the refresh token of one of its administrators."""
+    """The partner's own application, the refresh token of one of its administrators, and the group they are in."""
 
     tenant_id: str
     client_id: str
     secret: str
     refresh_token: str
+    group: str = field(default_factory=lambda: str(uuid4()))
+    user: str = "anna@msp.example"
     scopes: set[str] = field(
         default_factory=lambda: {
             *GRAPH_APP_ROLES,
@@ -95,6 +102,7 @@ class Login:
         self._key = secrets.token_hex(32)
         self._revoked: set[str] = set()
         self._expired: set[str] = set()
+        self.codes = DeviceCodes()
 
     def configuration(self, base: str, tenant: str) -> dict[str, Any]:
         """OpenID Connect discovery document."""
@@ -119,6 +127,10 @@ class Login:
         """The answer of the token endpoint; ApiError has OAuth's `error` as its code."""
         tenant = self._known(tenant_name)
         grant = form.get("grant_type", "")
+        if grant == "urn:ietf:params:oauth:grant-type:device_code":
+            left, scope = self.codes.redeem(form.get("client_id", ""), form.get("device_code", ""))
+            answer = self._for_a_person(tenant, self._audience(scope), left, {"scope": scope})
+            return answer | {"id_token": self._id_token(base, tenant, left)}
         audience = self._audience(form.get("scope", ""))
         if grant == "client_credentials":
             self._authenticate(base, tenant_name, form, self.app.client_id, self.app.secret)
@@ -126,30 +138,80 @@ class Login:
                 raise _refuse("unauthorized_client", "AADSTS700016: Application not found in the directory.")
             return self._issue(tenant, self.app.client_id, audience, {"roles": sorted(self.app.roles)})
         if grant == "refresh_token":
-            self._authenticate(base, tenant_name, form, self.partner.client_id, self.partner.secret)
-            if form.get("refresh_token") != self.partner.refresh_token:
-                raise _refuse("invalid_grant", "AADSTS9002313: Invalid request. Request is malformed or invalid.")
-            if tenant == self.tenant.id and self.tenant.active_relationship() is None:
-                raise _refuse(
-                    "invalid_grant",
-                    "AADSTS50020: User account from identity provider does not exist in tenant and cannot access the "
-                    "application in that tenant.",
-                )
-            scopes = self.partner.scopes & self._granted() if tenant == self.tenant.id else self.partner.scopes
-            answer = self._issue(tenant, self.partner.client_id, audience, {"scp": " ".join(sorted(scopes))})
-            return answer | {"refresh_token": self.partner.refresh_token, "scope": form.get("scope", "")}
+            return self._refresh(base, tenant_name, tenant, audience, form)
         raise _refuse("unsupported_grant_type", f"AADSTS70003: The app requested an unsupported grant type '{grant}'.")
 
-    def _granted(self) -> frozenset[str]:
-        """What the partner's administrator may do in the customer's tenant: what the relationships' roles allow."""
+    def _refresh(self, base: str, tenant_name: str, tenant: str, audience: str, form: dict[str, str]) -> dict[str, Any]:
+        left = self.codes.left.get(form.get("refresh_token", ""))
+        if left is not None:  # a public client's: whoever holds it needs no secret, and may show none
+            if form.get("client_id") != left.client_id:
+                raise _refuse("invalid_grant", "AADSTS700016: The token was issued to another application.")
+            if "client_secret" in form or "client_assertion" in form:
+                raise _refuse("invalid_client", "AADSTS700025: Client is public so no secret should be presented.", 401)
+            return self._for_a_person(tenant, audience, left, form)
+        if "client_secret" not in form and "client_assertion" not in form:
+            raise _refuse("invalid_client", "AADSTS7000218: The request body must contain client_secret.", 401)
+        self._authenticate(base, tenant_name, form, self.partner.client_id, self.partner.secret)
+        if form.get("refresh_token") != self.partner.refresh_token:
+            raise _refuse("invalid_grant", "AADSTS9002313: Invalid request. Request is malformed or invalid.")
+        kept = Refreshing(self.partner.client_id, self.partner.user, self.partner.refresh_token)
+        return self._for_a_person(tenant, audience, kept, form)
+
+    def _for_a_person(self, tenant: str, audience: str, left: Refreshing, form: dict[str, str]) -> dict[str, Any]:
+        if left.user == self.partner.user:
+            scopes = self._partners(tenant, left.client_id, audience)
+        elif tenant == self.tenant.id:  # the tenant's own administrator, who may do everything an administrator may
+            scopes = {*_DOMAIN_ADMIN, *_USER_ADMIN, *_EXCHANGE_ADMIN, *EVERY_ADMIN}
+        else:
+            raise _refuse("invalid_grant", f"AADSTS50020: User account {left.user} does not exist in tenant.")
+        answer = self._issue(tenant, left.client_id, audience, {"scp": " ".join(sorted(scopes))})
+        return answer | {"refresh_token": left.refresh_token, "scope": form.get("scope", "")}
+
+    def _partners(self, tenant: str, client_id: str, audience: str) -> set[str]:
+        """What the partner's administrator may do in a tenant."""
+        if tenant != self.tenant.id:
+            return self.partner.scopes
+        granted = self.granted()
+        if granted is None:
+            raise _refuse(
+                "invalid_grant",
+                "AADSTS50020: User account from identity provider does not exist in tenant and cannot access the "
+                "application in that tenant.",
+            )
+        consented = self.tenant.consents.get(client_id)
+        if consented is None:
+            raise _refuse("invalid_grant", "AADSTS65001: The user or administrator has not consented.")
+        return set(granted & consented.get(audience, set()))
+
+    def granted(self) -> frozenset[str] | None:
+        """What the partner's group may do in the customer's tenant, by its assignments' roles; None: nothing."""
         with self.tenant.lock:
             active = [gdap for gdap in self.tenant.relationships.values() if gdap.status == "active"]
-        roles = {role for gdap in active for role in gdap.roles}
-        return EVERY_ADMIN.union(*(ROLE_RIGHTS.get(role, frozenset()) for role in roles))
+            held = [one for gdap in active for one in gdap.assignments if one.status == "active"]
+        if not held:
+            return None
+        return EVERY_ADMIN.union(*(ROLE_RIGHTS.get(role, frozenset()) for one in held for role in one.roles))
+
+    def may_consent(self) -> bool:
+        return bool(_CONSENTS & (self.granted() or frozenset()))
+
+    def device_code(self, base: str, tenant_name: str, form: dict[str, str]) -> dict[str, Any]:
+        """The answer of the device authorization endpoint; only clients that allow public flows are given a code."""
+        self._known(tenant_name)
+        self._audience(form.get("scope", ""))
+        if form.get("client_id") not in (self.app.client_id, self.partner.client_id):
+            raise _refuse("unauthorized_client", "AADSTS700016: Application was not found in the directory.")
+        return self.codes.begin(base, form["client_id"], form["scope"])
+
+    def _id_token(self, base: str, tenant: str, left: Refreshing) -> str:
+        moment = int(time.time())
+        claims = {"iss": f"{base}/{tenant}/v2.0", "aud": left.client_id, "iat": moment, "exp": moment + 3600,
+                  "tid": tenant, "sub": left.user, "oid": left.user, "preferred_username": left.user}  # fmt: skip
+        return jwt.encode(claims, self._key, algorithm="HS256")
 
     def _audience(self, scope: str) -> str:
         for part in scope.split():
-            for resource in (GRAPH, EXCHANGE, PARTNER):
+            for resource in (GRAPH, EXCHANGE, PARTNER, PRICES):
                 if part.startswith(resource + "/"):
                     return resource
             if part.startswith("https://"):

@@ -1,4 +1,4 @@
-"""Partner Center REST v1, shallow: the reseller link, is a domain taken, make a customer, consent."""
+"""Partner Center REST v1: the reseller link, is a domain taken, make a customer, consent, carts and orders."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ from typing import Any
 from uuid import uuid4
 
 from lab.cloud.errors import ApiError
-from lab.cloud.login import PARTNER, Login
+from lab.cloud.login import EXCHANGE, GRAPH, PARTNER, Login
+from lab.cloud.partner_orders import PartnerOrders
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Answer, Call, Routes
+from lab.faults import Faults
 
 _BILLING = ["Email", "Culture", "Language", "CompanyName", "FirstName", "LastName", "DefaultAddress"]
 
 
+_AUDIENCES = {"00000003-0000-0000-c000-000000000000": GRAPH, "00000002-0000-0ff1-ce00-000000000000": EXCHANGE}
+
+
 class PartnerCenter:
-    def __init__(self, tenant: Tenant, login: Login) -> None:
+    def __init__(self, tenant: Tenant, login: Login, faults: Faults) -> None:
         self.tenant, self.login = tenant, login
+        orders = PartnerOrders(tenant, login, faults)
+        self.price_sheet = orders.price_sheet
         self._routes = Routes()
         self._routes.add("GET", "/customers/relationshiprequests", self._link)
         self._routes.add("GET", "/customers", self._customers)
         self._routes.add("POST", "/customers", self._create)
         self._routes.add("POST", "/customers/{key}/applicationconsents", self._consent)
+        self._routes.add("DELETE", "/customers/{key}/applicationconsents/{client_id}", self._take_back)
+        orders.add_routes(self._routes)
         self._routes.add("HEAD", "/domains/{name}", self._domain)
 
     def serve(self, call: Call) -> Answer:
@@ -47,6 +56,9 @@ class PartnerCenter:
 
     def _customers(self, call: Call) -> Answer:
         rows = list(self.tenant.customers.values())
+        if self.tenant.resold:
+            profile = {"domain": self.tenant.initial_domain, "tenantId": self.tenant.id}
+            rows.append({"id": self.tenant.id, "companyProfile": profile})
         return Answer(200, {"totalCount": len(rows), "items": rows})
 
     def _create(self, call: Call) -> Answer:
@@ -63,12 +75,32 @@ class PartnerCenter:
         return Answer(201, row | {"userCredentials": {"userName": "admin", "password": uuid4().hex}})
 
     def _consent(self, call: Call, key: str) -> Answer:
-        if key != self.tenant.id or self.tenant.active_relationship() is None:
-            raise ApiError(403, "403", "There is no active relationship with this customer.")
-        grants = _get(call.body, "ApplicationGrants")
-        if not _get(call.body, "ApplicationId") or not isinstance(grants, list):
+        self._may_consent(key)
+        client, grants = _get(call.body, "ApplicationId"), _get(call.body, "ApplicationGrants")
+        if not client or not isinstance(grants, list):
             raise ApiError(400, "2004", "ApplicationId and ApplicationGrants are required.")
+        if client in self.tenant.consents:
+            raise ApiError(409, "409", "Permission entry already exists.")
+        scopes: dict[str, set[str]] = {}
+        for grant in grants:
+            audience = _AUDIENCES.get(_get(grant, "EnterpriseApplicationId"))
+            if audience is None:
+                raise ApiError(400, "2004", "The enterprise application is not known.")
+            # What a person's token always holds besides: reading the directory as themselves.
+            scopes[audience] = {*str(_get(grant, "Scope")).split(","), "User.Read.All", "Organization.Read.All"}
+        with self.tenant.lock:
+            self.tenant.consents[client] = scopes
         return Answer(201, call.body)
+
+    def _take_back(self, call: Call, key: str, client_id: str) -> Answer:
+        self._may_consent(key)
+        if self.tenant.consents.pop(client_id, None) is None:
+            raise ApiError(404, "404", "There is no such consent.")
+        return Answer(204)
+
+    def _may_consent(self, key: str) -> None:
+        if key.lower() != self.tenant.id or not self.login.may_consent():
+            raise ApiError(403, "403", "The partner's user holds no role that may consent in this tenant.")
 
 
 def _get(body: Any, name: str) -> Any:

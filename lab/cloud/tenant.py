@@ -110,6 +110,17 @@ class Batch:
 
 
 @dataclass
+class Assignment:
+    """A delegatedAdminAccessAssignment: which of the partner's groups holds which of the relationship's roles."""
+
+    group: str
+    roles: list[str]
+    status: str = "pending"  # active after it has been looked at once: nothing is done at once
+    id: str = field(default_factory=lambda: str(uuid4()))
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
 class Gdap:
     """A delegatedAdminRelationship."""
 
@@ -124,6 +135,7 @@ class Gdap:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     activated: datetime | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
 
     def turn(self, status: str) -> None:
         self.status, self.etag = status, f'W/"{secrets.token_hex(8)}"'
@@ -147,6 +159,10 @@ class Tenant:
     batches: dict[str, Batch] = field(default_factory=dict)  # by name, lower case
     relationships: dict[str, Gdap] = field(default_factory=dict)
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # made through Partner Center
+    resold: bool = False  # has the customer accepted the partner as reseller?
+    consents: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # client id -> application -> scopes
+    carts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    orders: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Any]] = field(default_factory=list)
     dkim: dict[str, bool] = field(default_factory=dict)
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made

@@ -131,6 +131,8 @@ class CloudWeb:
                 return f"/adminapi/{version}", self.admin.serve, admin_body
         if path.startswith("/partnercenter/v1/"):
             return "/partnercenter/v1", self.partner.serve, partner_body
+        if path.startswith("/prices/"):
+            return "/prices", self.partner.price_sheet, partner_body
         if path.startswith("/importing/"):
             return "/importing", self.graph.importing.take, graph_body
         if path.startswith("/approve/"):
@@ -143,6 +145,8 @@ class CloudWeb:
             return Answer(200, self.login.configuration(self.base, tenant))
         if rest == ["oauth2", "v2.0", "token"] and call.method == "POST":
             return Answer(200, self.login.token(self.base, tenant, call.body or {}))
+        if rest == ["oauth2", "v2.0", "devicecode"] and call.method == "POST":
+            return Answer(200, self.login.device_code(self.base, tenant, call.body or {}))
         raise ApiError(404, "not_found", f"Nothing is played at {call.path}.")
 
     def _approve(self, call: Call) -> Answer:
@@ -205,7 +209,7 @@ def _parse(kind: str, content: bytes) -> Any:
 
 
 def _render(answer: Answer, *, cut: bool) -> Response:
-    if answer.body is None or isinstance(answer.body, str):
+    if answer.body is None or isinstance(answer.body, (str, bytes)):
         return Response(answer.body, answer.status, {"Content-Type": "text/plain", **answer.headers})
     content = json.dumps(answer.body).encode()
     if cut:

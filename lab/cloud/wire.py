@@ -59,7 +59,7 @@ class Routes:
         self._routes: dict[int, list[Route]] = {}  # by the number of segments
 
     def add(self, method: str, path: str, handler: Handler, *permissions: str) -> None:
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
         same = self._routes.setdefault(path.count("/"), [])
         same.append(Route(method, re.compile(f"^{pattern}$"), handler, permissions))
 

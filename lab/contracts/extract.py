@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 GRAPH_SOURCE = "microsoftgraph/msgraph-metadata, clean_v10_metadata/cleanMetadata.xml, commit f54f11b, 2026-08-20"
 GRAPH_TYPES = """
     admin assignedLicense calendar contact contactFolder dateTimeTimeZone
-    delegatedAdminAccessAssignment delegatedAdminAccessDetails
+    delegatedAdminAccessAssignment delegatedAdminAccessContainer delegatedAdminAccessDetails
     delegatedAdminRelationship delegatedAdminRelationshipCustomerParticipant delegatedAdminRelationshipRequest
     domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord domainDnsTxtRecord emailAddress
     event exchangeAdmin exchangeMessageTrace exchangeSettings itemBody licenseUnitsDetail location mailFolder mailbox

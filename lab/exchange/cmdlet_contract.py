@@ -56,6 +56,7 @@ def _contract() -> dict[str, Any]:
     text = files("lab").joinpath("contracts", "exchange-onprem-cmdlets.json").read_text("utf-8")
     contract: dict[str, Any] = json.loads(text)
     _add(contract, "exchange-certificate-cmdlets.json")
+    _add(contract, "windows-firewall-cmdlets.json")
     return contract
 
 
@@ -67,6 +68,10 @@ def _add(contract: dict[str, Any], name: str) -> None:
         for key, differs in contract["versions"].items():
             if f"{key}.".startswith(f"{version}."):
                 differs["without"].update(without)
+    for version, absent in more.get("absent", {}).items():
+        for key, differs in contract["versions"].items():
+            if f"{key}.".startswith(f"{version}."):
+                differs["absent"] = [*differs["absent"], *absent]
 
 
 def _of_version(table: Mapping[str, Any], version: str) -> Any:

@@ -45,7 +45,7 @@ class Ews:
             "GetItem": get_item,
             "CreateItem": create_item,
             "DeleteItem": delete_item,
-            "SyncFolderItems": Synchronisation(),
+            "SyncFolderItems": Synchronisation(faults),
             "ResolveNames": resolve_names,
             "ConvertId": convert_id,
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.exchange.ews_session import Session
 from lab.exchange.ews_xml import Element, EwsError, attribute, each, find, local, make_id, page_xml, read_id, text_of
-from lab.mail_store import Mailbox, StoredItem
+from lab.mail_store import RECOVERABLE, Mailbox, StoredItem
 
 _TOP, _FINDER = "\x01top", "\x01finder"  # not paths that a mail folder can have
 DISTINGUISHED = {
@@ -52,7 +52,8 @@ class FolderTree:
         self.box = box
         self.items: dict[str, list[StoredItem]] = {}
         for item in items:
-            self.items.setdefault(item.folder, []).append(item)
+            if item.folder != RECOVERABLE:
+                self.items.setdefault(item.folder, []).append(item)
         self.folders: dict[str, Folder] = {
             "": Folder("", None, "Root", "Folder", ""),
             _TOP: Folder(_TOP, "", "Top of Information Store", "Folder", "IPF.Note"),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parsedate_to_datetime
 
+from lab.changes import Changes, Memory, Unknown
 from lab.exchange.ews_fields import asked_for, item_xml, matches
-from lab.exchange.ews_folders import Folder, FolderTree, resolve
+from lab.exchange.ews_folders import FolderTree, resolve
 from lab.exchange.ews_session import Session
 from lab.exchange.ews_xml import Element, EwsError, attribute, each, local, make_id, page_xml, read_id
+from lab.faults import Faults, declare
 from lab.mail_store import Mailbox, StoredItem
 from mailmove.evidence import now
 
+declare(exchange_sync_state_lost="EWS has forgotten every SyncState")
+MOST_CHANGES = 512  # of one SyncFolderItems, by the schema
 LARGEST_PAGE = 1000  # Exchange's own throttling policy for FindItem
 
 
@@ -118,42 +121,46 @@ def delete_item(session: Session, request: Element) -> str:
 
 
 class Synchronisation:
-    """SyncFolderItems: what a client was given is remembered here under its SyncState."""
+    """SyncFolderItems: what a client was given is remembered under its SyncState."""
 
-    def __init__(self) -> None:
-        self._given: dict[str, frozenset[str]] = {}
+    def __init__(self, faults: Faults) -> None:
+        self._memory, self._faults = Memory(), faults
 
     def __call__(self, session: Session, request: Element) -> str:
         _, uris = asked_for(request, is_2007=session.is_2007)
         state = request.findtext("{*}SyncState") or ""
-        limit = int(request.findtext("{*}MaxChangesReturned") or 512)
+        limit = int(request.findtext("{*}MaxChangesReturned") or 0)
+        if not 1 <= limit <= MOST_CHANGES:
+            raise EwsError("ErrorSchemaValidation", "MaxChangesReturned must be between 1 and 512.", fault=True)
+        if self._faults.take("exchange.sync_state_lost"):
+            self._memory.forget()
 
         def one(reference: Element) -> str:
             tree, folder = resolve(session, reference, {})
-            if state and state not in self._given:
-                raise EwsError("ErrorInvalidSyncStateData", "The synchronization state data is corrupt.")
-            return self._changes(tree, folder, state, limit, uris)
+            try:
+                found = self._memory.since(
+                    (tree.box.address, folder.path), state, tree.items.get(folder.path, []), limit
+                )
+            except Unknown:
+                raise EwsError(
+                    "ErrorInvalidSyncStateData", "The synchronization state data is corrupt or otherwise invalid."
+                ) from None
+            return _changes_xml(tree.box.address, found, uris)
 
         return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), one)
 
-    def _changes(self, tree: FolderTree, folder: Folder, state: str, limit: int, uris: set[str]) -> str:
-        before = self._given.get(state, frozenset())
-        items = {item.id: item for item in tree.items.get(folder.path, [])}
-        gone = sorted(before - set(items))[:limit]
-        new = [item for item_id, item in items.items() if item_id not in before][: limit - len(gone)]
-        after = before.difference(gone).union(item.id for item in new)
-        token = base64.b64encode(secrets.token_bytes(24)).decode()
-        self._given[token] = after
-        address = tree.box.address
-        changes = "".join(f"<t:Create>{item_xml(address, item, uris)}</t:Create>" for item in new)
-        changes += "".join(
-            f'<t:Delete><t:ItemId Id="{make_id("item", address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
-            for item_id in gone
-        )
-        return (
-            f"<m:SyncState>{token}</m:SyncState><m:IncludesLastItemInRange>{str(after == set(items)).lower()}"
-            f"</m:IncludesLastItemInRange><m:Changes>{changes}</m:Changes>"
-        )
+
+def _changes_xml(address: str, found: Changes, uris: set[str]) -> str:
+    changes = "".join(f"<t:Create>{item_xml(address, item, uris)}</t:Create>" for item in found.new)
+    changes += "".join(f"<t:Update>{item_xml(address, item, uris)}</t:Update>" for item in found.changed)
+    changes += "".join(
+        f'<t:Delete><t:ItemId Id="{make_id("item", address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
+        for item_id in found.gone
+    )
+    return (
+        f"<m:SyncState>{found.state}</m:SyncState><m:IncludesLastItemInRange>{str(found.complete).lower()}"
+        f"</m:IncludesLastItemInRange><m:Changes>{changes}</m:Changes>"
+    )
 
 
 def export_items(session: Session, request: Element) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from lab.exchange import windows_firewall
 from lab.exchange.cmdlet_contract import CmdletError
 from lab.exchange.recipients import Row
 from lab.exchange.state import ExchangeState
@@ -17,6 +18,10 @@ _FEATURE = "rpc-over-http-proxy"
 
 
 def get_item_property(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    known = windows_firewall.get_item_property(state, str(asked["Path"]))
+    if known:
+        yield from known
+        return
     if str(asked["Path"]).lower() != _REGISTRY or not state.settings.get("rpc_proxy_feature", True):
         message = f"Cannot find path '{asked['Path']}' because it does not exist."
         kind = "System.Management.Automation.ItemNotFoundException"
@@ -26,7 +31,8 @@ def get_item_property(state: ExchangeState, asked: dict[str, Any]) -> Iterable[R
 
 
 def import_module(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
-    if state.major < 14 or asked["Name"] != "ServerManager":  # Server 2008 has no such module
+    since = {"ServerManager": 14, "NetSecurity": 15}.get(str(asked["Name"]), 99)  # Server 2008 has neither module
+    if state.major < since:
         message = f"The specified module '{asked['Name']}' was not loaded because no valid module file was found."
         raise CmdletError(message, "System.IO.FileNotFoundException", "Modules_ModuleNotFound", terminating=False)
     return ()
@@ -41,7 +47,10 @@ def remove_feature(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]
 
 
 def invoke_expression(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
-    """ServerManagerCmd.exe only, which Server 2008 has and later versions do not."""
+    """netsh.exe, schtasks.exe, and ServerManagerCmd.exe, which Server 2008 has and later versions do not."""
+    known = windows_firewall.run_program(state, str(asked["Command"]))
+    if known is not None:
+        return known
     program, verb, feature = (*str(asked["Command"]).split(), "", "", "")[:3]
     if program.lower() not in ("servermanagercmd", "servermanagercmd.exe") or state.major >= 14:
         message = f"The term '{program}' is not recognized as the name of a cmdlet, function, script file, or program."

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from lab.authority import Authority
 from lab.company import Company
+from lab.exchange import windows_firewall
 from lab.exchange.autodiscover import Autodiscover
 from lab.exchange.certificate_cmdlets import show_on_https
 from lab.exchange.ews import Ews
@@ -57,6 +58,7 @@ class OldExchange:
         self.web.route("/powershell", shell.serve)
         self.web.route("/wsman", shell.serve)
         self.web.route("/rpc/", RpcProxy(self.state, faults).serve)
+        self._smtp_port = places.smtp_port
         self._smtp = [
             SmtpIn(self.state, faults, places.old_server_inside, places.smtp_port),
             SmtpIn(self.state, faults, places.host(23), places.smtp_port, proxied=True),
@@ -66,6 +68,11 @@ class OldExchange:
     @property
     def store(self) -> MailStore:
         return self.state.store
+
+    @property
+    def firewall_lets_in(self) -> bool:
+        """Does Windows itself let mail in?"""
+        return windows_firewall.lets_in(self.state, self._smtp_port)
 
     def picture(self) -> dict[str, Any]:
         """Every setting as it stands, without mail."""

@@ -15,6 +15,7 @@ from lab.exchange import (
     outlook_anywhere_cmdlets,
     recipient_cmdlets,
     remote_shell_cmdlets,
+    windows_firewall,
 )
 from lab.exchange.cmdlet_contract import CmdletError, bind, named, takes_from_pipeline
 from lab.exchange.recipients import Row
@@ -27,7 +28,11 @@ CMDLETS = {
     **outlook_anywhere_cmdlets.CMDLETS,
     **certificate_cmdlets.CMDLETS,
     **feature_cmdlets.CMDLETS,
+    **windows_firewall.CMDLETS,
 }
+OF_WINDOWS = frozenset({*feature_cmdlets.CMDLETS, *windows_firewall.CMDLETS})
+"""What an ordinary session has without Exchange's snap-in."""
+
 Command = tuple[str, Mapping[str | None, Any]]
 
 

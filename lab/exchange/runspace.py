@@ -27,7 +27,7 @@ from psrpcore.types import (
 )
 
 from lab.exchange.cmdlet_contract import CmdletError, not_found
-from lab.exchange.pipeline import Command, stream
+from lab.exchange.pipeline import OF_WINDOWS, Command, stream
 from lab.exchange.recipients import Row
 from lab.exchange.state import ExchangeState
 
@@ -143,7 +143,7 @@ class Runspace:
         cmdlet, given = asked[0]
         if cmdlet.lower() == "add-pssnapin" and not self._own_endpoint:
             return self._add_snap_in(given)
-        if not self._ready:
+        if not self._ready and cmdlet.lower() not in {name.lower() for name in OF_WINDOWS}:
             raise not_found(cmdlet)
         return stream(self._state, asked)
 

@@ -12,7 +12,7 @@ from typing import Any
 from lab.mail.message import SentMessage
 from lab.mail_store import Mailbox, MailStore, StoredItem
 
-GOOD = ("moved", "arrived new", "swept", "bounced", "stays at the old server")
+GOOD = ("moved", "arrived new", "swept", "bounced", "stays at the old server", "a probe")
 BAD = ("lost", "duplicated", "still queued", "nobody sent it")
 
 
@@ -106,7 +106,7 @@ def account(
             else:
                 books.entries += _judge(claims, found, kept)
         for identity, items in in_cloud.items():
-            books.entries += [Entry("nobody sent it", address, identity, item.subject) for item in items]
+            books.entries += [Entry(_unclaimed(item), address, identity, item.subject) for item in items]
     return books
 
 
@@ -193,6 +193,12 @@ def _identity(item: StoredItem) -> str:
     start = min((at for at in map(content.find, (b"BEGIN:VCALENDAR", b"BEGIN:VCARD")) if at >= 0), default=0)
     content = content[start:]
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _unclaimed(item: StoredItem) -> str:
+    """Mail of no sender; a probe says in its own header that it is one, and is nobody's mail."""
+    head = item.mime.partition(b"\r\n\r\n")[0].lower()
+    return "a probe" if b"\r\nx-mailmove-probe:" in head else "nobody sent it"
 
 
 def _stays(mailbox: Mailbox | None) -> str:

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol, cast
 
 from lab import faults as fault_names
 from lab.faults import Faults
@@ -17,8 +18,41 @@ fault_names.declare(
     gateway_stuck="the port stays open although the rule has closed it; one occasion is one look at the rule (50 ms)",
 )
 
+MOVED = b"554 5.7.1 This company's mail has moved to Microsoft 365: look up its MX record again.\r\n"
+
 LOOK_EVERY = 0.05
 """Seconds between two looks at the rule; a change takes effect within this time."""
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class _Nothing:
+    """No socket: the kernel refuses."""
+
+    def close(self) -> None:
+        return
+
+
+class _Silence:
+    """A listener whose queue is full: the kernel answers no SYN, as if a firewall had dropped it."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        listener.listen(0)
+        self._filler = socket.create_connection(listener.getsockname(), timeout=5)
+
+    def close(self) -> None:
+        self._filler.close()
+        self._listener.close()
+
+
+async def _reject(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        writer.write(MOVED)
+        await writer.drain()
+    writer.close()
 
 
 class Gateway:
@@ -26,13 +60,20 @@ class Gateway:
 
     The true client address goes ahead in a PROXY protocol v1 line (haproxy's proxy-protocol.txt, section 2.1), as
     the old server must know whom it talks to. While closed there is no listening socket, so a client is refused.
-    A connection made before the rule changed is finished.
+    A connection made before the rule changed is finished. `closed()` says what a client meets while it is closed:
+    "refuse", "drop" (its SYNs are not answered) or "reject" (a 554).
     """
 
     def __init__(
-        self, listen: tuple[str, int], forward: tuple[str, int], is_open: Callable[[], bool], faults: Faults
+        self,
+        listen: tuple[str, int],
+        forward: tuple[str, int],
+        is_open: Callable[[], bool],
+        faults: Faults,
+        closed: Callable[[], str] = lambda: "refuse",
     ) -> None:
         self._listen, self._forward, self._is_open, self._faults = listen, forward, is_open, faults
+        self._closed = closed
         self._stop = threading.Event()
         self._looked_once = threading.Event()
         self._clients: set[asyncio.Task[None]] = set()
@@ -55,18 +96,16 @@ class Gateway:
         self._thread.join(10)
 
     async def _run(self) -> None:
-        server: asyncio.Server | None = None
+        now, door = "", cast(_Closable, _Nothing())
         try:
             while not self._stop.is_set():
-                wanted = self._is_open()
-                if wanted and server is None:
-                    server = await asyncio.start_server(self._accept, sock=self._socket())
-                elif not wanted and server is not None and not self._faults.take("gateway.stuck"):
-                    server.close()
-                    server = None
-                    if self._faults.take("gateway.cut"):
+                wanted = "open" if self._is_open() else self._closed()
+                if wanted != now and not (now == "open" and self._faults.take("gateway.stuck")):
+                    door.close()
+                    if now == "open" and self._faults.take("gateway.cut"):
                         self._cut()
-                self.listening = server is not None
+                    now, door = wanted, await self._door(wanted)
+                self.listening = now == "open"
                 self._looked_once.set()
                 await asyncio.sleep(LOOK_EVERY)
         except BaseException as error:
@@ -75,10 +114,16 @@ class Gateway:
         finally:
             self._looked_once.set()
             self.listening = False
-            if server is not None:
-                server.close()
+            door.close()
             self._cut()
             await asyncio.gather(*self._clients, return_exceptions=True)
+
+    async def _door(self, wanted: str) -> _Closable:
+        if wanted == "open":
+            return await asyncio.start_server(self._accept, sock=self._socket())
+        if wanted == "reject":
+            return await asyncio.start_server(_reject, sock=self._socket())
+        return _Silence(self._socket()) if wanted == "drop" else _Nothing()
 
     def _socket(self) -> socket.socket:
         # asyncio turns Nagle off only where the protocol is said.

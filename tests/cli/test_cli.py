@@ -100,3 +100,13 @@ def test_every_right_is_explained() -> None:
     rights = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)
     assert any(right["name"] == "Exchange.ManageAsApp" for right in rights)
     assert all(right["why"] and right["proved"] for right in rights)
+
+
+def test_rights_are_explained_for_one_plan_and_for_all() -> None:
+    whole = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)
+    one = json.loads(runner.invoke(app, ["explain-permissions", "docs/plan.example.yaml", "--json"]).stdout)
+    assert {right["system"] for right in whole} - {right["system"] for right in one} == {
+        "Name server with dynamic updates"
+    }
+    assert all(right["why"] and right["proved"] for right in one)
+    assert "Domain.ReadWrite.All: add and verify" in runner.invoke(app, ["explain-permissions"]).stdout

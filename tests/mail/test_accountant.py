@@ -99,6 +99,7 @@ def test_a_good_night_adds_up(night: Night) -> None:
         "duplicated": 0,
         "still queued": 0,
         "nobody sent it": 0,
+        "a probe": 0,
     }
     stays = books.of("stays at the old server")
     assert {entry.mailbox for entry in stays} == {PRESS, GHOST}

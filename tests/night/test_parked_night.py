@@ -47,8 +47,8 @@ def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> N
         _until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
         _until(lambda: not _processes_of(str(cutover)), night, 30)  # a parked cutover costs no process
 
-        _kill(box.worker)
-        _kill(box.server)
+        _kill(box.parts["worker"])
+        _kill(box.parts["server"])
         box.start_server()
         box.start_worker()
         town.cloud.customer_approves()

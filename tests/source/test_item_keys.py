@@ -31,6 +31,12 @@ def test_a_uid_of_exchange_stands_alone() -> None:
     assert event_key(uid, NOON) == event_key(uid.lower(), NOON + timedelta(hours=1)) == event_key(uid, None)
 
 
+def test_the_day_of_an_occurrence_in_a_uid_of_exchange_does_not_matter() -> None:
+    first, last = "040000008200E00074C5B7101A82E008", "10" + "00" * 18 + "AB"
+    assert event_key(f"{first}07EA0B17{last}", NOON) == event_key(f"{first}00000000{last}", None)
+    assert event_key(f"{first}07EA0B17{last}", NOON) != event_key(f"{first}07EA0B17{last[:-2]}AC", NOON)
+
+
 def test_a_start_without_zone_is_an_error() -> None:
     with pytest.raises(ValueError, match="time zone"):
         event_key("u", datetime(2026, 1, 1))

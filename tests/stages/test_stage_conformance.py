@@ -5,20 +5,24 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from night_walk import SMALL, FlowRunOpen, Walk, unexplained
+from prefect.results import get_default_result_storage
 from stage_promises import keeps_its_promises
 from wire_tap import tapped
 
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.town import Town
-from mailmove.errors import NotYet
+from mailmove.errors import Blocked, NotYet, Transient
 from mailmove.evidence import now
+from mailmove.redeliver import redeliver
 from tasks import customer_account
 from tasks.accounting import account_for_items
 from tasks.runbook import STAGES, Stage
+from tasks.tables import read_latest
 from tasks.undoing import undo_stage
 
 pytestmark = pytest.mark.timeout(300)
@@ -48,15 +52,74 @@ def test_what_the_service_left_behind_is_delivered_again_once(walk: Walk, monkey
 
     send(walk, box.address, killed)
     with monkeypatch.context() as dying:
-        dying.setattr("tasks.accounting.redeliver", kill)
+        dying.setattr("tasks.redelivering.redeliver", kill)
         with pytest.raises(Killed):
             walk.do(account_for_items, walk.plan, "proof")
     with tapped() as heard, pytest.raises(NotYet):
         walk.do(account_for_items, walk.plan, "proof")
     assert heard == [], "whether it was delivered is not known, so it is not delivered again"
-    walk.town.cloud.store.put(box.address, f"Message-ID: {killed}\r\n\r\n".encode())
-    facts = walk.do(account_for_items, walk.plan, "proof")
-    assert any(fact.startswith(box.address) and fact.endswith(" 0 missing") for fact in facts)
+    with monkeypatch.context() as later, tapped() as heard:
+        later.setattr("tasks.redelivering.SETTLE", timedelta(0))
+        walk.until(account_for_items, walk.plan, "last_proof")
+    assert heard == ["SMTP"], "neither the mailbox nor the trace has shown it for long enough: it never got there"
+    assert [trace["messageId"] for trace in walk.town.cloud.tenant.traces].count(killed) == 1
+
+
+def test_what_was_not_taken_is_sent_again_and_what_was_is_not(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk.bring_to(None)
+    box = next(box for box in walk.town.old.store.mailboxes.values() if box.kind == "user")
+    refused, silent = "<refused.1@machine.example>", "<silent.1@machine.example>"
+    send(walk, box.address, refused)
+    with monkeypatch.context() as away:
+        away.setattr("tasks.redelivering._mx", lambda *_: (walk.town.places.old_server, 9))  # nobody listens there
+        with pytest.raises(Transient):
+            walk.do(account_for_items, walk.plan, "proof")
+    walk.until(account_for_items, walk.plan, "proof")
+    assert [trace["messageId"] for trace in walk.town.cloud.tenant.traces].count(refused) == 1
+
+    send(walk, box.address, silent)
+
+    def taken_and_killed(*given: Any, **more: Any) -> None:
+        redeliver(*given, **more)
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr("tasks.redelivering.redeliver", taken_and_killed)
+        with pytest.raises(Killed):
+            walk.do(account_for_items, walk.plan, "proof")
+    box_there = walk.town.cloud.store.find(box.address)
+    assert box_there is not None
+    [there] = [one for one in box_there.items.values() if one.message_id == silent]
+    del box_there.items[there.id]  # as if a filter had taken it out
+    with monkeypatch.context() as later, tapped() as heard:
+        for name in ("SETTLE", "SHOWS"):
+            later.setattr(f"tasks.redelivering.{name}", timedelta(0))
+        with pytest.raises(Blocked, match=r"Exchange Online took it .* it is not in the mailbox"):
+            walk.do(account_for_items, walk.plan, "last_proof")
+    assert heard == [], "the trace has shown it: a second one would be a double"
+    box_there.items[there.id] = there
+    walk.until(account_for_items, walk.plan, "proof")
+
+
+def test_what_its_user_has_deleted_is_not_brought_back(walk: Walk) -> None:
+    walk.bring_to(None)
+    store = walk.town.cloud.store
+    box = next(box for box in walk.town.old.store.mailboxes.values() if box.kind == "user")
+    there = {one.message_id: one for one in store.snapshot(box.address) if one.kind == "message" and one.message_id}
+    here = [one.message_id for one in walk.town.old.store.snapshot(box.address)]
+    first = next(one for one in there.values() if here.count(one.message_id) == 1 and one.folder == "Inbox")
+    for _ in range(3):
+        gone = store.delete(box.address, first.id)
+        first = gone or first
+        with tapped() as heard:
+            facts = walk.do(account_for_items, walk.plan, "proof")
+        assert heard == []
+    assert any("1 purged; 0 missing" in fact for fact in facts if fact.startswith(box.address))
+    rows = read_latest([f"items-{walk.plan.customer}"])[f"items-{walk.plan.customer}"]
+    assert [row["subject"] for row in rows if row["verdict"] == "purged"] == [first.subject]
+    place = store_of_results() / f"mailmove-items/{walk.plan.customer}/{walk.root}/proof"
+    assert first.message_id in place.with_suffix(".csv").read_text("utf-8-sig")
+    assert "<script" not in place.with_suffix(".html").read_text("utf-8")
 
 
 def test_events_and_contacts_left_behind_are_copied_once(walk: Walk) -> None:
@@ -95,6 +158,10 @@ def test_an_invitation_that_nobody_has_answered_remains_and_says_so(walk: Walk) 
     assert undone.changes == []
     assert "Mailmove northwind 3' is approvalPending" in undone.remains[0]
     assert walk.picture() == before
+
+
+def store_of_results() -> Path:
+    return Path(str(get_default_result_storage().basepath))  # type: ignore[attr-defined]
 
 
 SENDER = "copier@machine.example"

@@ -48,6 +48,8 @@ class Town:
             "client_id": own.client_id,
             "client_secret": SecretStr(own.secret),
             "refresh_token": SecretStr(own.refresh_token),
+            "group": own.group,
+            "price_sheet_url": f"{self.cloud.base_url}/prices",
             "partner_center_url": f"{self.cloud.base_url}/partnercenter",
             "login_url": self.cloud.base_url,
             "graph_url": self.cloud.base_url,

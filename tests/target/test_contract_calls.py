@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 from sent_scan import ROOT, at_work, cmdlets_named, places
 
+from blocks.partner.access import Assignments
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.target.delegates import Delegates
 from blocks.target.dkim import Dkim
@@ -60,6 +61,12 @@ class Recorder:
         }
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/adminapi/beta/tid/$batch"):
+            calls = [(one["id"], one["body"]["CmdletInput"]) for one in json.loads(request.content)["requests"]]
+            answers = [(number, self._cmdlet(call["CmdletName"], call["Parameters"])) for number, call in calls]
+            return httpx.Response(200, json={"responses": [
+                {"id": number, "status": one.status_code, "body": one.json()} for number, one in answers
+            ]})  # fmt: skip
         if request.url.path.endswith("/InvokeCommand"):
             call = json.loads(request.content)["CmdletInput"]
             return self._cmdlet(call["CmdletName"], call["Parameters"])
@@ -180,6 +187,8 @@ def recorded() -> Recorder:
             relationships.withdraw("rel")
         except NotYet:
             assert status == "created"
+    with pytest.raises(NotYet):
+        Assignments(graph, DEFAULT_ROLES).assign("rel", "group")
     return recorder
 
 
@@ -192,7 +201,7 @@ def test_every_graph_call_is_in_the_schema(recorded: Recorder) -> None:
     assert acts == {
         ("POST", "domains"), ("POST", "verify"), ("PATCH", "new.example"), ("DELETE", "new.example"),
         ("PATCH", "u"), ("POST", "assignLicense"),
-        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"),
+        ("POST", "delegatedAdminRelationships"), ("POST", "requests"), ("DELETE", "rel"), ("POST", "accessAssignments"),
     }  # fmt: skip
 
 
@@ -245,6 +254,12 @@ def test_a_made_up_call_planted_in_the_source_is_found(tmp_path: Path) -> None:
         ("GET", "users", {"$filter": "smtp eq 'a'"}, None),
         ("POST", "domains/a/check", {}, {}),
         ("POST", "tenantRelationships/delegatedAdminRelationships/a/requests", {}, {"action": "lock"}),
+        (
+            "POST",
+            "tenantRelationships/delegatedAdminRelationships/a/accessAssignments",
+            {},
+            {"accessContainer": {"accessContainerType": "group"}},
+        ),
         ("POST", "users/a/assignLicense", {}, {"addLicences": []}),
     ],
 )

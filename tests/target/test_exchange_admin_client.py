@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import SecretStr
 
-from blocks.target.answers import Rejected
+from blocks.target.answers import Rejected, retry_after
 from blocks.target.credential import ps_credential
 from blocks.target.exchange_admin import APP_ANCHOR, ExchangeAdmin, encode, is_absent
 from blocks.target.http import JsonClient
 from blocks.target.mailboxes import Mailboxes
 from blocks.target.migration import Migration
 from mailmove.errors import Blocked, NotYet, Refused, Throttled, Transient
+from mailmove.evidence import now
 
 TLS = ssl.create_default_context()
 
@@ -33,7 +34,15 @@ class World:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        body = json.loads(request.content)["CmdletInput"]
+        if request.url.path.endswith("/$batch"):
+            asked = json.loads(request.content)["requests"]
+            answers = [(one["id"], self._turn(one["body"]["CmdletInput"])) for one in asked]
+            found = [{"id": number, "status": one.status_code, "headers": dict(one.headers), "body": one.json()}
+                     for number, one in answers if one.status_code != 599]  # fmt: skip
+            return httpx.Response(200, json={"responses": found[::-1]})
+        return self._turn(json.loads(request.content)["CmdletInput"])
+
+    def _turn(self, body: dict[str, Any]) -> httpx.Response:
         self.calls.append((body["CmdletName"], body["Parameters"]))
         turn = self.answers[body["CmdletName"]]
         return turn.pop(0) if len(turn) > 1 else turn[0]
@@ -285,3 +294,30 @@ def test_a_mailbox_is_converted_only_if_it_is_not_and_read_back() -> None:
     world = World(Get_Mailbox=[ABSENT])
     with pytest.raises(Blocked):
         Mailboxes(world.exchange()).set_kind("info@contoso.com", "Shared")
+
+
+def test_many_reads_go_ten_at_a_time_and_each_has_its_own_answer() -> None:
+    busy = failure("Too many requests", 429, Retry_After="0")
+    lost = httpx.Response(599, json={})  # the batch answers without it
+    further = value(
+        {"n": 4}, **{"@odata.nextLink": "https://outlook.test/adminapi/beta/tid/InvokeCommand?$skiptoken=x"}
+    )
+    turns = [value({"n": 0}), ABSENT, busy, lost, further, *(value({"n": one}) for one in range(5, 12))]
+    again = [value({"n": 2}), value({"n": 3}), value({"n": 4}), value({"n": 44})]
+    world = World(Get_MigrationUserStatistics=[*turns[:10], *again[:2], further, again[3], *turns[10:]])
+    asked = [{"Identity": str(number)} for number in range(12)]
+    found = world.exchange().read_many("Get-MigrationUserStatistics", asked, wanted="statistics")
+    assert isinstance(found[1], Rejected) and is_absent(found[1])
+    assert [one for one in found if isinstance(one, list)] == [
+        [{"n": 0}], [{"n": 2}], [{"n": 3}], [{"n": 4}, {"n": 44}], *([{"n": one}] for one in range(5, 12))
+    ]  # fmt: skip
+    batches = [one for one in world.requests if one.url.path.endswith("/$batch")]
+    assert [len(json.loads(one.content)["requests"]) for one in batches] == [10, 2]
+    assert not any("Confirm" in parameters for _, parameters in world.calls)
+
+
+def test_a_throttle_is_waited_for_as_either_header_says() -> None:
+    soon = (now() + timedelta(seconds=30)).isoformat()
+    assert retry_after({"Retry-After": "7", "Rate-Limit-Reset": soon}) == 7
+    assert 20 < retry_after({"Rate-Limit-Remaining": "0", "Rate-Limit-Reset": soon}) <= 30
+    assert retry_after({"Rate-Limit-Reset": "nonsense"}, 5.0) == 5.0

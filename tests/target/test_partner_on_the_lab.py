@@ -4,8 +4,9 @@ import pytest
 from conftest import Town
 from pydantic import SecretStr
 
+from blocks.partner.access import CONSENT_ROLE
 from blocks.partner.relationships import DEFAULT_ROLES
-from mailmove.errors import Blocked, Refused
+from mailmove.errors import Blocked, NotYet, Refused
 
 NAME = "Mailmove northwind"
 
@@ -20,14 +21,14 @@ def test_invitation_approval_and_work_in_the_customers_tenant(town: Town) -> Non
     assert invited.customer_tenant_id is None
     assert partner.invite(NAME) == invited  # once only
     [made] = town.cloud.tenant.relationships.values()
-    assert (made.roles, made.duration, made.auto_extend) == (list(DEFAULT_ROLES), "P90D", "PT0S")
+    assert (made.roles, made.duration, made.auto_extend) == ([*DEFAULT_ROLES, CONSENT_ROLE], "P90D", "PT0S")
 
     own = town.cloud.partner
     customer = town.tenant(
         client_id=own.client_id,
         certificate=None,
         client_secret=SecretStr(own.secret),
-        partner_refresh_token=SecretStr(own.refresh_token),
+        refresh_token=SecretStr(own.refresh_token),
     )
     with pytest.raises(Refused, match="GDAP"):
         customer.licences()
@@ -35,11 +36,28 @@ def test_invitation_approval_and_work_in_the_customers_tenant(town: Town) -> Non
     active = partner.relationship(NAME)
     assert active is not None
     assert (active.status, active.customer_tenant_id) == ("active", town.cloud.tenant_id)
+    with pytest.raises(Refused, match="50020"):
+        customer.licences()  # nobody of ours holds a role there so far
+    assert list(partner.missing_access(active)) == [
+        f"roles of '{NAME}' for group {own.group}",
+        f"consent to our application in tenant {town.cloud.tenant_id}",
+    ]
+    with pytest.raises(NotYet, match="pending"):
+        partner.give_access(active)
+    assert list(partner.missing_access(active)) == [f"consent to our application in tenant {town.cloud.tenant_id}"]
+    with pytest.raises(Refused, match="65001"):
+        customer.licences()
+    partner.give_access(active)  # goes on where that one stopped
+    partner.give_access(active)
+    assert partner.missing_access(active) == {}
     assert customer.licences()
     assert customer.mailbox_kinds() == {}  # Exchange too, with the partner's anchor
     town.faults.set("login.claims_challenge", times=1)
     assert customer.licences()
 
+    partner.end_access(active)
+    partner.end_access(active)
+    assert town.cloud.tenant.consents == {}
     partner.withdraw(active.id)
     partner.withdraw(active.id)
     assert partner.relationship(NAME) is None

@@ -1,12 +1,28 @@
 """The list of rights is the one that preflight asks for, and people can read it."""
 
+from pathlib import Path
 from typing import Any
 
+from blocks.partner.access import CONSENT_ROLE
 from blocks.partner.relationships import DEFAULT_ROLES
 from blocks.target.permissions import CMDLETS, NEEDED, copy_findings
 from lab.cloud.contract import CmdletContract
-from lab.cloud.login import ROLE_RIGHTS
-from mailmove.rights import CMDLET, GRAPH, PARTNER, explain_permissions, names, permission_lines
+from lab.cloud.login import GRAPH_APP_ROLES, ROLE_RIGHTS
+from mailmove.plan_file import load_plan
+from mailmove.purchase import Purchase
+from mailmove.rights import (
+    AWS,
+    CMDLET,
+    DNS_UPDATE,
+    GRAPH,
+    PARTNER,
+    ROUTE_53,
+    consented_scopes,
+    explain_permissions,
+    names,
+    permission_lines,
+    permission_page,
+)
 
 
 def test_every_right_says_why_and_how_it_is_proved() -> None:
@@ -22,7 +38,38 @@ def test_preflight_takes_its_names_from_the_list() -> None:
     assert set(CMDLETS) == {one.name for one in explain_permissions(["always"]) if one.system == CMDLET}
     assert set(CMDLETS) <= set(CmdletContract().cmdlets)
     roles = [name for name in names(PARTNER, "partner") if name.startswith("GDAP role")]
-    assert len(roles) == len(DEFAULT_ROLES) and set(DEFAULT_ROLES) <= set(ROLE_RIGHTS)
+    assert len(roles) == len({*DEFAULT_ROLES, CONSENT_ROLE}) and {*DEFAULT_ROLES, CONSENT_ROLE} <= set(ROLE_RIGHTS)
+    assert set(consented_scopes()) < set(GRAPH_APP_ROLES), "what we consent to is what the night needs, and exists"
+
+
+def test_the_page_is_the_list() -> None:
+    page = Path("docs/permissions.md").read_text(encoding="utf-8")
+    assert page == permission_page(), "make it anew: python -m mailmove.rights > docs/permissions.md"
+
+
+def test_a_plan_is_told_what_it_needs_and_no_more() -> None:
+    plan = load_plan(Path("docs/plan.example.yaml"))
+    told = {(one.system, one.name) for one in explain_permissions(plan=plan)}
+    assert {system for system, _ in told} >= {ROUTE_53, AWS, PARTNER, GRAPH}
+    assert DNS_UPDATE not in {system for system, _ in told}
+    assert not [one for one in explain_permissions(plan=plan) if one.need == "purchase"]
+    alone = plan.model_copy(update={"target": plan.target.model_copy(update={"partner": None})})
+    assert PARTNER not in {one.system for one in explain_permissions(plan=alone)}
+    buying = {"market": "GB", "products": [
+        {"catalog_item": "CFQ7TTC0LH18:0001:CFQ7TTC0K971", "quantity": 3, "term": "P1M", "billing": "monthly"}
+    ]}  # fmt: skip
+    with_order = plan.target.model_copy(update={"purchase": Purchase.model_validate(buying)})
+    assert [one.name for one in explain_permissions(plan=plan.model_copy(update={"target": with_order}))
+            if one.need == "purchase"] == ["Admin Agent or Sales Agent"]  # fmt: skip
+
+
+def test_a_missing_right_is_named_with_the_link_that_grants_it(town: Any) -> None:
+    town.cloud.app.roles -= {"Domain.ReadWrite.All"}
+    tenant = town.tenant()
+    [found] = [one for one in tenant.findings() if one.blocks]
+    assert found.subject == "Domain.ReadWrite.All"
+    link = f"{town.cloud.base_url}/{town.cloud.tenant_id}/adminconsent?client_id={town.cloud.app.client_id}"
+    assert found.todo.endswith(link)
 
 
 def test_what_a_copy_of_our_own_needs_is_asked_of_the_token(town: Any) -> None:

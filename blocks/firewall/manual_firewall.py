@@ -1,0 +1,92 @@
+"""A firewall that only a person can change: Mailmove says what to do, and sees by a real connection when it is done."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from prefect.blocks.core import Block
+from pydantic import Field
+
+from mailmove.doors import Mode, mode_for, shut
+from mailmove.errors import ByHand, MailmoveError, NotYet
+from mailmove.evidence import Finding
+from mailmove.mail_port import PortLook, look_at_port
+from mailmove.ports import Checkable, Firewall
+
+_HOW: dict[Mode, str] = {
+    "refuse": "refuse TCP port {port} of {host} (a TCP reset: often called REJECT)",
+    "reject": "have TCP port {port} of {host} answer 554 with a text that says where the mail went",
+    "drop": "drop TCP port {port} of {host}",
+}
+
+
+class ManualFirewall(Block, Firewall, Checkable):
+    """For a router without an API. Needs no credentials.
+
+    Example:
+        ```python
+        from blocks.firewall.manual_firewall import ManualFirewall
+
+        firewall = ManualFirewall.load("BLOCK_NAME")
+        ```
+    """
+
+    by_hand: ClassVar[bool] = True
+
+    _block_type_name = "Firewall by hand"
+    _block_type_slug = "manual-firewall"
+    _description = "A router without an API: what to close is shown, and the night goes on once it is seen closed."
+    _documentation_url = "https://mailmove.example/docs/blocks/manual-firewall"  # type: ignore[assignment]
+    _logo_url = "https://mailmove.example/docs/blocks/manual-firewall.png"  # type: ignore[assignment]
+
+    host: str = Field(description="Public name or address of the old mail server.", examples=["mail.contoso.com"])
+    control_host: str = Field(
+        default="gmail-smtp-in.l.google.com",
+        description="A mail server that is known to be open: where it cannot be reached either, nothing was seen.",
+    )
+    control_port: int = Field(default=25, ge=1, le=65535, description="Its port; not 25 only in a rehearsal.")
+    timeout_seconds: float = Field(default=10, gt=0, description="How long to wait for an answer.")
+
+    def modes(self) -> frozenset[Mode]:
+        return frozenset({"refuse", "reject", "drop"})
+
+    def allowed(self, port: int) -> list[dict[str, Any]]:
+        """One entry: a real connection gets in. NotYet: it cannot be seen from here."""
+        seen = self._seen(port)
+        return [] if shut(seen, "reject") else [{"protocol": "tcp", "port": port, "seen": "open"}]
+
+    def set_allowed(self, port: int, rules: list[dict[str, Any]], mode: Mode | None = None) -> None:
+        """Returns when it is seen so. ByHand: `records` says what is to be done."""
+        seen, mode = self._seen(port), mode_for("manual firewall", self.modes(), mode)
+        if not shut(seen, "reject") if rules else shut(seen, mode):
+            return
+        done = f"let in TCP port {port} of {self.host} again" if rules else _HOW[mode].format(port=port, host=self.host)
+        raise ByHand(
+            f"the firewall before {self.host}",
+            wanted=f"port {port} {'open' if rules else f'closed ({mode})'}, made so by hand",
+            seen=str(seen),
+            todo="Change it where the firewall is administered; it goes on by itself once it is seen.",
+            records=[done],
+        )
+
+    def findings(self) -> list[Finding]:
+        """Can mail ports be reached from here at all?"""
+        try:
+            self._seen(self.control_port, always=True)
+        except MailmoveError as error:
+            means = "whether a person has closed the door cannot be seen from here"
+            return [Finding(subject="manual firewall", seen=error.seen, means=means, todo=error.todo, blocks=True)]
+        return []
+
+    def _seen(self, port: int, *, always: bool = False) -> PortLook:
+        seen = look_at_port(self.host, port, self.timeout_seconds)
+        if seen.closed or always:
+            control = look_at_port(self.control_host, self.control_port, self.timeout_seconds)
+            if control.state != "open":
+                raise NotYet(
+                    "this worker's network",
+                    wanted=f"a connection to {self.control_host}, which is known to be open",
+                    seen=str(control),
+                    todo="Outgoing mail ports seem to be blocked here: let the worker send on them.",
+                )
+        return seen

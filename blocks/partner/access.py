@@ -1,0 +1,138 @@
+"""What must follow an approved relationship before anybody can work in the customer's tenant.
+
+A security group of the partner's gets the relationship's roles (Graph accessAssignments), and the partner's
+application is consented to in the customer's tenant (Partner Center applicationconsents). Sources: learn.microsoft.com
+graph/api/delegatedadminrelationship-post-accessassignments; partner-center developer control-panel-vendor-apis
+(application consents); partner-center-docs-powershell exchange-online-gdap-app.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+from blocks.partner.relationships import PATH
+from blocks.target.answers import Json, Rejected
+from blocks.target.http import JsonClient
+from mailmove.cloud_state import Relationship
+from mailmove.errors import Drifted, NotYet, Refused
+from mailmove.rights import consented_scopes
+
+GRAPH_APPLICATION = "00000003-0000-0000-c000-000000000000"
+EXCHANGE_APPLICATION = "00000002-0000-0ff1-ce00-000000000000"
+CONSENT_ROLE = "158c047a-c907-4556-b7ef-446551a6b5f7"
+"""Template id of Cloud Application Administrator, the least role that may consent (entra permissions-reference)."""
+
+_ENDED = {"deleting", "deleted", "error"}
+_CLOSED = ("AADSTS65001", "AADSTS50020")
+
+
+class Assignments:
+    """Which of the partner's groups holds a relationship's roles."""
+
+    def __init__(self, graph: JsonClient, roles: Sequence[str]) -> None:
+        self._graph, self._roles = graph, roles
+
+    def status(self, relationship_id: str, group: str) -> str:
+        """pending or active; "": the group has nothing."""
+        found = self._look(relationship_id, group)
+        return "" if found is None else str(found.get("status") or "pending")
+
+    def assign(self, relationship_id: str, group: str) -> None:
+        """Give the group every role of the relationship. NotYet: Microsoft is still at it."""
+        wanted = f"the relationship's roles for group {group}"
+        if not self.status(relationship_id, group):
+            body = {
+                "accessContainer": {"accessContainerId": group, "accessContainerType": "securityGroup"},
+                "accessDetails": {"unifiedRoles": [{"roleDefinitionId": role} for role in self._roles]},
+            }
+            try:
+                self._graph.call("POST", _path(relationship_id), wanted=wanted, json=body)
+            except Drifted:
+                # 409: another run, or a try whose answer was lost, was quicker.
+                if not self.status(relationship_id, group):
+                    raise
+        if (seen := self.status(relationship_id, group)) != "active":
+            raise NotYet(
+                "Microsoft Graph", wanted=wanted, seen=seen or "nothing so far", todo="Look again in a minute."
+            )
+
+    def _look(self, relationship_id: str, group: str) -> Json | None:
+        rows = self._graph.pages(_path(relationship_id), wanted="who holds the relationship's roles")
+        for one in rows:
+            container = one.get("accessContainer") or {}
+            same = str(container.get("accessContainerId")).lower() == group.lower()
+            if same and str(one.get("status")) not in _ENDED:
+                return one
+        return None
+
+
+class Consents:
+    """The partner's application in the customer's tenant. redeem: a token there by the partner's refresh token."""
+
+    def __init__(self, partner_center: JsonClient, client_id: str, redeem: Callable[[str], str]) -> None:
+        self._http, self._client_id, self._redeem = partner_center, client_id, redeem
+
+    def given(self, customer: str) -> bool:
+        """Does a token of ours open the tenant? Partner Center has no call that reads consents, so it is tried.
+
+        Unverified: that a missing consent is AADSTS65001, and that before the group's roles have reached the tenant,
+        which hides whether there is a consent, it is AADSTS50020.
+        """
+        try:
+            self._redeem(customer)
+        except Refused as error:
+            if any(code in error.seen for code in _CLOSED):
+                return False
+            raise
+        return True
+
+    def give(self, customer: str) -> None:
+        wanted = "our application consented to in the customer's tenant"
+        body = {
+            "applicationId": self._client_id,
+            "applicationGrants": [
+                {"enterpriseApplicationId": GRAPH_APPLICATION, "scope": ",".join(consented_scopes())},
+                {"enterpriseApplicationId": EXCHANGE_APPLICATION, "scope": "Exchange.Manage"},
+            ],
+        }
+        try:
+            self._http.call("POST", _consents(customer), wanted=wanted, json=body)
+        except (Rejected, Drifted) as error:
+            if "already exists" not in error.seen:
+                raise
+        if not self.given(customer):
+            raise NotYet("Partner Center", wanted=wanted, seen="no token so far", todo="Look again in a minute.")
+
+    def take_back(self, customer: str) -> None:
+        try:
+            self._http.call(
+                "DELETE",
+                f"{_consents(customer)}/{quote(self._client_id, safe='')}",
+                wanted="our application's consent taken back",
+            )
+        except Rejected as error:
+            if error.status != 404:
+                raise
+        if self.given(customer):
+            raise NotYet("Partner Center", wanted="the consent taken back", seen="it still holds", todo="Look again.")
+
+
+def missing(
+    found: Relationship, assignments: Assignments, group: str | None, consents: Consents | None
+) -> dict[str, str | None]:
+    """What has not been given yet after the approval, in words -> what stands today."""
+    lacks: dict[str, str | None] = {}
+    if group is not None and (status := assignments.status(found.id, group)) != "active":
+        lacks[f"roles of '{found.display_name}' for group {group}"] = status or None
+    if consents is not None and found.customer_tenant_id and not consents.given(found.customer_tenant_id):
+        lacks[f"consent to our application in tenant {found.customer_tenant_id}"] = None
+    return lacks
+
+
+def _path(relationship_id: str) -> str:
+    return f"{PATH}/{quote(relationship_id, safe='')}/accessAssignments"
+
+
+def _consents(customer: str) -> str:
+    return f"customers/{quote(customer, safe='')}/applicationconsents"

@@ -1,0 +1,246 @@
+"""Orders of a direct partner, by cart and checkout (learn.microsoft.com partner-center/developer: create-a-cart,
+checkout-a-cart, cart-resources, order-resources, get-a-price-sheet, create-a-customer).
+
+Nothing here asks anybody: the stage that calls this does. A cart is no order, and lapses after seven days; checking the
+same cart out twice gives the same order ("this API is idempotent").
+"""
+
+from __future__ import annotations
+
+import csv
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from urllib.parse import quote
+
+from blocks.target.answers import Json, Rejected, moment
+from blocks.target.http import JsonClient
+from mailmove.errors import Blocked, Drifted, NotYet, Transient
+from mailmove.evidence import now
+from mailmove.purchase import NewCustomer, Order, Price, Product
+
+WHO, _SHEET = "Partner Center", "Partner Center's price sheet"
+_GONE = ("cancelled", "canceled", "deleted")
+
+
+class Customers:
+    """Tenants that the partner resells to."""
+
+    def __init__(self, http: JsonClient) -> None:
+        self._http = http
+
+    def find(self, domain: str) -> str | None:
+        """Customer id, which is the tenant's id; None: not among our customers."""
+        for one in self._all():
+            if str((one.get("companyProfile") or {}).get("domain") or "").lower() == domain.lower():
+                return str(one["id"])
+        return None
+
+    def resells(self, customer: str) -> bool:
+        """Has this customer accepted us as reseller?"""
+        return any(str(one["id"]).lower() == customer.lower() for one in self._all())
+
+    def taken(self, domain: str) -> bool:
+        """HEAD: 200 somebody has this first name, 404 nobody has."""
+        try:
+            self._http.call("HEAD", f"domains/{quote(domain, safe='')}", wanted=f"whether {domain} is free")
+        except Rejected as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def make(self, wanted: NewCustomer) -> tuple[str, str, str]:
+        """(tenant id, first administrator's name, their password). Blocked: the name is taken. Sent once."""
+        address = {
+            "firstName": wanted.first_name,
+            "lastName": wanted.last_name,
+            "addressLine1": wanted.address,
+            "city": wanted.city,
+            "state": wanted.state,
+            "postalCode": wanted.postal_code,
+            "country": wanted.country,
+            "phoneNumber": wanted.phone,
+        }
+        body = {
+            "companyProfile": {"domain": wanted.domain},
+            "billingProfile": {
+                "culture": wanted.culture,
+                "language": wanted.culture.partition("-")[0],
+                "email": wanted.email,
+                "companyName": wanted.company,
+                "firstName": wanted.first_name,
+                "lastName": wanted.last_name,
+                "defaultAddress": {name: value for name, value in address.items() if value},
+            },
+        }
+        made = self._http.call(
+            "POST",
+            "customers",
+            wanted=f"the tenant {wanted.domain}",
+            json=body,
+            headers={"MS-RequestId": str(uuid.uuid5(uuid.NAMESPACE_DNS, wanted.domain))},
+        ).body
+        credentials = made.get("userCredentials") or {}
+        return str(made["id"]), str(credentials.get("userName") or ""), str(credentials.get("password") or "")
+
+    def _all(self) -> Iterator[Json]:
+        body = self._http.get("customers", wanted="our customers", params={"size": "500"})
+        while True:
+            yield from body.get("items") or []
+            link = ((body.get("links") or {}).get("next") or {}).get("uri")
+            if not link:
+                return
+            body = self._http.get(str(link).removeprefix("/v1/").lstrip("/"), wanted="more of our customers")
+
+
+class Orders:
+    """What one customer has ordered through us."""
+
+    def __init__(self, http: JsonClient) -> None:
+        self._http = http
+
+    def lines(self, customer: str) -> list[Order]:
+        """Every line of every order that has not been cancelled. A new order shows up to 15 minutes late here."""
+        body = self._http.get(f"{_customer(customer)}/orders", wanted="the customer's orders")
+        return [
+            Order(
+                order_id=str(order["id"]),
+                catalog_item=str(line["offerId"]),
+                quantity=int(line["quantity"]),
+                status=str(order.get("status") or ""),
+                note=str(line.get("friendlyName") or ""),
+            )
+            for order in body.get("items") or []
+            for line in order.get("lineItems") or []
+            if str(order.get("status") or "").lower() not in _GONE
+        ]
+
+    def fill_cart(self, customer: str, products: Sequence[Product], note: str) -> str:
+        """A new cart's id; each line bears the note, which its order line keeps. Blocked: a line cannot be ordered."""
+        lines = [
+            {
+                "id": number,
+                "catalogItemId": one.catalog_item,
+                "friendlyName": note,
+                "quantity": one.quantity,
+                "termDuration": one.term,
+                "billingCycle": one.billing,
+            }
+            for number, one in enumerate(products)
+        ]
+        cart = self._http.call("POST", f"{_customer(customer)}/carts", wanted="a cart", json={"lineItems": lines}).body
+        faults = [str((line.get("error") or {}).get("errorDescription")) for line in cart.get("lineItems") or []
+                  if line.get("error")]  # fmt: skip
+        if faults:
+            raise Blocked(
+                WHO,
+                wanted="a cart",
+                seen="; ".join(faults),
+                todo="Mend `purchase` in the plan; nothing was ordered.",
+            )
+        return str(cart["id"])
+
+    def cart_status(self, customer: str, cart: str) -> str | None:
+        """Active or Ordered; None: it has lapsed, or never was."""
+        try:
+            found = self._http.get(f"{_customer(customer)}/carts/{quote(cart, safe='')}", wanted="the cart")
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+        return str(found.get("status") or "Active")
+
+    def check_out(self, customer: str, cart: str) -> None:
+        """Order what is in the cart; again is once. Blocked: a line was not ordered."""
+        try:
+            answer = self._http.call(
+                "POST",
+                f"{_customer(customer)}/carts/{quote(cart, safe='')}/checkout",
+                wanted="the order",
+                json={},
+                repeatable=True,
+            ).body
+        except Drifted as error:
+            raise NotYet(WHO, wanted="the order", seen=error.seen, todo="Look at it again in a minute.") from None
+        faults = [str(one.get("description") or one) for one in answer.get("orderErrors") or []]
+        if faults:
+            raise Blocked(
+                WHO,
+                wanted="the order",
+                seen="; ".join(faults),
+                todo="Look in Partner Center what was ordered, and mend the rest.",
+            )
+
+
+class PriceSheet:
+    """The partner's prices in one market: a CSV of some megabytes, from another service than Partner Center's own."""
+
+    def __init__(self, http: JsonClient) -> None:
+        self._http = http
+
+    def prices(self, market: str, products: Sequence[Product]) -> dict[str, Price]:
+        """catalog item -> price. Blocked: a product has no price there with such term and billing."""
+        view = f"v1.0/sales/pricesheets(Market='{market}',PricesheetView='updatedlicensebased')/$value"
+        sheet = self._http.text(view, wanted=f"the price sheet of {market}")
+        found = read_prices(sheet.splitlines(), products, now())
+        lacking = [f"{one.catalog_item} {one.term} {one.billing}" for one in products if one.catalog_item not in found]
+        if lacking:
+            raise Blocked(
+                _SHEET,
+                wanted=f"what it costs in {market}",
+                seen=f"no price for {', '.join(lacking)}",
+                todo="Check product, SKU, term and billing against the price sheet; without a price nothing is bought.",
+            )
+        return found
+
+
+def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime) -> dict[str, Price]:
+    """The rows of our products that hold at that time. Unverified: the columns' names, as third parties show them.
+
+    Blocked: more than one price holds, as for several segments. Transient: a row cannot be read.
+    """
+    wanted = {(*one.catalog_item.split(":")[:2], one.term, one.billing): one.catalog_item for one in products}
+    found: dict[str, Price] = {}
+    for row in csv.DictReader(lines):
+        given = {str(name).lstrip("\ufeff").strip(): str(value or "").strip() for name, value in row.items() if name}
+        key = (given.get("ProductId", ""), given.get("SkuId", ""), given.get("TermDuration", ""),
+               given.get("BillingPlan", "").lower())  # fmt: skip
+        item = wanted.get(key)
+        if item is None or not _holds(given, at):
+            continue
+        price = _price(given, item)
+        if item in found and found[item] != price:
+            raise Blocked(
+                _SHEET,
+                wanted=f"the price of {item}",
+                seen=f"both {found[item].unit_price} and {price.unit_price}",
+                todo="Order this product in Partner Center by hand, and take it out of `target.purchase`.",
+            )
+        found[item] = price
+    return found
+
+
+def _price(given: dict[str, str], item: str) -> Price:
+    try:
+        amount = Decimal(given["UnitPrice"])
+    except (KeyError, InvalidOperation):
+        raise Transient(
+            _SHEET,
+            wanted=f"the price of {item}",
+            seen=f"a row without a price: {given.get('UnitPrice')!r}",
+            todo="Ask again; if it lasts, the sheet's form has changed: report it.",
+        ) from None
+    title = given.get("SkuTitle") or given.get("ProductTitle") or item
+    return Price(title=title, unit_price=amount, currency=given.get("Currency", ""))
+
+
+def _holds(given: dict[str, str], at: datetime) -> bool:
+    """Is the row for this time, as far as it says?"""
+    start, end = moment(given.get("EffectiveStartDate")), moment(given.get("EffectiveEndDate"))
+    return (start is None or start <= at) and (end is None or at <= end)
+
+
+def _customer(customer: str) -> str:
+    return f"customers/{quote(customer, safe='')}"

@@ -1,0 +1,1 @@
+"""The ledger of items: every item of the source is found again at the target, or named with a reason."""

@@ -1,0 +1,76 @@
+"""Who still delivers to the old server after the switch, and what to do about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from mailmove.mail_items import Arrival
+
+_PROBES = ("healthmailbox", "inboundproxy@inboundproxy.com", "maildeliveryprobe@maildeliveryprobe.com")
+"""Exchange 2013 and later sends itself test messages all day (Managed Availability); they are nobody's mail."""
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class LateSender:
+    """One client of the old server's SMTP. arrivals: oldest first."""
+
+    client_ip: str
+    arrivals: tuple[Arrival, ...]
+
+    def line(self, domains: Sequence[str]) -> str:
+        """Who it is, and what to do. domains: the customer's."""
+        senders = list(dict.fromkeys(one.sender.strip("<>").lower() for one in self.arrivals))
+        name = next((one.client_name for one in self.arrivals if one.client_name), "")
+        known = f"{self.client_ip} ({name})" if name else self.client_ip
+        told = ", ".join(one or "the empty sender" for one in senders[:3]) + (" and others" if len(senders) > 3 else "")
+        last = f"{len(self.arrivals)} messages as {told}, the last at {self.arrivals[-1].at:%H:%M:%S} UTC"
+        return f"{known} still delivers to the old server: {last}. {_todo(self.client_ip, senders, domains)}"
+
+
+def late_senders(arrivals: Iterable[Arrival]) -> list[LateSender]:
+    """The busiest first; the server's own test messages are left out."""
+    clients: dict[str, list[Arrival]] = {}
+    for one in arrivals:
+        if not _probe(one):
+            clients.setdefault(one.client_ip, []).append(one)
+    found = [LateSender(client, tuple(sorted(some, key=lambda one: one.at))) for client, some in clients.items()]
+    return sorted(found, key=lambda one: (-len(one.arrivals), one.client_ip))
+
+
+def _probe(arrival: Arrival) -> bool:
+    people = [arrival.sender.strip("<>").lower(), *(one.lower() for one in arrival.recipients)]
+    return any(one.startswith(_PROBES) for one in people)
+
+
+def _todo(client: str, senders: Sequence[str], domains: Sequence[str]) -> str:
+    ours = any(one.endswith(tuple(f"@{domain}" for domain in domains)) for one in senders)
+    if _inside(client) and ours:
+        return (
+            "A printer, scanner or application of the house, with the old server's address typed in: point it at the "
+            "new MX, or at Microsoft 365 SMTP submission or a connector."
+        )
+    if _inside(client):
+        return (
+            "A mail gateway or filter before the old server, which hands on mail from outside: point its next hop at "
+            "the new MX, or take it out of the way."
+        )
+    if ours:
+        return (
+            "A machine outside that sends in the company's name (a web site, a service), or a forger: if it is known, "
+            "point it at the new MX."
+        )
+    return (
+        "A mail server that holds on to the old MX (a resolver that keeps old records, a typed route, or mail that "
+        "queued before the switch): tell its postmaster if it lasts. Once port 25 is refused it looks the MX up again."
+    )
+
+
+def _inside(client: str) -> bool:
+    try:
+        address = ip_address(client.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_private or address.is_link_local

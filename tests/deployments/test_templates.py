@@ -1,0 +1,146 @@
+"""What we hand out for other ways to run it names only what Prefect, Docker, Kubernetes and our own commands know."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import prefect
+import prefect_redis
+import pytest
+import typer
+import yaml
+from prefect.settings import Settings
+from prefect.settings.legacy import _get_settings_fields
+from prefect_redis.client import RedisMessagingSettings
+
+from deployments.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOYMENTS = ROOT / "deployments"
+SHIPPED = Path(prefect.__file__).parent / "server/api/collections_data/views/aggregate-worker-metadata.json"
+POOLS = ["docker", "kubernetes"]
+ENCRYPTION = "PREFECT_SERVER_ENCRYPTION_KEY"  # read by Prefect's server, but not one of its settings
+
+
+def known_settings() -> set[str]:
+    redis = {f"PREFECT_REDIS_MESSAGING_{name.upper()}" for name in RedisMessagingSettings.model_fields}
+    return {*_get_settings_fields(Settings), *redis, ENCRYPTION}
+
+
+def named_settings(text: str) -> set[str]:
+    return set(re.findall(r"PREFECT_[A-Z_]+[A-Z]", text))
+
+
+def pool(kind: str) -> dict[str, Any]:
+    return dict(json.loads((DEPLOYMENTS / f"pools/{kind}.json").read_text("utf-8")))
+
+
+def kubernetes_objects() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOYMENTS / "kubernetes/mailmove.yaml").read_text("utf-8")))
+
+
+@pytest.mark.parametrize("file", ["scale/compose.yaml", "kubernetes/mailmove.yaml", "pools/docker.json"])
+def test_every_setting_is_one_that_is_read(file: str) -> None:
+    named = named_settings((DEPLOYMENTS / file).read_text("utf-8"))
+    assert named and named <= known_settings()
+    assert "PREFECT_SERVER_NONSENSE" not in known_settings()
+
+
+def test_modules_that_settings_name_are_there() -> None:
+    text = (DEPLOYMENTS / "scale/compose.yaml").read_text("utf-8")
+    named = set(re.findall(r"prefect_redis\.(\w+)", text))
+    folder = Path(str(prefect_redis.__file__)).parent
+    assert named and all((folder / f"{name}.py").exists() for name in named)
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_a_pool_template_is_what_prefect_of_that_kind_takes(kind: str) -> None:
+    shipped = json.loads(SHIPPED.read_text("utf-8"))[f"prefect-{kind}"][kind]["default_base_job_configuration"]
+    ours = pool(kind)
+    properties = ours["variables"]["properties"]
+    jsonschema.Draft202012Validator.check_schema(ours["variables"])
+    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
+    jsonschema.validate(defaults, {"$ref": "#/variables", **shipped})  # our defaults, by Prefect's own schema
+    assert set(properties) <= set(shipped["variables"]["properties"])
+    assert set(ours["job_configuration"]) <= set(shipped["job_configuration"])
+    asked = set(re.findall(r"{{ (\w+) }}", json.dumps(ours["job_configuration"])))
+    assert asked == set(properties), "every variable is used, and every one used is declared"
+    assert "/results" in defaults["env"]["PREFECT_RESULTS_LOCAL_STORAGE_PATH"]
+
+
+def filled(value: Any, variables: dict[str, Any]) -> Any:
+    """A job manifest with its variables filled in, as the worker does; those without a value are left out."""
+    if isinstance(value, dict):
+        pairs = ((key, filled(one, variables)) for key, one in value.items())
+        return {key: one for key, one in pairs if one is not None}
+    if isinstance(value, list):
+        return [filled(one, variables) for one in value]
+    if isinstance(value, str) and (whole := re.fullmatch(r"{{ (\w+) }}", value)):
+        return variables.get(whole[1])
+    return re.sub(r"{{ (\w+) }}", lambda one: str(variables[one[1]]), value) if isinstance(value, str) else value
+
+
+def test_the_kubernetes_job_is_a_valid_job() -> None:
+    template = pool("kubernetes")
+    variables = {name: one.get("default") for name, one in template["variables"]["properties"].items()}
+    variables |= {"name": "night", "command": ["prefect", "flow-run", "execute"], "labels": {"app": "mailmove"}}
+    variables["env"] = [{"name": name, "value": value} for name, value in variables["env"].items()]
+    job = filled(template["job_configuration"]["job_manifest"], variables)
+    kubernetes_validate.validate(job, "1.31", strict=True)
+    claims = {one["metadata"]["name"] for one in kubernetes_objects() if one["kind"] == "PersistentVolumeClaim"}
+    accounts = {one["metadata"]["name"] for one in kubernetes_objects() if one["kind"] == "ServiceAccount"}
+    spec = job["spec"]["template"]["spec"]
+    assert {one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"]} <= claims
+    assert spec["serviceAccountName"] in accounts
+
+
+def test_kubernetes_objects_are_valid_and_belong_together() -> None:
+    objects = kubernetes_objects()
+    for one in objects:
+        kubernetes_validate.validate(one, "1.31", strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**objects[0], "spec": {"nonsense": 1}}, "1.31", strict=True)
+    api = next(one for one in objects if (one["kind"], one["metadata"]["name"]) == ("Deployment", "api"))
+    assert api["spec"]["replicas"] >= 2
+    maps = {one["metadata"]["name"] for one in objects if one["kind"] == "ConfigMap"}
+    asked = set(re.findall(r"configMapRef': {'name': '([\w-]+)'", str(objects)))
+    assert asked == maps
+
+
+def prefect_commands() -> Iterator[list[str]]:
+    compose = yaml.safe_load((DEPLOYMENTS / "scale/compose.yaml").read_text("utf-8"))
+    for service in compose["services"].values():
+        if service["image"] == "mailmove" and service["command"][0] == "prefect":
+            yield service["command"]
+    for one in kubernetes_objects():
+        if one["kind"] == "Deployment":
+            spec = one["spec"]["template"]["spec"]
+            yield from (each["command"] for each in (*spec.get("initContainers", []), *spec["containers"]))
+
+
+def test_compose_holds_no_secret_and_two_of_what_must_not_fail() -> None:
+    compose = yaml.safe_load((DEPLOYMENTS / "scale/compose.yaml").read_text("utf-8"))
+    services = compose["services"]
+    assert {name for name, one in services.items() if one.get("deploy", {}).get("replicas") == 2} == {"api", "worker"}
+    for one in services.values():
+        assert set(one.get("depends_on", [])) <= set(services)
+        for volume in one.get("volumes", []):
+            assert volume.partition(":")[0] in compose["volumes"]
+    server = services["api"]["environment"]
+    assert server[ENCRYPTION].startswith("${MAILMOVE_KEY:?")
+    assert "${MAILMOVE_DB:?" in server["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
+    assert not [words for words in prefect_commands() if words[0] != "prefect"]
+
+
+def test_the_unit_starts_a_command_that_we_have() -> None:
+    unit = (DEPLOYMENTS / "mailmove.service").read_text("utf-8")
+    start = re.search(r"^ExecStart=(\S+) (\S+) --home (\S+)$", unit, re.MULTILINE)
+    assert start is not None
+    assert start[2] in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert f"ReadWritePaths={start[3]}" in unit

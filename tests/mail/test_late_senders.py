@@ -1,0 +1,67 @@
+"""Who still delivers to the old server, named with what to do about each."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from mailmove.evidence import Evidence, now
+from mailmove.late_senders import late_senders
+from mailmove.mail_items import Arrival
+from tasks.waits import quiet
+
+THEN = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
+DOMAINS = ["contoso.com"]
+
+
+def arrival(client: str, sender: str, minute: int = 0, name: str = "", to: str = "anna@contoso.com") -> Arrival:
+    at = THEN + timedelta(minutes=minute)
+    return Arrival(at=at, message_id="<1@x>", sender=sender, recipients=(to,), client_ip=client, client_name=name)
+
+
+def test_each_is_told_what_it_is_and_what_to_do() -> None:
+    found = late_senders(
+        [
+            arrival("192.168.1.20", "scanner@contoso.com", 5, "MFP-2OG"),
+            arrival("192.168.1.20", "scanner@contoso.com", 9),
+            arrival("10.0.0.9", "someone@partner.example"),
+            arrival("9.9.9.9", "shop@contoso.com"),
+            arrival("8.8.4.4", "someone@partner.example", 1),
+            arrival("8.8.4.4", "", 2),
+            arrival("8.8.4.4", "x@partner.example", 3),
+            arrival("10.0.0.5", "HealthMailbox1a2b@contoso.com"),
+            arrival("10.0.0.5", "inboundproxy@inboundproxy.com", to="HealthMailbox1a2b@contoso.com"),
+        ]
+    )
+    lines = {one.client_ip: one.line(DOMAINS) for one in found}
+    assert list(lines) == ["8.8.4.4", "192.168.1.20", "10.0.0.9", "9.9.9.9"], "busiest first; probes are nobody's mail"
+    assert "192.168.1.20 (MFP-2OG) still delivers to the old server: 2 messages" in lines["192.168.1.20"]
+    assert "the last at 02:09:00 UTC. A printer, scanner or application" in lines["192.168.1.20"]
+    assert "A mail gateway or filter" in lines["10.0.0.9"]
+    assert "in the company's name" in lines["9.9.9.9"]
+    assert "holds on to the old MX" in lines["8.8.4.4"] and "the empty sender" in lines["8.8.4.4"]
+
+
+def _look(monkeypatch: pytest.MonkeyPatch, noticed_ago: timedelta, *last_ago: float) -> Any:
+    one = arrival("10.0.0.9", "a@b.example")
+    arrivals = [one.model_copy(update={"at": now() - timedelta(minutes=ago)}) for ago in last_ago]
+    monkeypatch.setattr(quiet, "source_server", lambda _: Mock(arrivals=lambda since: arrivals))
+    cutover = Mock(domains=DOMAINS, sweep=Mock(quiet_minutes=15, patience_hours=4))
+    ledger = Mock(evidence=lambda _: Evidence(stage="propagation", facts=[], at=now() - noticed_ago))
+    return asyncio.run(quiet.look_on(cutover, ledger, None))
+
+
+def test_it_ends_when_it_has_been_quiet_and_a_person_is_asked_when_it_never_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _look(monkeypatch, timedelta(minutes=20)).done
+    assert not _look(monkeypatch, timedelta(minutes=5)).done
+    seen = _look(monkeypatch, timedelta(hours=3), 90, 3)
+    assert (seen.done, seen.asks) == (False, None)
+    assert seen.next_look == seen.forecast and len(seen.details) == 1
+    late = _look(monkeypatch, timedelta(hours=5), 200, 3)
+    assert not late.done and late.asks == _look(monkeypatch, timedelta(hours=6), 1).asks
+    assert "go on all the same?" in str(late.asks)
+    assert _look(monkeypatch, timedelta(hours=5), 200, 16).done, "no question is asked when it is quiet after all"

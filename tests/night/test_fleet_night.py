@@ -1,0 +1,96 @@
+"""Many customers in one night, on PostgreSQL, Redis, two API replicas and two workers, some of which die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from big_box import BigBox, PostgreSql, redis
+from wire_tap import tapped
+
+pytestmark = [pytest.mark.night, pytest.mark.timeout(2700)]
+
+CUSTOMERS = int(os.environ.get("FLEET", "30"))
+ONCE = ("New-MigrationEndpoint", "New-MigrationBatch", "Remove-MigrationBatch", "Remove-MigrationEndpoint")
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigBox]:
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    folder = tmp_path_factory.mktemp("big")
+    for place in (folder, *folder.parents):  # PostgreSQL's user must get through to its folder
+        if place.stat().st_uid == os.geteuid() and place != Path("/"):
+            place.chmod(place.stat().st_mode | 0o011)
+    with ExitStack() as stack:
+        database = PostgreSql(folder / "postgresql")
+        stack.callback(database.stop)
+        running = stack.enter_context(BigBox(folder / "box", database, stack.enter_context(redis(folder))))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in running.env.items():
+            if name.startswith("PREFECT_"):
+                patch.setenv(name, value)
+        stack.enter_context(
+            temporary_settings({PREFECT_API_URL: running.env["PREFECT_API_URL"], PREFECT_HOME: running.home})
+        )
+        yield running
+
+
+def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(box: BigBox) -> None:
+    from lab.rehearsal import Rehearsal
+    from lab.town import Town
+    from tasks.status import nights
+
+    with ExitStack() as stack:
+        heard = stack.enter_context(tapped())
+        rehearsals = []
+        for number in range(CUSTOMERS):
+            town = stack.enter_context(
+                Town(
+                    name=f"customer-{number:02}", dns="rfc2136", users=1, shared=0, public_folders=0, messages=4, ttl=6,
+                    senders=1, printers=0, mail_per_second=0.05, approve_after=1.0,
+                )
+            )  # fmt: skip
+            rehearsals.append(Rehearsal(town))
+            rehearsals[-1].start()
+
+        def ended() -> int:
+            return sum(one.ended for one in nights(CUSTOMERS))
+
+        def step_until(true: Callable[[], bool], seconds: float) -> None:
+            deadline = time.monotonic() + seconds
+            while not true():
+                for one in rehearsals:
+                    one.step()
+                    assert one.troubles == []
+                assert time.monotonic() < deadline, [(one.customer, one.state, one.parked) for one in nights(CUSTOMERS)]
+                time.sleep(1)
+
+        step_until(lambda: sum(len(one.done) > 3 for one in nights(CUSTOMERS)) >= CUSTOMERS // 3, 900)
+        kill(box, "host-2")
+        step_until(lambda: sum(len(one.done) > 6 for one in nights(CUSTOMERS)) >= CUSTOMERS // 3, 900)
+        kill(box, "api-1")
+        box.database.restart()
+        box.spawn("api-1", "server", "start", "--host", "127.0.0.1", "--port", str(box.port), "--no-services")
+        box.wait_until_healthy("api-1", box.ui)
+        box.start_worker_on("host-2", box.second)
+        step_until(lambda: ended() == CUSTOMERS, 1800)
+
+        assert Counter(one.state for one in nights(CUSTOMERS)) == {"Completed": CUSTOMERS}
+        calls = Counter(heard)
+        assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, CUSTOMERS), "each once for each customer"
+        for one in rehearsals:
+            account = one.account()
+            assert account.adds_up, "\n".join(account.summary())
+
+
+def kill(box: BigBox, name: str) -> None:
+    """kill -9 of that one process."""
+    os.kill(box.parts[name].pid, signal.SIGKILL)
+    box.parts[name].wait(10)

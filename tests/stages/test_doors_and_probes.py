@@ -1,0 +1,190 @@
+"""Probes, the closed door as it is seen from outside, and mail of the cloud brought back: one night, in its order."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from night_walk import SMALL, FlowRunOpen, Walk
+
+from lab.town import Town
+from mailmove.errors import NotYet
+from mailmove.mail_port import PortLook, look_at_port
+from mailmove.plan import Cutover
+from tasks import bringing_back, close_old_door, probe_after_close, probe_after_switch, probe_before, switch_mail
+from tasks.bringing_back import bring_back
+from tasks.probing import sent_probes
+from tasks.runbook import STAGES
+from tasks.showing import question_of
+from tasks.undoing import undo_stage
+
+pytestmark = pytest.mark.timeout(600)
+
+STEPS = [
+    *("outlook_anywhere", "customer_account", "verified_domain", "migration_batch", "first_sync", "mailboxes"),
+    *("probe_before", "switch_mail", "propagation", "probe_after_switch", "close_old_door", "probe_after_close"),
+]
+
+
+@pytest.fixture(scope="module")
+def walk(prefect_server: None) -> Iterator[Walk]:
+    with Town(**SMALL) as town, FlowRunOpen() as run:
+        yield Walk(town, run, STEPS)
+
+
+class Killed(BaseException):
+    """kill -9, as a test can play it."""
+
+
+def dying_after(real: Any) -> Any:
+    def call(*args: Any, **more: Any) -> Any:
+        real(*args, **more)
+        raise Killed
+
+    return call
+
+
+def probes_in(walk: Walk) -> tuple[int, int]:
+    """How many are in the old server's mailboxes, and in the cloud's."""
+    return tuple(  # type: ignore[return-value]
+        sum(b"X-Mailmove-Probe" in item.mime for address in store.mailboxes for item in store.snapshot(address))
+        for store in (walk.town.old.store, walk.town.cloud.store)
+    )
+
+
+def test_a_probe_shows_todays_way_and_is_never_sent_twice(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk.bring_to("probe_before")
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.probing.redeliver", dying_after(bringing_back.redeliver))
+        with pytest.raises(Killed):
+            walk.do(probe_before.apply.fn, walk.plan)
+    assert probes_in(walk)[0] == 1
+    walk.until(probe_before.apply.fn, walk.plan)
+    assert len(sent_probes(walk.ledger)) == 1, "three resolvers name one server: one probe, kill or not"
+    facts = walk.until(probe_before.verify.fn, walk.plan).facts
+    assert len(facts) == 1
+    assert f"mail.northwind.example ({walk.town.places.old_server})" in facts[0]
+    assert "killed before its answer was written down; landed at the old server, in Inbox, after" in facts[0]
+    assert probes_in(walk)[0] == 0, "it was taken away"
+    walk.done.append("probe_before")
+    shown = walk.do(switch_mail.check.fn, walk.plan)
+    assert [one.seen for one in shown.findings if one.subject == "probe"] == facts, "the gate shows it"
+
+
+def test_after_the_switch_probes_land_in_the_cloud(walk: Walk) -> None:
+    walk.bring_to("close_old_door")
+    evidence = walk.ledger.evidence("probe_after_switch")
+    assert evidence is not None
+    (fact,) = evidence.facts
+    assert f"({walk.town.places.cloud}): 250" in fact
+    assert "landed in the cloud, in Inbox, after" in fact
+    assert probes_in(walk) == (0, 0)
+
+
+def test_a_mode_that_the_firewall_cannot_do_stands_in_the_way(walk: Walk) -> None:
+    refuse = walk.plan.model_copy(
+        update={"firewall": walk.plan.firewall.model_copy(update={"mode": "refuse"})}, deep=True
+    )
+    (blocker,) = walk.do(close_old_door.check.fn, refuse).blockers
+    assert "it cannot refuse, only drop" in blocker.seen
+    assert "firewall.mode" in blocker.todo
+    assert walk.do(close_old_door.check.fn, walk.plan).blockers == []
+    preview = walk.do(close_old_door.check.fn, walk.plan)
+    for plan, words in ((walk.plan, "each try costs it its whole timeout"), (refuse, "refused at once")):
+        question = question_of(plan, "close_old_door", preview, plan.gates.close_old_door, None)
+        assert words in question, "the gate says what follows"
+
+
+def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotYet, match=r"port \d+ closed"):  # it is still open
+        walk.do(close_old_door.verify.fn, walk.plan)
+    preview = walk.do(close_old_door.check.fn, walk.plan)
+    assert preview.changes and preview.findings == []
+
+    def blocked(address: str, port: int, timeout: float = 10.0) -> PortLook:
+        """A network that lets nothing out on this port, as most providers' do."""
+        return PortLook(address=address, port=port, state="silent", words="no answer in 10 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.close_old_door.look_at_port", blocked)
+        (finding,) = walk.do(close_old_door.check.fn, walk.plan).findings
+        assert "although the firewall lets it in" in finding.seen
+        with pytest.raises(NotYet) as caught:
+            walk.do(close_old_door.verify.fn, walk.plan)
+    assert caught.value.who == "this worker's network"
+    assert "What looks closed from here may be open" in caught.value.todo
+
+
+def test_the_door_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk) -> None:
+    walk.bring_to(None)
+    evidence = walk.ledger.evidence("close_old_door")
+    assert evidence is not None
+    places = walk.town.places
+    assert f"{places.old_server} port {places.smtp_port}: no answer" in evidence.facts[0]
+    assert "as the plan says" not in evidence.facts[0]
+    assert evidence.facts[1].startswith(f"seen beside it: {places.cloud} port {places.smtp_port}: it takes mail")
+    last = walk.ledger.evidence("probe_after_close")
+    assert last is not None and "landed in the cloud" in last.facts[0]
+    assert len(sent_probes(walk.ledger)) == 3
+    assert probes_in(walk) == (0, 0)
+    account = walk.town.account()
+    assert account.of("a probe") == [], "none is left behind"
+    assert account.of("nobody sent it") == []
+    assert {probe_after_switch.NAME, probe_after_close.NAME} < {stage.name for stage in STAGES}
+
+
+def test_mail_of_the_cloud_is_listed_and_brought_back_once(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk.bring_to(None)
+    town = walk.town
+    box = next(box for box in town.old.store.mailboxes.values() if box.kind == "user" and not box.hidden)
+    ids = [f"<new.{number}@senders.example>" for number in range(3)]
+    for number, message_id in enumerate(ids):
+        with smtplib.SMTP(town.places.cloud, town.places.smtp_port, timeout=10) as smtp:
+            text = (
+                f"Message-ID: {message_id}\r\nFrom: z@senders.example\r\nSubject: New {number}\r\n\r\nBody {number}\r\n"
+            )
+            smtp.sendmail("z@senders.example", box.address, text)
+    written = town.cloud.store.put(box.address, b"Message-ID: <own@x>\r\nSubject: Own\r\n\r\n", folder="Sent Items")
+
+    with FlowRunOpen() as way_back:
+        for stage in reversed(STAGES):
+            way_back.do(undo_stage, walk.plan, stage.name, walk.root)
+            if stage.name == "switch_mail":
+                break
+        assert look_at_port(town.places.old_server, town.places.smtp_port).state == "open", "the door is open again"
+        listed = way_back.do(bring_back.fn, walk.plan, walk.root, False)
+        assert listed.changes == []
+        assert [line for line in listed.remains if line.endswith("is only in the cloud")] == [
+            line for line in listed.remains if f"{box.address}: 'New " in line
+        ]
+        assert any(line.startswith("3 messages can be brought back") for line in listed.remains)
+        assert copies(walk, box.address, ids) == [0, 0, 0]
+
+        with monkeypatch.context() as patch:
+            patch.setattr("tasks.bringing_back.redeliver", dying_after(bringing_back.redeliver))
+            with pytest.raises(Killed):
+                way_back.do(bring_back.fn, walk.plan, walk.root, True)
+        brought = way_back.do(bring_back.fn, walk.plan, walk.root, True)
+        assert len(brought.changes) == 2, "one was delivered by the try that was killed"
+        assert copies(walk, box.address, ids) == [1, 1, 1]
+        again = way_back.do(bring_back.fn, walk.plan, walk.root, True)
+        assert again.changes == []
+        assert copies(walk, box.address, ids) == [1, 1, 1]
+        assert copies(walk, box.address, [written.message_id]) == [0], "what people wrote stays where it is"
+    (first,) = (item for item in town.old.store.snapshot(box.address) if item.message_id == ids[0])
+    assert b"Body 0" in first.mime and first.subject == "New 0"
+
+
+def copies(walk: Walk, address: str, ids: list[str]) -> list[int]:
+    held = [item.message_id for item in walk.town.old.store.snapshot(address)]
+    return [held.count(one) for one in ids]
+
+
+def test_the_plan_may_want_no_probes(walk: Walk) -> None:
+    none: Cutover = walk.plan.model_copy(update={"probes": walk.plan.probes.model_copy(update={"send": False})})
+    before = sent_probes(walk.ledger)
+    walk.do(probe_before.apply.fn, none)
+    assert walk.do(probe_before.verify.fn, none).facts == ["the plan wants no probes"]
+    assert sent_probes(walk.ledger) == before
