@@ -82,9 +82,10 @@ class JsonClient:
         decode = _as_it_is if raw else self._decode
         return self._sent(method, path, wanted, json, params, headers, again, decode)
 
-    def text(self, path: str, *, wanted: str) -> str:
-        """The text at an address: a file, not JSON."""
-        return self._sent("GET", path, wanted, None, None, {"Accept": "text/csv"}, True, lambda answer, _: answer.text)
+    def text(self, path: str, *, wanted: str, read: Callable[[str], T]) -> T:
+        """What `read` makes of the text at an address, which is no JSON; asked for again while that is Transient."""
+        accept = {"Accept": "text/csv"}
+        return self._sent("GET", path, wanted, None, None, accept, True, lambda answer, _: read(answer.text))
 
     def _sent(
         self,

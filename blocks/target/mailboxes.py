@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
 from mailmove.cloud_state import MailboxKind
@@ -52,27 +51,27 @@ class Mailboxes:
             raise NotYet(WHO, wanted=said, seen=f"{len(after)} of them", todo="Look again in a minute.")
 
     def _x500_of(self, mailbox: str) -> frozenset[str]:
-        found = self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
-        return frozenset().union(*(_x500(one) for one in found))
+        return _x500(self._one(mailbox))
 
     def _kind_of(self, mailbox: str) -> MailboxKind | None:
-        found = look_thrice(lambda: self._found(mailbox), self._exchange.sleep) or []
+        return _kind(self._one(mailbox))
+
+    def _one(self, mailbox: str) -> Json:
+        wanted = f"the mailbox {mailbox}"
+        try:
+            found = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=wanted)
+        except Rejected as error:
+            if not is_absent(error):
+                raise
+            found = []
         if len(found) != 1:
             raise Blocked(
                 WHO,
-                wanted=f"the mailbox {mailbox}",
+                wanted=wanted,
                 seen=f"{len(found)} of that name",
                 todo="Wait until the batch has made it, or see who else bears the address.",
             )
-        return _kind(found[0])
-
-    def _found(self, mailbox: str) -> list[Json] | None:
-        try:
-            return self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}") or None
-        except Rejected as error:
-            if is_absent(error):
-                return None
-            raise
+        return found[0]
 
 
 def _x500(mailbox: Json) -> frozenset[str]:

@@ -187,7 +187,7 @@ class Migration:
 
     def skipped(self, user: str) -> list[SkippedItem]:
         _guard(user, "migration user")
-        found = self._exchange.run(
+        found = self._exchange.of_one(
             "Get-MigrationUserStatistics",
             {"Identity": user, "IncludeSkippedItems": True},
             wanted=f"what was left out of {user}",

@@ -181,7 +181,7 @@ class Tenant:
 
     def note(self, method: str, what: str, status: int) -> None:
         """A call has been answered; one that changed something is remembered."""
-        if method != "GET" and status < 300:
+        if method not in ("GET", "HEAD") and status < 300:
             with self.lock:
                 self.effects.append(f"{method} {what}")
 

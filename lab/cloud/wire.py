@@ -24,6 +24,7 @@ class Call:
     base: str = ""  # origin plus prefix, for links
     claims: dict[str, Any] = field(default_factory=dict)
     most_rows: int | None = None  # of a page, however many are asked for
+    filtered: bool = False  # $filter has been applied; it stays in the link to the next page
 
     @property
     def segments(self) -> list[str]:
@@ -79,7 +80,8 @@ class Routes:
 
 def page(call: Call, rows: list[dict[str, Any]], *, size: int, most: int) -> Answer:
     """One page of an OData list, after $filter and $select; `@odata.nextLink` leads to the next."""
-    rows = [row for row in rows if matches(row, call.query.get("$filter", ""))]
+    if not call.filtered:
+        rows = [row for row in rows if matches(row, call.query.get("$filter", ""))]
     top = int(call.query.get("$top", size))
     if not 1 <= top <= most:
         raise ApiError(400, "ErrorInvalidUrlQueryFilter", f"The query parameter $top must be between 1 and {most}.")

@@ -16,104 +16,27 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU, THEN, TITLE, UNPROVED, World
 from pydantic import SecretStr
 
-from blocks.partner.partner_center import PartnerCenter
-from blocks.target.microsoft365 import Microsoft365
-from blocks.target.sign_in import GRAPH_SCOPE, PARTNER_CENTER_SCOPE, SignIn
+from blocks.target.clouds import CLOUDS
+from blocks.target.sign_in import GRAPH_SCOPE, SignIn
 from blocks.target.trust import tls_context
-from lab.authority import Authority
-from lab.cloud.cloud import Cloud
-from lab.cloud.tenant import Batch, CloudDomain, Gdap, MigrationEndpoint, MovedUser
+from lab.cloud.partner_orders import BUSINESS_BASIC
+from lab.cloud.tenant import CloudDomain
 from lab.cloud.tenant import Tenant as LabTenant
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
-from lab.mail_store import Mailbox
-from mailmove.cloud_state import Endpoint
-from mailmove.errors import MailmoveError
+from mailmove.cloud_state import Endpoint, Relationship
+from mailmove.errors import MailmoveError, NotYet
+from mailmove.full_inventory import Grant
 from mailmove.item_keys import contact_key, event_key, other_key
+from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.checkpoint import Checkpoint, MemoryJournal
 from mailmove.moving.mailbox import MailboxCopy, Manners
 from mailmove.moving.parts import Content, Destination, Origin, SourceFolder
-from mailmove.ports import Checkable, Partner, Tenant
-
-DOMAIN, NEW, UNPROVED, PROVED = "northwind.example", "new.example", "unproved.example", "proved.example"
-ANNA, INFO, LOST = f"anna@{DOMAIN}", f"info@{DOMAIN}", f"lost@{DOMAIN}"
-TXT = "MS=ms12345678"
-SKU = "O365_BUSINESS_ESSENTIALS"
-TITLE = "Mailmove northwind"
-THEN = datetime(2026, 1, 2, 9, tzinfo=UTC)
-CALENDAR = SourceFolder("k", "Kalender", "event", "calendar")
-
-
-def furnish(tenant: LabTenant) -> None:
-    """A tenant in the middle of the night."""
-    tenant.domains |= {
-        DOMAIN: CloudDomain(DOMAIN, verified=True, services=["Email"]),
-        UNPROVED: CloudDomain(UNPROVED, txt=TXT),
-        PROVED: CloudDomain(PROVED, verified=True),
-    }
-    tenant.dkim[DOMAIN] = False
-    for address in (ANNA, INFO, LOST):
-        tenant.add_user(address, address, "night").has_mailbox = True
-        tenant.store.add_mailbox(Mailbox(address, address))
-    for number, folder in enumerate(("Inbox", "Inbox", "Inbox/Projects")):
-        head = f"Message-ID: <{number}@x.example>\r\nSubject: Message {number}\r\n\r\n"
-        tenant.store.put(ANNA, head.encode(), folder=folder, received=THEN)
-    meeting = EventParts("uid-1", "Meeting", THEN, THEN + timedelta(hours=1), False)
-    tenant.store.put(ANNA, event_mime(meeting), folder="Calendar", kind="event", received=THEN)
-    person = contact_mime(ContactParts("Berg", "berg@x.example"))
-    tenant.store.put(ANNA, person, folder="Contacts", kind="contact", received=THEN)
-    for name in ("oa", "spare"):
-        tenant.endpoints[name] = MigrationEndpoint(name, "s.local", "mail.northwind.example", "Basic", "u", "p")
-    tenant.store.put(ANNA, b"Message-ID: <0@x.example>\r\nSubject: Message 0\r\n\r\n", received=THEN)  # a twin
-    users = {ANNA: MovedUser(ANNA, "Synced"), LOST: MovedUser(LOST, "Failed"), INFO: MovedUser(INFO, "Failed", "no")}
-    tenant.batches["night"] = Batch("night", "oa", "Synced", users, last_synced=datetime.now(UTC))
-    for title, status in (("old", "active"), ("half", "created")):
-        made = Gdap(title, "P90D", ["29232cdf-9323-42fd-ade2-1d097af3e4de"], "PT0S", status=status, id=f"gdap-{title}")
-        made.customer = {"tenantId": tenant.id, "displayName": "Northwind"}
-        tenant.relationships[made.id] = made
-    trace = {"id": "trace", "messageId": "<0@x.example>", "recipientAddress": ANNA, "fromIP": "192.0.2.1"}
-    at = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    tenant.traces.append(trace | {"receivedDateTime": at, "status": "delivered"})
-
-
-@dataclass
-class World:
-    cloud: Cloud
-    tenant: Microsoft365
-    partner: PartnerCenter
-    delegated: Microsoft365
-
-    def destination(self) -> Destination:
-        return self.tenant.destination()
-
-
-def world_of(cloud: Cloud, authority: Authority) -> World:
-    place = {"login_url": cloud.base_url, "graph_url": cloud.base_url, "extra_ca": authority.pem}
-    own = cloud.partner
-    customer = {"tenant_id": cloud.tenant_id, "exchange_url": cloud.base_url, **place}
-    tenant = Microsoft365(
-        client_id=cloud.app.client_id,
-        client_secret=SecretStr(cloud.app.secret),
-        exchange_public_key=cloud.exchange_public_key_pem,
-        **customer,
-    )
-    delegated = Microsoft365(
-        client_id=own.client_id,
-        client_secret=SecretStr(own.secret),
-        partner_refresh_token=SecretStr(own.refresh_token),
-        **customer,
-    )
-    partner = PartnerCenter(
-        tenant_id=own.tenant_id,
-        client_id=own.client_id,
-        client_secret=SecretStr(own.secret),
-        refresh_token=SecretStr(own.refresh_token),
-        partner_center_url=f"{cloud.base_url}/partnercenter",
-        **place,
-    )
-    return World(cloud, tenant, partner, delegated)
+from mailmove.ports import Checkable, GivesMessages, Partner, Tenant
+from mailmove.purchase import NewCustomer, Product, Purchase
 
 
 class _Source:
@@ -139,16 +62,31 @@ OWN: dict[str, dict[str, Any]] = {
     "set_mailbox_kind": {"mailbox": INFO, "kind": "Shared"},
     "set_licence": {"usage_location": "GB", "skus": frozenset({SKU})},
     "withdraw": {"relationship_id": "gdap-old"},
-}
+    "test_endpoint": {"name": "oa"},
+    "change_x500": {"add": frozenset({"/o=Old/cn=anna"}), "remove": frozenset({"/o=Old/cn=gone"})},
+    "give": {"grant": Grant(mailbox=INFO, right="full_access", trustee=ANNA)},
+    "take": {"grant": Grant(mailbox=ANNA, right="full_access", trustee=INFO)},
+    "customer": {"domain": "other.onmicrosoft.com"},
+    "make_customer": {"wanted": NewCustomer(
+        domain="made.onmicrosoft.com", company="Made", first_name="Eva", last_name="Berg", email="eva@made.example",
+        address="1 High Street", city="London", postal_code="EC1A 1AA", country="GB")},
+    "messages_since": {"since": THEN},
+}  # fmt: skip
 """Method -> arguments, where the names of the parameters do not tell them."""
 
+MONTHLY = Product(catalog_item=BUSINESS_BASIC, quantity=2, term="P1M", billing="monthly")
 BY_NAME: dict[str, Any] = {
     "name": "night", "batch": "night", "endpoint": "oa", "domain": DOMAIN, "mailbox": ANNA, "user": ANNA, "on": True,
     "display_name": TITLE, "since": datetime.now(UTC) - timedelta(days=1),
     "folder": SourceFolder("i", "Inbox", "message", "inbox"), "folder_id": "inbox", "names": ["<0@x.example>"],
-    "item": Item(id="1", folder="Inbox", kind="message", key="k", subject="s"),
+    "item": Item(id="1", folder="Inbox", kind="message", key="k", subject="s"), "item_id": MESSAGE,
+    "mailboxes": [ANNA, INFO], "message_ids": ["<0@x.example>"], "cart": "cart-1", "note": "Mailmove northwind",
+    "password": SecretStr("pa55-of-anna"), "must_change": True, "products": [MONTHLY],
+    "wanted": Purchase(market="GB", products=[MONTHLY]), "customer": lambda world: world.cloud.tenant_id,
+    "found": lambda world: Relationship(id="gdap-old", display_name="old", status="active", approval_link="",
+                                        customer_tenant_id=world.cloud.tenant_id),
 }  # fmt: skip
-"""Parameter -> argument."""
+"""Parameter -> argument, or what gives it in a world."""
 
 
 def _mailed(tenant: LabTenant) -> None:
@@ -185,14 +123,18 @@ def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[
                 raise AssertionError(f"{port.__name__}.{name}: say in tests/target/acts.py what `{parameter.name}` is")
 
         def call(world: World, name: str = name, given: dict[str, Any] = given) -> Any:
-            found = getattr(whose(world), name)(**given)
+            known = {key: one(world) if inspect.isfunction(one) else one for key, one in given.items()}
+            found = getattr(whose(world), name)(**known)
             return list(found) if isinstance(found, Iterator) else found
 
         yield Act(f"{label}.{name}", call, FIRST.get(name, lambda tenant: None), name == "findings")
 
 
-_INSTEAD = {(Destination, "put"), (Destination, "name"), (Destination, "takes_streams")}
-"""Items are put by a copy (below), which is what keeps them from being put twice; the others ask nobody."""
+_INSTEAD = {
+    (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"), (Tenant, "item_changes"),
+    (MailboxChanges, "changes"), (Partner, "give_access"), (Partner, "waits_for"),
+}  # fmt: skip
+"""What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
 
 class Shelf(Origin):
@@ -261,6 +203,39 @@ def _copy(streams: bool) -> Act:
     return Act(f"copy as {'streams' if streams else 'MIME'}", call, first)
 
 
+def _changes(world: World) -> Any:
+    """All folders from their beginning, and once more from where that ended."""
+    of, found = world.tenant.item_changes(), []
+    for folder in of.folders(ANNA):
+        pages = list(of.changes(ANNA, folder, None))
+        if pages and pages[-1].state:
+            pages += of.changes(ANNA, folder, pages[-1].state)
+        found.append((folder.path, [item for page in pages for item in page.items]))
+    return found
+
+
+def _until_given(world: World) -> Any:
+    """Access to a customer who has only approved so far."""
+    for _ in range(2):
+        try:
+            return world.partner.give_access(BY_NAME["found"](world))
+        except NotYet:
+            continue
+    return world.partner.give_access(BY_NAME["found"](world))
+
+
+def _approved_only(tenant: LabTenant) -> None:
+    tenant.relationships["gdap-old"].assignments.clear()
+    tenant.consents.clear()
+
+
+def _with_a_code(world: World) -> Any:
+    block = world.tenant.model_copy()
+    return block.sign_in(
+        lambda words: world.cloud.person_signs_in(words.split("code ")[1].split()[0], "admin@x.example")
+    )
+
+
 def _sign_in(kind: str) -> Act:
     def call(world: World) -> Any:
         app, own = world.cloud.app, world.cloud.partner
@@ -277,9 +252,18 @@ def _sign_in(kind: str) -> Act:
             tls=tls_context(world.tenant.extra_ca),
             **by[kind],
         )
-        return bool(signing.token(PARTNER_CENTER_SCOPE if partner else GRAPH_SCOPE))
+        return bool(signing.token(PARTNER_SCOPE if partner else GRAPH_SCOPE))
 
     return Act(f"sign in by {kind}", call)
+
+
+PARTNER_SCOPE = f"{CLOUDS['global'].partner_center}/user_impersonation"
+
+
+def _grants(right: str) -> Iterator[Act]:
+    given, taken = ({"mailbox": box, "right": right, "trustee": whom} for box, whom in ((INFO, ANNA), (ANNA, INFO)))
+    yield Act(f"tenant.give {right}", lambda world: world.tenant.give(Grant.model_validate(given)))
+    yield Act(f"tenant.take {right}", lambda world: world.tenant.take(Grant.model_validate(taken)))
 
 
 def every_act() -> list[Act]:
@@ -289,6 +273,14 @@ def every_act() -> list[Act]:
         *_of_port(Partner, lambda world: world.partner, "partner"),
         *_of_port(Checkable, lambda world: world.partner, "partner"),
         *_of_port(Destination, lambda world: world.destination(), "destination"),
+        *_of_port(GivesMessages, lambda world: world.tenant, "tenant"),
+        *_of_port(MailboxChanges, lambda world: world.tenant.item_changes(), "changes"),
+        Act("changes of a whole mailbox", _changes),
+        Act("partner.give_access", _until_given, _approved_only),
+        Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["found"](world))),
+        *_grants("send_as"),
+        *_grants("send_on_behalf"),
+        Act("sign in with a code", _with_a_code),
         Act("tenant.mailbox_kinds as the partner", lambda world: world.delegated.mailbox_kinds()),
         Act("tenant.licence_of nobody", lambda world: world.tenant.licence_of(f"nobody@{DOMAIN}")),
         Act("destination.folder of the default calendar", lambda world: world.destination().folder(ANNA, CALENDAR)),
@@ -307,7 +299,8 @@ def outcome(act: Act, world: World) -> Any:
 
 
 _CHANGING = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f-]{27}|item-\d+|[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.]+Z?|ms\d{8}|W/\"\w+\"", re.IGNORECASE
+    r"\b[0-9a-f]{12}\b|[0-9a-f]{8}-[0-9a-f-]{27}|item-\d+|[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.]+Z?|ms\d{8}|W/\"\w+\"",
+    re.IGNORECASE,
 )
 
 

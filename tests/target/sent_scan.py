@@ -20,7 +20,7 @@ from blocks.target.http import JsonClient
 ROOT = Path(blocks.target.__file__).parents[1]
 WIRE = {"blocks.target.http", "blocks.target.exchange_admin"}
 """Whoever imports one of these can send."""
-_SENDS = {"call", "get", "pages", "run"}
+_SENDS = {"call", "get", "pages", "text", "run", "of_one", "read_many"}
 _CMDLET = re.compile(
     r"^(Add|Complete|Disable|Enable|Export|Get|Import|Invoke|New|Remove|Resume|Search|Set|Start|Stop|Suspend|Test|Undo|"
     r"Update)-[A-Z][A-Za-z0-9]+$"
@@ -42,11 +42,11 @@ class Place:
 
 
 def sources(root: Path = ROOT) -> Iterator[tuple[Path, ast.Module]]:
-    """The modules that can send, but for the two clients themselves."""
+    """The modules that can send, but for the clients themselves."""
     for path in sorted(root.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {one.module for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)}
-        if imported & WIRE and path.name not in ("http.py", "exchange_admin.py"):
+        if imported & WIRE and path.name not in ("http.py", "exchange_admin.py", "exchange_powershell.py"):
             yield path, tree
 
 
@@ -61,7 +61,7 @@ def places(root: Path = ROOT) -> list[Place]:
                 and node.func.attr in _SENDS
                 and any(keyword.arg == "wanted" for keyword in node.keywords)
             ):
-                cmdlet = _text(node.args[0]) if node.func.attr == "run" and node.args else ""
+                cmdlet = _text(node.args[0]) if node.func.attr in ("run", "of_one", "read_many") and node.args else ""
                 given = node.args[1] if node.func.attr == "run" and len(node.args) > 1 else None
                 keys = tuple(_text(key) for key in given.keys if key) if isinstance(given, ast.Dict) else ()
                 found.append(Place(path, node.lineno, node.end_lineno or node.lineno, cmdlet, keys))
@@ -96,7 +96,10 @@ def watched() -> Iterator[set[tuple[str, int]]]:
         return note
 
     patched = pytest.MonkeyPatch()
-    for kind, names in ((JsonClient, ("call", "get", "pages")), (ExchangeAdmin, ("run",))):
+    for kind, names in (
+        (JsonClient, ("call", "get", "pages", "text")),
+        (ExchangeAdmin, ("run", "of_one", "read_many")),
+    ):
         for name in names:
             patched.setattr(kind, name, noting(getattr(kind, name)))
     try:
