@@ -4,17 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# `make test` uses both cores; a file's tests stay together, because they share a town.
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test lint bench clean setup
+.PHONY: demo up help test lint bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's night in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and all tests"
+	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
+	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make clean   remove what set-up made"
 
 setup: $(READY)
@@ -36,11 +37,25 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Both cores; a file's tests stay together, because they share a town.
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+soak: setup
+	$(BIN)/python -W ignore -m lab.nights
+	SOAK=1 $(BIN)/python -m pytest tests/target/test_fault_matrix.py -q -n 0
 
 bench: setup
 	$(BIN)/python -m benchmarks
 
+# The pages that the code itself can tell; a test says when they are stale.
+pages: setup
+	$(BIN)/python -m docs.generate
+
+docs: pages
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	.venv-docs/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab
+	rm -rf $(VENV) .venv-docs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
@@ -9,23 +12,70 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from deployments.words import plain
 from mailmove.outlook_anywhere import Step
+from mailmove.report.night import Night as Report
+from mailmove.report.words import lasting
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.status import Night
 
 
 def print_nights(nights: list[Night]) -> None:
     """All customers, what needs a person first."""
-    console = Console()
+    Console().print(board_view(nights))
+
+
+def board_view(nights: list[Night], amiss: str = "") -> RenderableType:
+    """The board as a table. Words of others are shown as they are: no markup, nothing that steers the terminal."""
     if not nights:
-        console.print("No cutovers yet. Start one: mailmove start PLAN")
-        return
-    table = Table("customer", "state", "done", "waits for", "until (UTC)", title="Cutovers")
-    for night in sorted(nights, key=lambda one: (one.ended, not needs_person(one))):
-        until = f"{night.forecast:%H:%M:%S}" if night.forecast else ""
-        mark = "[bold yellow]you: [/]" if needs_person(night) else ""
-        table.add_row(night.customer, night.state, f"{len(night.done)}/{len(RUNBOOK)}", mark + night.question, until)
+        return Text(amiss or "No cutovers yet. Start one: mailmove start PLAN")
+    needs = sum(night.needs for night in nights)
+    table = Table("customer", "state", "done", "waits for", "on", "until (UTC)", title=f"{needs} waiting for you")
+    for night in sorted(nights, key=lambda one: (*one.rank, one.customer)):
+        until = f"{night.forecast:%d %b %H:%M}" if night.forecast else ""
+        words = Text(plain(night.question))
+        if night.needs:
+            words = Text.assemble(("you: ", "bold yellow"), words)
+        if night.wrong and night.wrong != night.question:
+            words.append(f" {plain(night.wrong)}".lstrip(), "red")
+        state = night.state if night.flow == "cutover" else f"{night.flow}: {night.state}"
+        done = f"{len(night.done)}/{len(RUNBOOK)}"
+        table.add_row(Text(plain(night.customer)), Text(plain(state)), done, words, Text(plain(night.on)), until)
+    return Group(table, Text(amiss, "red")) if amiss else table
+
+
+_BAR = 24
+"""Characters of the bar for the whole night."""
+
+
+def print_report(night: Report) -> None:
+    """A night as a table with a bar for each step's time, and what stayed behind."""
+    console = Console()
+    zone = ZoneInfo(night.time_zone)
+    table = Table(title=f"{night.customer}: {night.state}")
+    for heading, width in (("step", None), ("ended", None), ("took", None), ("", _BAR), ("what was seen", None)):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=width)
+    end = max([night.began, *(step.ended for step in night.steps if step.ended)])
+    for step in night.steps:
+        if step.began and step.ended:
+            took = lasting((step.ended - step.began).total_seconds())
+            bar = _bar(night.began, step.began, step.ended, end)
+            seen = escape(step.facts[0]) if step.facts else ""
+            more = f" [dim]and {len(step.facts) - 1} more[/]" if len(step.facts) > 1 else ""
+            table.add_row(step.name, f"{step.ended.astimezone(zone):%d %b %H:%M:%S}", took, bar, seen + more)
+        else:
+            table.add_row(f"[dim]{step.name}[/]", "", "[yellow]under way[/]" if step.began else "", "", "")
     console.print(table)
+    console.print(f"{len(night.left_behind)} items stayed behind; times are {night.time_zone}", highlight=False)
+    for one in night.left_behind:
+        console.print(f"  {one}", markup=False, highlight=False)
+    console.print(f"For the customer: mailmove report {night.customer} --out report.html", highlight=False)
+
+
+def _bar(start: datetime, began: datetime, ended: datetime, end: datetime, width: int = _BAR) -> str:
+    span = max(end - start, timedelta(seconds=1))
+    left = min(width - 1, int((began - start) / span * width))
+    return " " * left + "█" * max(1, round((ended - began) / span * width))
 
 
 _MARKS = {
@@ -48,11 +98,6 @@ def _branch(seen: Step) -> Tree:
     for child in seen.children:
         tree.children.append(_branch(child))
     return tree
-
-
-def needs_person(night: Night) -> bool:
-    """Is it parked at something that only a person can answer?"""
-    return bool(night.parked) and not str(night.parked).startswith("wait")
 
 
 def night_view(night: Night | None, counters: dict[str, int], ui: str, seconds: float) -> RenderableType:

@@ -80,14 +80,15 @@ def _of_mailboxes(inventory: FullInventory) -> Iterator[Finding]:
                 subject=box.address,
                 seen=_KINDS[box.kind],
                 means="It arrives as an ordinary user mailbox.",
-                todo=f"It is made {_KINDS[box.kind]} again after the first sync. {_licence(box)}",
+                todo=_after_first_sync(box),
             )
 
 
-def _licence(box: SourceMailbox) -> str:
+def _after_first_sync(box: SourceMailbox) -> str:
+    again = f"it is made {_KINDS[box.kind]} again after the first sync"
     if (box.size or 0) > _WITHOUT_LICENCE:
-        return f"It holds {_shown(box.size or 0)}: above 50 GB it needs a licence of its own."
-    return "It needs no licence."
+        return f"Buy a licence: {again}, but holds {_shown(box.size or 0)}; above 50 GB it needs a licence of its own."
+    return f"Nothing: {again}, and needs no licence."
 
 
 def _of_large_items(inventory: FullInventory) -> Iterator[Finding]:

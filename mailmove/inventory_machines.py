@@ -11,6 +11,9 @@ from mailmove.full_inventory import FullInventory, Phone
 
 _STALE = timedelta(days=60)
 
+PHONE = "a phone: "
+"""How `seen` of a phone's finding begins."""
+
 
 def of_phones(inventory: FullInventory) -> Iterator[Finding]:
     """Each phone by name: somebody has to walk to it. The newest sync of all is what age is measured against."""
@@ -19,7 +22,7 @@ def of_phones(inventory: FullInventory) -> Iterator[Finding]:
         last = f", last seen {one.last_sync:%Y-%m-%d}" if one.last_sync else ", never seen"
         yield Finding(
             subject=one.mailbox,
-            seen=f"a phone: {_named(one)}{last}",
+            seen=f"{PHONE}{named(one)}{last}",
             means="Its account points at the old server; it gets no mail after the switch.",
             todo="It has not synced for two months: ask whether it still exists."
             if _stale(one, newest)
@@ -27,7 +30,8 @@ def of_phones(inventory: FullInventory) -> Iterator[Finding]:
         )
 
 
-def _named(phone: Phone) -> str:
+def named(phone: Phone) -> str:
+    """Its model and kind, and the id by which the server knows it."""
     names = [name for name in dict.fromkeys((phone.model, phone.device_type)) if name]
     return f"{' / '.join(names) or 'unnamed'} ({phone.device_id})"
 

@@ -35,10 +35,11 @@ class Right(BaseModel):
 
     def __str__(self) -> str:
         instead = f" (or {', '.join(self.includes)})" if self.includes else ""
-        return f"{self.name}{instead}: {self.why}{_only(self.need)}. Proved by: {self.proved}."
+        return f"{self.name}{instead}: {self.why}{only_for(self.need)}. Proved by: {self.proved}."
 
 
-def _only(need: Need) -> str:
+def only_for(need: Need) -> str:
+    """Appended to what a right is for; "" where everybody needs it."""
     return {"always": "", "direct": "; only to copy items ourselves", "partner": "; only for a partner",
             "streams": "; only to copy items ourselves, and whole",
             "purchase": "; only where the plan has something bought"}[need]  # fmt: skip
@@ -255,7 +256,7 @@ def permission_page() -> str:
         for right in _RIGHTS:
             if right.system == system:
                 instead = f" (or {', '.join(right.includes)})" if right.includes else ""
-                lines.append(f"| {right.name}{instead} | {right.why}{_only(right.need)} | {right.proved} |")
+                lines.append(f"| {right.name}{instead} | {right.why}{only_for(right.need)} | {right.proved} |")
     return "\n".join(lines) + "\n"
 
 

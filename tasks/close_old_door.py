@@ -12,6 +12,7 @@ from tasks.hosts import addresses_of
 from tasks.new_mx import new_mail_hosts
 from tasks.opening import firewall
 from tasks.policies import change, look, make_sure, put_back
+from tasks.still_switched import moved_away
 from tasks.traces import findings_since_the_switch
 
 NAME = "close_old_door"
@@ -21,7 +22,8 @@ def _preview(cutover: Cutover) -> Preview:
     port = cutover.sweep.smtp_port
     rules = firewall(cutover).allowed(port)
     what = f"TCP port {port} of {cutover.source.smtp_host}"
-    return Preview(stage=NAME, changes=[Change(what=what, before=rules, after=[])] if rules else [])
+    changes = [Change(what=what, before=rules, after=[])] if rules else []
+    return Preview(stage=NAME, changes=changes, findings=moved_away(cutover))
 
 
 @look
@@ -29,7 +31,7 @@ def check(cutover: Cutover) -> Preview:
     """The rules that let mail in today, whether they can be taken away alone, and what late senders will meet."""
     preview = _preview(cutover)
     gateway, mode = firewall(cutover), cutover.firewall.mode
-    preview.findings = [*gateway.obstacles(cutover.sweep.smtp_port), *findings_since_the_switch(cutover)]
+    preview.findings += [*gateway.obstacles(cutover.sweep.smtp_port), *findings_since_the_switch(cutover)]
     if mode not in gateway.modes():
         able = " or ".join(sorted(gateway.modes()))
         preview.findings.append(
@@ -48,7 +50,7 @@ def check(cutover: Cutover) -> Preview:
 
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
-    """Take them away, and only them."""
+    """Take them away, and only them; never while the mail still goes there."""
     port, mode = cutover.sweep.smtp_port, cutover.firewall.mode
     return act(
         cutover,

@@ -9,6 +9,7 @@ from mailmove.records import difference
 from tasks.acting import witness
 from tasks.policies import change, look, make_sure, put_back
 from tasks.served import looking_at
+from tasks.still_switched import refuse_if_moved
 from tasks.zones import Wanted, act_on_zones, mx_expected, mx_served, preview_zones, put_zones_back
 
 NAME = "final_ttl"
@@ -25,6 +26,7 @@ def check(cutover: Cutover) -> Preview:
 
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+    refuse_if_moved(cutover, NAME)
     return act_on_zones(cutover, NAME, _wanted(cutover), approved)
 
 

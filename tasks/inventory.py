@@ -7,7 +7,9 @@ from mailmove.evidence import Finding, Preview
 from mailmove.inventory_findings import findings_of
 from mailmove.inventory_rows import rows_of
 from mailmove.plan import Cutover
+from mailmove.report.handover import handover_of
 from tasks.ledger import this_cutover
+from tasks.naming import handover_key
 from tasks.opening import source_server
 from tasks.policies import look
 from tasks.tables import write_table
@@ -27,4 +29,6 @@ def check_inventory(cutover: Cutover) -> Preview:
         return Preview(stage=NAME, findings=[found])
     server = f"Exchange {inventory.version} on {inventory.server}"
     write_table(f"inventory-{cutover.customer}", rows_of(inventory), description=server, flow_run=this_cutover())
+    kept = handover_of(inventory).model_dump(mode="json")
+    write_table(handover_key(cutover.customer), [kept], description="for runbook and report", flow_run=this_cutover())
     return Preview(stage=NAME, findings=findings_of(inventory))

@@ -14,9 +14,9 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
 from mailmove.evidence import Change, Evidence, Receipt, now
-from tasks.tables import read_versions, write_table
+from tasks.tables import read_latest, read_versions, write_table
 
-Kind = Literal["intent", "receipt", "evidence", "approval", "undone"]
+Kind = Literal["intent", "receipt", "evidence", "approval", "held", "undone"]
 
 
 class Entry(BaseModel):
@@ -56,21 +56,7 @@ class Ledger:
         Intents count: after a kill between act and receipt nobody knows whether the act took place, and undoing
         what was never done is harmless.
         """
-        first: dict[str, Any] = {}
-        last: dict[str, Any] = {}
-        at = None
-        for entry in self.entries():
-            if entry.stage != stage:
-                continue
-            if entry.kind == "undone":
-                first, last = {}, {}
-            if entry.kind in ("intent", "receipt"):
-                at = entry.at
-                for change in entry.changes:
-                    first.setdefault(change.what, change.before)
-                    last[change.what] = change.after
-        changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
-        return Receipt(stage=stage, changes=changes, at=at or now())
+        return receipt_of(self.entries(), stage)
 
     def intended(self, stage: str) -> list[Change]:
         """What a stage has written down that it will do, and has no receipt of yet."""
@@ -93,10 +79,34 @@ class Ledger:
         return found
 
 
+def receipt_of(entries: list[Entry], stage: str) -> Receipt:
+    """`Ledger.receipt`, from entries that are at hand."""
+    first: dict[str, Any] = {}
+    last: dict[str, Any] = {}
+    at = None
+    for entry in entries:
+        if entry.stage != stage:
+            continue
+        if entry.kind == "undone":
+            first, last = {}, {}
+        if entry.kind in ("intent", "receipt"):
+            at = entry.at
+            for change in entry.changes:
+                first.setdefault(change.what, change.before)
+                last[change.what] = change.after
+    changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
+    return Receipt(stage=stage, changes=changes, at=at or now())
+
+
 def read_entries(customer: str) -> list[Entry]:
-    """Every entry of every cutover of a customer, oldest first."""
-    found = [Entry.model_validate(row) for rows in read_versions(_key(customer)) for row in rows]
-    return sorted(found, key=lambda entry: entry.at)
+    """Every entry of every cutover of a customer, oldest first: in the server's order, as workers' clocks may jump."""
+    return [Entry.model_validate(row) for rows in reversed(read_versions(_key(customer))) for row in rows]
+
+
+def newest_entries(customers: list[str]) -> dict[str, Entry]:
+    """The last line of each customer's ledger, in few requests; those without one are left out."""
+    keys = {_key(customer): customer for customer in customers}
+    return {keys[key]: Entry.model_validate(rows[0]) for key, rows in read_latest(list(keys)).items() if rows}
 
 
 def _key(customer: str) -> str:

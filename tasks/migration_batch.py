@@ -14,7 +14,8 @@ from tasks.opening import source_server, tenant
 from tasks.policies import change, look, make_sure, put_back
 
 NAME = "migration_batch"
-_UNSTARTED = ("Created", "Stopped")
+_UNSTARTED = ("Created", "Stopped", "Failed")
+"""A batch of which every mailbox has failed is started again, once the cause is mended: Microsoft tries them anew."""
 _DEAD = ("Failed", "Corrupted")
 
 

@@ -1,4 +1,4 @@
-"""Names that we give to things at Microsoft; the same plan always gives the same name."""
+"""Names that we give to things at Microsoft and to tables of ours; the same plan always gives the same name."""
 
 from __future__ import annotations
 
@@ -11,3 +11,18 @@ def batch_name(cutover: Cutover) -> str:
 
 def endpoint_name(cutover: Cutover) -> str:
     return cutover.target.endpoint or f"mailmove-{cutover.customer}"
+
+
+def previews_key(customer: str) -> str:
+    """Of the table with what the preflight saw: a row for each `Preview`."""
+    return f"previews-{customer}"
+
+
+def handover_key(customer: str) -> str:
+    """Of the table with whom the night concerns: one row, a `Handover`."""
+    return f"handover-{customer}"
+
+
+def closing_key(customer: str) -> str:
+    """Of the table with what only the end of the night can tell: one row, a `Closing`."""
+    return f"closing-{customer}"

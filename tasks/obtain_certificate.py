@@ -6,10 +6,10 @@ was ordered is remembered by the authority's block: a killed night goes on with 
 
 from __future__ import annotations
 
-from mailmove.certificates import ENOUGH, Challenge, Issued
+from typing import TYPE_CHECKING
+
 from mailmove.errors import Blocked, ByHand, NotYet
 from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
-from mailmove.outlook_anywhere import Step, check_certificate, fetch_issuer
 from mailmove.plan import Cutover
 from mailmove.ports import CertificateAuthority, HoldsCertificates
 from mailmove.records import RRset, RRsetChange
@@ -20,6 +20,10 @@ from tasks.opening import certificate_authority, dns_provider, source_server
 from tasks.policies import change, look, make_sure, put_back
 from tasks.served import served_everywhere, zone_of_name
 from tasks.zones import change_of, is_zone_change, put_zones_back
+
+if TYPE_CHECKING:
+    from mailmove.certificates import Challenge, Issued
+    from mailmove.outlook_anywhere import Step
 
 NAME = "obtain_certificate"
 _WHAT = "certificate that the old server shows"
@@ -90,6 +94,9 @@ def _preview(cutover: Cutover) -> Preview:
 
 
 def _shown(cutover: Cutover) -> Step:
+    # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
+    from mailmove.outlook_anywhere import check_certificate, fetch_issuer
+
     host, port = cutover.source.outlook_anywhere_host, cutover.source.https_port
     addresses, trusted = addresses_of(cutover, host), source_server(cutover).trusted_ca()
     return check_certificate(
@@ -139,6 +146,8 @@ def _obtained(cutover: Cutover, authority: CertificateAuthority, names: list[str
         served_everywhere(cutover, proofs)
     issued = authority.finish(names)
     if not issued.enough_for(names):
+        from mailmove.certificates import ENOUGH
+
         raise Blocked(
             "certificate authority",
             wanted=f"a certificate for {', '.join(names)} for more than {ENOUGH.days} days",

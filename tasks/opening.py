@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
 
-import blocks  # noqa: F401  # registers every block type, so that load finds the right class
 from mailmove.errors import Blocked
 from mailmove.plan import Cutover
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
@@ -16,6 +15,10 @@ Port = TypeVar("Port")
 
 def open_block(reference: str, port: type[Port]) -> Port:
     """The block `type/name`. Blocked: there is none, or it is no such port."""
+    # Registers every block type, so that load finds the right class. Here, because providers' libraries take a second
+    # to import: a run that only looks at its wait and parks again opens none.
+    import blocks  # noqa: F401
+
     try:
         block: Any = Block.load(reference)
     except ValueError as error:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailmove.errors import NotYet
 from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
-from mailmove.outlook_anywhere import Step, check_server, fetch_issuer
 from mailmove.plan import Cutover
 from mailmove.ports import HasRpcProxyFeature
 from mailmove.server_state import OutlookAnywhere
@@ -15,6 +14,9 @@ from tasks.copying import is_direct
 from tasks.hosts import addresses_of
 from tasks.opening import source_server
 from tasks.policies import change, look, make_sure, put_back
+
+if TYPE_CHECKING:
+    from mailmove.outlook_anywhere import Step
 
 NAME = "outlook_anywhere"
 _SETTINGS = "Outlook Anywhere"
@@ -111,6 +113,9 @@ def _differing(cutover: Cutover, receipt: Receipt) -> list[Change]:
 
 
 def _analysis(cutover: Cutover) -> Step:
+    # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
+    from mailmove.outlook_anywhere import check_server, fetch_issuer
+
     server, host = source_server(cutover), cutover.source.outlook_anywhere_host
     held = server.inventory()
     return check_server(

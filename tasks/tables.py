@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import (
     ArtifactCollectionFilter,
     ArtifactCollectionFilterKey,
     ArtifactFilter,
+    ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
 from prefect.client.schemas.objects import Artifact, ArtifactCollection
@@ -64,6 +65,19 @@ def read_latest(keys: list[str]) -> dict[str, Rows]:
             chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=keys[start : start + _PAGE]))
             for newest in client.read_latest_artifacts(artifact_filter=chosen, limit=_PAGE):
                 found[str(newest.key)] = _rows(newest)
+    return found
+
+
+def read_of_run(flow_run: UUID, keys: list[str]) -> dict[str, Rows]:
+    """The newest version of each table that one flow run wrote; later runs may have written others since."""
+    found: dict[str, Rows] = {}
+    wrote = ArtifactFilterFlowRunId(any_=[flow_run])
+    with get_client(sync_client=True) as client:
+        for key in keys:
+            chosen = ArtifactFilter(key=ArtifactFilterKey(any_=[key]), flow_run_id=wrote)
+            newest = client.read_artifacts(artifact_filter=chosen, sort=ArtifactSort.CREATED_DESC, limit=1)
+            if newest:
+                found[key] = _rows(newest[0])
     return found
 
 

@@ -27,7 +27,7 @@ def end_cutover(cutover: Cutover, of: UUID | None) -> UUID:
         )
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(root).state
-        if state is not None and not state.is_final():
+        if state is not None and (not state.is_final() or state.is_crashed()):  # the watch would revive a crashed one
             client.set_flow_run_state(root, Cancelled(message="It is being rolled back."), force=True)
     return root
 

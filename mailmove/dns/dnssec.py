@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import dns.asyncquery
-import dns.dnssec
 import dns.exception
 import dns.flags
 import dns.message
@@ -54,6 +52,8 @@ async def read(domain: str, look: Look, resolvers: Sequence[Server]) -> Verdict:
 
 def matches(name: str, ds_values: Sequence[str], key_values: Sequence[str]) -> bool:
     """Is one of the keys the one that the parent vouches for?"""
+    from dns.dnssec import make_ds  # brings cryptography with it, which few runs need
+
     for value in ds_values:
         ds = dns.rdata.from_text("IN", "DS", value)
         assert isinstance(ds, dns.rdtypes.ANY.DS.DS)
@@ -61,7 +61,7 @@ def matches(name: str, ds_values: Sequence[str], key_values: Sequence[str]) -> b
             key = dns.rdata.from_text("IN", "DNSKEY", text)
             assert isinstance(key, dns.rdtypes.ANY.DNSKEY.DNSKEY)
             try:
-                if dns.dnssec.make_ds(dns.name.from_text(name), key, ds.digest_type, validating=True) == ds:
+                if make_ds(dns.name.from_text(name), key, ds.digest_type, validating=True) == ds:
                     return True
             except dns.exception.DNSException:  # a digest that we do not know says nothing
                 continue
@@ -70,11 +70,13 @@ def matches(name: str, ds_values: Sequence[str], key_values: Sequence[str]) -> b
 
 async def _unchecked(name: str, resolvers: Sequence[Server]) -> bool:
     """Does a resolver know the zone when it is told not to validate (the CD bit)?"""
+    from dns.asyncquery import udp_with_fallback  # brings an HTTP client with it
+
     query = dns.message.make_query(name, "SOA", use_edns=0, payload=1232)
     query.flags |= dns.flags.CD
     for address, port in resolvers[:2]:
         try:
-            response, _ = await dns.asyncquery.udp_with_fallback(query, address, _TIMEOUT / 2, port)
+            response, _ = await udp_with_fallback(query, address, _TIMEOUT / 2, port)
         except (dns.exception.DNSException, OSError, EOFError):
             continue
         if response.rcode() == dns.rcode.NOERROR and response.answer:

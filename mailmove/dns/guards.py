@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
@@ -116,10 +115,12 @@ async def _delegation(zone: str, resolvers: Sequence[Server], dns_port: int, tim
 
 async def _referral(address: str, zone: str, dns_port: int, timeout: float) -> set[str]:
     """A parent's server answers with a referral: the NS set stands in the authority section, without AA."""
+    from dns.asyncquery import udp_with_fallback  # brings an HTTP client with it
+
     query = dns.message.make_query(zone, "NS", use_edns=0, payload=1232)
     query.flags &= ~dns.flags.RD
     try:
-        answer, _ = await dns.asyncquery.udp_with_fallback(query, address, timeout, dns_port)
+        answer, _ = await udp_with_fallback(query, address, timeout, dns_port)
     except (dns.exception.DNSException, OSError, EOFError):
         return set()
     owner = dns.name.from_text(zone)

@@ -10,12 +10,15 @@ from typing import Any
 from mailmove.cloud_state import MigrationUser
 from mailmove.evidence import Look, now
 from mailmove.plan import Cutover
+from mailmove.report.progress import COPIED, Progress, bars, watched
 from tasks.copying import is_direct
 from tasks.ledger import Ledger
 from tasks.naming import batch_name
 from tasks.opening import source_server, tenant
 
-_COPIED = ("Synced", "IncrementalSyncing", "IncrementalSynced", "Completed", "CompletedWithWarnings")
+PROGRESS = "progress"
+"""Key of the look's state: `mailmove.report.progress.Progress`."""
+
 _TRIES = 3
 """Times that failed mailboxes are started again soon; after that a person is asked, and it is tried now and then."""
 _SOON, _NOW_AND_THEN = timedelta(minutes=10), timedelta(hours=1)
@@ -36,7 +39,7 @@ def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
     users = cloud.migration_users(batch_name(cutover))
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
     totals: dict[str, int] = known.get("totals") or _totals(cutover)
-    copied = [user for user in users if user.status in _COPIED]
+    copied = [user for user in users if user.status in COPIED]
     failed = [user for user in users if _has_failed(user)]
     items = sum(user.synced_items for user in users)
     rate, began = _rate(known, items)
@@ -52,13 +55,15 @@ def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
         if user.skipped_items
         for item in cloud.skipped_items(user.address)
     ]
+    progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
     return Look(
         done=bool(users) and len(copied) == len(users),
         summary=summary,
         forecast=forecast,
         details=[*(f"{one.address}: {one.error or one.status}" for one in failed), *_progress(users, totals), *skipped],
         asks=_ASKS if failed and tries >= _TRIES else None,
-        state={"totals": totals, **began},
+        picture=bars(progress),
+        state={"totals": totals, **began, PROGRESS: progress.model_dump(mode="json")},
     )
 
 
@@ -68,7 +73,7 @@ def _totals(cutover: Cutover) -> dict[str, int]:
 
 
 def _has_failed(user: MigrationUser) -> bool:
-    return "failed" in user.status.lower() or (bool(user.error) and user.status not in _COPIED)
+    return "failed" in user.status.lower() or (bool(user.error) and user.status not in COPIED)
 
 
 def _rate(known: dict[str, Any], items: int) -> tuple[float | None, dict[str, Any]]:
@@ -84,7 +89,7 @@ def _rate(known: dict[str, Any], items: int) -> tuple[float | None, dict[str, An
 def _progress(users: list[MigrationUser], totals: dict[str, int]) -> Iterator[str]:
     """Those that are not ready yet, one line each."""
     for user in users:
-        if user.status not in _COPIED and not _has_failed(user):
+        if user.status not in COPIED and not _has_failed(user):
             yield f"{user.address}: {user.status}, {user.synced_items}{_of(totals.get(user.address, 0))} items"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -52,6 +53,13 @@ def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> N
         box.start_server()
         box.start_worker()
         town.cloud.customer_approves()
+
+        # The process of the flow itself, in the middle of a stage; the watch has it started again.
+        _until(lambda: "verified_domain" in nights(1)[0].done and bool(_pids_of(str(cutover))), night, 300)
+        for pid in _pids_of(str(cutover)):
+            os.kill(pid, signal.SIGKILL)
+        _until(lambda: nights(1)[0].state == "Crashed", night, 60)
+        _until(lambda: nights(1)[0].state != "Crashed", night, 150)
 
         _until(lambda: nights(1)[0].ended, night, 500)
         assert night.troubles == []
@@ -141,12 +149,19 @@ def _kill(process: object) -> None:
 
 
 def _processes_of(flow_run: str) -> list[str]:
+    """Command lines of the live processes that run this flow run."""
+    found = []
+    for pid in _pids_of(flow_run):
+        with contextlib.suppress(OSError):
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+def _pids_of(flow_run: str) -> list[int]:
     """Live processes that run this flow run, by what Prefect puts into their environment."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):  # gone, or not ours
             if flow_run.encode() in (entry / "environ").read_bytes():
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue  # gone, or not ours
+                found.append(int(entry.name))
     return found

@@ -1,0 +1,1 @@
+"""Randomised nights: a seed draws a company, its faults and its deaths; the real stages must lose nothing."""

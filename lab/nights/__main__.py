@@ -1,0 +1,89 @@
+"""`python -m lab.nights`: many randomised nights; `make soak` calls it.
+
+NIGHTS nights from seed START, JOBS at a time, then the kill matrix (MATRIX=0: not). SEED=n plays that one alone, and
+says all that was drawn. A night that fails prints its seed and what was drawn for it; exit status 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from lab.nights.drawing import KINDS, draw
+from lab.nights.matrix import PASSES, night_of_deaths, sins
+from lab.nights.night import Nursery
+from lab.nights.playing import Played, play, play_in_this_process
+
+
+def main() -> int:
+    seed = os.environ.get("SEED")
+    if seed:
+        print("\n".join(draw(int(seed)).lines()))
+        with tempfile.TemporaryDirectory() as folder:
+            return _told([play(int(seed), Path(folder))])
+    start, count, jobs = (int(os.environ.get(name, default)) for name, default in _DEFAULTS)
+    bad = _told(_many(range(start, start + count), jobs)) if count else 0
+    return (_matrix() if os.environ.get("MATRIX", "1") != "0" else 0) or bad
+
+
+_DEFAULTS = (("START", "1"), ("NIGHTS", "200"), ("JOBS", "3"))
+
+
+def _many(seeds: range, jobs: int) -> list[Played]:
+    played: list[Played] = []
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+    ):
+        waiting = [pool.submit(play_in_this_process, seed, Path(folder)) for seed in seeds]
+        for one in as_completed(waiting):
+            played.append(one.result())
+            print(f"{len(played)}/{len(seeds)} {time.monotonic() - started:.0f}s {played[-1].line()}", flush=True)
+    return played
+
+
+def _matrix() -> int:
+    """Both kinds of provider, every phase; at reads too; and on the way back."""
+    rows = [
+        (phases, every, back) for phases in PASSES for every, back in ((False, False), (True, False), (False, True))
+    ]
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder, Nursery(Path(folder) / "nursery.log") as nursery:
+        for dns in KINDS:
+            for phases, every, back in rows:
+                row = night_of_deaths(dns, phases, Path(folder), nursery, everything=every, back=back)
+                wrong = sins(row)
+                bad += bool(wrong)
+                calls = "every call" if every else "every change"
+                print(
+                    f"kill -9 {' and '.join(phases)} {calls}{' and rolled back' if back else ''}, {dns}: "
+                    f"{len(row.outcome.killed)} deaths, {row.outcome.ended}, {row.outcome.seconds:.0f} s"
+                    + "".join(f"\n  WRONG: {words}" for words in wrong),
+                    flush=True,
+                )
+    return 1 if bad else 0
+
+
+def _told(played: list[Played]) -> int:
+    bad = [one for one in played if one.outcome.wrong]
+    for one in bad:
+        print(f"\nseed {one.seed} fails; replay it with `make soak SEED={one.seed}`")
+        print("\n".join([*draw(one.seed).lines(), *(f"  WRONG: {words}" for words in one.outcome.wrong)]))
+        print("\n".join(f"  killed at {where}" for where in one.outcome.killed))
+    ends = Counter(one.outcome.ended for one in played)
+    kills, lives = sum(len(one.outcome.killed) for one in played), sum(one.outcome.lives for one in played)
+    seconds = sum(one.outcome.seconds for one in played)
+    print(f"\n{len(played)} nights: {dict(ends)}; {kills} times kill -9, {lives} lives; {len(bad)} counterexamples")
+    print(f"{seconds / max(1, len(played)):.1f} s a night")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""One randomised night: the town, the lives of the process, and the people around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from lab.dns.zone_data import rrset
+from lab.nights.drawing import LASTING, Drawn
+from lab.nights.shelf import Shelf
+from lab.town import DOMAIN, Town
+from mailmove.records import RRset
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMPLETED, PARKED, FAILED, KILLED = 0, 75, 70, -signal.SIGKILL
+_PATIENCE = 400.0
+"""Seconds; a night that has not ended by then never would."""
+_NAPS = 6
+"""Every so many looks at a parked wait, the process ends and the next look is another one's."""
+_NOTICES = 3.0
+"""Seconds that a wait stands still on a lasting fault before a person looks at it."""
+
+
+class Nursery:
+    """`with Nursery() as nursery:` lives are forked from one process that has done all imports."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "lab.nights.life"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                bufsize=1,
+                cwd=ROOT,
+                env={**os.environ, "PREFECT_HOME": str(self._log.parent)},  # the worker's disk
+            )
+        assert self.hear() == "ready"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def hear(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError(f"the nursery has died; see {self._log}")
+        return line
+
+
+@dataclass
+class Outcome:
+    """How a night ended. ended: finished, rolled back, parked, or never. reason: what it is parked with."""
+
+    ended: str = "never"
+    reason: str = ""
+    wrong: list[str] = field(default_factory=list)
+    lives: int = 0
+    killed: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Night:
+    """`Night(drawn, town, nursery, folder).walk()`; the town must be running."""
+
+    def __init__(self, drawn: Drawn, town: Town, nursery: Nursery, folder: Path, **spec: Any) -> None:
+        self.drawn, self.town, self._nursery = drawn, town, nursery
+        self.shelf = Shelf(folder / f"shelf-{drawn.seed}")
+        self.mourned = folder / f"mourned-{drawn.seed}"
+        plain = town.plan()
+        gates = {gate: {"approvers": ["anna"]} for gate in ("switch_mail", "close_old_door")}
+        plan = town.plan(
+            sweep={**plain["sweep"], "quiet_minutes": drawn.plan["quiet_minutes"]},
+            dns={**plain["dns"], "low_ttl": drawn.plan["low_ttl"]},
+            gates=gates,
+        )
+        self._spec = {
+            "settings": town.settings,
+            "kind": town.dns.kind,
+            "shelf": str(self.shelf.path),
+            "mourned": str(self.mourned),
+            "root": str(uuid4()),
+            "plan": plan,
+            "deaths": drawn.deaths,
+            **spec,
+        }
+        self.outcome = Outcome()
+        self.steps: list[str] = []
+        self.lasting: set[str] = set()
+        self._answers = {gate: list(words) for gate, words in drawn.first_answers.items()}
+        self._standing: dict[str, float] = {}
+        self._back = False
+        self._switched: RRset | None = None
+
+    def walk(self, patience: float = _PATIENCE) -> Outcome:
+        """Until it is finished, rolled back, parked for good, or out of patience (seconds)."""
+        started, outcome = time.monotonic(), self.outcome
+        while outcome.ended == "never" and not outcome.wrong:
+            if time.monotonic() - started > patience:
+                outcome.wrong.append(f"no end after {patience:g} s; {self._last_words()}")
+                break
+            status = self._life()
+            outcome.lives += 1
+            if status == COMPLETED:
+                outcome.ended = "rolled back" if self._back else "finished"
+            elif status == PARKED:
+                self._attend()
+            elif status == FAILED:
+                self._failed()
+            elif status != KILLED:
+                outcome.wrong.append(f"a life ended with {status}")
+        outcome.killed = self.mourned.read_text().splitlines() if self.mourned.exists() else []
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+    def _life(self) -> int:
+        spec = {**self._spec, "rollback": self._back}
+        self._nursery.say(json.dumps(spec))
+        process, naps = int(self._nursery.hear().removeprefix("born ")), 0
+        while True:
+            word, _, rest = self._nursery.hear().partition(" ")
+            if word == "ended":
+                return int(rest)
+            if word == "asleep":
+                naps += 1
+                if naps % _NAPS:
+                    self._attend()
+                self._nursery.say("again" if naps % _NAPS and self.outcome.ended == "never" else "end")
+            elif self._reached(rest):
+                os.kill(process, signal.SIGKILL)
+            else:
+                self._nursery.say("go")
+
+    def _reached(self, step: str) -> bool:
+        """What is drawn for a step happens when it is first reached. True: somebody calls the night off here."""
+        if step in self.steps or self._back:
+            return False
+        self.steps.append(step)
+        for fault in self.drawn.faults:
+            if fault.step == step:
+                self.town.faults.set(fault.name, times=fault.times)
+                if fault.times == float("inf"):
+                    self.lasting.add(fault.name)
+        for what, at in self.drawn.events:
+            if at == step:
+                self._happens(what)
+        if self.drawn.rollback_at == step:
+            self._back = True
+        return self._back
+
+    def _happens(self, what: str) -> None:
+        town = self.town
+        if what == "old server reboots":
+            town.old.web.__exit__(None, None, None)
+            town.faults.set("exchange.smtp_tempfail", times=5)
+            town.old.web.__enter__()
+        elif what == "certificate runs out":
+            self._show_certificate(expired=True)
+            self.lasting.add("certificate")
+        elif what == "clock jumps ahead":
+            self._spec["clock_seconds"] = 20.0
+        elif what == "clock falls back":
+            self._spec["clock_seconds"] = -20.0
+        else:
+            self._edit_zone(what)
+
+    def _edit_zone(self, what: str) -> None:
+        zone, town = self.town.dns.zone(DOMAIN), self.town
+        if what == "zone edited by somebody":
+            town.dns.edit(DOMAIN, rrset(f"www.{DOMAIN}", "A", 300, town.places.host(52)))
+        elif any("cloud.example" in value for value in zone[f"{DOMAIN}.", "MX"].values):
+            self._switched = zone[f"{DOMAIN}.", "MX"]
+            town.dns.edit(DOMAIN, rrset(DOMAIN, "MX", town.ttl, f"10 mail.{DOMAIN}."))
+            self.lasting.add("mx")
+
+    def _show_certificate(self, *, expired: bool) -> None:
+        names = [f"mail.{DOMAIN}", f"autodiscover.{DOMAIN}", DOMAIN]
+        self.town.old.web.show(self.town.authority.server_context(*names, expired=expired))
+
+    def _mend(self) -> None:
+        for name in self.lasting - {"certificate", "mx"}:
+            self.town.faults.clear(name)
+        if "mx" in self.lasting and self._switched is not None:
+            self.town.dns.edit(DOMAIN, self._switched)
+        if "certificate" in self.lasting:
+            self._show_certificate(expired=False)
+        self.lasting.clear()
+        self._spec.pop("clock_seconds", None)
+
+    # The people.
+
+    def _attend(self) -> None:
+        """Answer what the last life has asked, as somebody would."""
+        asked = self.shelf.lines("question")[-1]
+        flow, _, name = asked["key"].partition("[")
+        text = asked["text"]
+        if flow == "gate":
+            gate = name.partition("]")[0]
+            first = self._answers.get(gate, [])
+            self._answer(asked, first.pop(0) if first else {"approve": True, "name": "anna", "reason": "go"})
+        elif flow == "trouble":
+            self._trouble(asked, text)
+        else:
+            self._wait(asked, text)
+
+    def _trouble(self, asked: dict[str, Any], text: str) -> None:
+        self.outcome.troubles.append(text.splitlines()[0])
+        if self.lasting and not self.drawn.mends:
+            self._left_parked(text)
+            return
+        if not (self.drawn.faults or self.drawn.events):
+            self.outcome.wrong.append(f"trouble although nothing is broken: {text}")
+        if len(self.outcome.troubles) > 25:
+            self.outcome.wrong.append(f"trouble without end: {text}")
+        self._mend()
+        self._answer(asked, {"name": "anna", "reason": "mended"})
+
+    def _wait(self, asked: dict[str, Any], text: str) -> None:
+        if "[quiet]" in asked["key"] and "point it at the new MX" in text:
+            self.town.senders.route_printers_by_mx()
+        since = self._standing.setdefault(asked["key"], time.monotonic())
+        if self.lasting and time.monotonic() - since > _NOTICES:
+            if self.drawn.mends:
+                self._mend()
+            elif time.monotonic() - since > 2 * _NOTICES:
+                self._left_parked(text)
+                return
+        if "probe" in asked["key"] and time.monotonic() - since > 2 * _NOTICES:  # nothing depends on a probe
+            self._answer(asked, {"go_on_anyway": True, "name": "anna", "reason": "a probe is only a probe"})
+        if "[first_sync]" in asked["key"] and " failed" in text and time.monotonic() - since > _NOTICES:
+            self._standing[asked["key"]] = time.monotonic()
+            self._mend()
+            for batch in self.town.cloud.tenant.batches.values():
+                batch.status = "Starting"
+            self.town.cloud.migration.wake()
+            time.sleep(1.0)
+        if self._spec.get("clock_seconds") and time.monotonic() - since > _NOTICES:
+            self._spec.pop("clock_seconds")  # time synchronisation has come by
+        time.sleep(0.15)
+
+    def _left_parked(self, text: str) -> None:
+        self.outcome.ended, self.outcome.reason = "parked", text
+        wanted = [LASTING[name] for name in self.lasting]
+        if not any(re.search(pattern, text) for pattern in wanted):
+            self.outcome.wrong.append(f"parked with a reason that names none of {sorted(self.lasting)}: {text}")
+
+    def _answer(self, asked: dict[str, Any], values: dict[str, Any]) -> None:
+        if values:  # a person may press the button without a form: woken without an answer
+            self.shelf.put("answer", asked["key"], number=asked["number"], values=values)
+
+    def _failed(self) -> None:
+        """The flow ended with an error. Only the preflight may do that, and then nothing has been touched."""
+        if crashes := self.shelf.lines("crashed"):
+            self.outcome.wrong.append(f"the flow crashed: {crashes[-1]['text']}")
+            return
+        said = self.shelf.lines("failed")[-1]["text"]
+        if self.steps[-1:] != ["preflight"] and any(step != "preflight" for step in self.steps):
+            self.outcome.wrong.append(f"the flow failed: {said}")
+        elif self.lasting and not self.drawn.mends:
+            self._left_parked(said)
+        elif len(self.shelf.lines("failed")) > 12:
+            self.outcome.wrong.append(f"preflight fails without end: {said}")
+        else:
+            self._mend()
+
+    def _last_words(self) -> str:
+        asked = self.shelf.lines("question")
+        return asked[-1]["text"] if asked else f"at {self.steps[-1:]}"

@@ -1,0 +1,51 @@
+"""Play the night of a seed: town up, walk, judge, town down."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.faults import Faults
+from lab.nights.drawing import draw
+from lab.nights.judge import judge
+from lab.nights.night import Night, Nursery, Outcome
+from lab.town import Town
+
+
+@dataclass
+class Played:
+    seed: int
+    outcome: Outcome
+
+    def line(self) -> str:
+        one = self.outcome
+        told = f"seed {self.seed}: {one.ended}, {one.seconds:.1f} s, {one.lives} lives, {len(one.killed)} killed"
+        told += f", {len(one.troubles)} troubles" if one.troubles else ""
+        return told + (f"; WRONG: {'; '.join(one.wrong)[:300]}" if one.wrong else "")
+
+
+def play(seed: int, folder: Path, nursery: Nursery | None = None) -> Played:
+    """One night in a town of its own. folder: for its shelf, and the log of the nursery."""
+    if nursery is None:
+        with Nursery(folder / "nursery.log") as own:
+            return play(seed, folder, own)
+    drawn = draw(seed)
+    with Town(dns=drawn.dns, faults=Faults(), **drawn.town) as town:
+        first = town.picture()
+        night = Night(drawn, town, nursery, folder)
+        outcome = night.walk()
+        town.faults.clear()
+        judge(town, first, outcome)
+    return Played(seed, outcome)
+
+
+_nursery: Nursery | None = None
+
+
+def play_in_this_process(seed: int, folder: Path) -> Played:
+    """For a pool's worker: its nursery is started once, and ends with it."""
+    global _nursery
+    if _nursery is None:
+        _nursery = Nursery(folder / f"nursery-{os.getpid()}.log").__enter__()
+    return play(seed, folder, _nursery)

@@ -1,0 +1,34 @@
+"""What the cutover needs from the outside, as abstract classes; `blocks/` implements each for one vendor.
+
+They are ABCs, not Protocols: Prefect's Block has a metaclass of its own. Every method is a blocking call that
+may raise only errors from `mailmove.errors`. Every method that changes something is idempotent: it looks
+first, changes only the difference, and returns when the other side has confirmed.
+"""
+
+from __future__ import annotations
+
+from mailmove.ports.checks import Checkable
+from mailmove.ports.dns import CertificateAuthority, DnsProvider
+from mailmove.ports.firewall import Firewall
+from mailmove.ports.moving import Mover
+from mailmove.ports.partner import Partner
+from mailmove.ports.source import HasRpcProxyFeature, HoldsCertificates, HoldsMessages, ItemOrigin, SourceServer
+from mailmove.ports.target import GivesMessages, ItemDestination, TakesSignIn, Tenant
+
+__all__ = [
+    "CertificateAuthority",
+    "Checkable",
+    "DnsProvider",
+    "Firewall",
+    "GivesMessages",
+    "HasRpcProxyFeature",
+    "HoldsCertificates",
+    "HoldsMessages",
+    "ItemDestination",
+    "ItemOrigin",
+    "Mover",
+    "Partner",
+    "SourceServer",
+    "TakesSignIn",
+    "Tenant",
+]

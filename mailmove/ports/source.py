@@ -1,0 +1,118 @@
+"""The old Exchange server."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from mailmove.full_inventory import FullInventory, Grant
+from mailmove.item_ledger.changes import MailboxChanges
+from mailmove.mail_items import Arrival, Item
+from mailmove.moving.parts import Origin
+from mailmove.server_state import Inventory, OutlookAnywhere
+
+if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certificate
+    from mailmove.certificates import Issued, ServerCertificate
+
+
+class SourceServer(ABC):
+    """The old Exchange server: its shell and its mailboxes."""
+
+    @abstractmethod
+    def inventory(self) -> Inventory:
+        """The mailboxes and mail-enabled public folders, quickly: stages ask often."""
+
+    @abstractmethod
+    def full_inventory(self) -> FullInventory:
+        """Everything on the server that a move must know of; for preflight, it may take minutes."""
+
+    @abstractmethod
+    def grants(self) -> list[Grant]:
+        """Who may open a mailbox, send as it or on its behalf: rights given by hand, not inherited ones."""
+
+    @abstractmethod
+    def outlook_anywhere(self) -> OutlookAnywhere | None:
+        """Its settings today; None: not enabled."""
+
+    @abstractmethod
+    def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
+        """Make the settings so; None disables it."""
+
+    @abstractmethod
+    def items(self, mailbox: str) -> Iterator[Item]:
+        """Every item of a mailbox (SMTP address), all folders."""
+
+    @abstractmethod
+    def item_changes(self) -> MailboxChanges:
+        """The same, so that a second look costs only what has changed."""
+
+    @abstractmethod
+    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """(item id, MIME content as RFC 5322 bytes) of each item asked for."""
+
+    @abstractmethod
+    def migration_account(self) -> tuple[str, SecretStr]:
+        """User name and password with which Microsoft's migration service signs in to the server."""
+
+    @abstractmethod
+    def trusted_ca(self) -> str | None:
+        """PEM of a private root that the server's certificate hangs on; None: a public one."""
+
+    @abstractmethod
+    def arrivals(self, since: datetime) -> list[Arrival]:
+        """Messages that the server accepted by SMTP since then, oldest first."""
+
+
+class ItemOrigin(ABC):
+    """A source server whose items can be read for a copy."""
+
+    @abstractmethod
+    def origin(self) -> Origin: ...
+
+
+class HoldsMessages(ABC):
+    """A place of mailboxes in which single messages can be looked up and taken away: the old server, and the cloud."""
+
+    @abstractmethod
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
+
+    @abstractmethod
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        """Delete one item. One that is not there is no error. Refused: we lack the right."""
+
+
+class HoldsCertificates(ABC):
+    """A server that shows a certificate on HTTPS, and lets us change it."""
+
+    @abstractmethod
+    def certificates(self) -> list[ServerCertificate]:
+        """Every certificate in the server's own store."""
+
+    @abstractmethod
+    def import_certificate(self, issued: Issued) -> None:
+        """Put it into the store, with its key; nothing uses it yet. One that is there already is left."""
+
+    @abstractmethod
+    def use_certificate(self, thumbprint: str) -> None:
+        """Have IIS show this one on HTTPS."""
+
+    @abstractmethod
+    def remove_certificate(self, thumbprint: str) -> None:
+        """Take it out of the store; one that is not there is no error."""
+
+
+class HasRpcProxyFeature(ABC):
+    """A server on which the Windows feature RPC over HTTP Proxy can be looked at and installed."""
+
+    @abstractmethod
+    def rpc_proxy_feature(self) -> bool | None:
+        """Installed? None: it cannot be told from here."""
+
+    @abstractmethod
+    def set_rpc_proxy_feature(self, wanted: bool) -> None:
+        """Install or remove it; takes minutes. Blocked: it cannot be done from here."""

@@ -1,0 +1,73 @@
+"""Whom and what the night concerns, as the inventory found it: the people, their phones, the machines that send."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mailmove.full_inventory import FullInventory, Phone
+from mailmove.inventory_machines import named
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Person(_Row):
+    """A mailbox that moves. Shared and resource mailboxes are among them; nobody sits behind those."""
+
+    address: str
+    name: str
+    kind: str = Field(description="user, shared, room or equipment")
+    items: int | None = None
+    size: int | None = Field(default=None, description="Bytes; None: the server did not tell")
+    phones: tuple[str, ...] = ()
+
+
+class Machine(_Row):
+    """Something that sends through the old server."""
+
+    address: str
+    host: str
+    senders: tuple[str, ...]
+    messages: int
+
+
+class Handover(_Row):
+    """What the report needs of an inventory; small enough to be kept with every cutover."""
+
+    server: str = Field(description="'Exchange 8.3.83.6 on SBS2008'")
+    people: tuple[Person, ...]
+    machines: tuple[Machine, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(one.size or 0 for one in self.people)
+
+
+def handover_of(inventory: FullInventory) -> Handover:
+    """The moving mailboxes in the inventory's order; machines with the most mail first."""
+    phones: dict[str, list[str]] = {}
+    for phone in inventory.phones:
+        phones.setdefault(phone.mailbox, []).append(_shown(phone))
+    return Handover(
+        server=f"Exchange {inventory.version} on {inventory.server}",
+        people=tuple(
+            Person(
+                address=box.address,
+                name=box.display_name,
+                kind=box.kind,
+                items=box.item_count,
+                size=box.size,
+                phones=tuple(phones.get(box.address, ())),
+            )
+            for box in inventory.moving
+        ),
+        machines=tuple(
+            Machine(address=one.client_ip, host=one.host, senders=one.senders, messages=one.messages)
+            for one in sorted(inventory.relays, key=lambda one: -one.messages)
+        ),
+    )
+
+
+def _shown(phone: Phone) -> str:
+    return named(phone) + (f", last seen {phone.last_sync:%Y-%m-%d}" if phone.last_sync else "")

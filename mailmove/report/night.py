@@ -1,0 +1,98 @@
+"""One night as data: the report draws it, `--json` prints it. Times are aware and in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from mailmove.dns.propagation import Sweep
+from mailmove.evidence import Change, Finding
+from mailmove.report.handover import Handover
+from mailmove.report.progress import Progress
+
+
+class Step(BaseModel):
+    """A step of the runbook, as it went. began None: it was not reached."""
+
+    name: str
+    story: str
+    kind: Literal["stage", "wait"]
+    undo: str = Field(default="", description="How a rollback puts it back, in the stage's own words")
+    began: datetime | None = None
+    ended: datetime | None = Field(default=None, description="When the world had agreed; None: not so far")
+    changes: list[Change] = []
+    facts: list[str] = Field(default=[], description="What was seen at the end")
+    undone: bool = False
+    remains: list[str] = Field(default=[], description="What a rollback could not or must not remove, and why")
+
+
+class Question(BaseModel):
+    """Something at which the night was parked: a wait, a gate, or trouble. answered None: it is parked still."""
+
+    kind: Literal["wait", "gate", "trouble"]
+    name: str
+    asked: datetime
+    answered: datetime | None = None
+    words: str = ""
+
+
+class Decision(BaseModel):
+    """A person's word at a gate."""
+
+    stage: str
+    at: datetime
+    words: list[str]
+
+
+class Landed(BaseModel):
+    """Messages that arrived in the `seconds` from `at` on, by where they arrived. None: that side could not be read."""
+
+    at: datetime
+    seconds: int
+    old: int | None
+    cloud: int | None
+
+
+class Night(BaseModel):
+    """Everything that the report says."""
+
+    customer: str
+    domains: list[str]
+    cutover: UUID
+    state: str = Field(description="Prefect's state of the run: Completed, Suspended, ...; 'unknown': it is forgotten")
+    written: datetime = Field(description="When this was put together")
+    began: datetime
+    ended: datetime | None = None
+    time_zone: str = Field(default="UTC", description="IANA name in which the report shows times")
+    old_host: str = Field(default="", description="Name of the old mail server")
+    steps: list[Step]
+    questions: list[Question] = []
+    decisions: list[Decision] = []
+    handover: Handover | None = Field(default=None, description="None: the inventory was not kept")
+    findings: list[Finding] = Field(default=[], description="What the preflight found")
+    left_behind: list[str] = Field(default=[], description="Items that did not move, each with its reason")
+    tidy: list[str] = Field(default=[], description="What to do in DNS afterwards, by hand")
+    landed: list[Landed] = []
+    landed_note: str = Field(default="", description="Why one of the two sides could not be counted")
+    sweeps: dict[str, Sweep] = Field(default={}, description="The last look at propagation, by MX name")
+    progress: Progress | None = Field(default=None, description="The first copy, mailbox by mailbox")
+
+    def step(self, name: str) -> Step | None:
+        return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def finished(self) -> bool:
+        return all(step.ended for step in self.steps) and not self.undone
+
+    @property
+    def undone(self) -> bool:
+        return any(step.undone for step in self.steps)
+
+    @property
+    def switched(self) -> datetime | None:
+        """When every authoritative server pointed at the cloud; None: not, or put back."""
+        step = self.step("switch_mail")
+        return step.ended if step and not step.undone else None

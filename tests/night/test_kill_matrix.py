@@ -1,0 +1,42 @@
+"""kill -9 at every call that changes something, in every stage; afterwards each effect was made once.
+
+Here one night for each kind of provider; `make soak` has all phases, and dies at every read too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+
+from lab.nights.matrix import night_of_deaths, sins
+from lab.nights.night import Nursery
+from tasks.runbook import RUNBOOK
+
+pytestmark = [pytest.mark.night, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with Nursery(tmp_path_factory.mktemp("nursery") / "log") as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize(
+    ("dns", "phases"),
+    [("route53", ("during",)), ("rfc2136", ("after",))],
+    ids=["route53-during", "rfc2136-after"],
+)
+def test_whatever_call_dies_each_effect_is_made_once(
+    dns: Literal["route53", "rfc2136"],
+    phases: tuple[str, ...],
+    nursery: Nursery,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    row = night_of_deaths(dns, phases, tmp_path_factory.mktemp("matrix"), nursery)
+    assert sins(row) == []
+    died_in = {json.loads(where)[0] for where in row.outcome.killed}
+    assert died_in >= {step.name for step in RUNBOOK}, "every step has been died in"
+    assert len(row.outcome.killed) > 60

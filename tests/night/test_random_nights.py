@@ -1,0 +1,46 @@
+"""The short form of `make soak`: a few nights drawn by seeds that were hard once, and one that nobody has seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.faults import KNOWN
+from lab.nights.drawing import EVENTS, LASTING, PASSING, draw
+from lab.nights.night import Nursery
+from lab.nights.playing import play
+
+pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
+
+HARD = (3, 9)
+"""3: somebody puts the MX back. 9: one mailbox of the batch fails, and nobody would have noticed."""
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with Nursery(tmp_path_factory.mktemp("nursery") / "log") as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize("seed", [*HARD, None])
+def test_a_randomised_night_loses_nothing(seed: int | None, nursery: Nursery, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(1000, 10**6) if seed is None else seed
+    outcome = play(seed, tmp_path, nursery).outcome
+    told = [f"replay it with `make soak SEED={seed}`", *draw(seed).lines(), *outcome.wrong, *outcome.killed]
+    assert outcome.wrong == [], "\n".join(told)
+
+
+def test_a_seed_stands_for_one_night_and_thirty_faults_are_drawn() -> None:
+    assert draw(7) == draw(7)
+    nights = [draw(seed) for seed in range(300)]
+    drawn = {fault.name for night in nights for fault in night.faults}
+    assert drawn == {*PASSING, *LASTING} - {"certificate", "mx"}
+    assert drawn <= KNOWN.keys()
+    assert {what for night in nights for what, _ in night.events} == set(EVENTS)
+    assert len(drawn | set(EVENTS)) >= 30
+    assert {death["phase"] for night in nights for death in night.deaths} == {"before", "during", "after", "line"}
+    assert any(night.rollback_at for night in nights)
+    assert any(not night.mends for night in nights)

@@ -1,0 +1,154 @@
+"""A night put together from what the server keeps: the ledger, the tables, the parked runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow, tags
+from typer.testing import CliRunner
+
+from deployments.cli import NOTHING, WRONG, app
+from flows.gate import gate
+from mailmove.cloud_state import MigrationUser
+from mailmove.dns.propagation import Sweep
+from mailmove.errors import Blocked
+from mailmove.evidence import Change, Evidence, Finding, Look, Preview
+from mailmove.plan import Cutover
+from mailmove.report.handover import Handover, Person
+from mailmove.report.progress import watched
+from tasks.accounting import STAYS_BEHIND
+from tasks.acting import witness
+from tasks.closing import Closing
+from tasks.gathering import night_of_customer, outlines, runbook_of_preflight
+from tasks.ledger import Ledger, this_cutover
+from tasks.looking import show_look
+from tasks.naming import closing_key, handover_key, previews_key
+from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, known_as, own_run_id
+from tasks.runbook import RUNBOOK
+from tasks.tables import write_table
+from tasks.waits.first_sync import PROGRESS
+from tasks.waking import wake
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+runner = CliRunner()
+
+MX = {"name": "contoso.com.", "type": "MX", "ttl": 3600, "values": ["10 mail.contoso.com."]}
+LOWERED = Change(what="MX contoso.com.", before=MX, after={**MX, "ttl": 60})
+PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old", after="new")])
+FINDING = Finding(subject="a@contoso.com", seen="forwards", means="It is not carried.", todo="Set it again.")
+HANDOVER = Handover(server="SBS", people=(Person(address="a@contoso.com", name="Anna", kind="user"),), machines=())
+SEEN = Sweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
+
+
+@flow(persist_result=True, result_serializer="json")
+def look_only(cutover: Cutover, name: str) -> Evidence:
+    at = datetime(2026, 11, 27, tzinfo=UTC)
+    progress = watched(None, [MigrationUser(address="a@contoso.com", status="Synced", synced_items=9)], at)
+    state = {PROGRESS: progress.model_dump(mode="json"), "contoso.com.": SEEN.model_dump(mode="json"), "purged": {}}
+    show_look(own_run_id(), Look(done=True, summary="seen", state=state))
+    return witness(cutover, name, ["1 of 1 mailboxes copied"])
+
+
+@flow(persist_result=True, result_serializer="json")
+def evening(plan: Cutover) -> None:
+    ledger, root = Ledger(plan.customer, this_cutover()), this_cutover()
+    write_table(handover_key(plan.customer), [HANDOVER.model_dump(mode="json")], description="", flow_run=root)
+    previews = [Preview(stage="inventory", findings=[FINDING]), Preview(stage="lower_ttl", changes=[LOWERED])]
+    rows = [one.model_dump(mode="json") for one in previews]
+    write_table(previews_key(plan.customer), rows, description="", flow_run=root)
+    if not ledger.entries():
+        ledger.record("intent", "lower_ttl", changes=[LOWERED])
+        ledger.record("receipt", "lower_ttl", changes=[LOWERED])
+        witness(plan, "lower_ttl", ["2 authoritative servers serve it"])
+    with tags(PARKED, WAIT_FLOW):
+        known_as(look_only, "first_sync")(plan, "first_sync")
+    with tags(PARKED, GATE_FLOW):
+        known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
+    witness(plan, "last_proof", ["a@contoso.com: 9 items found again", f"{STAYS_BEHIND}a@contoso.com: message 'big'"])
+    closing = Closing(tidy=["remove the old name"], landed_note="nobody knows")
+    write_table(closing_key(plan.customer), [closing.model_dump(mode="json")], description="", flow_run=root)
+
+
+@pytest.fixture(scope="module")
+def night(prefect_server: None) -> Night:
+    made = Night(evening, new_plan())
+    made.go_on()
+    half = night_of_customer(made.plan.customer)
+    assert [one.answered for one in half.questions] == [None]
+    assert "Point the mail at Microsoft 365?" in half.questions[0].words
+    assert not half.finished and half.state == "Suspended"
+    wake(made.parked(), {"approve": True, "name": "anna", "reason": "it is late"})
+    made.go_on()
+    return made
+
+
+def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> None:
+    told = night_of_customer(night.plan.customer)
+    assert (told.cutover, told.state, told.domains) == (night.id, "Completed", ["contoso.com"])
+    assert [step.name for step in told.steps] == [step.name for step in RUNBOOK]
+    lowered = told.steps[0]
+    assert lowered.changes == [LOWERED], "intent and receipt are one change"
+    assert lowered.began == told.began and lowered.ended and lowered.facts == ["2 authoritative servers serve it"]
+    assert lowered.undo == "The old TTL." or lowered.undo
+    assert told.handover == HANDOVER
+    assert told.findings == [FINDING]
+    assert told.left_behind == ["a@contoso.com: message 'big'"]
+    assert (told.tidy, told.landed_note) == (["remove the old name"], "nobody knows")
+    assert told.sweeps == {"contoso.com.": SEEN}
+    assert told.progress is not None and told.progress.items == 9
+    [decision] = told.decisions
+    assert decision.words[0] == "approved by anna"
+    [question] = told.questions
+    assert question.answered and timedelta(0) < question.answered - question.asked < timedelta(minutes=5)
+
+
+def test_a_later_look_at_the_same_customer_does_not_change_what_that_night_saw(night: Night) -> None:
+    other = Handover(server="another", people=(), machines=())
+    write_table(handover_key(night.plan.customer), [other.model_dump(mode="json")], description="", flow_run=uuid4())
+    assert night_of_customer(night.plan.customer, night.id).handover == HANDOVER
+
+
+def test_what_was_undone_is_told_so_and_keeps_its_time(night: Night) -> None:
+    customer = f"c-{uuid4().hex[:12]}"
+    ledger = Ledger(customer, night.id)
+    back = Change(what=LOWERED.what, before=LOWERED.after, after=LOWERED.before)
+    ledger.record("receipt", "lower_ttl", changes=[LOWERED])
+    ledger.record("evidence", "lower_ttl", facts=["served"])
+    ledger.record("undone", "lower_ttl", changes=[back], facts=["a copy remains"])
+    told = night_of_customer(customer)
+    step = told.steps[0]
+    assert (step.undone, step.changes, step.remains, bool(step.ended)) == (True, [back], ["a copy remains"], True)
+    assert told.undone and not told.finished
+
+
+def test_a_cutover_that_prefect_has_forgotten_is_told_from_the_ledger_alone() -> None:
+    customer, root = f"c-{uuid4().hex[:12]}", uuid4()
+    Ledger(customer, root).record("evidence", "lower_ttl", facts=["served"])
+    told = night_of_customer(customer)
+    assert (told.state, told.cutover, told.steps[0].facts) == ("unknown", root, ["served"])
+
+
+def test_the_runbook_is_made_of_what_a_preflight_saw(night: Night) -> None:
+    made = runbook_of_preflight(night.plan, night.id, datetime(2026, 11, 27, 20, tzinfo=UTC))
+    assert [step.name for step in made.steps] == [one.name for one in outlines()]
+    assert made.steps[0].changes == [LOWERED]
+    assert made.before == [FINDING] and made.handover == HANDOVER
+    with pytest.raises(Blocked, match="preflight"):
+        runbook_of_preflight(night.plan, uuid4(), datetime.now(UTC))
+
+
+def test_the_command_writes_a_page_prints_a_table_and_speaks_json(night: Night, tmp_path: Path) -> None:
+    page, customer = tmp_path / "report.html", night.plan.customer
+    done = runner.invoke(app, ["report", customer, "--out", str(page), "--json"])
+    assert done.exit_code == 0, done.output
+    assert "Anna" in page.read_text(encoding="utf-8")
+    assert json.loads(done.stdout)["left_behind"] == ["a@contoso.com: message 'big'"]
+    shown = runner.invoke(app, ["report", customer])
+    assert (shown.exit_code, "lower_ttl" in shown.stdout, "1 items stayed behind" in shown.stdout) == (0, True, True)
+    assert runner.invoke(app, ["report", "nobody"]).exit_code == NOTHING
+    assert runner.invoke(app, ["report", customer, "--out", str(tmp_path / "no" / "x.html")]).exit_code == WRONG

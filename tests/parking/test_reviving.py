@@ -1,0 +1,92 @@
+"""A cutover whose process died goes on, from where it was; one that is rolled back, replaced or old stays dead."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.context import TaskRunContext
+from prefect.states import Crashed
+
+from mailmove.evidence import now
+from mailmove.plan import Cutover
+from tasks import reviving
+from tasks.reviving import MOST, crashed, revive
+from tasks.undoing import end_cutover
+
+DONE: Counter[str] = Counter()
+
+
+def once_per_run(context: TaskRunContext, _: object) -> str:
+    return f"{context.task_run.flow_run_id}/{context.task.name}"
+
+
+@task(persist_result=True, cache_key_fn=once_per_run)
+def first(name: str) -> None:
+    DONE[name] += 1
+
+
+@flow(name="cutover")
+def dies_once(plan: Cutover) -> str:
+    first(plan.customer)
+    DONE[f"{plan.customer} lives"] += 1
+    if DONE[f"{plan.customer} lives"] == 1:
+        raise KeyboardInterrupt  # what Prefect calls a crash
+    return "done"
+
+
+def dead_night() -> Night:
+    night = Night(dies_once, new_plan())
+    with pytest.raises(KeyboardInterrupt):
+        night.go_on()
+    assert night.state == "Crashed"
+    return night
+
+
+def ours(night: Night) -> list[object]:
+    return [run for run in crashed() if run.id == night.id]
+
+
+def test_it_goes_on_and_does_nothing_again(prefect_server: None) -> None:
+    night = dead_night()
+    (run,) = ours(night)
+    assert revive(run)
+    assert night.state == "AwaitingRetry"
+    assert revive(run) is None, "a second watch finds nothing to do"
+    assert night.go_on() == "done"
+    assert DONE[night.plan.customer] == 1
+    assert ours(night) == []
+
+
+def test_a_cutover_that_is_rolled_back_stays_dead(prefect_server: None) -> None:
+    night = dead_night()
+    end_cutover(night.plan, night.id)
+    assert night.state == "Cancelled"
+    assert ours(night) == []
+
+
+def test_one_that_was_started_anew_or_died_long_ago_stays_dead(
+    prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = dead_night()
+    with monkeypatch.context() as later:
+        later.setattr(reviving, "now", lambda: now() + timedelta(days=2))
+        assert ours(night) == []
+    assert len(ours(night)) == 1
+    Night(dies_once, night.plan)
+    assert ours(night) == []
+
+
+def test_one_that_dies_again_and_again_stays_dead(prefect_server: None) -> None:
+    night = dead_night()
+    (run,) = ours(night)
+    with get_client(sync_client=True) as client:
+        for _ in range(MOST):
+            client.set_flow_run_state(night.id, Crashed(message=uuid4().hex), force=True)
+    assert revive(run) is None
+    assert night.state == "Crashed"

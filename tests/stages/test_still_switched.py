@@ -1,0 +1,36 @@
+"""Somebody points the MX back at the old server after the switch: the door stays open, and the night says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from night_walk import SMALL, FlowRunOpen, Walk
+
+from lab.dns.zone_data import rrset
+from lab.town import DOMAIN, Town
+from mailmove.errors import Blocked
+from tasks import close_old_door, final_ttl
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def walk(prefect_server: None) -> Iterator[Walk]:
+    with Town(dns="rfc2136", **{**SMALL, "users": 1, "shared": 0, "messages": 4}) as town, FlowRunOpen() as run:
+        yield Walk(town, run)
+
+
+def test_the_door_is_not_closed_on_mail_that_still_comes(walk: Walk) -> None:
+    walk.bring_to("close_old_door")
+    switched = walk.town.dns.zone(DOMAIN)[f"{DOMAIN}.", "MX"]
+    assert walk.do(close_old_door.check.fn, walk.plan).blockers == []
+    walk.town.dns.edit(DOMAIN, rrset(DOMAIN, "MX", 60, f"10 mail.{DOMAIN}."))
+    assert [found.subject for found in walk.do(close_old_door.check.fn, walk.plan).blockers] == [f"MX {DOMAIN}."]
+    for stage in (close_old_door, final_ttl):
+        with pytest.raises(Blocked, match=r"as the switch has made it|since the switch"):
+            walk.do(stage.apply.fn, walk.plan)
+    assert walk.town.security_group.is_open(walk.town.places.smtp_port)
+    walk.town.dns.edit(DOMAIN, switched.model_copy(update={"ttl": 30}))  # another TTL is nobody's business
+    walk.until(close_old_door.apply.fn, walk.plan)
+    assert not walk.town.security_group.is_open(walk.town.places.smtp_port)

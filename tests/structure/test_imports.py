@@ -1,0 +1,68 @@
+"""What is imported when: nobody waits for libraries that are not used. Modules are checked, never seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+HELP_NEEDS = {
+    "typer",
+    "annotated_doc",
+    "rich",
+    "attr",
+    "markdown_it",
+    "mdurl",
+    "pygments",
+    "shellingham",
+    "deployments",
+}
+PROVIDERS = {"acme", "josepy", "boto3", "botocore", "prefect_aws", "exchangelib", "msal", "octodns", "pypsrp", "spnego"}
+LATE = PROVIDERS | {"lxml", "lab", "blocks"}
+"""What no flow needs before a task opens a block, or looks at a server."""
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules after running it in a fresh process."""
+    tell = "\nimport json, sys; sys.stderr.write('\\n' + json.dumps(sorted({n.split('.')[0] for n in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tell], cwd=ROOT, capture_output=True, text=True, timeout=110, check=True
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_help_waits_for_nothing_that_it_does_not_print() -> None:
+    code = "import sys\nsys.argv = ['mailmove', '--help']\nfrom deployments.cli import app\n"
+    code += "try:\n    app()\nexcept SystemExit:\n    pass"
+    ours = loaded_by(code) - loaded_by("import sys")
+    strangers = {name for name in ours if name not in sys.stdlib_module_names and not name.startswith("_")}
+    assert strangers <= HELP_NEEDS, "imports belong into the commands"
+
+
+def entrypoints() -> list[str]:
+    told = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
+    return [one["entrypoint"] for one in told if not one["entrypoint"].startswith("flows/rehearsal.py")]
+
+
+@pytest.mark.parametrize("entrypoint", entrypoints())
+def test_a_flow_is_there_before_any_provider_is(entrypoint: str) -> None:
+    """A woken run that parks again opens no block: it must not pay for them."""
+    loaded = loaded_by(f"from prefect.flows import load_flow_from_entrypoint as load; load({entrypoint!r})")
+    assert {"prefect", "mailmove", "tasks"} <= loaded
+    assert loaded & LATE == set()
+
+
+def test_a_block_is_known_as_soon_as_one_is_opened() -> None:
+    code = "from tasks.opening import open_block\nfrom mailmove.ports import Firewall\n"
+    code += "from mailmove.errors import Blocked\n"
+    code += "from unittest.mock import patch\nfrom prefect.blocks.core import Block\n"
+    code += "with patch.object(Block, 'load', side_effect=ValueError):\n"
+    code += "    try: open_block('a/b', Firewall)\n    except Blocked: pass\n"
+    code += "from prefect.utilities.dispatch import get_registry_for_type\n"
+    code += "assert 'route53' in str(get_registry_for_type(Block)).lower()"
+    assert "blocks" in loaded_by(code)
