@@ -17,7 +17,8 @@ _NOT_PICTURED = ("store", "lock", "made_up")
 
 def utc(at: datetime | None = None) -> str:
     """A moment as Graph spells it; None: now."""
-    return (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    shown = (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")
+    return f"{shown[:-6]}Z"  # in place of +00:00; strftime takes four times as long
 
 
 @dataclass

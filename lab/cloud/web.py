@@ -13,11 +13,9 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lab.cloud import wire_faults
@@ -29,8 +27,6 @@ from lab.cloud.login import Login
 from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Answer, Call
-
-_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD"]
 
 
 class CloudWeb:
@@ -52,10 +48,10 @@ class CloudWeb:
         self._host, self._port = host, port
         self.asked: list[str] = []
         """Every request since it was emptied: "GET /v1.0/domains", "POST New-MigrationBatch"."""
-        self._app = Starlette(routes=[Route("/{rest:path}", self._serve, methods=_METHODS)])
         config = uvicorn.Config(
-            self._enter, interface="asgi3", log_level="critical", lifespan="off", timeout_graceful_shutdown=1
-        )
+            self._enter, interface="asgi3", log_level="critical", access_log=False, proxy_headers=False,
+            lifespan="off", timeout_graceful_shutdown=1,
+        )  # fmt: skip
         config.load()
         config.ssl = tls  # uvicorn itself takes files only
         self._server = uvicorn.Server(config)
@@ -87,7 +83,8 @@ class CloudWeb:
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn's `send` is a method of what holds the connection: the only way to cut it.
         scope["lab.connection"] = getattr(getattr(send, "__self__", None), "transport", None)
-        await self._app(scope, receive, send)
+        response = await self._serve(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     async def _serve(self, request: Request) -> Response:
         content = await request.body()
