@@ -13,7 +13,7 @@ help:
 	@echo "make demo    one customer's night in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and all tests"
-	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, and the whole kill matrix; SEED=n plays one again"
+	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make clean   remove what set-up made"
@@ -43,6 +43,7 @@ test: lint
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights
+	SOAK=1 $(BIN)/python -m pytest tests/target/test_fault_matrix.py -q -n 0
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -22,14 +22,15 @@ class Faults:
 
     def __init__(self) -> None:
         self._left: dict[str, float] = {}
+        self._spared: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def set(self, name: str, *, times: float = float("inf")) -> None:
-        """Turn a fault on for the next `times` occasions."""
+    def set(self, name: str, *, times: float = float("inf"), after: int = 0) -> None:
+        """Turn a fault on for `times` occasions, once `after` others have passed in peace."""
         if name not in KNOWN:
             raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(KNOWN))}")
         with self._lock:
-            self._left[name] = times
+            self._left[name], self._spared[name] = times, after
 
     def clear(self, name: str | None = None) -> None:
         """Turn one fault off, or all."""
@@ -46,6 +47,9 @@ class Faults:
         with self._lock:
             left = self._left.get(name, 0)
             if left < 1:
+                return False
+            if self._spared.get(name, 0):
+                self._spared[name] -= 1
                 return False
             self._left[name] = left - 1
             return True

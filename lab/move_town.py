@@ -4,7 +4,8 @@
     python -m lab.move_town cloud '{"boxes": 8}'
 
 Each prints one line of JSON, the fields of the block for it. Then it reads lines: `contents` prints what every mailbox
-holds, as {mailbox: {name of an item: how often}}; `fault <name> <times>` turns a fault on; the end of input ends it.
+holds, as {mailbox: {name of an item: how often}}; `crowd` how many requests a mailbox had at once; `fault <name>
+<times>` turns a fault on; the end of input ends it.
 """
 
 from __future__ import annotations
@@ -116,16 +117,18 @@ def _cloud(boxes: int, imports: bool = False) -> None:
             "exchange_url": cloud.base_url,
             "extra_ca": authority.pem,
         }
-        _obey(fields, cloud.store, faults)
+        _obey(fields, cloud.store, faults, lambda: cloud.crowd)
 
 
-def _obey(fields: dict[str, Any], store: MailStore, faults: Faults) -> None:
+def _obey(fields: dict[str, Any], store: MailStore, faults: Faults, crowd: Callable[[], dict[str, int]] = dict) -> None:
     print(json.dumps(fields), flush=True)
     for line in sys.stdin:
         word, *rest = line.split()
         if word == "fault":
             faults.set(rest[0], times=float(rest[1]))
             print("{}", flush=True)
+        elif word == "crowd":
+            print(json.dumps(crowd()), flush=True)
         else:
             print(json.dumps(contents(store)), flush=True)
 
@@ -145,6 +148,10 @@ class Served:
 
     def contents(self) -> dict[str, dict[str, int]]:
         return cast(dict[str, dict[str, int]], self._ask("contents"))
+
+    def crowd(self) -> dict[str, int]:
+        """The most requests that a mailbox of the cloud ever had at once, and how many it turned away for that."""
+        return cast(dict[str, int], self._ask("crowd"))
 
     def fault(self, name: str, times: float) -> None:
         self._ask(f"fault {name} {times}")

@@ -10,6 +10,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 _GLOBAL_OBJECT_ID = "040000008200E00074C5B7101A82E008"
+_MINUTE = len("2026-11-23T09:00")
 _DAY = len(_GLOBAL_OBJECT_ID)  # four bytes follow: year, month, day of an occurrence, or zeros
 
 
@@ -32,7 +33,7 @@ def event_key(uid: str, start: datetime | None) -> str:
     if start is not None and start.tzinfo is None:
         raise ValueError(f"the start {start.isoformat()} of {uid!r} has no time zone")
     alone = uid.upper().startswith(_GLOBAL_OBJECT_ID)
-    moment = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if start and not alone else ""
+    moment = start.astimezone(UTC).isoformat()[:_MINUTE] if start and not alone else ""
     if alone:
         uid = f"{uid[:_DAY]}{'0' * 8}{uid[_DAY + 8 :]}"
     return f"event|{_plain(uid)}|{moment}"
@@ -45,5 +46,5 @@ def contact_key(name: str, email: str) -> str:
 
 def other_key(kind: str, subject: str, received: datetime | None) -> str:
     """`<kind>|<subject>|<received, UTC, to the minute>`, for messages without Message-ID, tasks and notes."""
-    moment = received.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if received else ""
+    moment = received.astimezone(UTC).isoformat()[:_MINUTE] if received else ""
     return f"{kind}|{_plain(subject)}|{moment}"

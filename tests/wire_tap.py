@@ -44,7 +44,7 @@ def _listening(real: Any, word: Any, heard: list[str]) -> Any:
     return call
 
 
-def _microsoft(_: CloudWeb, request: Any, content: bytes) -> str | None:
+def _microsoft(_: CloudWeb, request: Any, content: bytes, _fault: str) -> str | None:
     path = request.url.path
     if path.startswith("/adminapi/"):
         cmdlet = json.loads(content)["CmdletInput"]["CmdletName"] if content else "Get-"

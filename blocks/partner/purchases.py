@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from urllib.parse import quote
 
-from blocks.target.answers import Json, Rejected, moment
+from blocks.target.answers import Json, Rejected, damaged, moment
 from blocks.target.http import JsonClient
 from mailmove.errors import Blocked, Drifted, NotYet, Transient
 from mailmove.evidence import now
@@ -86,13 +86,20 @@ class Customers:
         return str(made["id"]), str(credentials.get("userName") or ""), str(credentials.get("password") or "")
 
     def _all(self) -> Iterator[Json]:
-        body = self._http.get("customers", wanted="our customers", params={"size": "500"})
+        """By its own links: the place in the list travels in a header that the link names (MS-ContinuationToken)."""
+        body, seen = self._http.get("customers", wanted="our customers", params={"size": "500"}), set()
         while True:
             yield from body.get("items") or []
-            link = ((body.get("links") or {}).get("next") or {}).get("uri")
-            if not link:
+            link = (body.get("links") or {}).get("next") or {}
+            headers = {str(one.get("key")): str(one.get("value")) for one in link.get("headers") or []}
+            uri, place = str(link.get("uri") or ""), (link.get("uri"), *headers.values())
+            if not uri:
                 return
-            body = self._http.get(str(link).removeprefix("/v1/").lstrip("/"), wanted="more of our customers")
+            if place in seen:
+                raise damaged(WHO, "our customers", "a link to a page already read")
+            seen.add(place)
+            path = uri.removeprefix("/v1/").lstrip("/")
+            body = self._http.call("GET", path, wanted="more of our customers", headers=headers).body
 
 
 class Orders:
@@ -183,8 +190,11 @@ class PriceSheet:
     def prices(self, market: str, products: Sequence[Product]) -> dict[str, Price]:
         """catalog item -> price. Blocked: a product has no price there with such term and billing."""
         view = f"v1.0/sales/pricesheets(Market='{market}',PricesheetView='updatedlicensebased')/$value"
-        sheet = self._http.text(view, wanted=f"the price sheet of {market}")
-        found = read_prices(sheet.splitlines(), products, now())
+        found = self._http.text(
+            view,
+            wanted=f"the price sheet of {market}",
+            read=lambda sheet: read_prices(sheet.splitlines(), products, now()),
+        )
         lacking = [f"{one.catalog_item} {one.term} {one.billing}" for one in products if one.catalog_item not in found]
         if lacking:
             raise Blocked(
@@ -204,6 +214,8 @@ def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime)
     wanted = {(*one.catalog_item.split(":")[:2], one.term, one.billing): one.catalog_item for one in products}
     found: dict[str, Price] = {}
     for row in csv.DictReader(lines):
+        if None in row.values():  # a price that is cut short is another price
+            raise damaged(_SHEET, "its rows", f"a row with {sum(value is not None for value in row.values())} columns")
         given = {str(name).lstrip("\ufeff").strip(): str(value or "").strip() for name, value in row.items() if name}
         key = (given.get("ProductId", ""), given.get("SkuId", ""), given.get("TermDuration", ""),
                given.get("BillingPlan", "").lower())  # fmt: skip

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
+from blocks.patience import look_thrice, pause
 from blocks.target.answers import Json, Rejected
 from blocks.target.http import JsonClient
 from mailmove.cloud_state import Relationship
@@ -35,7 +35,7 @@ class Relationships:
         roles: Sequence[str],
         duration: str,
         patience: float = 20.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
         portal: str = "https://admin.microsoft.com",
     ) -> None:
         self._portal = portal
@@ -68,7 +68,10 @@ class Relationships:
 
     def _create(self, title: str) -> Json:
         # Microsoft keeps the names of relationships that have ended, and may not give one out twice (unverified).
-        used = {str(one.get("displayName")) for one in self._graph.pages(PATH, wanted="the partner's relationships")}
+        known = list(self._graph.pages(PATH, wanted="the partner's relationships"))
+        if (there := _newest(known, title)) is not None:
+            return there  # made by an earlier try whose answer was lost, and only seen now
+        used = {str(one.get("displayName")) for one in known}
         names = itertools.chain([title], (f"{title} {number}" for number in itertools.count(2)))
         display_name = next(name for name in names if name not in used)
         wanted = f"a relationship called {display_name}"
@@ -81,7 +84,7 @@ class Relationships:
         try:
             return self._graph.call("POST", PATH, wanted=wanted, json=body).body
         except (Rejected, Drifted) as error:
-            found = self._newest(title)  # another run was quicker
+            found = look_thrice(lambda: self._newest(title), self._sleep)  # another run, or try, was quicker
             if found is not None:
                 return found
             raise Blocked(
@@ -101,9 +104,12 @@ class Relationships:
         if status in GONE:
             return
         if status == "created":
-            self._graph.call(
-                "DELETE", path, wanted="the relationship deleted", headers={"If-Match": str(found.get("@odata.etag"))}
-            )
+            etag = str(found.get("@odata.etag"))
+            try:
+                self._graph.call("DELETE", path, wanted="the relationship deleted", headers={"If-Match": etag})
+            except Rejected as error:
+                if error.status != 404:  # gone: by the first try, whose answer was lost
+                    raise
         elif status in {"active", "expiring"}:
             self._ask(path, found, "terminate")
         else:
@@ -146,12 +152,7 @@ class Relationships:
             left, delay = left - delay, delay * 2
 
     def _newest(self, title: str) -> Json | None:
-        found = [
-            one
-            for one in self._graph.pages(PATH, wanted="the partner's relationships")
-            if _bears(one, title) and str(one.get("status") or "") in LIVE
-        ]
-        return max(found, key=lambda one: str(one.get("createdDateTime") or ""), default=None)
+        return _newest(self._graph.pages(PATH, wanted="the partner's relationships"), title)
 
     def _relationship(self, found: Json) -> Relationship:
         return Relationship(
@@ -169,6 +170,11 @@ class Relationships:
             if error.status == 404:
                 return None
             raise
+
+
+def _newest(known: Iterable[Json], title: str) -> Json | None:
+    found = [one for one in known if _bears(one, title) and str(one.get("status") or "") in LIVE]
+    return max(found, key=lambda one: str(one.get("createdDateTime") or ""), default=None)
 
 
 def _bears(found: Json, title: str) -> bool:

@@ -20,6 +20,7 @@ _FOLDER_KINDS: dict[str, Kind] = {
     f"{T}ContactsFolder": "contact",
     f"{T}Folder": "message",
 }
+_ITEM_ID, _PREFIX = f"{T}ItemId", len(T)
 _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "task"}
 LISTED = "".join(
     f'<t:FieldURI FieldURI="{name}"/>'
@@ -204,7 +205,14 @@ def _in_order(rows: dict[str, tuple[str, str, int, str]], known: dict[str, str])
 
 def item_of(one: Any, path: str) -> Item:
     """As `blocks.source.ews` names items, so that both ways of reading agree on what an item is."""
-    text = {str(child.tag)[len(T) :]: child.text or "" for child in one if len(child) == 0}
+    text: dict[str, str] = {}
+    identity = ""
+    for child in one:
+        tag = child.tag
+        if tag == _ITEM_ID:
+            identity = child.get("Id")
+        else:
+            text[tag[_PREFIX:]] = child.text or ""
     item_class = text.get("ItemClass") or "IPM.Note"
     base = ".".join(item_class.split(".")[:2])
     message_id = text.get("InternetMessageId") or None
@@ -219,7 +227,7 @@ def item_of(one: Any, path: str) -> Item:
     else:
         key = other_key(kind, subject, received)
     return Item(
-        id=one.find(f"{T}ItemId").get("Id"),
+        id=identity,
         folder=path,
         kind=kind,
         message_id=message_id if kind == "message" else None,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import queue
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,8 +20,10 @@ from pydantic import SecretStr
 from requests.auth import HTTPBasicAuth
 from requests_ntlm import HttpNtlmAuth
 
+from blocks.patience import Patience, pause
 from blocks.source.ews import ContextAdapter
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from mailmove.moving.pacing import UNLIMITED, Pace
 
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
@@ -43,7 +45,6 @@ _PASSING = {
     "ErrorMailboxMoveInProgress",
     "ErrorConnectionFailed",
 }
-MAX_TRIES = 6
 
 
 class EwsConnections:
@@ -62,7 +63,7 @@ class EwsConnections:
         *,
         at_once: int = 8,
         patience: float = 120.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
     ) -> None:
         self.who = f"Exchange Web Services of {urlsplit(url).hostname}"
         self._url, self._username, self._password, self._kind = url, username, password, authentication
@@ -70,6 +71,7 @@ class EwsConnections:
         self._idle: queue.LifoQueue[requests.Session | None] = queue.LifoQueue()
         for _ in range(at_once):
             self._idle.put(None)
+        self._pace = Pace(replace(UNLIMITED, at_once=at_once), sleep=sleep)
         self.server_version: tuple[int, int] = (0, 0)
 
     def ask(self, body: str, wanted: str, *, version: str = BASE_VERSION) -> Any:
@@ -78,17 +80,14 @@ class EwsConnections:
         Refused, Blocked, Throttled, Transient: for the whole request.
         """
         content = _ENVELOPE.format(version, body).encode()
-        left, tries = self._patience, 0
+        patience = Patience(self._patience, self._sleep)
         while True:
-            tries += 1
             try:
                 return self._once(content, wanted)
             except Transient as error:
-                wait = error.retry_after if isinstance(error, Throttled) else min(2.0 ** (tries - 1), 15.0)
-                if wait > left or tries >= MAX_TRIES:
-                    raise
-                self._sleep(wait)
-                left -= wait
+                if isinstance(error, Throttled):
+                    self._pace.hold(error.retry_after)  # who is told to wait waits with all its connections
+                patience.wait(error)
 
     def close(self) -> None:
         for _ in range(self._idle.qsize()):
@@ -120,7 +119,7 @@ class EwsConnections:
 
     def _once(self, content: bytes, wanted: str) -> Any:
         try:
-            with self._session() as session:
+            with self._pace.turn(), self._session() as session:
                 response = session.post(self._url, data=content, timeout=(20, 300))
         except requests.exceptions.SSLError as error:
             todo = "Put a valid certificate on the server, or give its root in `extra_ca`."

@@ -55,7 +55,7 @@ class Delegates:
     def _of_one(self, mailbox: str, names: dict[str, str]) -> list[Grant]:
         opening = self._rows("Get-MailboxPermission", mailbox, "User", "fullaccess")
         sending = self._rows("Get-RecipientPermission", mailbox, "Trustee", "sendas")
-        boxes = self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
+        boxes = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
         behalf = [name for box in boxes for name in _listed(box.get("GrantSendOnBehalfTo"))]
         grants = (
             *(("full_access", one) for one in opening),
@@ -68,7 +68,7 @@ class Delegates:
         ]
 
     def _rows(self, cmdlet: str, mailbox: str, whom: str, right: str) -> list[str]:
-        rows = self._exchange.run(cmdlet, {"Identity": mailbox}, wanted=f"who may use {mailbox}")
+        rows = self._exchange.of_one(cmdlet, {"Identity": mailbox}, wanted=f"who may use {mailbox}")
         return [
             str(row.get(whom))
             for row in rows

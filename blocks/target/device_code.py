@@ -11,15 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 from pydantic import SecretStr
 
-from blocks.target.clouds import LOGIN_HOSTS
-from blocks.target.sign_in import WHO, new_app
-from blocks.target.trust import UNTRUSTED, untrusted
-from mailmove.errors import Blocked, NotYet, Refused, Transient
+from blocks.target.entra import WHO, Entra, said
+from mailmove.errors import NotYet, Refused
 from mailmove.evidence import Finding, now
 
 LASTS, REMIND = timedelta(days=90), timedelta(days=75)
@@ -48,27 +44,15 @@ def sign_in_with_code(
 
     NotYet: nobody came in time. Refused: they said no, or the application is not allowed to ask so. Transient.
     """
-    try:
-        app: Any = new_app(
-            client_id,
-            f"{login_url.rstrip('/')}/{tenant}",
-            tls,
-            None,
-            urlsplit(login_url).hostname in LOGIN_HOSTS,
-        )
-        flow = app.initiate_device_flow([scope])
-        if "user_code" not in flow:
-            raise _named(flow)
-        show(str(flow["message"]))
-        answer = app.acquire_token_by_device_flow(flow)
-    except requests.RequestException as error:
-        if UNTRUSTED in str(error):
-            raise untrusted(WHO, _WANTED) from None
-        raise Transient(WHO, wanted=_WANTED, seen=type(error).__name__, todo="Ask again.") from None
-    except ValueError:
-        raise Blocked(
-            WHO, wanted=_WANTED, seen=f"no tenant {tenant} there", todo="Check tenant_id and the cloud of the block."
-        ) from None
+    entra = Entra(login_url, tenant, client_id, tls)
+    # The page of the tenant's configuration may be read twice; a code may not be asked for twice by itself.
+    entra.ask_patiently(_WANTED, lambda: {"app": entra.application(None)}, "app")
+    app = entra.application(None)
+    flow = entra.ask(_WANTED, lambda: app.initiate_device_flow([scope]), "user_code")
+    if "user_code" not in flow:
+        raise _named(flow)
+    show(str(flow["message"]))
+    answer = entra.ask(_WANTED, lambda: app.acquire_token_by_device_flow(flow), "access_token")
     token, claims = answer.get("refresh_token"), answer.get("id_token_claims") or {}
     if not isinstance(token, str):
         raise _named(answer)
@@ -77,9 +61,7 @@ def sign_in_with_code(
 
 
 def _named(answer: dict[str, Any]) -> NotYet | Refused:
-    kind = str(answer.get("error") or "no refresh token")
-    # Never the whole answer: it may hold a token.
-    words = str(answer.get("error_description") or "").split("\r\n")[0].split(" Trace ID")[0]
+    kind, words = said(answer)
     if kind in {"authorization_pending", "expired_token", "code_expired"}:
         return NotYet(WHO, wanted=_WANTED, seen="nobody typed the code in time", todo="Ask for a new code.")
     return Refused(

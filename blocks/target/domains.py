@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected
 from blocks.target.http import JsonClient
 from mailmove.cloud_state import Domain
@@ -110,7 +111,7 @@ class Domains:
             raise
 
     def _must(self, name: str) -> Domain:
-        there = self.get(name)
+        there = look_thrice(lambda: self.get(name), self._graph.sleep)
         if there is None:
             raise Blocked(WHO, wanted=f"the domain {name}", seen="no such domain", todo="Add it to the tenant first.")
         return there

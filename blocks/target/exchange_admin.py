@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected, error_of, message_of, retry_after
 from blocks.target.credential import ps_credential
 from blocks.target.http import JsonClient
@@ -48,6 +49,10 @@ class ExchangeAdmin:
         self._http, self._tenant, self._anchor = http, tenant_id, functools.cache(anchor)
         self._connection = str(uuid.uuid4())
 
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return self._http.sleep
+
     def run(self, cmdlet: str, parameters: Mapping[str, Any] | None = None, *, wanted: str) -> list[Json]:
         """Every object that the cmdlet returns, over all pages.
 
@@ -67,6 +72,24 @@ class ExchangeAdmin:
             self._complain(page, cmdlet, wanted)
             results += self._http.value_of(page, wanted) if "value" in page or reads else []
         return results
+
+    def of_one(self, cmdlet: str, parameters: Mapping[str, Any], *, wanted: str) -> list[Json]:
+        """What a reading cmdlet says of one object. Rejected: there is none; that is believed the third time only."""
+        absent: list[Rejected] = []
+
+        def look() -> list[Json] | None:
+            try:
+                return self.run(cmdlet, parameters, wanted=wanted)
+            except Rejected as error:
+                if not is_absent(error):
+                    raise
+                absent.append(error)
+                return None
+
+        found = look_thrice(look, self.sleep)
+        if found is None:
+            raise absent[-1]
+        return found
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str

@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
+from blocks.patience import pause
 from blocks.target.answers import Json
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, cmdlet_error
 from mailmove.errors import Blocked, MailmoveError, Refused, Transient
@@ -50,6 +51,10 @@ class ExchangePowerShell(ExchangeAdmin):
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._shown = ""  # the token with which it is connected
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return pause
 
     def run(self, cmdlet: str, parameters: Mapping[str, Any] | None = None, *, wanted: str) -> list[Json]:
         given = {name: _argument(value) for name, value in (parameters or {}).items()}

@@ -7,27 +7,25 @@ Sources: learn.microsoft.com graph/throttling, graph/paging, graph/errors; ident
 
 from __future__ import annotations
 
-import logging
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 import httpx
 
-from blocks.target.answers import Answer, Json, challenged_claims, damaged, error_of, refused
+from blocks.patience import Patience, pause
+from blocks.target.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
 from blocks.target.trust import UNTRUSTED, untrusted
-from mailmove.errors import Blocked, MailmoveError, Throttled, Transient
-
-logger = logging.getLogger(__name__)
+from mailmove.errors import Blocked, MailmoveError, Transient
 
 TokenSource = Callable[[str | None], str]
-"""Claims (JSON text) or None -> bearer token."""
+"""None -> bearer token; claims (JSON text) of a challenge, or ANEW -> a new one."""
 
+ANEW = ""
+"""Instead of claims: the token at hand is no longer taken, without a word on what another should have."""
 T = TypeVar("T")
 MAX_PAGES = 10_000
-MAX_TRIES = 6
 
 
 @dataclass
@@ -49,7 +47,7 @@ class JsonClient:
     token: TokenSource
     tls: ssl.SSLContext
     patience: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = pause
     transport: httpx.BaseTransport | None = None
     explain: Callable[[httpx.Response, str, str], MailmoveError | None] | None = None
     _http: httpx.Client = field(init=False, repr=False)
@@ -84,9 +82,10 @@ class JsonClient:
         decode = _as_it_is if raw else self._decode
         return self._sent(method, path, wanted, json, params, headers, again, decode)
 
-    def text(self, path: str, *, wanted: str) -> str:
-        """The text at an address: a file, not JSON."""
-        return self._sent("GET", path, wanted, None, None, {"Accept": "text/csv"}, True, lambda answer, _: answer.text)
+    def text(self, path: str, *, wanted: str, read: Callable[[str], T]) -> T:
+        """What `read` makes of the text at an address, which is no JSON; asked for again while that is Transient."""
+        accept = {"Accept": "text/csv"}
+        return self._sent("GET", path, wanted, None, None, accept, True, lambda answer, _: read(answer.text))
 
     def _sent(
         self,
@@ -101,9 +100,8 @@ class JsonClient:
     ) -> T:
         url = self._url(path)
         claims: str | None = None
-        left, tries = self.patience, 0
+        patience = Patience(self.patience, self.sleep)
         while True:
-            tries += 1
             try:
                 response = self._http.request(
                     method,
@@ -116,20 +114,24 @@ class JsonClient:
                 return decode(response, wanted) if response.is_success else self._fail(response, wanted)
             except _Challenge as challenge:
                 if claims is not None:
-                    raise refused(self.who, wanted, "401 again, with a token for the claims it asked for") from None
+                    raise refused(self.who, wanted, f"401 again, with a new token: {challenge.seen}") from None
                 claims = challenge.claims
             except httpx.HTTPError as error:
                 if UNTRUSTED in str(error):
                     raise untrusted(self.who, wanted) from None
-                failure: Transient = Transient(
+                failure = Transient(
                     self.who,
                     wanted=wanted,
                     seen=f"{type(error).__name__}: {error}",
                     todo="Ask again; if it lasts, look at the worker's network.",
                 )
-                left = self._pause(failure, tries, left, again)
+                if not again:
+                    raise failure from None
+                patience.wait(failure)
             except Transient as error:
-                left = self._pause(error, tries, left, again)
+                if not again:
+                    raise
+                patience.wait(error)
 
     def get(self, path: str, *, wanted: str, params: Mapping[str, str] | None = None) -> Json:
         return self.call("GET", path, wanted=wanted, params=params).body
@@ -181,15 +183,6 @@ class JsonClient:
     def _bearer(self, claims: str | None) -> str:
         return f"Bearer {self.token(claims)}"
 
-    def _pause(self, error: Transient, tries: int, left: float, again: bool) -> float:
-        """Wait as told (or 1, 2, 4, ... s) and say how much patience is left; raises when there is none."""
-        delay = error.retry_after if isinstance(error, Throttled) else min(2.0 ** (tries - 1), 15.0)
-        if not again or delay > left or tries > MAX_TRIES:
-            raise error
-        logger.info("%s: %s; asking again in %.1f s", error.who, error.seen, delay)
-        self.sleep(delay)
-        return left - delay
-
     def _decode(self, response: httpx.Response, wanted: str) -> Reply:
         body: Any = Answer({}, self.who, wanted)
         if response.content:
@@ -205,18 +198,19 @@ class JsonClient:
 
     def _fail(self, response: httpx.Response, wanted: str) -> NoReturn:
         if response.status_code == 401:
+            # A token may run out, or be revoked, between two pages. Nothing was done, so a new one is tried once.
             claims = challenged_claims(response.headers.get("WWW-Authenticate", ""))
-            if claims is not None:
-                raise _Challenge(claims)
+            code, message = message_of(response)
+            raise _Challenge(ANEW if claims is None else claims, f"{code}: {message}")
         own = self.explain(response, self.who, wanted) if self.explain else None
         raise own or error_of(response, self.who, wanted)
 
 
 class _Challenge(Exception):
-    """A 401 that asks for a token with certain claims; never leaves this file."""
+    """A 401 that asks for another token; never leaves this file."""
 
-    def __init__(self, claims: str) -> None:
-        self.claims = claims
+    def __init__(self, claims: str, seen: str) -> None:
+        self.claims, self.seen = claims, seen
 
 
 def _as_it_is(response: httpx.Response, _: str) -> Reply:

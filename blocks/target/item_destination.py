@@ -101,7 +101,7 @@ class GraphDestination(Destination):
                 answers = self._batch(requests, wanted, repeatable=True)
             for name, (status, headers, body) in zip(some, answers, strict=True):
                 if status == 200:
-                    counts[name] = len(body.get("value") or [])
+                    counts[name] = self._count(body, wanted)
                     continue
                 outcome = outcome_of(status, headers, body, wanted)
                 if outcome.state == "refused":
@@ -109,6 +109,12 @@ class GraphDestination(Destination):
                 pace.hold(outcome.wait or 0.5)
                 waiting.append(name)
         return [counts[name] for name in names]
+
+    def _count(self, body: Json, wanted: str) -> int:
+        """Rows of this page, and of those that it leads to."""
+        link = str(body.get("@odata.nextLink") or "")
+        rows = len(self._graph.value_of(body, wanted))
+        return rows + (sum(1 for _ in self._graph.pages(link, wanted=wanted)) if link else 0)
 
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:
         pace = self._box(mailbox).pace

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from blocks.target.answers import Json
+from blocks.patience import look_thrice
+from blocks.target.answers import Json, Rejected
 from blocks.target.http import JsonClient
 from blocks.target.item_requests import outcome_of
 from blocks.target.trust import UNTRUSTED, untrusted
@@ -77,11 +78,20 @@ class Importer:
 
     def _box(self, mailbox: str) -> str:
         if mailbox not in self._boxes:
-            found = self._graph.get(
-                f"users/{quote(mailbox, safe='@')}/settings/exchange", wanted=f"the mailbox id of {mailbox}"
-            )
+            wanted = f"the mailbox id of {mailbox}"
+            found = look_thrice(lambda: self._settings(mailbox, wanted), self._graph.sleep)
+            if found is None:
+                raise NotYet(WHO, wanted=wanted, seen="no such mailbox", todo="Wait for it; has it a licence?")
             self._boxes[mailbox] = str(found["primaryMailboxId"])
         return f"admin/exchange/mailboxes/{quote(self._boxes[mailbox], safe='@:')}"
+
+    def _settings(self, mailbox: str, wanted: str) -> Json | None:
+        try:
+            return self._graph.get(f"users/{quote(mailbox, safe='@')}/settings/exchange", wanted=wanted)
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return None
 
     def _session(self, mailbox: str) -> _Session:
         known = self._sessions.get(mailbox)

@@ -10,7 +10,7 @@ import base64
 from hashlib import blake2b
 from typing import Any
 
-from blocks.target.answers import Json
+from blocks.target.answers import Json, retry_after
 from mailmove.errors import Refused
 from mailmove.mail_items import Item
 from mailmove.moving.events import Unmovable, event_fields, event_uid, global_object_id
@@ -97,17 +97,10 @@ def outcome_of(status: int, headers: dict[str, Any], body: Any, wanted: str) -> 
         # The one before it failed; the token ran out; a folder just made is not known everywhere yet.
         return Outcome("unsent", why, 1.0 if status == 404 else 0.0)
     if status == 429 or (status == 503 and "Retry-After" in headers):
-        return Outcome("unsent", why, _seconds(headers.get("Retry-After")))
+        return Outcome("unsent", why, retry_after(headers))
     if status == 403:
         todo = "Grant the application Mail.ReadWrite, Calendars.ReadWrite and Contacts.ReadWrite, with admin consent."
         raise Refused(WHO, wanted=wanted, seen=why, todo=todo)
     if status >= 500 or status == 408:
         return Outcome("unknown", why)
     return Outcome("refused", why)
-
-
-def _seconds(value: Any) -> float:
-    try:
-        return max(0.0, float(value))
-    except (TypeError, ValueError):
-        return 5.0

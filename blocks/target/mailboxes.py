@@ -51,12 +51,15 @@ class Mailboxes:
             raise NotYet(WHO, wanted=said, seen=f"{len(after)} of them", todo="Look again in a minute.")
 
     def _x500_of(self, mailbox: str) -> frozenset[str]:
-        found = self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
-        return frozenset().union(*(_x500(one) for one in found))
+        return _x500(self._one(mailbox))
 
     def _kind_of(self, mailbox: str) -> MailboxKind | None:
+        return _kind(self._one(mailbox))
+
+    def _one(self, mailbox: str) -> Json:
+        wanted = f"the mailbox {mailbox}"
         try:
-            found = self._exchange.run("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
+            found = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=wanted)
         except Rejected as error:
             if not is_absent(error):
                 raise
@@ -64,11 +67,11 @@ class Mailboxes:
         if len(found) != 1:
             raise Blocked(
                 WHO,
-                wanted=f"the mailbox {mailbox}",
+                wanted=wanted,
                 seen=f"{len(found)} of that name",
                 todo="Wait until the batch has made it, or see who else bears the address.",
             )
-        return _kind(found[0])
+        return found[0]
 
 
 def _x500(mailbox: Json) -> frozenset[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected, moment
 from blocks.target.exchange_admin import WHO, ExchangeAdmin, is_absent
 from mailmove.cloud_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
@@ -186,7 +187,7 @@ class Migration:
 
     def skipped(self, user: str) -> list[SkippedItem]:
         _guard(user, "migration user")
-        found = self._exchange.run(
+        found = self._exchange.of_one(
             "Get-MigrationUserStatistics",
             {"Identity": user, "IncludeSkippedItems": True},
             wanted=f"what was left out of {user}",
@@ -220,7 +221,7 @@ class Migration:
         return why
 
     def _existing(self, name: str) -> MigrationBatch:
-        there = self.batch(name)
+        there = look_thrice(lambda: self.batch(name), self._exchange.sleep)
         if there is None:
             raise Blocked(
                 WHO, wanted=f"the batch {name}", seen="no such batch", todo="Make it first; did somebody remove it?"

@@ -13,41 +13,16 @@ import ssl
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
-import msal
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pydantic import SecretStr
 
-from blocks.target.clouds import CLOUDS, LOGIN_HOSTS
-from blocks.target.trust import UNTRUSTED, requests_session, untrusted
-from mailmove.errors import Blocked, MailmoveError, Refused, Transient
+from blocks.target.clouds import CLOUDS
+from blocks.target.entra import CAPABILITIES, WHO, Entra
+from mailmove.errors import Blocked
 
 GRAPH_SCOPE = CLOUDS["global"].graph_scope
-WHO = "Microsoft Entra ID"
-CAPABILITIES = ["cp1"]
-"""What we tell Entra ID: that we answer claims challenges."""
-
-AGAIN = "sign in again: `mailmove sign-in` and the block's name."
-_ADVICE = {
-    "AADSTS7000215": "The client secret is wrong: paste the secret's value, not its id.",
-    "AADSTS7000222": "The client secret has run out: make a new one.",
-    "AADSTS700016": "The tenant does not know this application: consent to it there, or check client_id and tenant_id.",
-    "AADSTS90002": "There is no such tenant: check tenant_id.",
-    "AADSTS65001": "Nobody consented to this application in the tenant: grant admin consent.",
-    "AADSTS700027": "The certificate is not the one registered for the application.",
-    "AADSTS50020": "The partner has no access to this customer: is the GDAP relationship active, our group assigned?",
-    "AADSTS700082": f"The refresh token has run out (90 days): {AGAIN}",
-    "AADSTS50173": f"The refresh token was revoked: {AGAIN}",
-    "AADSTS50079": f"Multi-factor authentication is wanted: {AGAIN}",
-    "AADSTS70043": f"The sign-in is older than the tenant allows: {AGAIN}",
-    "AADSTS7000218": "The application is no public client: fill in its secret, or allow public client flows for it.",
-    "AADSTS700025": "The application is a public client: leave secret and certificate empty.",
-    "AADSTS50076": f"Multi-factor authentication is wanted: {AGAIN}",
-}
-_PASSING = {"temporarily_unavailable", "server_error"}
 
 
 class SignIn:
@@ -69,12 +44,8 @@ class SignIn:
         login_url: str = CLOUDS["global"].login,
         tls: ssl.SSLContext,
     ) -> None:
-        self._tenant, self._client_id = tenant, client_id
+        self._entra = Entra(login_url, tenant, client_id, tls)
         self._secret, self._certificate, self._refresh = secret, certificate, refresh_token
-        self._authority = f"{login_url.rstrip('/')}/{tenant}"
-        self._microsoft = urlsplit(login_url).hostname in LOGIN_HOSTS
-        self._tls = tls
-        self._app: Any = None
         self._kept: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
 
@@ -83,50 +54,33 @@ class SignIn:
         return self._refresh is not None
 
     def token(self, scope: str, claims: str | None = None) -> str:
-        """A bearer token. claims: JSON text of a claims challenge, which always asks anew. Refused, Transient."""
+        """A bearer token. claims: JSON text of a claims challenge, which always asks anew; "" (ANEW): the one given
+        before is no longer taken. Refused, Transient."""
         with self._lock:
             kept = self._kept.get(scope)
-            if kept and not claims and kept[1] > time.monotonic():
+            if kept and claims is None and kept[1] > time.monotonic():
                 return kept[0]
-            answer = self._ask(scope, claims)
+            if claims == "":
+                self._entra.forget()  # msal keeps tokens too, and asks anew for claims only
+            wanted = f"a token for {scope}"
+            answer = self._entra.ask_patiently(wanted, lambda: self._ask(scope, claims), "access_token")
             token = answer.get("access_token")
             if not isinstance(token, str):
-                # msal would repeat a refusal for a minute without asking; by then somebody may have consented.
-                self._app = None
-                raise self._error(answer, scope)
+                raise self._entra.error(answer, wanted)
             # Five minutes early, as msal does: clocks differ.
             self._kept[scope] = (token, time.monotonic() + float(answer.get("expires_in") or 0) - 300)
             return token
 
     def _ask(self, scope: str, claims: str | None) -> dict[str, Any]:
-        try:
-            if self._app is None:
-                self._app = self._new_app()
-            if self._refresh is None:
-                return dict(self._app.acquire_token_for_client([scope], claims_challenge=claims))
-            # msal has no claims parameter here, and leaves our capabilities out; the protocol's own is `claims`.
-            data = {"claims": _with_capabilities(claims)}
-            answer = dict(
-                self._app.acquire_token_by_refresh_token(self._refresh.get_secret_value(), [scope], data=data)
-            )
-            if isinstance(answer.get("refresh_token"), str):
-                self._refresh = SecretStr(answer["refresh_token"])
-            return answer
-        except requests.RequestException as error:
-            if UNTRUSTED in str(error):
-                raise untrusted(WHO, f"a token for {scope}") from None
-            raise self._passing(scope, f"{type(error).__name__}") from None
-        except (ValueError, KeyError, RuntimeError) as error:
-            # msal reads the tenant's configuration page first: 400 or 404 there means that there is no such tenant.
-            if re.search(r"HTTP status: 40[04]\b", f"{error} {error.__context__}"):
-                words = f"AADSTS90002: no tenant {self._tenant}"
-                raise self._error({"error": "invalid_tenant", "error_description": words}, scope) from None
-            raise self._passing(scope, "an answer that could not be read") from None
-
-    def _new_app(self) -> Any:
-        return new_app(
-            self._client_id, self._authority, self._tls, None if self._public else self._credential(), self._microsoft
-        )
+        app = self._entra.application(None if self._public else self._credential)
+        if self._refresh is None:
+            return dict(app.acquire_token_for_client([scope], claims_challenge=claims))
+        # msal has no claims parameter here, and leaves our capabilities out; the protocol's own is `claims`.
+        data = {"claims": _with_capabilities(claims)}
+        answer = dict(app.acquire_token_by_refresh_token(self._refresh.get_secret_value(), [scope], data=data))
+        if isinstance(answer.get("refresh_token"), str):
+            self._refresh = SecretStr(answer["refresh_token"])
+        return answer
 
     @property
     def _public(self) -> bool:
@@ -140,37 +94,6 @@ class SignIn:
                 WHO, wanted="to sign in", seen="neither certificate nor client_secret", todo="Fill in one of them."
             )
         return self._secret.get_secret_value()
-
-    def _passing(self, scope: str, seen: str) -> Transient:
-        return Transient(WHO, wanted=f"a token for {scope}", seen=seen, todo="Ask again.")
-
-    def _error(self, answer: dict[str, Any], scope: str) -> MailmoveError:
-        # Never the whole answer: it may quote what was sent.
-        kind = str(answer.get("error") or "no token")
-        words = str(answer.get("error_description") or "").split("\r\n")[0].split(" Trace ID")[0]
-        if kind in _PASSING:
-            return self._passing(scope, f"{kind}: {words}")
-        code = re.search(r"AADSTS\d+", words)
-        return Refused(
-            WHO,
-            wanted=f"a token for {scope} in tenant {self._tenant}",
-            seen=f"{kind}: {words}",
-            todo=_ADVICE.get(code[0] if code else "", "Check tenant_id, client_id and the credential."),
-        )
-
-
-def new_app(client_id: str, authority: str, tls: ssl.SSLContext, credential: Any, microsoft: bool) -> Any:
-    """An application of msal's; credential None: a public client. microsoft: is the authority one of Microsoft's?"""
-    kind = msal.PublicClientApplication if credential is None else msal.ConfidentialClientApplication
-    return kind(
-        client_id,
-        **({} if credential is None else {"client_credential": credential}),
-        authority=authority,
-        # Only Microsoft's own hosts can vouch for an authority; any other is trusted because the block names it.
-        instance_discovery=None if microsoft else False,
-        http_client=requests_session(tls),
-        client_capabilities=CAPABILITIES,
-    )
 
 
 def _with_capabilities(challenge: str | None) -> str:

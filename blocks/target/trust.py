@@ -6,6 +6,7 @@ every worker.
 
 from __future__ import annotations
 
+import functools
 import ssl
 from typing import Any
 
@@ -18,6 +19,7 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """What OpenSSL's errors say, through httpx and requests alike, when a certificate does not hang on a known root."""
 
 
+@functools.lru_cache(maxsize=32)  # reading the system's roots takes 20 ms and more
 def tls_context(extra_ca: str | None) -> ssl.SSLContext:
     """A client context, TLS 1.2 or later. `extra_ca`: PEM of one or more roots. Blocked: it is not PEM."""
     context = ssl.create_default_context()

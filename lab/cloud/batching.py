@@ -110,4 +110,5 @@ def _single(call: Call, request: dict[str, Any]) -> Call:
         base=call.base,
         body=body,
         claims=call.claims,
+        most_rows=call.most_rows,
     )

@@ -102,6 +102,17 @@ class Cloud:
         return self._web.base
 
     @property
+    def asked(self) -> list[str]:
+        """What was asked of it on HTTPS, in order; may be emptied."""
+        return self._web.asked
+
+    @property
+    def crowd(self) -> dict[str, int]:
+        """The most requests that any mailbox ever had at once, and how many were turned away for that."""
+        doors = self._web.graph.doors
+        return {"most": max(doors.most.values(), default=0), "refused": doors.refused}
+
+    @property
     def tenant_id(self) -> str:
         return self.tenant.id
 

@@ -122,7 +122,11 @@ class ExchangeAdmin:
             raise ApiError(400, "BadRequest", "The header X-CmdletName does not name the cmdlet.")
         if ":" not in call.headers.get("x-anchormailbox", ""):
             raise ApiError(400, "BadRequest", "The header X-AnchorMailbox is missing or malformed.")
-        cmdlet, given = self._contract.check(name, parameters)
+        try:
+            cmdlet, given = self._contract.check(name, parameters)
+        except CmdletError as error:
+            self.tenant.made_up.append(f"{name}: {error.message}")
+            raise
         if cmdlet not in self._cmdlets:
             raise ApiError(501, "NotImplemented", f"The lab does not play {cmdlet}.")
         if cmdlet.startswith(_ASKS) and given.get("Confirm") is not False:
@@ -137,6 +141,7 @@ class ExchangeAdmin:
             if "Credentials" in given:
                 given["Credentials"] = self.read_credential(given["Credentials"])
             rows = self._limited(self._cmdlets[cmdlet](given), given)
+            self.tenant.note("GET" if cmdlet.startswith(("Get-", "Test-")) else "POST", cmdlet, 200)
         return self._page(call, rows)
 
     def _envelope(self, call: Call) -> tuple[str, dict[str, Any]]:
@@ -165,6 +170,7 @@ class ExchangeAdmin:
         for word in call.headers.get("prefer", "").split(";"):
             if word.strip().startswith("odata.maxpagesize="):
                 size = max(1, min(1000, int(word.partition("=")[2])))
+        size = min(size, call.most_rows or size)
         body = self._body(call, rows[:size])
         if rows[size:]:
             token = uuid4().hex

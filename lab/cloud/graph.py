@@ -32,8 +32,8 @@ class Graph:
         graph_mail.add_routes(self._routes, tenant)
         graph_delta.add_routes(self._routes, tenant, faults)
         graph_writing.add_routes(self._routes, tenant, faults)
-        self.importing = graph_import.add_routes(self._routes, tenant, faults)
         self.doors = Doors()
+        self.importing = graph_import.add_routes(self._routes, tenant, faults, self.doors)
         graph_partner.add_routes(self._routes, tenant, {login.partner.group})
 
     def serve(self, call: Call) -> Answer:
@@ -58,11 +58,17 @@ class Graph:
             return self._answer(call)
 
     def _answer(self, call: Call) -> Answer:
-        self._contract.check(call.method, call.segments, call.query, call.body)
+        try:
+            self._contract.check(call.method, call.segments, call.query, call.body)
+        except ApiError as error:
+            self.tenant.made_up.append(f"{call.method} {call.path}: {error.message}")
+            raise
         route, arguments = self._routes.find(call.method, call.path)
         permitted(call.claims, *route.permissions)
         in_customer = call.claims["tid"] == self.tenant.id
         if in_customer == call.segments[0].startswith("tenantRelationships"):
             # Relationships live with the partner; everything else here lives with the customer.
             raise ApiError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-        return route.handler(call, **arguments)
+        answer = route.handler(call, **arguments)
+        self.tenant.note(call.method, call.path, answer.status)
+        return answer

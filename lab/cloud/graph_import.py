@@ -25,8 +25,8 @@ declare(graph_import_expired="an import session is over at once")
 _KINDS = {"message": "IPF.Note", "event": "IPF.Appointment", "contact": "IPF.Contact"}
 
 
-def add_routes(routes: Routes, tenant: Tenant, faults: Faults) -> Importing:
-    importing = Importing(tenant, faults)
+def add_routes(routes: Routes, tenant: Tenant, faults: Faults, doors: Doors) -> Importing:
+    importing = Importing(tenant, faults, doors)
     box = "/admin/exchange/mailboxes/{box}"
     routes.add("GET", "/users/{key}/settings/exchange", importing.settings, "User.Read.All", "User.ReadWrite.All")
     routes.add("GET", f"{box}/folders", importing.folders, "MailboxFolder.Read.All")
@@ -36,11 +36,11 @@ def add_routes(routes: Routes, tenant: Tenant, faults: Faults) -> Importing:
 
 
 class Importing:
-    def __init__(self, tenant: Tenant, faults: Faults) -> None:
+    def __init__(self, tenant: Tenant, faults: Faults, doors: Doors) -> None:
         self.tenant, self.faults, self._users = tenant, faults, Users(tenant)
         self._writing = Writing(tenant, faults)
         self._sessions: dict[str, tuple[str, float]] = {}  # token -> (address, end)
-        self._doors = Doors()
+        self._doors = doors
 
     def settings(self, call: Call, key: str) -> Answer:
         user = self._users.find(key)
@@ -102,4 +102,5 @@ class Importing:
                 address, mime, folder=path, kind=kind, received=datetime.fromisoformat(received)
             )
             self._writing.keep(item, {})
+        self.tenant.note("POST", f"/importing/{address}", 200)
         return Answer(200, {"itemId": item.id, "changeKey": "AQ=="})

@@ -20,7 +20,7 @@ _MESSAGE_ID = re.compile(r"^internetMessageId eq '((?:[^']|'')*)'$")
 def narrowed(
     items: list[StoredItem], call: Call, properties: dict[str, dict[str, str]]
 ) -> tuple[list[StoredItem], Call]:
-    """The items that the call's $filter lets through, and the call without it; any other filter is left alone."""
+    """The items that the call's $filter lets through, and the call as filtered; any other filter is left alone."""
     text = call.query.get("$filter", "").strip()
     if found := _PROPERTY.match(text):
         name, value = (group.replace("''", "'") for group in found.groups()[1:])
@@ -30,7 +30,7 @@ def narrowed(
         items = [item for item in items if item.message_id.lower() == wanted]
     else:
         return items, call
-    return items, replace(call, query={name: one for name, one in call.query.items() if name != "$filter"})
+    return items, replace(call, filtered=True)
 
 
 def expanded(rows: list[dict[str, Any]], call: Call, tenant: Tenant) -> list[dict[str, Any]]:

@@ -101,6 +101,7 @@ class Login:
         self.tenant, self.app, self.partner, self.faults, self.lifetime = tenant, app, partner, faults, lifetime
         self._key = secrets.token_hex(32)
         self._revoked: set[str] = set()
+        self._expired: set[str] = set()
         self.codes = DeviceCodes()
 
     def configuration(self, base: str, tenant: str) -> dict[str, Any]:
@@ -249,6 +250,15 @@ class Login:
         signed = jwt.encode({**claims, **rights, "jti": str(uuid4())}, self._key, algorithm="HS256")
         return {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": signed}
 
+    def spoil(self, authorization: str, *, expired: bool) -> None:
+        """The token is no longer good: its time is over, or it is revoked and the client is challenged."""
+        token = authorization.partition(" ")[2]
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], options={"verify_aud": False})
+        except jwt.PyJWTError:
+            return
+        (self._expired if expired else self._revoked).add(claims["jti"])
+
     def admit(self, authorization: str, audience: str, *, challenge: bool = False) -> dict[str, Any]:
         """The claims of a bearer token; ApiError 401 when it does not open this door.
 
@@ -265,6 +275,8 @@ class Login:
             raise _unauthorised("Access token validation failure. Invalid audience.") from None
         except jwt.PyJWTError:
             raise _unauthorised("CompactToken parsing failed.") from None
+        if claims["jti"] in self._expired:
+            raise _unauthorised("Lifetime validation failed, the token is expired.")
         if challenge or self.faults.take("login.claims_challenge"):
             self._revoked.add(claims["jti"])
         if claims["jti"] in self._revoked:

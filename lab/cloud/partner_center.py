@@ -39,6 +39,7 @@ class PartnerCenter:
             raise ApiError(403, "403", "Partner Center takes App+User tokens of the partner's tenant only.")
         route, arguments = self._routes.find(call.method, call.path)
         answer = route.handler(call, **arguments)
+        self.tenant.note(call.method, call.path, answer.status)
         answer.headers |= {"MS-RequestId": str(uuid4()), "MS-CorrelationId": str(uuid4())}
         return answer
 
@@ -58,7 +59,15 @@ class PartnerCenter:
         if self.tenant.resold:
             profile = {"domain": self.tenant.initial_domain, "tenantId": self.tenant.id}
             rows.append({"id": self.tenant.id, "companyProfile": profile})
-        return Answer(200, {"totalCount": len(rows), "items": rows})
+        # Seek-based: where to go on travels in a header, which the link names.
+        start, size = int(call.headers.get("ms-continuationtoken") or 0), int(call.query.get("size") or 100)
+        end = start + min(size, call.most_rows or size)
+        links: dict[str, Any] = {"self": {"uri": f"/v1/customers?size={size}", "method": "GET", "headers": []}}
+        if end < len(rows):
+            token = [{"key": "MS-ContinuationToken", "value": str(end)}]
+            uri = f"/v1/customers?size={size}&seekOperation=Next"
+            links["next"] = {"uri": uri, "method": "GET", "headers": token}
+        return Answer(200, {"totalCount": len(rows), "items": rows[start:end], "links": links})
 
     def _create(self, call: Call) -> Answer:
         body: dict[str, Any] = {name.lower(): value for name, value in (call.body or {}).items()}

@@ -13,12 +13,12 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from lab.cloud import wire_faults
 from lab.cloud.errors import ApiError, admin_body, graph_body, partner_body
 from lab.cloud.exchange_admin import ExchangeAdmin
 from lab.cloud.graph import Graph
@@ -27,8 +27,6 @@ from lab.cloud.login import Login
 from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Answer, Call
-
-_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD"]
 
 
 class CloudWeb:
@@ -48,8 +46,12 @@ class CloudWeb:
         self.tenant, self.login, self.graph, self.admin, self.partner = tenant, login, graph, admin, partner
         self.base = f"https://{host}:{port}"
         self._host, self._port = host, port
-        app = Starlette(routes=[Route("/{rest:path}", self._serve, methods=_METHODS)])
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        self.asked: list[str] = []
+        """Every request since it was emptied: "GET /v1.0/domains", "POST New-MigrationBatch"."""
+        config = uvicorn.Config(
+            self._enter, interface="asgi3", log_level="critical", access_log=False, proxy_headers=False,
+            lifespan="off", timeout_graceful_shutdown=1,
+        )  # fmt: skip
         config.load()
         config.ssl = tls  # uvicorn itself takes files only
         self._server = uvicorn.Server(config)
@@ -78,12 +80,24 @@ class CloudWeb:
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
 
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # uvicorn's `send` is a method of what holds the connection: the only way to cut it.
+        scope["lab.connection"] = getattr(getattr(send, "__self__", None), "transport", None)
+        response = await self._serve(Request(scope, receive, send))
+        await response(scope, receive, send)
+
     async def _serve(self, request: Request) -> Response:
         content = await request.body()
+        fault = wire_faults.strike(self.graph.faults)
+        if fault == "reset_before":
+            return _Cut(request, Response())
         # Handlers knock at other servers and look names up, so they must not hold the loop.
-        return await run_in_threadpool(self._answer, request, content)
+        response = await run_in_threadpool(self._answer, request, content, fault)
+        if fault in ("reset_after", "reset_within"):
+            return _Cut(request, response, within=fault == "reset_within")
+        return response
 
-    def _answer(self, request: Request, content: bytes) -> Response:
+    def _answer(self, request: Request, content: bytes, fault: str) -> Response:
         path = request.scope["raw_path"].decode().partition("?")[0]
         prefix, play, form = self._part(path)
         call = Call(
@@ -93,12 +107,16 @@ class CloudWeb:
             headers={name.lower(): value for name, value in request.headers.items()},
             base=self.base + prefix,
         )
+        if self.graph.faults.take("wire.small_pages"):
+            call.most_rows = 1
         try:
             call.body = _parse(call.headers.get("content-type", ""), content)
-            answer = play(call)
+            self.asked.append(_name(prefix, call))
+            answer = wire_faults.before(fault, call, self.login) or wire_faults.after(fault, call, play(call))
         except ApiError as error:
             answer = Answer(error.status, form(error), error.headers)
         cut = prefix == "/v1.0" and answer.status < 300 and self.graph.faults.take("graph.truncated")
+        cut = cut or fault == "truncated"
         return _render(answer, cut=cut)
 
     def _part(self, path: str) -> tuple[str, Any, Any]:
@@ -148,6 +166,28 @@ class CloudWeb:
         return Answer(200, page, {"Content-Type": "text/html; charset=utf-8"})
 
 
+class _Cut(Response):
+    """The connection is reset instead of the answer, or in the middle of it."""
+
+    def __init__(self, request: Request, whole: Response, *, within: bool = False) -> None:
+        super().__init__()
+        self._connection, self._whole, self._within = request.scope["lab.connection"], whole, within
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._within:
+            await send({"type": "http.response.start", "status": self._whole.status_code,
+                        "headers": self._whole.raw_headers})  # fmt: skip
+            half = bytes(self._whole.body)[: len(self._whole.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+        self._connection.abort()
+
+
+def _name(prefix: str, call: Call) -> str:
+    """What a request is known by."""
+    body = call.body.get("CmdletInput") if isinstance(call.body, dict) else None
+    return f"POST {body.get('CmdletName')}" if isinstance(body, dict) else f"{call.method} {prefix}{call.path}"
+
+
 def _oauth_body(error: ApiError) -> dict[str, Any]:
     return {"error": error.code, "error_description": error.message, "error_codes": []}
 
@@ -167,7 +207,10 @@ def _parse(kind: str, content: bytes) -> Any:
 
 def _render(answer: Answer, *, cut: bool) -> Response:
     if answer.body is None or isinstance(answer.body, (str, bytes)):
-        return Response(answer.body, answer.status, {"Content-Type": "text/plain", **answer.headers})
+        headers = {"Content-Type": "text/plain", **answer.headers}
+        table = isinstance(answer.body, str) and headers["Content-Type"].startswith("text/csv")
+        text = answer.body[: len(answer.body) // 2] if cut and table and answer.body else answer.body
+        return Response(text, answer.status, headers)
     content = json.dumps(answer.body).encode()
     if cut:
         content = content[: len(content) // 2]

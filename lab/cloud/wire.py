@@ -23,6 +23,8 @@ class Call:
     body: Any = None
     base: str = ""  # origin plus prefix, for links
     claims: dict[str, Any] = field(default_factory=dict)
+    most_rows: int | None = None  # of a page, however many are asked for
+    filtered: bool = False  # $filter has been applied; it stays in the link to the next page
 
     @property
     def segments(self) -> list[str]:
@@ -55,17 +57,18 @@ class Routes:
     """Which handler plays which path; `{x}` stands for one segment and becomes an argument."""
 
     def __init__(self) -> None:
-        self._routes: list[Route] = []
+        self._routes: dict[int, list[Route]] = {}  # by the number of segments
 
     def add(self, method: str, path: str, handler: Handler, *permissions: str) -> None:
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
-        self._routes.append(Route(method, re.compile(f"^{pattern}$"), handler, permissions))
+        same = self._routes.setdefault(path.count("/"), [])
+        same.append(Route(method, re.compile(f"^{pattern}$"), handler, permissions))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """ApiError 405 or 501: the contract has it, the lab does not play it."""
         path = path.rstrip("/")
         others = False
-        for route in self._routes:
+        for route in self._routes.get(path.count("/"), ()):
             match = route.pattern.match(path)
             if match and route.method == method:
                 return route, {name: unquote(value) for name, value in match.groupdict().items()}
@@ -77,10 +80,12 @@ class Routes:
 
 def page(call: Call, rows: list[dict[str, Any]], *, size: int, most: int) -> Answer:
     """One page of an OData list, after $filter and $select; `@odata.nextLink` leads to the next."""
-    rows = [row for row in rows if matches(row, call.query.get("$filter", ""))]
+    if not call.filtered:
+        rows = [row for row in rows if matches(row, call.query.get("$filter", ""))]
     top = int(call.query.get("$top", size))
     if not 1 <= top <= most:
         raise ApiError(400, "ErrorInvalidUrlQueryFilter", f"The query parameter $top must be between 1 and {most}.")
+    top = min(top, call.most_rows or top)
     start = int(call.query.get("$skiptoken") or call.query.get("$skip") or 0)
     shown = [select(row, call.query) for row in rows[start : start + top]]
     body: dict[str, Any] = {"@odata.context": f"{call.base}/$metadata#{call.path.strip('/')}", "value": shown}

@@ -29,8 +29,8 @@ def counted() -> Iterator[Counter[str]]:
     real_cloud, real_aws = CloudWeb._answer, AwsServer._serve
     real_outlook = ExchangeState.set_outlook_anywhere
 
-    def cloud(self: CloudWeb, request: Any, content: bytes) -> Any:
-        answer = real_cloud(self, request, content)
+    def cloud(self: CloudWeb, request: Any, content: bytes, fault: str) -> Any:
+        answer = real_cloud(self, request, content, fault)
         name = _microsoft(request.method, request.url.path, content)
         if name and answer.status_code < 300 and not ASKED.search(name):
             heard[name] += 1

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab.cloud.login import EXCHANGE, GRAPH, PARTNER
+from lab.cloud.tenant import Assignment
 
 SCOPE = [GRAPH + "/.default"]
 
@@ -111,6 +112,13 @@ def test_the_partner_enters_the_customer_only_after_approval(town: Any) -> None:
     assert cloud.customer_approves() == [key]
     shown = town.graph("GET", f"{base}/{key}", token=token).json()
     assert shown["status"] == "active" and shown["customer"]["tenantId"] == cloud.tenant_id
+    assert "AADSTS50020" in _redeem(town, cloud.tenant_id, GRAPH)["error_description"]  # nobody holds its roles yet
+    cloud.tenant.relationships[key].assignments.append(
+        Assignment(cloud.partner.group, [role["roleDefinitionId"]], "active")
+    )
+    assert "AADSTS65001" in _redeem(town, cloud.tenant_id, GRAPH)["error_description"]
+    rights = {"Domain.Read.All", "ExchangeMessageTrace.Read.All"}
+    cloud.tenant.consents[cloud.partner.client_id] = {GRAPH: rights, EXCHANGE: {"Exchange.Manage"}}
     inside = _redeem(town, cloud.tenant_id, GRAPH)["access_token"]
     assert town.graph("GET", "/domains", token=inside).status_code == 200
     # The relationship holds the Exchange role only, and no role opens mailboxes.

@@ -78,6 +78,8 @@ def test_a_busy_old_server_and_a_lost_journal(small_old: Served, tmp_path: Path)
     with Served("cloud", boxes=2) as cloud:
         mover_between(small_old, cloud, tmp_path / "first").move(addresses(2))
         # Another worker, without the first one's disk: it compares, and finds all of it there.
+        crowd = cloud.crowd()
+        assert 1 <= crowd["most"] <= 4 and crowd["refused"] == 0, "no mailbox takes more than four at once"
         moved = mover_between(small_old, cloud, tmp_path / "second").move(addresses(2))
         assert [(one.copied, one.found) for one in moved] == [(0, 200), (0, 200)]
         assert cloud.contents() == small_old.contents()
@@ -91,6 +93,7 @@ def test_streams_go_whole_where_both_sides_have_them(tmp_path: Path) -> None:
     with both(EXCHANGE_2010, 2, 150, imports=True) as (old, cloud):
         cloud.fault("graph.import_expired", 2)
         mover_between(old, cloud, tmp_path).move(addresses(2))
+        assert cloud.crowd()["refused"] == 0
         assert cloud.contents() == old.contents()
         for address in addresses(2):
             assert compared(old, cloud, address, tmp_path) == [], "dates and keys survive in a stream"

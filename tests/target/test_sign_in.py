@@ -90,7 +90,7 @@ def test_a_cloud_is_one_field(name: Any) -> None:
     block = Microsoft365(tenant_id="t", client_id="c", cloud=name)
     parts, cloud = block._parts(), CLOUDS[name]
     assert parts.graph.base == f"{cloud.graph}/v1.0" and parts.exchange._http.base == cloud.exchange
-    assert parts.sign_in._authority == f"{cloud.login}/t" and parts.sign_in._microsoft
+    assert parts.sign_in._entra._authority == f"{cloud.login}/t" and parts.sign_in._entra._microsoft
     assert cloud.graph_scope.startswith(cloud.graph)
     hosts = [one.graph for one in CLOUDS.values()] + [one.exchange for one in CLOUDS.values()]
     assert len(set(hosts)) == len(hosts), "no two clouds share a service"
