@@ -32,6 +32,7 @@ import flows.rollback
 import flows.trouble
 import flows.wait
 import mailmove.evidence
+import tasks.gathering
 import tasks.ledger
 import tasks.opening
 import tasks.password_safe
@@ -150,6 +151,7 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
     for module, name, played in (
         (tasks.tables, "get_client", life.shelf.client),
         (tasks.undoing, "get_client", life.shelf.client),
+        (tasks.gathering, "_runs", lambda _: (None, [])),  # as if Prefect had forgotten the run
         (tasks.ledger, "flow_run", SimpleNamespace(root_flow_run_id=life.root)),
         (tasks.reporting, "create_markdown_artifact", lambda text, key, **_: life.shelf.put("page", key, text=text)),
         (tasks.password_safe, "Secret", life.shelf.secret_block()),
@@ -175,7 +177,7 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
 
 
 def _blocks(spec: dict[str, Any]) -> dict[str, Any]:
-    town = SimpleNamespace(settings=spec["settings"], dns=SimpleNamespace(kind=spec["kind"]))
+    town = SimpleNamespace(name=spec["name"], settings=spec["settings"], dns=SimpleNamespace(kind=spec["kind"]))
     return dict(blocks_of(cast(Any, town)))
 
 
