@@ -11,7 +11,9 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
 from tasks.looking import show_look
+from tasks.parking import own_run_id
 from tasks.reviving import crashed, revive
+from tasks.silence import call_crashed, silent
 from tasks.waking import mend, parked_runs, wake
 from tasks.watching import asks_anew, due, look_at_all
 
@@ -29,6 +31,9 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     end = time.monotonic() + stay_seconds
     woken: set[UUID] = set()
     while True:
+        for run in silent(own_run_id()):
+            if said := call_crashed(run):
+                log.warning("%s: %s", run.name, said)
         for run in crashed():
             if revived := revive(run):
                 log.info("%s: %s", run.name, revived)

@@ -246,7 +246,7 @@ class Night:
         self._answer(asked, {"name": "anna", "reason": "mended"})
 
     def _wait(self, asked: dict[str, Any], text: str) -> None:
-        if "[quiet]" in asked["key"] and "point it at the new MX" in text:
+        if "[quiet]" in asked["key"] and "the new MX" in text:
             self.town.senders.route_printers_by_mx()
         since = self._standing.setdefault(asked["key"], time.monotonic())
         if self.lasting and time.monotonic() - since > _NOTICES:
