@@ -162,6 +162,7 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
         (flows.cutover, "settles_at_once", Played(life, tasks.settling.settles_at_once)),
         (flows.cutover, "known_as", life.sub_flow),
         (flows.rollback, "known_as", life.sub_flow),
+        (flows.rollback, "bring_back", Played(life, flows.rollback.bring_back)),
         *((module, "park", life.park) for module in (flows.gate, flows.wait, flows.trouble)),
         *((module, "last_answer", life.last_answer) for module in (flows.gate, flows.wait, flows.trouble)),
     ):
