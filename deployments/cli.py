@@ -8,18 +8,23 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+
+from deployments.cli_people import people
+from deployments.cli_words import IN_THE_WAY, NOTHING, WRONG, AsJson
+from deployments.cli_words import fail as _fail
+from deployments.cli_words import say as _say
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 in one night."
 )
 
+app.registered_commands += people.registered_commands
+
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
-IN_THE_WAY, WRONG, NOTHING = 1, 2, 3
 
 
 @app.command()
@@ -54,17 +59,32 @@ def preflight(
 
 @app.command()
 def start(
-    plan: PlanFile,
+    plans: Annotated[list[Path], typer.Argument(metavar="PLAN...", help="YAML files, one of each customer")],
     at: Annotated[str | None, typer.Option(help="When: '22:00' (next such time here) or an ISO time")] = None,
+    stagger: Annotated[float, typer.Option(min=0, help="Minutes between one start and the next")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Start the cutover, now or tonight. It runs on the worker; this returns at once."""
-    from deployments.running import start_run
+    """Start cutovers, now or tonight, one after the other. They run on the workers; this returns at once.
 
-    loaded, when = _load(plan), _when(at, json=json)
-    run_id = start_run("cutover/night", loaded, when)
-    told = {"customer": loaded.customer, "cutover": str(run_id), "at": when.isoformat() if when else "now"}
-    _say(told if json else f"{loaded.customer}: cutover {run_id} starts {told['at']}", json)
+    No plan is started while one of them has a fault, or its customer has a cutover that is not over.
+    """
+    from deployments.running import staggered, start_run
+    from tasks.status import board as look
+
+    when, loaded = _when(at, json=json), _load_all(plans)
+    under_way = {night.customer: night for night in look() if not night.ended}
+    busy = [f"{one.customer}: its {under_way[one.customer].flow} is not over ({under_way[one.customer].state})"
+            for one in loaded if one.customer in under_way]  # fmt: skip
+    if busy:
+        _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
+    told = []
+    for one, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
+        run_id = start_run("cutover/night", one, time)
+        told.append({"customer": one.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
+        if not json:
+            _say(f"{one.customer}: cutover {run_id} starts {told[-1]['at']}", json)
+    if json:
+        _say(told if len(told) > 1 else told[0], json)
 
 
 @app.command()
@@ -78,31 +98,6 @@ def status(json: AsJson = False) -> None:
         _say([night.model_dump(mode="json") for night in found], json)
     else:
         print_nights(found)
-
-
-@app.command()
-def approve(
-    customer: Annotated[str, typer.Argument(help="Short name of the customer")],
-    name: Annotated[str, typer.Option(help="Who decides", envvar="MAILMOVE_USER")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept as evidence")] = "",
-    no: Annotated[bool, typer.Option("--no", help="Refuse instead; it stays as it is")] = False,
-    json: AsJson = False,
-) -> None:
-    """Answer the gate at which a customer's cutover is parked."""
-    from mailmove.errors import MailmoveError
-    from tasks.parking import GATE_FLOW
-    from tasks.waking import parked_runs, wake
-
-    gates = [one for one in parked_runs() if one.flow == GATE_FLOW and one.customer == customer]
-    if not gates:
-        _fail(f"{customer} is not parked at a gate; see `mailmove status`", NOTHING, json=json)
-    for one in gates:
-        try:
-            wake(one, {"approve": not no, "name": name, "reason": reason})
-        except MailmoveError as error:
-            _fail(str(error), json=json)
-        told = {"customer": customer, "gate": one.what, "approved": not no, "by": name}
-        _say(told if json else f"{customer}: {one.what} {'refused' if no else 'approved'} by {name}", json)
 
 
 @app.command()
@@ -303,20 +298,28 @@ def _when(words: str | None, *, json: bool) -> datetime | None:
 
 
 def _load(path: Path) -> Any:
+    return _load_all([path])[0]
+
+
+def _load_all(paths: list[Path]) -> list[Any]:
+    """Every plan, or every fault of all of them."""
     from mailmove.errors import BadPlan
     from mailmove.plan_file import load_plan
 
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    try:
-        return load_plan(path)
-    except BadPlan as error:
-        _fail(str(error), WRONG)
-
-
-def _say(told: Any, json: bool) -> None:
-    import json as encoder
-
-    typer.echo(encoder.dumps(told, indent=2, ensure_ascii=False) if json else told)
+    plans, faults = [], []
+    for path in paths:
+        try:
+            plans.append(load_plan(path))
+        except BadPlan as error:
+            faults.append(str(error))
+    names = [plan.customer for plan in plans]
+    faults += [
+        f"{name}: two plans are of this customer" for name in sorted({one for one in names if names.count(one) > 1})
+    ]
+    if faults:
+        _fail("\n".join(faults), WRONG)
+    return plans
 
 
 def _ask(question: str) -> None:
@@ -327,13 +330,6 @@ def _ask(question: str) -> None:
 def _tell(words: str) -> None:
     """For the person at the terminal; on stderr, so that --json stays clean."""
     typer.echo(words, err=True)
-
-
-def _fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:
-    import json as encoder
-
-    typer.echo(encoder.dumps({"error": message}) if json else message, err=True)
-    raise typer.Exit(status)
 
 
 if __name__ == "__main__":

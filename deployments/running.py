@@ -34,6 +34,14 @@ def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more
     return cast(FlowRun, run).id
 
 
+def staggered(first: datetime | None, minutes: float, count: int) -> list[datetime | None]:
+    """Times of so many starts, some minutes apart; `first` None: now."""
+    if not minutes:
+        return [first] * count
+    begin = first or datetime.now().astimezone()
+    return [begin + timedelta(minutes=minutes * place) for place in range(count)]
+
+
 def finished_run(deployment: str, plan: Cutover, asked: Callable[[str], None], **more: Any) -> FinishedRun:
     """Start it and stay until it has ended. `asked` is told each question that it parks at."""
     run_id = start_run(deployment, plan, **more)

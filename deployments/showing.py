@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from deployments.words import plain
 from mailmove.outlook_anywhere import Step
 from mailmove.report.night import Night as Report
 from mailmove.report.words import lasting
@@ -21,16 +22,26 @@ from tasks.status import Night
 
 def print_nights(nights: list[Night]) -> None:
     """All customers, what needs a person first."""
-    console = Console()
+    Console().print(board_view(nights))
+
+
+def board_view(nights: list[Night], amiss: str = "") -> RenderableType:
+    """The board as a table. Words of others are shown as they are: no markup, nothing that steers the terminal."""
     if not nights:
-        console.print("No cutovers yet. Start one: mailmove start PLAN")
-        return
-    table = Table("customer", "state", "done", "waits for", "until (UTC)", title="Cutovers")
-    for night in sorted(nights, key=lambda one: (one.ended, not needs_person(one))):
-        until = f"{night.forecast:%H:%M:%S}" if night.forecast else ""
-        mark = "[bold yellow]you: [/]" if needs_person(night) else ""
-        table.add_row(night.customer, night.state, f"{len(night.done)}/{len(RUNBOOK)}", mark + night.question, until)
-    console.print(table)
+        return Text(amiss or "No cutovers yet. Start one: mailmove start PLAN")
+    needs = sum(night.needs for night in nights)
+    table = Table("customer", "state", "done", "waits for", "on", "until (UTC)", title=f"{needs} waiting for you")
+    for night in sorted(nights, key=lambda one: (*one.rank, one.customer)):
+        until = f"{night.forecast:%d %b %H:%M}" if night.forecast else ""
+        words = Text(plain(night.question))
+        if night.needs:
+            words = Text.assemble(("you: ", "bold yellow"), words)
+        if night.wrong and night.wrong != night.question:
+            words.append(f" {plain(night.wrong)}".lstrip(), "red")
+        state = night.state if night.flow == "cutover" else f"{night.flow}: {night.state}"
+        done = f"{len(night.done)}/{len(RUNBOOK)}"
+        table.add_row(Text(plain(night.customer)), Text(plain(state)), done, words, Text(plain(night.on)), until)
+    return Group(table, Text(amiss, "red")) if amiss else table
 
 
 _BAR = 24
@@ -87,11 +98,6 @@ def _branch(seen: Step) -> Tree:
     for child in seen.children:
         tree.children.append(_branch(child))
     return tree
-
-
-def needs_person(night: Night) -> bool:
-    """Is it parked at something that only a person can answer?"""
-    return bool(night.parked) and not str(night.parked).startswith("wait")
 
 
 def night_view(night: Night | None, counters: dict[str, int], ui: str, seconds: float) -> RenderableType:

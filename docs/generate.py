@@ -15,7 +15,7 @@ from prefect.blocks.core import Block
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from blocks import ALL_BLOCKS
+from blocks import ALL_BLOCKS, Approver, MailNotice
 from mailmove import rights
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -31,6 +31,9 @@ _PORTS: dict[type, tuple[str, str]] = {
     CertificateAuthority: ("certificate authority", "source.obtain_certificate"),
 }
 """What a block can be -> in words, and where the plan names it."""
+
+PROVIDERS = [block for block in ALL_BLOCKS if block not in (Approver, MailNotice)]
+"""Those two are of people; `overnight.md` tells of them."""
 
 _RIGHTS = {
     "route53": (rights.ROUTE_53,),
@@ -50,7 +53,7 @@ _NOTE = "<!-- Written by docs/generate.py; change the code instead, then `make p
 def pages() -> dict[str, str]:
     """Path below docs/ -> text."""
     made = {"stages.md": _stages(), "providers/index.md": _providers()}
-    made |= {f"providers/{block.get_block_type_slug()}.md": _provider(block) for block in ALL_BLOCKS}
+    made |= {f"providers/{block.get_block_type_slug()}.md": _provider(block) for block in PROVIDERS}
     made = {path: f"{_NOTE}\n{text.rstrip()}\n" for path, text in made.items()}
     return {**made, "permissions.md": rights.permission_page()}
 
@@ -94,7 +97,7 @@ def _providers() -> str:
         "",
     ]
     lines += ["| block | is | in the plan |", "|---|---|---|"]
-    for block in ALL_BLOCKS:
+    for block in PROVIDERS:
         what, where = _port(block)
         slug = block.get_block_type_slug()
         lines.append(f"| [{block.get_block_type_name()}]({slug}.md) | {what} | `{where}: {slug}/NAME` |")

@@ -8,10 +8,12 @@ from flows.gate import gate
 from flows.preflight import preflight
 from flows.trouble import trouble
 from flows.wait import wait
-from mailmove.errors import Drifted, MailmoveError
+from mailmove.errors import MailmoveError
 from mailmove.plan import Cutover
+from tasks.holding import Held, held_up, hold, turn
 from tasks.looking import SETTLES
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from tasks.policies import in_turn
 from tasks.reporting import report
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.settling import settles_at_once
@@ -29,42 +31,58 @@ SKIPPED_WHEN_EMPTY = {"spend_money"}
 def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
     preflight(plan)
+    held = held_up(plan)
     for step in RUNBOOK:
         if isinstance(step, Wait):
-            _wait(plan, step.name)
+            _wait(plan, step.name, step.name)
         else:
-            _until_done(plan, step)
+            _until_done(plan, step, held[step.name])
     return report(plan)
 
 
-def _until_done(plan: Cutover, stage: Stage) -> None:
-    fresh = False
+def _until_done(plan: Cutover, stage: Stage, held: list[Held] | None = None) -> None:
+    """held: what earlier tries of this night came to; None: it is looked up."""
+    held = held_up(plan)[stage.name] if held is None else held
+    approved: dict[int, str | None] = {}
     while True:
         try:
-            _perform(plan, stage, fresh)
-        except Drifted:
-            fresh = True  # the approval was for another picture: look again, ask again
+            if held:
+                _attend(plan, stage, held)
+            asked = sum(one.kind != "window" for one in held)  # a closed window leaves the approval as it is
+            if stage.gate and asked not in approved:
+                approved[asked] = _ask(plan, stage, stage.gate, asked)
+            _perform(plan, stage, approved.get(asked), len(held))
         except MailmoveError as error:
-            with tags(PARKED, TROUBLE_FLOW):
-                known_as(trouble, stage.name)(plan, stage.name, str(error))
-            fresh = True
+            held.append(hold(plan, stage.name, error))
         else:
             return
 
 
-def _perform(plan: Cutover, stage: Stage, fresh: bool) -> None:
-    approved = None
-    if stage.gate:
-        preview = stage.module.check.with_options(refresh_cache=fresh)(plan)
-        if preview.changes or stage.gate not in SKIPPED_WHEN_EMPTY:
-            with tags(PARKED, GATE_FLOW):
-                approved = known_as(gate, stage.gate)(plan, stage.gate, preview)
-    # After trouble it looks again, whatever it did before: what was mended may be what had undone it.
-    stage.module.apply.with_options(refresh_cache=fresh)(plan, approved)
+def _attend(plan: Cutover, stage: Stage, held: list[Held]) -> None:
+    """Come back to what the last try parked at. After `drifted` there is nothing but to ask again."""
+    kind, earlier = held[-1].kind, sum(one.kind == held[-1].kind for one in held[:-1])
+    if kind == "trouble":
+        with tags(PARKED, TROUBLE_FLOW):
+            known_as(trouble, turn(stage.name, earlier))(plan, stage.name, held[-1].why)
+    elif kind == "window":
+        _wait(plan, "window", turn("window", earlier + 1))
+
+
+def _ask(plan: Cutover, stage: Stage, name: str, asked: int) -> str | None:
+    preview = in_turn(stage.module.check, asked)(plan)
+    if not preview.changes and name in SKIPPED_WHEN_EMPTY:
+        return None
+    with tags(PARKED, GATE_FLOW):
+        return known_as(gate, turn(name, asked))(plan, name, preview)
+
+
+def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) -> None:
+    """After trouble it looks again, whatever it did before: what was mended may be what had undone it."""
+    in_turn(stage.module.apply, earlier)(plan, approved)
     if not settles_at_once(plan, stage.name):
-        _wait(plan, f"{SETTLES}{stage.name}")
+        _wait(plan, f"{SETTLES}{stage.name}", turn(f"{SETTLES}{stage.name}", earlier))
 
 
-def _wait(plan: Cutover, name: str) -> None:
+def _wait(plan: Cutover, name: str, known: str) -> None:
     with tags(PARKED, WAIT_FLOW):
-        known_as(wait, name)(plan, name)
+        known_as(wait, known)(plan, name)

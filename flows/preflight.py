@@ -8,6 +8,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Preview
 from mailmove.plan import Cutover
 from tasks.inventory import check_inventory
+from tasks.people import check_people
 from tasks.reporting import show_preflight
 from tasks.rights import check_rights, stages_to_look_at
 
@@ -17,7 +18,7 @@ def preflight(plan: Cutover) -> list[Preview]:
     """What each stage would do. Blocked lists everything that stands in the way, at once."""
     rights = check_rights(plan)
     looks = (stage.module.check(plan) for stage in stages_to_look_at(rights))
-    previews = [rights, check_inventory(plan), *looks]
+    previews = [rights, check_people(plan), check_inventory(plan), *looks]
     show_preflight(plan, previews)
     blockers = [found for preview in previews for found in preview.blockers]
     if blockers:

@@ -10,8 +10,9 @@ from prefect import flow
 from mailmove.errors import NotYet
 from mailmove.evidence import Evidence
 from mailmove.plan import Cutover
+from tasks.hours import SKIPPED
 from tasks.ledger import Ledger, this_cutover
-from tasks.looking import SETTLES, UNDOES, last_look, look_once, notify, show_look, try_again
+from tasks.looking import SETTLES, UNDOES, last_look, look_once, show_look, try_again
 from tasks.parking import WaitForm, last_answer, own_run_id, park
 from tasks.runbook import stage_named
 from tasks.showing import question_of_wait
@@ -27,7 +28,7 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
     root = of or this_cutover()
     answer = last_answer(WaitForm)
     if answer and answer.go_on_anyway:
-        said = f"not waited for any longer: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
+        said = f"{SKIPPED}: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
         return _witness(cutover, root, name, [said])
     known = last_look(own_run_id())
     try:
@@ -44,8 +45,6 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
     except NotYet as error:
         seen = try_again(name, error, known)
     show_look(own_run_id(), seen)
-    if seen.asks:
-        notify(cutover, name, own_run_id(), seen)
     return park(WaitForm, question_of_wait(cutover, name, seen))
 
 

@@ -10,14 +10,17 @@ from uuid import UUID
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
+from tasks.asking import UNANSWERED
 from tasks.looking import show_look
 from tasks.parking import own_run_id
 from tasks.reviving import crashed, revive
 from tasks.silence import call_crashed, silent
+from tasks.telling import tell_news
 from tasks.waking import mend, parked_runs, wake
-from tasks.watching import asks_anew, due, look_at_all
+from tasks.watching import asks_anew, due, expired_gates, look_at_all
 
 STEP_SECONDS = 2.0
+NEWS_SECONDS = 10.0
 
 
 @flow
@@ -30,6 +33,7 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     log = get_run_logger()
     end = time.monotonic() + stay_seconds
     woken: set[UUID] = set()
+    next_news = 0.0
     while True:
         for run in silent(own_run_id()):
             if said := call_crashed(run):
@@ -41,6 +45,10 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
         for one in parked:
             if mended := mend(one):
                 log.info("%s, %s: %s", one.customer, one.what, mended)
+        for one in expired_gates(parked, datetime.now(UTC)):
+            log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
+            wake(one, UNANSWERED)
+            woken.add(one.run.id)
         waits = due(parked, datetime.now(UTC), rest_seconds)
         for one, seen in asyncio.run(look_at_all(waits.now)):
             show_look(one.run.id, seen)
@@ -48,6 +56,10 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
             if seen.done or asks_anew(one, seen):
                 wake(one)
                 woken.add(one.run.id)
+        if time.monotonic() >= next_news:
+            for line in tell_news(parked):
+                log.info("%s", line)
+            next_news = time.monotonic() + NEWS_SECONDS
         asleep = [one for one in parked if one.run.id not in woken]
         pause = due(asleep, datetime.now(UTC), rest_seconds).seconds_to_next
         if time.monotonic() + pause > end:

@@ -5,6 +5,7 @@
     |   +-- Refused        the other side does not accept our credentials or rights
     |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
     |   +-- BadPlan        the plan has faults; all of them are listed
+    |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
     +-- Transient          ask again later, with the same words
     |   +-- Throttled      ask again after `retry_after` seconds
     |   +-- NotYet         the world does not agree yet; nothing is wrong
@@ -58,6 +59,10 @@ class TtlRaised(Blocked):
 
 class BadPlan(Blocked):
     """The plan has faults. `seen` lists every one of them."""
+
+
+class WindowClosed(Blocked):
+    """The plan's windows do not let this start now. Nothing was changed; it waits for the next one."""
 
 
 class Transient(MailmoveError):

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import time
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
 from mailmove.doors import Mode
+from mailmove.plan_night import BlockRef, Gates, Notices, Window
+from mailmove.plan_night import Part as _Part
 from mailmove.purchase import NewCustomer, Purchase
 
 MX_TTL_CEILING = 21_600
@@ -67,12 +67,6 @@ def _mail_address(value: str) -> str:
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 ServerAddress = Annotated[str, AfterValidator(_server)]
-BlockRef = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")]
-"""`block-type-slug/block-name`."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Source(_Part):
@@ -182,43 +176,6 @@ class Firewall(_Part):
         description="What late senders meet. refuse: a refused connection, so that they look the MX up again. reject: "
         "a 5xx that says where the mail went. drop: silence; a security group and Windows can do nothing else",
     )
-
-
-class Gate(_Part):
-    """A question that a person answers."""
-
-    required: bool = Field(default=True, description="False: go on without asking")
-    approvers: list[str] = Field(
-        default=[], description="Names whose word counts; empty: anyone's", examples=[["anna@msp.example"]]
-    )
-
-
-class MoneyGate(Gate):
-    """It is always asked, where there is something to buy."""
-
-    required: Literal[True] = Field(default=True, description="Nothing is bought without a person's word")
-
-
-class Gates(_Part):
-    spend_money: MoneyGate = Field(default_factory=MoneyGate, description="Before anything is bought")
-    switch_mail: Gate = Field(default_factory=Gate, description="Before the MX record points at the cloud")
-    close_old_door: Gate = Field(default_factory=Gate, description="Before port 25 of the old server is closed")
-
-
-class Window(_Part):
-    """When the mail may be switched, each night."""
-
-    opens: time = Field(description="Local time", examples=["22:00"])
-    closes: time = Field(description="Local time; before `opens`: the next day", examples=["06:00"])
-    timezone: str = Field(description="IANA name", examples=["Europe/London"])
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone")
-        ZoneInfo(value)
-        return value
 
 
 class Propagation(_Part):
@@ -360,6 +317,7 @@ class Cutover(_Part):
     firewall: Firewall
     gates: Gates = Field(default_factory=Gates)
     windows: list[Window] = Field(default=[], description="None: any time")
+    notices: Notices = Field(default_factory=Notices)
     propagation: Propagation = Field(default_factory=Propagation)
     sweep: Sweep = Field(default_factory=Sweep)
     probes: Probes = Field(default_factory=Probes)

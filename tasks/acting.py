@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mailmove.errors import Blocked, ByHand, Drifted, NotYet
-from mailmove.evidence import Change, Evidence, Preview, Receipt
+from mailmove.evidence import Change, Evidence, Preview, Receipt, now
 from mailmove.plan import Cutover
 from tasks.ledger import Ledger, this_cutover
 
@@ -90,10 +90,27 @@ def witness(cutover: Cutover, stage: str, facts: list[str]) -> Evidence:
     return Evidence(stage=stage, facts=facts, at=entry.at)
 
 
-def approve(cutover: Cutover, name: str, preview: Preview, *, by: str, reason: str) -> str:
-    """Write down who said yes to what; returns the digest that `act` will hold the world to."""
-    facts = [f"approved by {by}", f"reason: {reason or 'none given'}", f"digest {preview.digest}"]
-    Ledger(cutover.customer, this_cutover()).record("approval", name, facts=facts, changes=preview.changes)
+def approve(
+    cutover: Cutover, name: str, preview: Preview, *, by: str, reason: str, question: str = "", proof: str = ""
+) -> str:
+    """Write down who said yes to what, when and why; returns the digest that `act` will hold the world to.
+
+    question: the one that was answered; a second yes to the same one (after a kill) is not written again.
+    proof: how `by` was proved; empty: it is what somebody typed.
+    """
+    ledger = Ledger(cutover.customer, this_cutover())
+    asked = f"question {question or 'none'}"
+    if question and any(entry.kind == "approval" and asked in entry.facts for entry in ledger.entries()):
+        return preview.digest
+    facts = [
+        f"approved by {by}",
+        f"identity: {proof or 'as typed, not proved'}",
+        f"reason: {reason or 'none given'}",
+        f"at {now():%Y-%m-%d %H:%M:%S} UTC",
+        f"digest {preview.digest}",
+        asked,
+    ]
+    ledger.record("approval", name, facts=facts, changes=preview.changes)
     return preview.digest
 
 

@@ -14,9 +14,9 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
 from mailmove.evidence import Change, Evidence, Receipt, now
-from tasks.tables import read_versions, write_table
+from tasks.tables import read_latest, read_versions, write_table
 
-Kind = Literal["intent", "receipt", "evidence", "approval", "undone"]
+Kind = Literal["intent", "receipt", "evidence", "approval", "held", "undone"]
 
 
 class Entry(BaseModel):
@@ -101,6 +101,12 @@ def receipt_of(entries: list[Entry], stage: str) -> Receipt:
 def read_entries(customer: str) -> list[Entry]:
     """Every entry of every cutover of a customer, oldest first: in the server's order, as workers' clocks may jump."""
     return [Entry.model_validate(row) for rows in reversed(read_versions(_key(customer))) for row in rows]
+
+
+def newest_entries(customers: list[str]) -> dict[str, Entry]:
+    """The last line of each customer's ledger, in few requests; those without one are left out."""
+    keys = {_key(customer): customer for customer in customers}
+    return {keys[key]: Entry.model_validate(rows[0]) for key, rows in read_latest(list(keys)).items() if rows}
 
 
 def _key(customer: str) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from prefect.events import emit_event
-
 from mailmove.errors import ByHand, MailmoveError, NotYet
 from mailmove.evidence import Look, now
 from mailmove.plan import Cutover
@@ -71,15 +69,6 @@ def show_look(run_id: UUID, look: Look) -> None:
     write_table(_key(run_id), [row], description=look.summary, flow_run=run_id)
     if look.picture:
         write_markdown(f"picture-{run_id}", look.picture, description=look.summary, flow_run=run_id)
-
-
-def notify(cutover: Cutover, name: str, run_id: UUID, look: Look) -> None:
-    """Raise the event that somebody is asked, for automations that send mail or page; the question itself is parked."""
-    emit_event(
-        "mailmove.person-asked",
-        resource={"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.name": f"wait: {name}"},
-        payload={"customer": cutover.customer, "wait": name, "asks": look.asks, "seen": look.summary},
-    )
 
 
 def _key(run_id: UUID) -> str:

@@ -43,8 +43,9 @@ class GateForm(RunInput):
     """The form of a gate."""
 
     approve: bool = Field(description="Yes: do exactly what is shown. No: stay as it is")
-    name: str = Field(min_length=1, description="Who decides")
-    reason: str = Field(default="", description="Why; it is kept as evidence")
+    name: str = Field(min_length=1, max_length=200, description="Who decides")
+    reason: str = Field(default="", max_length=2000, description="Why; it is kept as evidence")
+    code: str = Field(default="", max_length=200, description="Only where the question asks for an approval code")
 
 
 class TroubleForm(RunInput):
@@ -126,6 +127,11 @@ def root_of(client: SyncPrefectClient, run: FlowRun) -> UUID:
     parent = client.read_task_run(run.parent_task_run_id).flow_run_id
     assert parent is not None, "the task run of a sub-flow belongs to a flow run"
     return parent
+
+
+def times_parked() -> int:
+    """How often this sub-flow has parked: the key of the question that was last asked; 0: none yet."""
+    return len(_used_keys(_own_run()))
 
 
 def own_run_id() -> UUID:

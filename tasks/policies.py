@@ -7,7 +7,8 @@ what was finished is not done again, even when the code was upgraded while the r
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
@@ -15,6 +16,8 @@ from prefect.context import TaskRunContext
 from prefect.tasks import exponential_backoff
 
 from mailmove.errors import ByHand, Transient
+from mailmove.plan import Cutover
+from tasks.limits import within_limits
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,9 +33,26 @@ def _once_per_run(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
     return f"{context.task_run.flow_run_id}/{context.task.name}"
 
 
+def in_turn(one: Any, earlier: int) -> Any:
+    """The same task of a stage, done once more in this run after so many tries came to nothing, and then remembered."""
+    if not earlier:
+        return one
+
+    def once_per_turn(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+        return f"{_once_per_run(context, parameters)}.{earlier}"
+
+    return one.with_options(cache_key_fn=once_per_turn)
+
+
 def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
     def decorate(function: Callable[P, R]) -> Task[P, R]:
         stage = function.__module__.rpartition(".")[2]
+
+        @wraps(function)
+        def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+            with within_limits(cast(Cutover, args[0] if args else kwargs["cutover"]), stage):
+                return function(*args, **kwargs)
+
         return task(
             name=f"{stage}.{function.__name__}",
             retries=retries,
@@ -42,7 +62,7 @@ def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
             persist_result=True,
             result_serializer="json",
             cache_key_fn=_once_per_run,
-        )(function)
+        )(limited)
 
     return decorate
 

@@ -47,6 +47,8 @@ def report(cutover: Cutover) -> str:
         lines += [f"## {step.name}: {step.story}", "", *(f"- {line_of(change)}" for change in step.changes)]
         lines += [f"- {step.ended:%H:%M:%S} UTC: {fact}" for fact in step.facts if step.ended]
         lines.append("")
+    said = [f"- {one.stage}: {'; '.join(one.words)}" for one in night.decisions]
+    lines += ["## Who said yes", "", *said, ""] if said else []
     lines += ["## Afterwards, by hand", "", *(f"- {line}" for line in night.tidy), ""] if night.tidy else []
     lines.append(f"For the customer: `mailmove report {cutover.customer} --out report.html`.")
     lines.append(f"What became of each item: the artifact `items-{cutover.customer}`, and where it says.")

@@ -111,6 +111,11 @@ def stage_named(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
 
 
+def stage_behind(gate: str) -> Stage:
+    """The stage that waits for a gate."""
+    return next(stage for stage in STAGES if stage.gate == gate)
+
+
 def condition_of(name: str) -> Condition | None:
     """The cheap condition of a wait, or of a stage that has one (`look`); None: only trying tells."""
     step = next(step for step in RUNBOOK if step.name == name)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from mailmove.doors import CONSEQUENCES
-from mailmove.evidence import Change, Look, Preview
-from mailmove.plan import Cutover, Gate
+from mailmove.evidence import Change, Look
+from mailmove.plan import Cutover
+from mailmove.plan_night import Gate
 from mailmove.report.words import value_words
-from tasks.parking import GateForm
+from mailmove.windows import closes
+from tasks.asking import Asked, expires
 
 QUESTIONS: dict[str, Callable[[Cutover], str]] = {
     "spend_money": lambda _: "Order this, at this price, in the customer's name?",
@@ -17,22 +20,32 @@ QUESTIONS: dict[str, Callable[[Cutover], str]] = {
 }
 
 
-def question_of(cutover: Cutover, name: str, preview: Preview, rule: Gate, answer: GateForm | None) -> str:
-    """What a gate shows, as Markdown; its first line is the run's state message."""
+def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
+    """What a gate shows, as Markdown; its first line is the run's state message. why_not: of the last answer."""
+    rule: Gate = getattr(cutover.gates, name)
+    preview = asked.preview
     lines = [f"{cutover.customer}: {QUESTIONS[name](cutover)}", ""]
-    if answer and not answer.approve:
-        lines += [
-            f"**{answer.name} said no: {answer.reason or 'no reason given'}.** It stays so until somebody says yes.",
-            "",
-        ]
-    elif answer:
-        lines += [f"**{answer.name} has no say here.** The plan names: {', '.join(rule.approvers)}.", ""]
+    lines += [why_not, ""] if why_not else []
     lines += [f"- {line_of(change)}" for change in preview.changes] or [
         "- nothing to change: it stands as wanted already"
     ]
     lines += [f"- **{found.subject}**: {found.seen}. {found.means} {found.todo}" for found in preview.findings]
     lines += ["", f"Your yes binds to this picture (digest `{preview.digest}`); if it changes, you are asked again."]
+    if (until := expires(rule, asked.at)) is not None:
+        lines += [f"Without an answer it is asked anew, from a fresh look, at {until:%Y-%m-%d %H:%M} UTC."]
+    if name == "switch_mail" and (shuts := closes(cutover.windows, asked.at, _low_ttl(cutover))):
+        lines += [f"The window closes at {shuts:%Y-%m-%d %H:%M} UTC; after that it waits for the next one."]
+    if rule.approver_blocks:
+        lines += [
+            f"The plan asks for a code of {' or '.join(rule.approver_blocks)}. On the machine that has the key: "
+            f"`mailmove approve {cutover.customer} --name NAME`, or with `--print-code` for this form "
+            f"(question `{asked.question}`)."
+        ]
     return "\n".join(lines)
+
+
+def _low_ttl(cutover: Cutover) -> timedelta:
+    return timedelta(seconds=cutover.dns.low_ttl)
 
 
 def question_of_wait(cutover: Cutover, name: str, seen: Look) -> str:

@@ -10,6 +10,7 @@ from mailmove.plan import Cutover
 from mailmove.records import RRsetChange, Zone
 from tasks.acting import witness
 from tasks.hosts import addresses_of
+from tasks.hours import refuse_outside_window
 from tasks.ledger import Ledger, this_cutover
 from tasks.mail_policies import policy_findings, refuse_if_blocked
 from tasks.opening import tenant
@@ -51,9 +52,11 @@ def check(cutover: Cutover) -> Preview:
 
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
-    """Exactly what was approved, or nothing."""
+    """Exactly what was approved, or nothing; never outside the plan's windows."""
     preview = preview_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))
     refuse_if_blocked(NAME, policy_findings(cutover, preview))
+    if preview.changes and cutover.windows:
+        refuse_outside_window(cutover, Ledger(cutover.customer, this_cutover()))
     return act_on_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain), approved)
 
 

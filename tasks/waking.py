@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +56,11 @@ class Parked:
     def question(self) -> str:
         """What it asks, on one line."""
         return self._state.message or self.what
+
+    @property
+    def parked_at(self) -> datetime:
+        """Since when it is in the state that it is in now."""
+        return self._state.timestamp
 
     @property
     def _state(self) -> State[Any]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
 from tasks.looking import last_looks, look_once
-from tasks.parking import WAIT_FLOW
+from tasks.parking import GATE_FLOW, WAIT_FLOW
 from tasks.waking import Parked
 
 SOONEST = 2.0
@@ -67,6 +67,17 @@ def _look_of(found: Look | BaseException) -> Look:
     if not isinstance(found, Exception):
         raise found  # a cancelled watch is cancelled
     return Look(done=False, summary=f"it cannot be looked at: {type(found).__name__}: {found}")
+
+
+def expired_gates(parked: list[Parked], at: datetime) -> list[Parked]:
+    """Gates whose question nobody has answered for as long as the plan says."""
+    return [one for one in parked if one.flow == GATE_FLOW and one.paused and _expired(one, at)]
+
+
+def _expired(one: Parked, at: datetime) -> bool:
+    rule = one.run.parameters["cutover"].get("gates", {}).get(one.what, {})
+    minutes = rule.get("expires_minutes")
+    return minutes is not None and at >= one.parked_at + timedelta(minutes=minutes)
 
 
 def asks_anew(one: Parked, seen: Look) -> bool:

@@ -193,7 +193,9 @@ def _old_ttl(clock: _Clock) -> str:
 
 
 def _window(clock: _Clock) -> str:
-    opens = next_opening(clock.plan.windows, clock.at)
+    opens = next_opening(clock.plan.windows, clock.at, timedelta(seconds=clock.plan.dns.low_ttl))
+    if opens is None:
+        return "no night of the plan is long enough to be back by `reversible_by`: a person is asked"
     waited = opens > clock.at
     clock.at = opens
     return "until the window opens" if waited else ""

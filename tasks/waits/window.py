@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from mailmove.evidence import Look, now
+import asyncio
+
+from mailmove.evidence import Look
 from mailmove.plan import Cutover
-from mailmove.windows import is_open, next_opening
+from tasks.hours import look_at_clock
 from tasks.ledger import Ledger
 
 
 async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
-    """No network: the clock and the plan."""
-    at = now()
-    opens = next_opening(cutover.windows, at)
-    summary = "a window is open" if cutover.windows else "the plan has no windows"
-    if not is_open(cutover.windows, at):
-        summary = f"the next window opens at {opens:%Y-%m-%d %H:%M} UTC"
-    return Look(done=opens <= at, summary=summary, forecast=opens, next_look=opens)
+    """No network: the clock, the plan, and the TTL that the ledger knows."""
+    if not cutover.windows:
+        return Look(done=True, summary="the plan has no windows")
+    return await asyncio.to_thread(look_at_clock, cutover, ledger)

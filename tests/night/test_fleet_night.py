@@ -16,7 +16,7 @@ from wire_tap import tapped
 
 pytestmark = [pytest.mark.night, pytest.mark.timeout(2700)]
 
-CUSTOMERS = int(os.environ.get("FLEET", "30"))
+CUSTOMERS = int(os.environ.get("FLEET", "6"))
 ONCE = ("New-MigrationEndpoint", "New-MigrationBatch", "Remove-MigrationBatch", "Remove-MigrationEndpoint")
 
 

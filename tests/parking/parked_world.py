@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
+from prefect.input.actions import read_flow_run_input
 
 from mailmove.plan import Cutover
 from mailmove.plan_file import plan_from
@@ -35,6 +36,13 @@ def new_plan(**gates: Any) -> Cutover:
             "gates": gates,
         }
     )
+
+
+def form_text(asked: Parked) -> str:
+    """What the UI shows above the form of a parked sub-flow."""
+    keyset = asked.run.state.state_details.run_input_keyset  # type: ignore[union-attr]
+    assert keyset is not None
+    return str(read_flow_run_input(keyset["description"], flow_run_id=asked.run.id))
 
 
 class Night:

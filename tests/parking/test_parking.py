@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import Night, form_text, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -86,15 +86,6 @@ def test_no_and_the_word_of_somebody_without_a_say_park_it_again() -> None:
     assert Ledger(night.plan.customer, night.id).entries() == []
     wake(night.parked(), yes())
     assert night.go_on() == PREVIEW.digest
-
-
-def form_text(asked: Parked) -> str:
-    """What the UI shows above the form of a parked sub-flow."""
-    from prefect.input.actions import read_flow_run_input
-
-    keyset = asked.run.state.state_details.run_input_keyset  # type: ignore[union-attr]
-    assert keyset is not None
-    return str(read_flow_run_input(keyset["description"], flow_run_id=asked.run.id))
 
 
 def test_an_answer_that_does_not_fit_the_form_changes_nothing() -> None:

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from flows.cutover import cutover
 from mailmove.errors import BadPlan
 from mailmove.plan import Cutover, split_address
-from mailmove.plan_file import Fault, faults_of, load_plan, plan_from
+from mailmove.plan_file import Fault, _Loader, faults_of, load_plan, plan_from
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND: dict[str, Any] = {
@@ -106,7 +106,7 @@ def followed(data: dict[str, Any], fault: Fault) -> dict[str, Any]:
     data = copy.deepcopy(data)
     advised = re.fullmatch(r"for example `(?P<line>.*?)`( \(.*\))?", fault.write, re.DOTALL)
     assert advised, f"{fault} gives no example"
-    ((name, value),) = yaml.safe_load(advised["line"]).items()
+    ((name, value),) = yaml.load(advised["line"], Loader=_Loader).items()  # as a plan is read
     path = re.sub(r"(\.\d+)+$", "", fault.path)  # one of a list: the advice is the whole list
     assert path.split(".")[-1] == name
     put(data, path, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from night_walk import SMALL, FlowRunOpen, Walk
@@ -14,6 +15,7 @@ from mailmove.errors import NotYet
 from mailmove.mail_port import PortLook, look_at_port
 from mailmove.plan import Cutover
 from tasks import bringing_back, close_old_door, probe_after_close, probe_after_switch, probe_before, switch_mail
+from tasks.asking import Asked
 from tasks.bringing_back import bring_back
 from tasks.probing import sent_probes
 from tasks.runbook import STAGES
@@ -93,7 +95,7 @@ def test_a_mode_that_the_firewall_cannot_do_stands_in_the_way(walk: Walk) -> Non
     assert walk.do(close_old_door.check.fn, walk.plan).blockers == []
     preview = walk.do(close_old_door.check.fn, walk.plan)
     for plan, words in ((walk.plan, "each try costs it its whole timeout"), (refuse, "refused at once")):
-        question = question_of(plan, "close_old_door", preview, plan.gates.close_old_door, None)
+        question = question_of(plan, "close_old_door", Asked(run=uuid4(), key=1, preview=preview), "")
         assert words in question, "the gate says what follows"
 
 

@@ -23,7 +23,7 @@ from prefect import Task
 
 import tasks
 import tasks.waits
-from mailmove.plan import Gates
+from mailmove.plan_night import Gates
 from tasks.runbook import RUNBOOK, STAGES, WAITS, Stage
 from tasks.showing import QUESTIONS
 

@@ -1,0 +1,193 @@
+"""Tell people what is new, once: by the plan's notification blocks, and as an event for automations.
+
+What was told is kept as an artifact of the cutover, so that neither kill -9 nor a second look tells it again. Only a
+process that is killed within the very sending leaves nobody knowing whether it arrived: then it is sent once more, with
+the same id in its text, for a doubled notice costs less than a lost one. Whatever a notifier does, the night goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from prefect.blocks.abstract import NotificationBlock
+from prefect.client.schemas.objects import FlowRun
+from prefect.events import emit_event
+from pydantic import BaseModel, Field
+
+from mailmove.errors import Blocked
+from mailmove.evidence import now
+from mailmove.plan_night import Notices
+from tasks.looking import last_looks
+from tasks.news import Notice, customer_of, lately_ended, moved, waiting
+from tasks.opening import open_block
+from tasks.parking import WAIT_FLOW
+from tasks.tables import read_latest, write_table
+from tasks.waking import Parked
+
+EVENTS = "event"
+"""Channel that is always told: an event `mailmove.<kind>`, on which any automation can act."""
+
+MOST_TRIES, FIRST_PAUSE = 5, timedelta(minutes=1)
+"""A notifier that fails is tried again after 1, 2, 4 and 8 minutes."""
+
+PATIENCE = 15.0
+"""Seconds for one notifier to take one notice."""
+
+_SENT, _BASE, _AT_ONCE = "sent", "forecast known", 8
+
+
+class Told(BaseModel):
+    """One notice to one channel. outcome: 'sent', or what went wrong, without a word of what the notifier said."""
+
+    id: str
+    channel: str = Field(description="Notification block, `type/name`, or 'event'")
+    outcome: str
+    at: datetime = Field(default_factory=now)
+    tries: int = 1
+
+    @property
+    def settled(self) -> bool:
+        """Is there nothing more to do?"""
+        return self.outcome == _SENT or self.tries >= MOST_TRIES
+
+    @property
+    def due(self) -> bool:
+        return not self.settled and now() >= self.at + FIRST_PAUSE * 2 ** (self.tries - 1)
+
+
+Record = dict[tuple[str, str], Told]
+
+
+def tell_news(parked: list[Parked]) -> list[str]:
+    """Tell everything that is new about these and about what has ended lately; lines for the log."""
+    looks = last_looks([one.run.id for one in parked if one.flow == WAIT_FLOW])
+    over = list(lately_ended())
+    roots: dict[UUID, FlowRun] = {one.root.id: one.root for one in parked} | {run.id: run for run, _ in over}
+    known = told_so_far(list(roots))
+    news: dict[UUID, list[Notice]] = {root: [] for root in roots}
+    before = {root: dict(record) for root, record in known.items()}
+    for one in parked:
+        look = looks.get(one.run.id)
+        news[one.root.id] += [found for found in (waiting(one, look),) if found]
+        if look and look.forecast:
+            news[one.root.id] += _moved(one, look.forecast, known[one.root.id], _rules(one.root))
+    for run, notice in over:
+        news[run.id].append(notice)
+    silent: set[str] = set()
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        lines = pool.map(
+            lambda work: work[0].run(_tell, roots[work[1]], news[work[1]], known[work[1]], before[work[1]], silent),
+            [(contextvars.copy_context(), root) for root in roots],
+        )
+        return [line for told in lines for line in told]
+
+
+def told_so_far(roots: list[UUID]) -> dict[UUID, Record]:
+    """What was told about each cutover, in few requests."""
+    rows = read_latest([_key(root) for root in roots])
+    entries = {root: [Told.model_validate(row) for row in rows.get(_key(root), [])] for root in roots}
+    return {root: {(told.id, told.channel): told for told in found} for root, found in entries.items()}
+
+
+def _moved(one: Parked, forecast: datetime, record: Record, rules: Notices) -> list[Notice]:
+    """Held against the forecast that was last told (or first seen), so that small steps add up."""
+    place = (f"forecast {one.run.id}", _BASE)
+    base = datetime.fromisoformat(record[place].outcome) if place in record else None
+    far = base is not None and abs(forecast - base) > timedelta(minutes=rules.forecast_moved_minutes)
+    if base is None or far:
+        record[place] = Told(id=place[0], channel=_BASE, outcome=forecast.isoformat(), tries=MOST_TRIES)
+    return [moved(one, base, forecast)] if base and far else []
+
+
+def _tell(root: FlowRun, news: list[Notice], record: Record, before: Record, silent: set[str]) -> list[str]:
+    rules, lines = _rules(root), []
+    for notice in news:
+        if notice.kind not in rules.about:
+            continue
+        for channel in (EVENTS, *rules.to):
+            earlier = record.get((notice.id, channel))
+            if (earlier and not earlier.due) or channel in silent:
+                continue
+            outcome = _sent(channel, root, notice)
+            if outcome != _SENT:
+                silent.add(channel)  # for the rest of this look: thirty customers do not wait for it thirty times
+            tries = earlier.tries + 1 if earlier else 1
+            record[notice.id, channel] = Told(id=notice.id, channel=channel, outcome=outcome, tries=tries)
+            _write(root.id, record)
+            lines.append(f"{customer_of(root)}: told {channel}: {notice.subject}: {outcome}")
+    if record != before and not lines:
+        _write(root.id, record)
+    return lines
+
+
+def _sent(channel: str, root: FlowRun, notice: Notice) -> str:
+    """'sent', or what went wrong. Never more of an error than its kind: its words may hold a webhook's secret path."""
+    try:
+        within(PATIENCE, lambda: _emit(root, notice) if channel == EVENTS else _notify(channel, notice))
+    except Blocked as error:
+        return f"failed: {error}"
+    except Exception as error:  # noqa: BLE001  # whatever a notifier does, the night goes on; it is written down
+        status = getattr(getattr(error, "response", None), "status_code", "")
+        return f"failed: {type(error).__name__} {status}".strip()
+    return _SENT
+
+
+def _notify(reference: str, notice: Notice) -> None:
+    block: Any = open_block(reference, NotificationBlock)  # type: ignore[type-abstract]
+    with block.raise_on_failure():
+        taken = block.notify(body=f"{notice.body}\n\n({notice.id})", subject=notice.subject)
+        if inspect.isawaitable(taken):
+            asyncio.run(_await(taken))
+
+
+async def _await(taken: Any) -> None:
+    await taken
+
+
+def _emit(root: FlowRun, notice: Notice) -> None:
+    emit_event(
+        f"mailmove.{notice.kind}",
+        id=uuid5(root.id, notice.id),  # the server keeps one of each
+        resource={"prefect.resource.id": f"prefect.flow-run.{root.id}", "prefect.resource.name": root.name},
+        payload={"customer": customer_of(root), "subject": notice.subject, "body": notice.body},
+    )
+
+
+def within(seconds: float, call: Callable[[], None]) -> None:
+    """Call it in a thread that nobody waits for longer; TimeoutError. Its own error is raised here."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  # raised again below, in the thread that asked
+            raised.append(error)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError
+    if raised:
+        raise raised[0]
+
+
+def _rules(root: FlowRun) -> Notices:
+    return Notices.model_validate(root.parameters.get("plan", {}).get("notices", {}))
+
+
+def _write(root: UUID, record: Record) -> None:
+    rows = [told.model_dump(mode="json") for told in record.values()]
+    write_table(_key(root), rows, description="Who was told what", flow_run=root)
+
+
+def _key(root: UUID) -> str:
+    return f"notices-{root}"

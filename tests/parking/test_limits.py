@@ -1,0 +1,130 @@
+"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. The dead are in tests/night."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow, tags
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+
+from flows.gate import gate
+from mailmove.evidence import Preview
+from mailmove.plan import Cutover
+from tasks import limits
+from tasks.limits import USES, limits_of, within_limits
+from tasks.parking import GATE_FLOW, PARKED, known_as
+from tasks.policies import look
+from tasks.runbook import STAGES
+from tasks.waking import wake
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture
+def plan() -> Cutover:
+    """Of a DNS block and a tenant that no other test limits."""
+    made = new_plan()
+    dns = made.dns.model_copy(update={"provider": f"route53/{made.customer}"})
+    target = made.target.model_copy(update={"tenant": f"microsoft365/{made.customer}"})
+    return made.model_copy(update={"dns": dns, "target": target})
+
+
+@pytest.fixture
+def limit(plan: Cutover, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """One at a time at the customer's DNS."""
+    name = f"mailmove.route53.{plan.customer}"
+    with get_client(sync_client=True) as client:
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+        monkeypatch.setattr(limits, "_known", (float("-inf"), frozenset()))
+        yield name
+        client.delete_global_concurrency_limit_by_name(name)
+
+
+def held(name: str) -> int:
+    with get_client(sync_client=True) as client:
+        return client.read_global_concurrency_limit_by_name(name).active_slots
+
+
+def test_every_stage_says_whom_it_talks_to(plan: Cutover) -> None:
+    assert set(USES) == {stage.name for stage in STAGES}
+    assert limits_of(plan, "switch_mail") == [
+        "mailmove.route53",
+        f"mailmove.route53.{plan.customer}",
+        "mailmove.microsoft365",
+        f"mailmove.microsoft365.{plan.customer}",
+    ]
+    assert limits_of(plan, "customer_account") == [], "a plan without a partner"
+    assert limits_of(plan, "rights") == []
+
+
+def test_a_slot_is_held_inside_and_given_back_whatever_happens(plan: Cutover, limit: str) -> None:
+    with within_limits(plan, "lower_ttl"):
+        assert held(limit) == 1
+    assert held(limit) == 0
+    with pytest.raises(ZeroDivisionError), within_limits(plan, "lower_ttl"):
+        raise ZeroDivisionError
+    assert held(limit) == 0
+    with within_limits(plan, "mailboxes"):
+        assert held(limit) == 0, "that stage does not talk to DNS"
+
+
+def test_two_that_want_the_same_two_slots_take_turns(plan: Cutover, limit: str) -> None:
+    other = f"mailmove.microsoft365.{plan.customer}"
+    with get_client(sync_client=True) as client:
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=other, limit=1))
+    inside, most = [0], [0]
+
+    def work() -> None:
+        for stage in ("switch_mail", "verified_domain"):
+            with within_limits(plan, stage):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.05)
+                inside[0] -= 1
+
+    workers = [threading.Thread(target=contextvars.copy_context().run, args=(work,)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(90)
+    assert not any(worker.is_alive() for worker in workers), "they wait for each other"
+    assert most == [1]
+
+
+@look
+def check(cutover: Cutover) -> Preview:
+    return Preview(stage="x")
+
+
+@flow(persist_result=True, result_serializer="json")
+def night(plan: Cutover) -> str:
+    check(plan)
+    with tags(PARKED, GATE_FLOW):
+        return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
+
+
+def test_a_task_takes_its_slot_and_a_parked_cutover_holds_none(
+    plan: Cutover, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(USES, __name__.rpartition(".")[2], ("dns",))
+    seen: list[int] = []
+    real = Preview.__init__
+
+    def counted(self: Preview, **fields: Any) -> None:
+        if fields.get("stage") == "x":
+            seen.append(held(limit))
+        real(self, **fields)
+
+    monkeypatch.setattr(Preview, "__init__", counted)
+    run = Night(night, plan)
+    assert run.go_on() is None
+    assert (run.state, seen[0], held(limit)) == ("Suspended", 1, 0)
+    wake(run.parked(), {"approve": True, "name": "anna", "reason": ""})
+    assert run.go_on() is not None

@@ -1,0 +1,241 @@
+"""Notices: each once, through kill -9 and repeated looks; a notifier that fails stops nothing and is written down."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow, tags
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import get_client
+from prefect.states import Failed
+from pydantic import SecretStr
+
+from flows.gate import gate
+from mailmove.evidence import Look, Preview, now
+from mailmove.plan import Cutover
+from mailmove.plan_night import Notices
+from tasks import telling
+from tasks.looking import show_look
+from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
+from tasks.people import check_people
+from tasks.telling import EVENTS, MOST_TRIES, tell_news, told_so_far, within
+from tasks.waking import wake
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+SECRET = "hooks-secret-path"
+
+
+@flow(name="cutover", persist_result=True, result_serializer="json")
+def night_with_a_gate(plan: Cutover) -> str:
+    with tags(PARKED, GATE_FLOW):
+        return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
+
+
+@flow(persist_result=True, result_serializer="json")
+def ask(cutover: Cutover, name: str) -> str:
+    return "gone on" if last_answer(WaitForm) else park(WaitForm, f"{name}? Decide.")
+
+
+@flow(persist_result=True, result_serializer="json")
+def night_with_a_wait(plan: Cutover) -> str:
+    with tags(PARKED, WAIT_FLOW):
+        return known_as(ask, "propagation")(plan, "propagation")
+
+
+class Hook:
+    """A webhook on loopback. `status` is what it answers; `heard` what it was sent."""
+
+    def __init__(self) -> None:
+        self.status, self.heard = 200, list[dict[str, str]]()
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(hook.status)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.name = f"hook-{uuid4().hex[:8]}"
+        CustomWebhookNotificationBlock(
+            name="hook",
+            url=f"http://127.0.0.1:{self.server.server_port}/{{{{secret}}}}",
+            json_data={"subject": "{{subject}}", "body": "{{body}}"},
+            secrets={"secret": SecretStr(SECRET)},  # type: ignore[arg-type]
+        ).save(self.name)
+
+    @property
+    def ref(self) -> str:
+        return f"custom-webhook/{self.name}"
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What was emitted for automations."""
+    heard: list[dict[str, Any]] = []
+    monkeypatch.setattr(telling, "emit_event", lambda name, **more: heard.append({"event": name, **more}))
+    return heard
+
+
+def parked(flow: Any, *to: str, **rules: Any) -> Night:
+    plan = new_plan().model_copy(update={"notices": Notices(to=list(to), **rules)})
+    night = Night(flow, plan)
+    night.go_on()
+    return night
+
+
+def told(night: Night) -> list[tuple[str, str]]:
+    """(channel, outcome) of everything that is on record."""
+    return [(one.channel, one.outcome) for one in told_so_far([night.id])[night.id].values()]
+
+
+def test_a_gate_is_told_once_however_often_it_is_looked_at(hook: Hook, events: list[dict[str, Any]]) -> None:
+    night = parked(night_with_a_gate, hook.ref)
+    for _ in range(3):
+        tell_news([night.parked()])
+    (said,) = hook.heard
+    assert said["subject"] == f"{night.plan.customer} waits for you: switch_mail"
+    assert "Point the mail at Microsoft 365?" in said["body"]
+    (event,) = [one for one in events if one["payload"]["customer"] == night.plan.customer]
+    assert event["event"] == "mailmove.waiting"
+    assert told(night) == [(EVENTS, "sent"), (hook.ref, "sent")]
+    wake(night.parked(), {"approve": False, "name": "ben", "reason": "not yet"})
+    night.go_on()
+    tell_news([night.parked()])
+    assert len(hook.heard) == 2, "it is a new question"
+    wake(night.parked(), {"approve": True, "name": "ben", "reason": "now"})
+    assert night.go_on() is not None
+    for _ in range(2):
+        tell_news([])
+    assert [one["subject"] for one in hook.heard[2:]] == [f"{night.plan.customer}: the cutover has ended: Completed"]
+
+
+def test_killed_after_the_sending_it_is_sent_once_more_and_not_again(
+    hook: Hook, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows then whether it arrived; the id in its text is the same."""
+
+    class Killed(BaseException):
+        """kill -9, as a test can play it."""
+
+    def kill(*_: Any) -> None:
+        if hook.heard:
+            raise Killed
+
+    night = parked(night_with_a_gate, hook.ref)
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        dying.setattr(telling, "_write", kill)
+        tell_news([night.parked()])
+    for _ in range(3):
+        tell_news([night.parked()])
+    assert len(hook.heard) == 2
+    assert hook.heard[0] == hook.heard[1]
+    assert len({one["id"] for one in events}) == 1, "the server keeps one event of each id"
+
+
+def test_what_failed_is_written_down_without_its_secrets_and_tried_again_later(
+    hook: Hook, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook.status = 500
+    night = parked(night_with_a_gate, "custom-webhook/nobody", hook.ref)
+    lines = tell_news([night.parked()])
+    tell_news([night.parked()])
+    assert len(hook.heard) == 1, "not again at once"
+    (_, missing, failed) = told(night)
+    assert missing[1].startswith("failed: Prefect: wanted the block custom-webhook/nobody; saw no such block")
+    assert failed == (hook.ref, "failed: HTTPStatusError 500")
+    assert SECRET not in "".join(lines) + str(told_so_far([night.id]))
+    monkeypatch.setattr(telling, "FIRST_PAUSE", timedelta(0))
+    hook.status = 200
+    for _ in range(2):
+        tell_news([night.parked()])
+    assert (len(hook.heard), told(night)[2]) == (2, (hook.ref, "sent"))
+    for _ in range(MOST_TRIES):
+        tell_news([night.parked()])
+    assert told_so_far([night.id])[night.id][_id(night), "custom-webhook/nobody"].tries == MOST_TRIES
+
+
+def _id(night: Night) -> str:
+    return f"waiting {night.parked().run.id} 1"
+
+
+def test_a_failed_night_is_told(hook: Hook, events: list[dict[str, Any]]) -> None:
+    night = parked(night_with_a_gate, hook.ref, about=["failed"])
+    tell_news([night.parked()])
+    assert hook.heard == [], "the plan wants to hear of failures only"
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(night.id, Failed(message="the disk\nis full"), force=True)
+    for _ in range(2):
+        tell_news([])
+    (said,) = hook.heard
+    assert said["subject"] == f"{night.plan.customer}: the cutover has failed"
+    assert said["body"].startswith("the disk\nis full")
+
+
+def test_a_forecast_is_told_when_it_has_moved_by_more_than_the_plan_says(
+    hook: Hook, events: list[dict[str, Any]]
+) -> None:
+    night = parked(night_with_a_wait, hook.ref, forecast_moved_minutes=30)
+    first = now().replace(microsecond=0)
+
+    def look(minutes: float, asks: str | None = None) -> None:
+        seen = Look(done=False, summary="not yet", forecast=first + timedelta(minutes=minutes), asks=asks)
+        show_look(night.parked().run.id, seen)
+        tell_news([night.parked()])
+
+    for minutes in (0, 20, -25, 30):
+        look(minutes)
+    assert hook.heard == [], "small steps around the first one"
+    look(31)
+    look(31)
+    (said,) = hook.heard
+    assert said["subject"].startswith(f"{night.plan.customer}: propagation is forecast later, ")
+    look(60)
+    assert len(hook.heard) == 1, "held against what was last told"
+    look(0)
+    assert "forecast sooner" in hook.heard[1]["subject"]
+    look(0, asks="Something else?")
+    assert len(hook.heard) == 2, "it is not parked with that question yet"
+    look(0, asks="Decide.")
+    look(0, asks="Decide.")
+    assert [one["subject"] for one in hook.heard[2:]] == [f"{night.plan.customer} waits for you: propagation"]
+
+
+def test_a_notifier_that_hangs_is_left_behind() -> None:
+    release = threading.Event()
+    started = datetime.now()
+    with pytest.raises(TimeoutError):
+        within(0.2, lambda: release.wait(60) and None)
+    assert datetime.now() - started < timedelta(seconds=50)
+    release.set()
+    with pytest.raises(ZeroDivisionError):
+        within(30, lambda: 1 / 0 and None)
+
+
+def test_preflight_names_every_approver_and_notifier_that_cannot_be_reached(hook: Hook) -> None:
+    plan = new_plan(switch_mail={"approvers": ["approver/nobody", "ben"]}).model_copy(
+        update={"notices": Notices(to=[hook.ref, "custom-webhook/nobody", "route53/contoso"])}
+    )
+    seen = check_people(plan)
+    assert {found.subject for found in seen.blockers} == {"approver/nobody", "custom-webhook/nobody", "route53/contoso"}
+    assert hook.heard == [], "nobody is sent anything"
