@@ -79,9 +79,9 @@ def _change_2013(shell: ExchangeShell, server: str, row: dict[str, Any] | None, 
             seen="none",
             todo="Make it anew with New-OutlookAnywhere, as Microsoft's support describes.",
         )
-    if wanted is None:  # how a fresh server stands: no external name, and Negotiate
+    if wanted is None:  # how a fresh server stands: no external name, Negotiate, and SSL offloading
         outside: dict[str, Any] = {"ExternalHostname": "", "ExternalClientAuthenticationMethod": "Negotiate"}
-        outside["ExternalClientsRequireSsl"] = False
+        outside |= {"ExternalClientsRequireSsl": False, "SSLOffloading": True}
     else:
         outside = {
             "ExternalHostname": wanted.external_host,

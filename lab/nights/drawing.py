@@ -145,9 +145,9 @@ def draw(seed: int) -> Drawn:
         "approve_after": luck.choice((0.1, 0.1, 2.0)),
         "resolvers": habits,
     }
-    # Quiet must mean more than the pause between two messages of a printer.
+    # Quiet must mean more than the pause between two messages of a printer, on a busy machine too.
     plan: dict[str, Any] = {
-        "quiet_minutes": round(max(1.0, 2.5 * senders / rate) / 60, 3),
+        "quiet_minutes": round(max(4.0, 2.5 * senders / rate) / 60, 3),
         "low_ttl": luck.choice((1, 2)),
     }
     night = Drawn(seed, kind, town, plan)

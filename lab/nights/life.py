@@ -25,6 +25,8 @@ from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 from uuid import UUID, uuid5
 
+from prefect import Task
+
 import flows.cutover
 import flows.gate
 import flows.preflight
@@ -32,7 +34,9 @@ import flows.rollback
 import flows.trouble
 import flows.wait
 import mailmove.evidence
+import tasks.gathering
 import tasks.ledger
+import tasks.limits
 import tasks.opening
 import tasks.password_safe
 import tasks.reporting
@@ -116,16 +120,20 @@ class Life:
 class Played:
     """A task as the flow sees it: remembered by (run, task), tried again when it may pass, without Prefect's engine."""
 
-    def __init__(self, life: Life, task: Any, *, step: str = "", fresh: bool = False) -> None:
-        self._life, self._task, self._step, self._fresh = life, task, step, fresh
+    def __init__(self, life: Life, task: Any, *, step: str = "", fresh: bool = False, earlier: int = 0) -> None:
+        self._life, self._task, self._step, self._fresh, self._earlier = life, task, step, fresh, earlier
         self.fn = task.fn
 
     def with_options(self, *, refresh_cache: bool) -> Played:
         return Played(self._life, self._task, step=self._step, fresh=refresh_cache)
 
+    def in_turn(self, earlier: int) -> Played:
+        """As `tasks.policies.in_turn`: done once more, and then remembered."""
+        return Played(self._life, self._task, step=self._step, earlier=earlier)
+
     def __call__(self, *args: Any) -> Any:
         bound = inspect.signature(self.fn).bind(*args).arguments
-        key = f"{self._life.run}/{self._task.name}/{bound.get('stage', '') if not self._step else ''}"
+        key = f"{self._life.run}/{self._task.name}/{bound.get('stage', self._earlier)}"
         kept = None if self._fresh else self._life.shelf.kept(key)
         if kept:
             return kept[0]
@@ -150,12 +158,15 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
     for module, name, played in (
         (tasks.tables, "get_client", life.shelf.client),
         (tasks.undoing, "get_client", life.shelf.client),
+        (tasks.gathering, "_runs", lambda _: (None, [])),  # as if Prefect had forgotten the run
         (tasks.ledger, "flow_run", SimpleNamespace(root_flow_run_id=life.root)),
         (tasks.reporting, "create_markdown_artifact", lambda text, key, **_: life.shelf.put("page", key, text=text)),
         (tasks.password_safe, "Secret", life.shelf.secret_block()),
         (tasks.opening, "Block", SimpleNamespace(load=_blocks(spec).__getitem__)),
-        (flows.wait, "own_run_id", life.run_id),
-        (flows.wait, "notify", lambda *_: None),
+        (tasks.limits, "_limits_that_exist", frozenset),
+        *((module, "own_run_id", life.run_id) for module in (flows.gate, flows.wait)),
+        (flows.gate, "times_parked", lambda: len(life.shelf.lines("question", life.run))),
+        (flows.cutover, "in_turn", lambda one, earlier: one.in_turn(earlier)),
         (flows.cutover, "preflight", life.sub_flow(flows.preflight.preflight, "")),
         (flows.cutover, "settles_at_once", Played(life, tasks.settling.settles_at_once)),
         (flows.cutover, "known_as", life.sub_flow),
@@ -167,15 +178,17 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
     for stage in STAGES:
         for verb in ("check", "apply", "verify", "rollback"):
             setattr(stage.module, verb, Played(life, getattr(stage.module, verb), step=stage.name))
-    for name in ("check_rights", "check_inventory"):
-        setattr(flows.preflight, name, Played(life, getattr(flows.preflight, name), step="preflight"))
+    for module, step in ((flows.preflight, "preflight"), (flows.rollback, "")):
+        for name, one in list(vars(module).items()):
+            if isinstance(one, Task):
+                setattr(module, name, Played(life, one, step=step))
     listen(life.reaper)
     if offset := spec.get("clock_seconds", 0.0):
         _turn_the_clock(offset)
 
 
 def _blocks(spec: dict[str, Any]) -> dict[str, Any]:
-    town = SimpleNamespace(settings=spec["settings"], dns=SimpleNamespace(kind=spec["kind"]))
+    town = SimpleNamespace(name=spec["name"], settings=spec["settings"], dns=SimpleNamespace(kind=spec["kind"]))
     return dict(blocks_of(cast(Any, town)))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.nights.drawing import Drawn, Kind
 from lab.nights.effects import counted
 from lab.nights.judge import judge
@@ -27,6 +28,10 @@ SMALL: dict[str, Any] = {
     "mta_retry_seconds": 0.5,
     "approve_after": 0.1,
 }
+PURCHASE: dict[str, Any] = {
+    "market": "GB",
+    "products": [{"catalog_item": BUSINESS_BASIC, "quantity": 2, "term": "P1M", "billing": "monthly"}],
+}
 PASSES = (("before", "during"), ("after",))
 """A change can be killed before and during in one night; once it was made during, it is not made again."""
 
@@ -40,12 +45,16 @@ class Row:
     outcome: Outcome
     effects: Counter[str]
     back: bool
+    orders: list[tuple[str, int]]
+    """Catalog item and quantity of each line that the customer has to pay."""
 
 
 ONCE = (
     "Outlook Anywhere",
     "POST /tenantRelationships/delegatedAdminRelationships",
     "POST /tenantRelationships/delegatedAdminRelationships/ID/requests",
+    "POST /tenantRelationships/delegatedAdminRelationships/ID/accessAssignments",
+    "POST /partnercenter/v1/customers/ID/applicationconsents",
     "POST /domains",
     "New-DkimSigningConfig",
     "New-MigrationEndpoint",
@@ -53,6 +62,8 @@ ONCE = (
     "Start-MigrationBatch",
     "POST /users/ID/assignLicense",
     "Set-Mailbox info@northwind.example Type",
+    "Set-Mailbox anna@northwind.example EmailAddresses",
+    "Set-Mailbox info@northwind.example EmailAddresses",
     "RevokeSecurityGroupIngress",
     "Remove-MigrationBatch",
     "Remove-MigrationEndpoint",
@@ -68,6 +79,8 @@ def sins(row: Row) -> list[str]:
         return wrong if row.outcome.ended == "rolled back" else [*wrong, f"it ended {row.outcome.ended}"]
     if row.outcome.ended != "finished":
         wrong.append(f"it ended {row.outcome.ended}")
+    if row.orders != [(BUSINESS_BASIC, 2)]:
+        wrong.append(f"ordered: {row.orders}")
     for name in ONCE:
         made = sum(count for effect, count in row.effects.items() if f"{effect} ".startswith(f"{name} "))
         wrong += [] if made == 1 else [f"{name} was made {made} times"]
@@ -91,13 +104,15 @@ def night_of_deaths(
     back: bool = False,
 ) -> Row:
     """phases: () for a night without any. everything: die at reads too. back: roll back at the end, dying there too."""
-    drawn = Drawn(len(list(folder.iterdir())), dns, SMALL, {"quiet_minutes": 0.02, "low_ttl": 1})
+    drawn = Drawn(len(list(folder.iterdir())), dns, SMALL, {"quiet_minutes": 0.02, "low_ttl": 1, "purchase": PURCHASE})
     drawn.rollback_at = "dkim_signing" if back else None
     with counted() as effects, Town(dns=dns, **SMALL) as town:
         effects.clear()  # what the town itself needed
+        town.cloud.customer_accepts_reseller()
         first = town.picture()
         night = Night(drawn, town, nursery, folder, sweep=list(phases), everything=everything)
         outcome = night.walk(patience=1500)
         made = Counter(effects)
         judge(town, first, outcome)
-    return Row(dns, phases, outcome, made, back)
+        lines = [line for order in town.cloud.tenant.orders for line in order["lineItems"]]
+    return Row(dns, phases, outcome, made, back, [(line["offerId"], line["quantity"]) for line in lines])

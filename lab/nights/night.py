@@ -23,7 +23,7 @@ from mailmove.records import RRset
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPLETED, PARKED, FAILED, KILLED = 0, 75, 70, -signal.SIGKILL
-_PATIENCE = 400.0
+_PATIENCE = 1200.0
 """Seconds; a night that has not ended by then never would."""
 _NAPS = 6
 """Every so many looks at a parked wait, the process ends and the next look is another one's."""
@@ -47,7 +47,11 @@ class Nursery:
                 text=True,
                 bufsize=1,
                 cwd=ROOT,
-                env={**os.environ, "PREFECT_HOME": str(self._log.parent)},  # the worker's disk
+                env={
+                    **os.environ,
+                    "PREFECT_HOME": str(self._log.parent),  # the worker's disk
+                    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # whoever asks for a server is an error
+                },
             )
         assert self.hear() == "ready"
         return self
@@ -92,13 +96,15 @@ class Night:
         self.shelf = Shelf(folder / f"shelf-{drawn.seed}")
         self.mourned = folder / f"mourned-{drawn.seed}"
         plain = town.plan()
-        gates = {gate: {"approvers": ["anna"]} for gate in ("switch_mail", "close_old_door")}
+        gates = {gate: {"approvers": ["anna"]} for gate in ("spend_money", "switch_mail", "close_old_door")}
         plan = town.plan(
             sweep={**plain["sweep"], "quiet_minutes": drawn.plan["quiet_minutes"]},
             dns={**plain["dns"], "low_ttl": drawn.plan["low_ttl"]},
+            target={**plain["target"], "purchase": drawn.plan.get("purchase")},
             gates=gates,
         )
         self._spec = {
+            "name": town.name,
             "settings": town.settings,
             "kind": town.dns.kind,
             "shelf": str(self.shelf.path),
@@ -219,7 +225,7 @@ class Night:
         flow, _, name = asked["key"].partition("[")
         text = asked["text"]
         if flow == "gate":
-            gate = name.partition("]")[0]
+            gate = name.partition("]")[0].partition(".")[0]  # "switch_mail.1": asked again
             first = self._answers.get(gate, [])
             self._answer(asked, first.pop(0) if first else {"approve": True, "name": "anna", "reason": "go"})
         elif flow == "trouble":
@@ -240,7 +246,7 @@ class Night:
         self._answer(asked, {"name": "anna", "reason": "mended"})
 
     def _wait(self, asked: dict[str, Any], text: str) -> None:
-        if "[quiet]" in asked["key"] and "point it at the new MX" in text:
+        if "[quiet]" in asked["key"] and "the new MX" in text:
             self.town.senders.route_printers_by_mx()
         since = self._standing.setdefault(asked["key"], time.monotonic())
         if self.lasting and time.monotonic() - since > _NOTICES:
@@ -276,6 +282,9 @@ class Night:
         """The flow ended with an error. Only the preflight may do that, and then nothing has been touched."""
         if crashes := self.shelf.lines("crashed"):
             self.outcome.wrong.append(f"the flow crashed: {crashes[-1]['text']}")
+            return
+        if not self.shelf.lines("failed"):
+            self.outcome.wrong.append("a life did not begin; its nursery's log says why")
             return
         said = self.shelf.lines("failed")[-1]["text"]
         if self.steps[-1:] != ["preflight"] and any(step != "preflight" for step in self.steps):

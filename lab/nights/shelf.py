@@ -91,10 +91,13 @@ class ArtifactShelf:
         self._shelf = shelf
 
     def create_artifact(self, artifact: Any) -> None:
-        self._shelf.put("artifact", artifact.key, data=artifact.data)
+        self._shelf.put("artifact", artifact.key, data=artifact.data, run=str(artifact.flow_run_id))
 
-    def read_artifacts(self, *, artifact_filter: Any, sort: Any, limit: int, offset: int) -> list[Any]:
+    def read_artifacts(self, *, artifact_filter: Any, sort: Any, limit: int, offset: int = 0) -> list[Any]:
+        wrote = artifact_filter.flow_run_id
+        runs = {str(one) for one in wrote.any_} if wrote else None
         found = [one for key in artifact_filter.key.any_ for one in self._shelf.lines("artifact", key)]
+        found = [one for one in found if runs is None or one["run"] in runs]
         return [_artifact(one) for one in found[::-1][offset : offset + limit]]
 
     def read_latest_artifacts(self, *, artifact_filter: Any, limit: int) -> list[Any]:

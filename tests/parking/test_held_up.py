@@ -22,7 +22,7 @@ from tasks.acting import act
 from tasks.holding import held_up
 from tasks.hours import SKIPPED, look_at_clock, refuse_outside_window
 from tasks.ledger import Ledger, this_cutover
-from tasks.policies import change, look
+from tasks.policies import change, look, make_sure
 from tasks.runbook import Stage
 from tasks.waking import parked_runs, wake
 
@@ -60,6 +60,28 @@ def stage() -> Stage:
     module = ModuleType("tasks.switch_mail")
     module.check, module.apply, module.verify = check, apply.with_options(retries=0), verify  # type: ignore[attr-defined]
     return Stage(module, "switch", gate="switch_mail")
+
+
+@change
+def restart(cutover: Cutover, approved: str | None = None) -> Receipt:
+    """As `migration_batch` starts a batch that has failed."""
+    WORLD.done.append(WORLD.at)
+    return Receipt(stage="migration_batch")
+
+
+@make_sure
+def runs(cutover: Cutover) -> Evidence:
+    if WORLD.raises:
+        raise WORLD.raises
+    return Evidence(stage="migration_batch", facts=["it runs"])
+
+
+@flow(persist_result=True, result_serializer="json")
+def night_of_a_batch(plan: Cutover) -> str:
+    module = ModuleType("tasks.migration_batch")
+    module.apply, module.verify = restart, runs  # type: ignore[attr-defined]
+    _until_done(plan, Stage(module, "start the batch"), held_up(plan)["migration_batch"])
+    return "started"
 
 
 @flow(persist_result=True, result_serializer="json")
@@ -103,6 +125,21 @@ def test_trouble_that_is_mended_is_come_back_to_and_asked_anew() -> None:
     assert WORLD.done == []
     wake(night.parked(), {"approve": True, "name": "anna", "reason": "again"})
     assert night.go_on() == "switched"
+    nothing_left_behind(night)
+
+
+def test_what_was_done_before_the_trouble_is_done_again_when_it_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch was started, and failed; its start, remembered as done, must not be all that follows the mending."""
+    monkeypatch.setattr("tasks.settling.stage_named", lambda _: SimpleNamespace(module=SimpleNamespace(verify=runs)))
+    WORLD.raises = Blocked("Exchange Online", wanted="the batch running", seen="Failed", todo="Mend it.")
+    night = Night(night_of_a_batch, new_plan())
+    for times in (1, 2):
+        assert night.go_on() is None
+        assert (night.parked().flow, len(WORLD.done)) == ("trouble", times)
+        wake(night.parked(), {"name": "ben", "reason": "mended"})
+    WORLD.raises = None
+    assert night.go_on() == "started"
+    assert len(WORLD.done) == 3
     nothing_left_behind(night)
 
 

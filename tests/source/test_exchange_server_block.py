@@ -160,6 +160,13 @@ def test_a_method_that_iis_turns_down_is_refused_and_nothing_changes(server: Ser
         state.set_outlook_anywhere(None)
 
 
+def test_a_later_version_that_nobody_had_touched_is_put_back_exactly(later: Server) -> None:
+    block, before = later.block(), later.exchange.picture()
+    block.set_outlook_anywhere(WANTED)
+    block.set_outlook_anywhere(None)
+    assert later.exchange.picture() == before
+
+
 def test_outlook_anywhere_of_later_versions(later: Server) -> None:
     block = later.block()
     assert block.outlook_anywhere() is None

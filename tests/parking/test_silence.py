@@ -1,0 +1,111 @@
+"""Who has beaten and fallen silent by every sign is dead; whoever gives one sign of life is not touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import LogCreate
+from prefect.client.schemas.objects import State, StateType
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from mailmove.evidence import now
+from mailmove.plan import Cutover
+from tasks import silence
+from tasks.reviving import crashed
+from tasks.silence import call_crashed, silent
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@flow(name="cutover")
+def never_ends(plan: Cutover) -> str:
+    return "done"
+
+
+@pytest.fixture(autouse=True)
+def beats_and_time(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Five minutes later: three beats of a minute have been missed."""
+    monkeypatch.setattr(silence, "now", lambda: now() + timedelta(minutes=5))
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 60}):
+        yield
+
+
+@pytest.fixture(scope="module")
+def watcher(prefect_server: None) -> UUID:
+    """A run whose heartbeats the server has."""
+    own = uuid4()
+    beat(own)
+    return own
+
+
+def running() -> Night:
+    night = Night(never_ends, new_plan())
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(night.id, State(type=StateType.RUNNING), force=True)
+    return night
+
+
+def beat(run: UUID, **late: float) -> None:
+    """A heartbeat; returns when the server shows it. late: how long after now, as `timedelta` takes it."""
+    at = now() + timedelta(**late)
+    event = {
+        "occurred": at.isoformat(),
+        "event": "prefect.flow-run.heartbeat",
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+        "id": str(uuid4()),
+    }
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[event]).raise_for_status()
+        deadline = time.monotonic() + 60
+        while (seen := silence._last_beat(client, run)) is None or abs((seen - at).total_seconds()) > 0.01:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def is_silent(night: Night, watcher: UUID) -> bool:
+    return night.id in {run.id for run in silent(watcher)}
+
+
+def test_a_silent_one_is_called_crashed_once_and_comes_to_be_revived(watcher: UUID) -> None:
+    night = running()
+    assert not is_silent(night, watcher), "it never beat: perhaps it cannot"
+    beat(night.id)
+    (run,) = [run for run in silent(watcher) if run.id == night.id]
+    assert call_crashed(run)
+    assert call_crashed(run) is None
+    assert night.state == "Crashed"
+    assert night.id in {run.id for run in crashed()}
+    assert not is_silent(night, watcher)
+
+
+def test_one_heartbeat_is_a_sign_of_life(watcher: UUID) -> None:
+    night = running()
+    beat(night.id, minutes=3)
+    assert not is_silent(night, watcher)
+
+
+def test_a_line_in_the_log_is_a_sign_of_life(watcher: UUID) -> None:
+    night = running()
+    beat(night.id)
+    assert is_silent(night, watcher)
+    line = LogCreate(
+        name="x", level=20, message="copying", timestamp=now() + timedelta(minutes=3), flow_run_id=night.id
+    )
+    with get_client(sync_client=True) as client:
+        client.create_logs([line])
+    assert not is_silent(night, watcher)
+
+
+def test_a_server_that_keeps_no_heartbeats_proves_nothing(watcher: UUID) -> None:
+    night = running()
+    beat(night.id)
+    assert not is_silent(night, uuid4())
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        assert not is_silent(night, watcher)
