@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from collections.abc import Callable
@@ -22,6 +23,8 @@ MOVED = b"554 5.7.1 This company's mail has moved to Microsoft 365: look up its 
 
 LOOK_EVERY = 0.05
 """Seconds between two looks at the rule; a change takes effect within this time."""
+
+_BIND_TRIES = 200
 
 
 class _Closable(Protocol):
@@ -120,16 +123,23 @@ class Gateway:
 
     async def _door(self, wanted: str) -> _Closable:
         if wanted == "open":
-            return await asyncio.start_server(self._accept, sock=self._socket())
+            return await asyncio.start_server(self._accept, sock=await self._socket())
         if wanted == "reject":
-            return await asyncio.start_server(_reject, sock=self._socket())
-        return _Silence(self._socket()) if wanted == "drop" else _Nothing()
+            return await asyncio.start_server(_reject, sock=await self._socket())
+        return _Silence(await self._socket()) if wanted == "drop" else _Nothing()
 
-    def _socket(self) -> socket.socket:
+    async def _socket(self) -> socket.socket:
         # asyncio turns Nagle off only where the protocol is said.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(self._listen)
+        for left in reversed(range(_BIND_TRIES)):
+            try:
+                listener.bind(self._listen)
+                break
+            except OSError as error:  # a child that was forked just now still holds the last one
+                if error.errno != errno.EADDRINUSE or not left:
+                    raise
+                await asyncio.sleep(LOOK_EVERY)
         return listener
 
     def _cut(self) -> None:
