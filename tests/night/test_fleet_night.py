@@ -14,7 +14,11 @@ import pytest
 from big_box import BigBox, PostgreSql, redis
 from wire_tap import tapped
 
-pytestmark = [pytest.mark.night, pytest.mark.timeout(2700)]
+pytestmark = [
+    pytest.mark.night,
+    pytest.mark.timeout(2700),
+    pytest.mark.skipif("SOAK" not in os.environ, reason="a quarter of an hour; `make soak` runs it"),
+]
 
 CUSTOMERS = int(os.environ.get("FLEET", "6"))
 ONCE = ("New-MigrationEndpoint", "New-MigrationBatch", "Remove-MigrationBatch", "Remove-MigrationEndpoint")

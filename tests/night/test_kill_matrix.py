@@ -6,6 +6,7 @@ Here one night; `make soak` has both kinds of provider and all phases, and dies 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from lab.nights.matrix import night_of_deaths, sins
 from lab.nights.night import Nursery
 from tasks.runbook import RUNBOOK
 
-pytestmark = [pytest.mark.night, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.night,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif("SOAK" not in os.environ, reason="minutes; `make soak` runs it"),
+]
 
 
 @pytest.fixture(scope="module")
