@@ -12,7 +12,6 @@ from prefect.client.schemas.objects import StateType
 
 from tasks.asking import UNANSWERED
 from tasks.looking import show_look
-from tasks.parking import own_run_id
 from tasks.reviving import crashed, revive
 from tasks.silence import call_crashed, silent
 from tasks.telling import tell_news
@@ -35,7 +34,7 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     woken: set[UUID] = set()
     next_news = 0.0
     while True:
-        for run in silent(own_run_id()):
+        for run in silent():
             if said := call_crashed(run):
                 log.warning("%s: %s", run.name, said)
         for run in crashed():

@@ -5,8 +5,8 @@ Who has beaten and then neither beats, nor logs, nor changes a state for three t
 Prefect's own recipe (docs.prefect.io/v3/advanced/detect-zombie-flows); `tasks/reviving.py` does the rest.
 
 Two processes of one cutover must not be. So silence is believed only where it is not ours: heartbeats go by a web
-socket, logs and states by plain requests, and all of them must have stopped; and this process must find a heartbeat of
-its own on the server, or it is the server that does not keep them.
+socket, logs and states by plain requests, and all of them must have stopped; and the server must hold somebody else's
+heartbeat of the same time, such as the last watch's, or it is the server that does not keep them.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ from mailmove.evidence import now
 MISSED = 3
 """Heartbeats that must be missing one after the other."""
 
+_BEAT = "prefect.flow-run.heartbeat"
 _BACK = timedelta(days=1)
 _PAGE = 200
 
 
-def silent(own: UUID) -> list[FlowRun]:
-    """Cutovers that are Running by their state and dead by every sign. own: the flow run that asks.
+def silent() -> list[FlowRun]:
+    """Cutovers that are Running by their state and dead by every sign.
 
     [] where heartbeats are switched off, and where the server keeps none: then nobody's silence says anything.
     """
@@ -52,7 +53,7 @@ def silent(own: UUID) -> list[FlowRun]:
     patience = timedelta(seconds=MISSED * max(30, beat))  # Prefect beats no faster
     with get_client(sync_client=True) as client:
         quiet = [run for run in _running(client) if run.state and now() - run.state.timestamp > patience]
-        if not quiet or _last_beat(client, own) is None:
+        if not quiet or not _keeps_beats(client, patience):
             return []
         return [run for run in quiet if _is_silent(client, run, patience)]
 
@@ -91,11 +92,21 @@ def _other_signs(client: SyncPrefectClient, run: FlowRun) -> Iterator[datetime]:
     yield from (line.timestamp for line in client.read_logs(chosen, limit=1, sort=LogSort.TIMESTAMP_DESC))
 
 
+def _keeps_beats(client: SyncPrefectClient, patience: timedelta) -> bool:
+    """Did anybody's heartbeat arrive in the time in which others were silent?"""
+    beats = EventFilter(event=EventNameFilter(name=[_BEAT]), occurred=_since(patience))
+    return bool(client.read_events(filter=beats, limit=1).events)
+
+
+def _since(back: timedelta) -> EventOccurredFilter:
+    return EventOccurredFilter(since=now() - back, until=now() + timedelta(minutes=5))
+
+
 def _last_beat(client: SyncPrefectClient, run: UUID) -> datetime | None:
     """Within the last day."""
     beats = EventFilter(
-        event=EventNameFilter(name=["prefect.flow-run.heartbeat"]),
+        event=EventNameFilter(name=[_BEAT]),
         resource=EventResourceFilter(id=[f"prefect.flow-run.{run}"]),
-        occurred=EventOccurredFilter(since=now() - _BACK, until=now() + timedelta(minutes=5)),
+        occurred=_since(_BACK),
     )
     return max((event.occurred for event in client.read_events(filter=beats, limit=1).events), default=None)
