@@ -36,7 +36,8 @@ def act(
             todo="Look again and approve again.",
         )
     if preview.changes:
-        if not all(change in ledger.intended(stage) for change in preview.changes):  # by a try that could not finish
+        standing = ledger.intended(stage)  # by a try that could not finish
+        if not all(change in standing for change in preview.changes):
             ledger.record("intent", stage, changes=preview.changes)
         if _made(do, preview) and (rest := look()).changes:
             raise NotYet(stage, wanted="the change read back", seen=_named(rest.changes), todo="It is tried again.")
