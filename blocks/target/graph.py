@@ -172,7 +172,8 @@ def message_traces(graph: JsonClient, since: datetime) -> list[TraceEntry]:
 
 
 def _zulu(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """To the millisecond: what came in the second that is running is not to be missed."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _quoted(text: str) -> str:
