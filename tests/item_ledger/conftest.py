@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import pytest
+from two_servers import EACH, TwoServers
 
 from blocks.source.exchange_server import ExchangeServer
 from blocks.target.microsoft365 import Microsoft365
 from lab.authority import Authority
 from lab.cloud.cloud import Cloud
-from lab.cloud.tenant import Tenant
 from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
-from lab.mail_store import Mailbox, MailStore
+from lab.mail_store import Mailbox
 from lab.move_town import addresses, small_company
 from lab.places import Places
-
-EACH = 1200
-
-
-@dataclass
-class TwoServers:
-    """One mailbox of `EACH` items at the old server, and the same items in the cloud."""
-
-    faults: Faults
-    old: MailStore
-    cloud: MailStore
-    source: ExchangeServer
-    target: Microsoft365
-    address: str
-    tenant: Tenant
-    mx: tuple[str, int]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from conftest import TwoServers
+from two_servers import TwoServers
 
 from lab.cloud.tenant import CloudDomain
 from lab.item_parts import EventParts, event_mime

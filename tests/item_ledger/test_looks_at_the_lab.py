@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import EACH, TwoServers
+from two_servers import EACH, TwoServers
 
 from lab.mail_store import StoredItem
 from lab.move_town import addresses, both

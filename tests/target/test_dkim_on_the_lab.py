@@ -1,7 +1,7 @@
 """DKIM through the tenant's block: keys made once, signing only when Microsoft sees the CNAMEs."""
 
 import pytest
-from conftest import DOMAIN, Town
+from cloud_town import DOMAIN, Town
 from test_microsoft365_on_the_lab import patiently, publish
 
 from blocks.target.microsoft365 import Microsoft365

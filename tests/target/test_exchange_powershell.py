@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DOMAIN, Town
+from cloud_town import DOMAIN, Town
 from pydantic import SecretStr
 
 from blocks.target.answers import Rejected

@@ -11,7 +11,7 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 import pytest
-from conftest import DOMAIN, Town
+from cloud_town import DOMAIN, Town
 from pydantic import SecretStr
 
 from blocks.target.microsoft365 import Microsoft365

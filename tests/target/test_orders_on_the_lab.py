@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Town
+from cloud_town import Town
 from prefect.blocks.system import Secret
 
 from blocks.partner.purchases import read_prices

@@ -1,7 +1,7 @@
 """The partner's block against the lab's Microsoft: invitation, approval, and work in the customer's tenant."""
 
 import pytest
-from conftest import Town
+from cloud_town import Town
 from pydantic import SecretStr
 
 from blocks.partner.access import CONSENT_ROLE

@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
-from conftest import Town
+from cloud_town import Town
 from prefect.client.orchestration import get_client
 
 from blocks.target.clouds import CLOUDS
