@@ -15,7 +15,7 @@ from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, missing
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.target.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
-from blocks.target.device_code import age_findings, sign_in_with_code
+from blocks.target.device_code import age_findings, sign_in_for
 from blocks.target.held import Held
 from blocks.target.http import JsonClient
 from blocks.target.sign_in import SignIn
@@ -175,17 +175,7 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
         return self._signed_in(customer).token(self._where.graph_scope)
 
     def sign_in(self, show: Callable[[str], None]) -> str:
-        done = sign_in_with_code(
-            tenant=self.tenant_id,
-            client_id=self.client_id,
-            scope=self._where.graph_scope,
-            login_url=self.login_url or self._where.login,
-            tls=tls_context(self.extra_ca),
-            show=show,
-        )
-        self.refresh_token, self.signed_in_as, self.signed_in_at = done.refresh_token, done.user, done.at
-        self._held = Held()
-        return done.user
+        return sign_in_for(self, self._where, show)
 
     def relationship(self, display_name: str) -> Relationship | None:
         return self._parts().relationships.live(display_name)

@@ -10,11 +10,14 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from blocks.target.clouds import MicrosoftCloud
 from blocks.target.entra import WHO, Entra, said
+from blocks.target.held import Held
+from blocks.target.trust import tls_context
 from mailmove.errors import NotYet, Refused
 from mailmove.evidence import Finding, now
 
@@ -35,6 +38,34 @@ class SignedIn:
     user: str
     at: datetime
     refresh_token: SecretStr
+
+
+class Signed(Protocol):
+    """A block that keeps what a person's sign-in left."""
+
+    tenant_id: str
+    client_id: str
+    login_url: str | None
+    extra_ca: str | None
+    refresh_token: SecretStr | None
+    signed_in_as: str | None
+    signed_in_at: datetime | None
+    _held: Held
+
+
+def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None]) -> str:
+    """As `sign_in_with_code`; the block takes what it left, and opens its connections anew. Returns who signed in."""
+    done = sign_in_with_code(
+        tenant=block.tenant_id,
+        client_id=block.client_id,
+        scope=where.graph_scope,
+        login_url=block.login_url or where.login,
+        tls=tls_context(block.extra_ca),
+        show=show,
+    )
+    block.refresh_token, block.signed_in_as, block.signed_in_at = done.refresh_token, done.user, done.at
+    block._held = Held()
+    return done.user
 
 
 def sign_in_with_code(

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from blocks.target import messages
 from blocks.target.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.target.delegates import Delegates
-from blocks.target.device_code import age_findings, sign_in_with_code
+from blocks.target.device_code import age_findings, sign_in_for
 from blocks.target.dkim import Dkim
 from blocks.target.domains import Domains
 from blocks.target.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, WHO, ExchangeAdmin
@@ -189,17 +189,7 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
         raise Blocked("Microsoft Graph", wanted="the initial domain", seen="none", todo="Check tenant_id.")
 
     def sign_in(self, show: Callable[[str], None]) -> str:
-        done = sign_in_with_code(
-            tenant=self.tenant_id,
-            client_id=self.client_id,
-            scope=self._where.graph_scope,
-            login_url=self.login_url or self._where.login,
-            tls=tls_context(self.extra_ca),
-            show=show,
-        )
-        self.refresh_token, self.signed_in_as, self.signed_in_at = done.refresh_token, done.user, done.at
-        self._held = Held()
-        return done.user
+        return sign_in_for(self, self._where, show)
 
     def findings(self) -> list[Finding]:
         parts = self._parts()
