@@ -16,8 +16,10 @@ from lab.nights.playing import play
 
 pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
 
-HARD = (3, 9)
-"""3: somebody puts the MX back. 9: one mailbox of the batch fails, and nobody would have noticed."""
+HARD = 2
+"""kill -9 while the MX is switched, a stranger's yes, somebody puts the MX back, and then a way back."""
+LONGER = (207, None)
+"""207: MX put back under a sweep, beside a liar of a resolver. None: one that nobody has seen."""
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,10 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
         yield nursery
 
 
-@pytest.mark.skipif("SOAK" not in os.environ, reason="minutes a night on a busy machine; `make soak` runs it")
-@pytest.mark.parametrize("seed", [*HARD, None])
+_SOAK = pytest.mark.skipif("SOAK" not in os.environ, reason="a minute a night; `make soak` runs it")
+
+
+@pytest.mark.parametrize("seed", [HARD, *(pytest.param(seed, marks=_SOAK) for seed in LONGER)])
 def test_a_randomised_night_loses_nothing(seed: int | None, nursery: Nursery, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1000, 10**6) if seed is None else seed
     outcome = play(seed, tmp_path, nursery).outcome
