@@ -6,7 +6,6 @@ import asyncio
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 
 import dns.exception
 import dns.flags
@@ -22,7 +21,7 @@ import dns.tsig
 import dns.update
 
 from lab import faults as lab_faults
-from lab.dns.loop import Listener, LoopThread
+from lab.dns.loop import Listener, LoopThread, OnLoop
 from lab.dns.update import Rejected, updated
 from lab.dns.zone_data import Version, ZoneData, wire_set
 from lab.faults import Faults
@@ -41,7 +40,7 @@ _REFRESH = 0.05  # seconds between a secondary's looks at the primary
 _CNAME_HOPS = 8
 
 
-class AuthoritativeServer:
+class AuthoritativeServer(OnLoop):
     """Serves `zones` at one address. The primary takes updates; a secondary follows with `zones.lag`."""
 
     def __init__(
@@ -56,23 +55,10 @@ class AuthoritativeServer:
         loop: LoopThread | None = None,
     ) -> None:
         self.address, self.port, self._zones, self._faults = address, port, zones, faults
-        self._keys, self._primary, self._own_loop = dict(tsig_keys), primary, loop is None
-        self._loop = loop or LoopThread()
+        super().__init__(loop)
+        self._keys, self._primary = dict(tsig_keys), primary
         self._copy: dict[str, Version] = {}
         self._listener = Listener(address, port, self._handle)
-
-    def __enter__(self) -> AuthoritativeServer:
-        if self._own_loop:
-            self._loop.__enter__()
-        self._loop.run(self.start())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.run(self.stop())
-        if self._own_loop:
-            self._loop.__exit__(kind, error, trace)
 
     async def start(self) -> None:
         await self._listener.start()

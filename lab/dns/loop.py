@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 Handler = Callable[[bytes, bool], Awaitable[list[bytes]]]
@@ -41,6 +41,32 @@ async def _cancel_others() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class OnLoop:
+    """`with server:` starts and stops it on a loop that others use too, or, without one, on its own."""
+
+    def __init__(self, loop: LoopThread | None) -> None:
+        self._own_loop, self._loop = loop is None, loop or LoopThread()
+
+    def __enter__(self) -> Self:
+        if self._own_loop:
+            self._loop.__enter__()
+        self._loop.run(self.start())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.run(self.stop())
+        if self._own_loop:
+            self._loop.__exit__(kind, error, trace)
+
+    async def start(self) -> None:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        raise NotImplementedError
 
 
 class Listener(asyncio.DatagramProtocol):

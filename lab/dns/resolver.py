@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 import dns.asyncquery
 import dns.exception
@@ -18,7 +17,7 @@ import dns.rdatatype
 import dns.rrset
 
 from lab import faults as lab_faults
-from lab.dns.loop import Listener, LoopThread
+from lab.dns.loop import Listener, LoopThread, OnLoop
 from lab.faults import Faults
 
 lab_faults.declare(
@@ -68,7 +67,7 @@ class _Entry:
     held: float  # how long it is served without asking again
 
 
-class CachingResolver:
+class CachingResolver(OnLoop):
     """Answers from its cache, or from the authoritative servers of the closest zone in `upstreams` ("." for all)."""
 
     def __init__(
@@ -83,22 +82,9 @@ class CachingResolver:
     ) -> None:
         self.address, self.port, self.behaviour, self._faults = address, port, behaviour, faults
         self._upstreams = {dns.name.from_text(zone): list(servers) for zone, servers in upstreams.items()}
-        self._own_loop, self._loop = loop is None, loop or LoopThread()
+        super().__init__(loop)
         self._cache: dict[tuple[dns.name.Name, int], _Entry] = {}
         self._listener = Listener(address, port, self._handle)
-
-    def __enter__(self) -> CachingResolver:
-        if self._own_loop:
-            self._loop.__enter__()
-        self._loop.run(self.start())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.run(self.stop())
-        if self._own_loop:
-            self._loop.__exit__(kind, error, trace)
 
     async def start(self) -> None:
         await self._listener.start()
