@@ -13,11 +13,22 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Size:
+    """The same comparison at another size. n: how many; the rest as in `Result`."""
+
+    n: int
+    ours: float
+    rival: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One comparison.
 
     size: what was done, in words. ours, rival: the figures in `unit`. ratio: above 1, we are ahead. peak_mb: the most
-    resident memory of the process that did our part, in MiB, interpreter and all.
+    resident memory of the process that did our part, in MiB, interpreter and all. sizes: how it grows, smallest first;
+    the last is the result itself.
     """
 
     name: str
@@ -28,6 +39,7 @@ class Result:
     ratio: float
     unit: str
     peak_mb: float
+    sizes: tuple[Size, ...] = ()
 
 
 class Missing(Exception):
