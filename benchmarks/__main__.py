@@ -19,7 +19,7 @@ from benchmarks.bench import Missing, Result
 from benchmarks.history import HISTORY, add, last, read
 from benchmarks.showing import table
 
-_SUPPORT = {"__main__", "bench", "fresh", "answerer", "history", "showing"}
+_SUPPORT = {"__main__", "bench", "fresh", "answerer", "history", "showing", "parked"}
 _RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -41,9 +41,7 @@ def change(one: Result, before: dict[str, float]) -> float | None:
 
 def add(results: list[Result], where: Path = HISTORY) -> None:
     """Append this run."""
-    figures = {
-        one.name: {name: _short(getattr(one, name)) for name in ("ratio", "ours", "peak_mb")} for one in results
-    }
+    figures = {one.name: {name: _short(getattr(one, name)) for name in ("ratio", "ours", "peak_mb")} for one in results}
     date = datetime.now(UTC).isoformat(timespec="seconds")
     runs = [*read(where), {"date": date, "commit": _commit(), "figures": figures}]
     lines = ",\n".join(json.dumps(run) for run in runs)

@@ -54,8 +54,7 @@ def parked(count: int) -> Iterator[Box]:
     """A box, its server not running yet, with so many parked cutovers in its database."""
     with tempfile.TemporaryDirectory(prefix="mailmove-") as folder:
         box = Box(Path(folder) / "box")
-        shutil.copytree(_first(), box.home)
-        copy_nights(box.home, count - 1)
+        shutil.copytree(_many(count), box.home)
         try:
             yield box
         finally:
@@ -64,11 +63,14 @@ def parked(count: int) -> Iterator[Box]:
 
 @contextmanager
 def using(box: Box) -> Iterator[None]:
-    """Prefect clients that are started meanwhile talk to this box."""
+    """Prefect clients, of this process and of those that are started meanwhile, talk to this box."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
     before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
     _set({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
     try:
-        yield
+        with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
+            yield
     finally:
         _set(before)
 
@@ -80,10 +82,26 @@ def _set(settings: dict[str, str]) -> None:
 
 
 @cache
-def _first() -> Path:
-    """The home of a box with one parked night, its server stopped; the lab around it lives as long as this process."""
+def _many(count: int) -> Path:
+    """A home with so many, never used: copying its files is quicker than copying rows."""
+    home = Path(_kept().enter_context(tempfile.TemporaryDirectory(prefix="mailmove-"))) / "box"
+    shutil.copytree(_first(), home)
+    copy_nights(home, count - 1)
+    return home
+
+
+@cache
+def _kept() -> ExitStack:
+    """What lives as long as this process."""
     house = ExitStack()
     atexit.register(house.close)
+    return house
+
+
+@cache
+def _first() -> Path:
+    """The home of a box with one parked night, its server stopped; the lab around it lives as long as this process."""
+    house = _kept()
     home = Path(house.enter_context(tempfile.TemporaryDirectory(prefix="mailmove-"))) / "box"
     with Box(home) as box, using(box):
         _park_one(house)
@@ -91,36 +109,43 @@ def _first() -> Path:
 
 
 def _park_one(house: ExitStack) -> None:
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
     from lab.rehearsal import Rehearsal
     from lab.town import Town
     from tasks.status import nights
     from tasks.tables import read_latest
 
-    settings = {PREFECT_API_URL: os.environ["PREFECT_API_URL"], PREFECT_HOME: Path(os.environ["PREFECT_HOME"])}
-    with temporary_settings(settings):
-        town = house.enter_context(
-            Town(name=_FIRST, users=1, shared=0, public_folders=0, messages=4, ttl=TTL, senders=1, printers=0,
-                 mail_per_second=0, approve_after=1.0)
-        )  # fmt: skip
-        night = Rehearsal(town)
-        night.start()
-        end = time.monotonic() + _PATIENCE
-        while (seen := nights(1)[0]).parked != "wait: old_ttl" or seen.state != "Suspended":
-            night.step()
-            if night.troubles or time.monotonic() > end:
-                raise RuntimeError(f"it does not come to its wait: {seen} {night.troubles}")
-            time.sleep(0.5)
-        while not read_latest([f"notices-{night.cutover}"]):  # the watch has seen it, and told
-            if time.monotonic() > end:
-                raise RuntimeError("no watch has looked at it")
-            time.sleep(0.5)
+    town = house.enter_context(
+        Town(name=_FIRST, users=1, shared=0, public_folders=0, messages=4, ttl=TTL, senders=1, printers=0,
+             mail_per_second=0, approve_after=1.0)
+    )  # fmt: skip
+    night = Rehearsal(town)
+    night.start()
+    end = time.monotonic() + _PATIENCE
+    while (seen := nights(1)[0]).parked != "wait: old_ttl" or seen.state != "Suspended":
+        night.step()
+        if night.troubles or time.monotonic() > end:
+            raise RuntimeError(f"it does not come to its wait: {seen} {night.troubles}")
+        time.sleep(0.5)
+    # The watch has seen it, and told; and nothing runs any more that the server's end would cut in two.
+    while not read_latest([f"notices-{night.cutover}"]) or _busy():
+        if time.monotonic() > end:
+            raise RuntimeError("no watch has looked at it, or it does not end")
+        time.sleep(0.2)
+
+
+def _busy() -> bool:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    chosen = FlowRunFilter.model_validate({"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}})
+    with get_client(sync_client=True) as client:
+        return bool(client.read_flow_runs(flow_run_filter=chosen, limit=1))
 
 
 def copy_nights(home: Path, count: int) -> None:
     """So many copies of the one parked night, in the database and the results of a stopped server."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
+        database.execute("DELETE FROM flow_run WHERE state_type = 'SCHEDULED'")  # watches that were to come
         (first,) = database.execute("SELECT id FROM flow_run WHERE state_name = 'Suspended'").fetchone()
         runs = [run for (run,) in database.execute(_FAMILY, [first])]
         quoted = ",".join(f"'{run}'" for run in runs)
@@ -136,8 +161,8 @@ def copy_nights(home: Path, count: int) -> None:
         shapes = {table: [[_Shape(value) for value in row] for row in rows] for table, rows in found.items()}
         files = [file for run in runs for file in (home / "storage" / run).rglob("*") if file.is_file()]
         results = [(_Shape(str(file)), _Shape(file.read_text(encoding="utf-8"))) for file in files]
-        for number in range(1, count + 1):
-            new, name = {known: str(uuid4()) for known in ids}, f"customer-{number:04}"
+        for name in customers(count + 1)[1:]:
+            new = {known: str(uuid4()) for known in ids}
             for table, rows in shapes.items():
                 marks = ",".join("?" * len(columns[table]))
                 copies = [[value.filled(new, name) for value in row] for row in rows]
@@ -163,6 +188,16 @@ class _Shape:
         parts = list(self._parts)
         parts[1::2] = [customer if hole == _FIRST else new.get(hole, hole) for hole in parts[1::2]]
         return "".join(parts)
+
+
+def customers(count: int) -> list[str]:
+    """Names of the customers of so many."""
+    return [f"customer-{number:04}" for number in range(count)]
+
+
+def database_mb(home: Path) -> float:
+    """MiB of the database's files."""
+    return sum(file.stat().st_size for file in home.glob("prefect.db*")) / (1 << 20)
 
 
 def edit_looks(home: Path, change: dict[str, Any]) -> None:

@@ -34,10 +34,8 @@ _CHANGES = 1000
 
 def run(tiny: bool) -> Result:
     size = 20_000 if tiny else 1_000_000
-    both = [
-        (one, *(_measured(f, one) for f in ("ledger", "by_dict")))
-        for one in ((2_000, size) if tiny else (10_000, 100_000, size))
-    ]
+    counts = (2_000, size) if tiny else (10_000, 100_000, size)
+    both = [(one, _measured("ledger", one), _measured("by_dict", one)) for one in counts]
     sizes = tuple(Size(one, here.value, there.value, here.peak_mb) for one, here, there in both)
     told = "the dict held " + ", ".join(f"{there.peak_mb:.0f} MiB at {one:,}" for one, _, there in both)
     _, ours, rival = both[-1]

@@ -26,8 +26,8 @@ def table(results: list[Result], before: dict[str, float]) -> Table:
         figures = (_number(one.ours), _number(one.rival), one.rival_name, one.unit, f"{one.ratio:.2f}")
         shown.add_row(one.name, one.size, *figures, _since(one, before), f"{one.peak_mb:.0f}")
         for size in one.sizes[:-1]:
-            figures = (_number(size.ours), _number(size.rival), "", "", "", "", f"{size.peak_mb:.0f}")
-            shown.add_row("", f"at {size.n:,}", *figures, style="dim")
+            both = (_number(size.ours), _number(size.rival))
+            shown.add_row("", f"at {size.n:,}", *both, "", "", "", "", f"{size.peak_mb:.0f}", style="dim")
     return shown
 
 
@@ -40,4 +40,4 @@ def _since(one: Result, before: dict[str, float]) -> str:
 
 def _number(figure: float) -> str:
     """Small figures keep their digits."""
-    return f"{figure:,.1f}" if figure >= 10 else f"{figure:.3g}"  # noqa: PLR2004
+    return f"{figure:,.1f}" if figure >= 10 else f"{figure:.3g}"
