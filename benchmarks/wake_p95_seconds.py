@@ -108,9 +108,17 @@ def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
         found = _stages_begun(box)
         if set(found) >= set(clear):
             return found
-        if time.monotonic() > end or box.dead():
-            raise RuntimeError(f"{len(found)} of {len(clear)} have gone on; {box.dead()}")
+        if time.monotonic() > end or box.dead() or _failed(box):
+            raise RuntimeError(f"{len(found)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.dead()}")
         time.sleep(5)
+
+
+def _failed(box: Box) -> int:
+    """Cutovers that have failed; one that has crashed is started again by the watch."""
+    chosen = {"flows": {"name": {"any_": ["cutover"]}}, "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}
+    answer = httpx.post(f"{box.ui}/api/flow_runs/count", json=chosen, timeout=120)
+    answer.raise_for_status()
+    return int(answer.json())
 
 
 def _stages_begun(box: Box) -> dict[str, datetime]:
