@@ -59,6 +59,7 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
             if seen.done or asks_anew(one, seen):
                 wake(one)
                 woken.add(one.run.id)
+                del own[one.run.id]  # from now on the sub-flow itself says what is seen
         if time.monotonic() >= next_news:
             for line in tell_news(parked, looks):
                 log.info("%s", line)
