@@ -35,6 +35,7 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     own: Looks = {}
     next_news = 0.0
     while True:
+        began = time.monotonic()
         for run in silent():
             if said := call_crashed(run):
                 log.warning("%s: %s", run.name, said)
@@ -68,4 +69,5 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
         pause = due(asleep, datetime.now(UTC), rest_seconds, looks).seconds_to_next
         if time.monotonic() + pause > end:
             return len(woken)
-        time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile
+        # Something else may park meanwhile; and the server has half of its time for others, however long a look takes.
+        time.sleep(max(min(pause, STEP_SECONDS), time.monotonic() - began))
