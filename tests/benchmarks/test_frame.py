@@ -69,7 +69,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     runs: dict[str, Any] = {"alpha": lambda tiny: result("alpha"), "beta": lambda tiny: result("beta", 4.0)}
     monkeypatch.setattr(frame, "names", lambda: list(runs))
     load = {name: SimpleNamespace(run=lambda tiny, name=name: runs[name](tiny)) for name in runs}
-    monkeypatch.setattr(frame.importlib, "import_module", lambda path: load[path.rpartition(".")[2]])
+    monkeypatch.setattr("benchmarks.__main__.importlib.import_module", lambda path: load[path.rpartition(".")[2]])
     yield runs
 
 
