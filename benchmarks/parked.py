@@ -50,11 +50,14 @@ _TABLES = {
 
 
 @contextmanager
-def parked(count: int) -> Iterator[Box]:
-    """A box, its server not running yet, with so many parked cutovers in its database."""
+def parked(count: int, *, to_be_woken: bool = False) -> Iterator[Box]:
+    """A box, its server not running yet, with so many parked cutovers in its database.
+
+    to_be_woken: with the results of each, forty small files, which nobody reads before.
+    """
     with tempfile.TemporaryDirectory(prefix="mailmove-") as folder:
         box = Box(Path(folder) / "box")
-        shutil.copytree(_many(count), box.home)
+        shutil.copytree(_many(count, to_be_woken), box.home)
         try:
             yield box
         finally:
@@ -82,11 +85,11 @@ def _set(settings: dict[str, str]) -> None:
 
 
 @cache
-def _many(count: int) -> Path:
+def _many(count: int, results: bool) -> Path:
     """A home with so many, never used: copying its files is quicker than copying rows."""
     home = Path(_kept().enter_context(tempfile.TemporaryDirectory(prefix="mailmove-"))) / "box"
     shutil.copytree(_first(), home)
-    copy_nights(home, count - 1)
+    copy_nights(home, count - 1, results=results)
     return home
 
 
@@ -142,8 +145,8 @@ def _busy() -> bool:
         return bool(client.read_flow_runs(flow_run_filter=chosen, limit=1))
 
 
-def copy_nights(home: Path, count: int) -> None:
-    """So many copies of the one parked night, in the database and the results of a stopped server."""
+def copy_nights(home: Path, count: int, *, results: bool) -> None:
+    """So many copies of the one parked night, in the database of a stopped server, and in the results if need be."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         database.execute("DELETE FROM flow_run WHERE state_type = 'SCHEDULED'")  # watches that were to come
         (first,) = database.execute("SELECT id FROM flow_run WHERE state_name = 'Suspended'").fetchone()
@@ -160,14 +163,14 @@ def copy_nights(home: Path, count: int) -> None:
         ids |= {row[columns["flow_run"].index("idempotency_key")] for row in found["flow_run"]}
         shapes = {table: [[_Shape(value) for value in row] for row in rows] for table, rows in found.items()}
         files = [file for run in runs for file in (home / "storage" / run).rglob("*") if file.is_file()]
-        results = [(_Shape(str(file)), _Shape(file.read_text(encoding="utf-8"))) for file in files]
+        kept = [(_Shape(str(file)), _Shape(file.read_text(encoding="utf-8"))) for file in files if results]
         for name in customers(count + 1)[1:]:
             new = {known: str(uuid4()) for known in ids}
             for table, rows in shapes.items():
                 marks = ",".join("?" * len(columns[table]))
                 copies = [[value.filled(new, name) for value in row] for row in rows]
                 database.executemany(f"INSERT INTO {table} VALUES ({marks})", copies)  # noqa: S608  # our own names
-            for place, text in results:
+            for place, text in kept:
                 copy = Path(place.filled(new, name))
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_text(text.filled(new, name), encoding="utf-8")

@@ -59,7 +59,7 @@ def _p95(seconds: list[float]) -> float:
 
 def _woken(count: int, wakes: int) -> tuple[list[float], float, float]:
     """(seconds of each wake, MiB of the server, MiB of the database)."""
-    with parked(count) as box:
+    with parked(count, to_be_woken=True) as box:
         first = datetime.now(UTC) + timedelta(seconds=_STARTS)
         clear = {name: first + timedelta(seconds=APART * i) for i, name in enumerate(customers(count)[-wakes:])}
         run_out(box.home, clear)
