@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as frame
-from benchmarks.bench import Missing, Result, Size
+from benchmarks.bench import Missing, Result, Size, in_fresh_process
 from benchmarks.history import HISTORY, add, change, last, read
 from benchmarks.showing import table
 
@@ -102,3 +102,11 @@ def test_what_cannot_be_run_is_said_and_a_crash_loses_nothing(
         frame.main([], results=kept, history=history)
     assert [one["name"] for one in json.loads(kept.read_text())] == ["alpha"]
     assert frame.main(["gamma"], results=kept, history=history) == 2
+
+
+def test_the_peak_of_a_part_is_its_own_and_not_its_parents() -> None:
+    """On Linux a child's ru_maxrss begins with what its parent held."""
+    ballast = bytearray(b"x" * (400 << 20))
+    measured = in_fresh_process("benchmarks.fresh:_peak_mb")
+    assert len(ballast) == 400 << 20
+    assert measured.peak_mb < 200 and abs(measured.value - measured.peak_mb) < 5
