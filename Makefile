@@ -47,7 +47,7 @@ tests: setup
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights
-	SOAK=1 FLEET=30 $(BIN)/python -m pytest -n 0 tests/night tests/target/test_fault_matrix.py
+	SOAK=1 FLEET=30 $(BIN)/python -m pytest -n 0 tests/night tests/benchmarks tests/target/test_fault_matrix.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,7 @@
-"""`python -m benchmarks [name...]` runs all, or those named, prints a table and writes benchmarks/results.json."""
+"""`python -m benchmarks [name...]` runs all, or those named, and prints a table.
+
+It writes benchmarks/results.json, the newest figures of each, and adds a line to benchmarks/history.json.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 import benchmarks
 from benchmarks.bench import Missing, Result
+from benchmarks.history import HISTORY, add, last, read
+from benchmarks.showing import table
 
-_SUPPORT = {"__main__", "bench", "fresh", "answerer"}
+_SUPPORT = {"__main__", "bench", "fresh", "answerer", "history", "showing", "parked"}
 _RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -24,48 +28,34 @@ def names() -> list[str]:
     return [one.name for one in pkgutil.iter_modules(benchmarks.__path__) if one.name not in _SUPPORT]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], *, results: Path = _RESULTS, history: Path = HISTORY) -> int:
+    """Exit status 1 when a benchmark was not run, 2 when there is none of that name."""
     unknown = set(arguments) - set(names())
     if unknown:
         print(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(names())}", file=sys.stderr)
         return 2
-    console, results, missing = Console(width=160), list[Result](), list[str]()
+    console, found, missing = Console(width=180), list[Result](), list[str]()
     for name in arguments or names():
         try:
-            results.append(importlib.import_module(f"benchmarks.{name}").run(tiny=False))
+            found.append(importlib.import_module(f"benchmarks.{name}").run(tiny=False))
         except Missing as error:
             missing.append(f"{name}: {error}")
-    console.print(_table(results))
+        else:
+            _keep(found, results)  # at once: a later one may fail
+    console.print(table(found, last(read(history))))
     for line in missing:
         console.print(f"not run: {line}")
-    _keep(results)
+    if found:
+        add(found, history)
     return 1 if missing else 0
 
 
-def _keep(results: list[Result]) -> None:
+def _keep(results: list[Result], where: Path) -> None:
     """The newest figures of each benchmark; those that were not run now stay."""
-    known = json.loads(_RESULTS.read_text(encoding="utf-8")) if _RESULTS.exists() else []
+    known = json.loads(where.read_text(encoding="utf-8")) if where.exists() else []
     figures = {one["name"]: one for one in (*known, *map(asdict, results))}
     kept = [figures[name] for name in names() if name in figures]
-    _RESULTS.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
-
-
-def _table(results: list[Result]) -> Table:
-    table = Table(
-        "benchmark",
-        "size",
-        "ours",
-        "rival",
-        "rival is",
-        "unit",
-        "ratio",
-        "peak MiB",
-        caption="ratio above 1: we are ahead",
-    )
-    for one in results:
-        figures = (f"{one.ours:,.1f}", f"{one.rival:,.1f}", one.rival_name, one.unit, f"{one.ratio:.2f}")
-        table.add_row(one.name, one.size, *figures, f"{one.peak_mb:.0f}")
-    return table
+    where.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

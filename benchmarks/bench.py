@@ -13,11 +13,22 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Size:
+    """The same comparison at another size. n: how many; the rest as in `Result`."""
+
+    n: int
+    ours: float
+    rival: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One comparison.
 
     size: what was done, in words. ours, rival: the figures in `unit`. ratio: above 1, we are ahead. peak_mb: the most
-    resident memory of the process that did our part, in MiB, interpreter and all.
+    resident memory of the process that did our part, in MiB, interpreter and all. sizes: how it grows, smallest first;
+    the last is the result itself.
     """
 
     name: str
@@ -28,6 +39,7 @@ class Result:
     ratio: float
     unit: str
     peak_mb: float
+    sizes: tuple[Size, ...] = ()
 
 
 class Missing(Exception):
@@ -38,6 +50,14 @@ class Missing(Exception):
 class Measured:
     value: float
     peak_mb: float
+
+
+def memory_mb(pid: int) -> float:
+    """MiB that a live process holds: what it shares with others counts by its share (PSS). Linux only."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise Missing("/proc does not tell how much memory a process holds (Linux)")
+    told = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def on_core(which: int) -> Callable[[], None] | None:

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import Result, in_fresh_process
+from benchmarks.bench import Result, Size, in_fresh_process
 from lab.move_town import Served, addresses, both
 
 _VERSION = "8.3.83.6"  # SBS 2008: no streams, so messages travel as MIME
@@ -31,21 +31,41 @@ _SETTLE = 2.0  # seconds; the lab's cloud shows what it holds sooner than Micros
 
 
 def run(tiny: bool) -> Result:
-    return compare(200, 1, 20) if tiny else compare(100_000, 10, 400)
+    grown = ((100, 1, 20),) if tiny else ((1_000, 1, 400), (10_000, 3, 400))
+    return compare(200, 1, 20, grown) if tiny else compare(100_000, 10, 400, grown)
 
 
-def compare(items: int, kills: int, sample: int) -> Result:
-    boxes = 2 if items < 1000 else 10
+def compare(items: int, kills: int, sample: int, smaller: tuple[tuple[int, int, int], ...] = ()) -> Result:
+    """smaller: (items, kills, sample) of other sizes, to show how it grows."""
+    sizes = [_compared(*one) for one in (*smaller, (items, kills, sample))]
+    rate, theirs = sizes[-1].ours, sizes[-1].rival
+    size = f"{items:,} items in {_boxes(items)} mailboxes, killed {kills} times; the rival did {sample}"
+    return Result(
+        "direct_mover_vs_exchangelib",
+        size,
+        rate,
+        theirs,
+        "exchangelib, item by item",
+        rate / theirs,
+        "items/s",
+        sizes[-1].peak_mb,
+        tuple(sizes),
+    )
+
+
+def _boxes(items: int) -> int:
+    return 2 if items < 1000 else 10
+
+
+def _compared(items: int, kills: int, sample: int) -> Size:
+    boxes = _boxes(items)
     with both(_VERSION, boxes, items // boxes) as (old, cloud), tempfile.TemporaryDirectory() as folder:
         seconds = _rival(old, sample // 2)
         took, peak = killed_again_and_again(old, cloud, boxes, Path(folder), kills, items)
         if old.contents() != cloud.contents():
             raise RuntimeError("the copy is not what the original is")
         seconds += _rival(old, sample // 2)
-    rate, theirs = items / took, sample // 2 * 2 / seconds
-    size = f"{items:,} items in {boxes} mailboxes, killed {kills} times; the rival did {sample}"
-    name = "direct_mover_vs_exchangelib"
-    return Result(name, size, rate, theirs, "exchangelib, item by item", rate / theirs, "items/s", peak)
+    return Size(items, items / took, sample // 2 * 2 / seconds, peak)
 
 
 def _rival(old: Served, count: int) -> float:

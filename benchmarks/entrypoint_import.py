@@ -7,9 +7,12 @@ import textwrap
 import time
 from pathlib import Path
 
-from benchmarks.bench import Result, in_fresh_process
+from benchmarks.bench import Result, Size, in_fresh_process
 
 _ROOT = Path(__file__).parents[1]
+_OURS = ("flows", "tasks", "blocks", "mailmove")
+_SMALLER = ("tasks.waking", "mailmove.plan")
+"""A flow that needs only this much of ours, to show how it grows with the number of modules."""
 _BARE = """
     from prefect import flow, task
     from pydantic import BaseModel
@@ -38,26 +41,50 @@ def load(entrypoint: str) -> float:
     return time.process_time()
 
 
+def modules(entrypoint: str) -> float:
+    """How many modules of ours it loads."""
+    import sys
+
+    from prefect.flows import load_flow_from_entrypoint
+
+    load_flow_from_entrypoint(entrypoint)
+    return len([name for name in sys.modules if name.split(".")[0] in _OURS])
+
+
 def run(tiny: bool) -> Result:
     """The best of some tries; a ratio of 1 would mean that Mailmove itself costs nothing."""
     tries = 1 if tiny else 5
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "bare_flow.py"
         bare.write_text(textwrap.dedent(_BARE), encoding="utf-8")
-        seconds = {}
-        peak = 0.0
-        for name, entrypoint in (("rival", f"{bare}:bare"), ("ours", f"{_ROOT}/flows/cutover.py:cutover")):
-            measured = [
-                in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=entrypoint) for _ in range(tries)
-            ]
-            seconds[name], peak = min(one.value for one in measured), max(one.peak_mb for one in measured)
+        entrypoints = [f"{_with_import(Path(folder), name)}:bare" for name in _SMALLER]
+        entrypoints.append(f"{_ROOT}/flows/cutover.py:cutover")
+        sizes = [_compared(ours, bare, tries) for ours in entrypoints]
+    last = sizes[-1]
     return Result(
         name="entrypoint_import",
-        size="cutover flow, fresh process",
-        ours=seconds["ours"],
-        rival=seconds["rival"],
+        size=f"cutover flow with {last.n} modules of ours, fresh process; smaller: a flow with {' or '.join(_SMALLER)}",
+        ours=last.ours,
+        rival=last.rival,
         rival_name="a flow of plain Prefect",
-        ratio=seconds["rival"] / seconds["ours"],
+        ratio=last.rival / last.ours,
         unit="CPU s",
-        peak_mb=peak,
+        peak_mb=last.peak_mb,
+        sizes=tuple(sizes),
     )
+
+
+def _with_import(folder: Path, name: str) -> Path:
+    """The bare flow, in a file that imports one of our modules."""
+    file = folder / f"with_{name.replace('.', '_')}.py"
+    file.write_text(f"import {name}\n{textwrap.dedent(_BARE)}", encoding="utf-8")
+    return file
+
+
+def _compared(ours: str, bare: Path, tries: int) -> Size:
+    seconds, peak = {}, 0.0
+    for name, entrypoint in (("rival", f"{bare}:bare"), ("ours", ours)):
+        measured = [in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=entrypoint) for _ in range(tries)]
+        seconds[name], peak = min(one.value for one in measured), max(one.peak_mb for one in measured)
+    count = in_fresh_process("benchmarks.entrypoint_import:modules", entrypoint=ours).value
+    return Size(int(count), seconds["ours"], seconds["rival"], peak)

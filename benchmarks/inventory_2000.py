@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from benchmarks.bench import Result, in_fresh_process
+from benchmarks.bench import Result, Size, in_fresh_process
 from blocks.source.exchange_server import ExchangeServer
 from mailmove.full_inventory import LARGEST_ITEM
 
@@ -25,19 +25,26 @@ _EACH = ("Get-MailboxStatistics", "Get-MailboxFolderStatistics", "Get-MailboxPer
 
 def run(tiny: bool) -> Result:
     mailboxes, sample = (60, 5) if tiny else (2000, 60)
-    with _server(mailboxes) as fields:
-        mine = in_fresh_process("benchmarks.inventory_2000:whole", fields=fields, mailboxes=mailboxes)
-        rival = in_fresh_process("benchmarks.inventory_2000:loop", fields=fields, mailboxes=mailboxes, sample=sample)
+    sizes = [_compared(count, sample) for count in ((20, mailboxes) if tiny else (200, 600, mailboxes))]
+    last = sizes[-1]
     return Result(
         "inventory_2000",
         f"{mailboxes:,} mailboxes; the rival did {sample} of them, and its time is multiplied",
-        mine.value,
-        rival.value,
+        last.ours,
+        last.rival,
         "one cmdlet a mailbox, one after the other",
-        rival.value / mine.value,
+        last.rival / last.ours,
         "s",
-        mine.peak_mb,
+        last.peak_mb,
+        tuple(sizes),
     )
+
+
+def _compared(mailboxes: int, sample: int) -> Size:
+    with _server(mailboxes) as fields:
+        mine = in_fresh_process("benchmarks.inventory_2000:whole", fields=fields, mailboxes=mailboxes)
+        rival = in_fresh_process("benchmarks.inventory_2000:loop", fields=fields, mailboxes=mailboxes, sample=sample)
+    return Size(mailboxes, mine.value, rival.value, mine.peak_mb)
 
 
 def whole(fields: dict[str, Any], mailboxes: int) -> float:

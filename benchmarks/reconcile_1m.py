@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.bench import Measured, Result, in_fresh_process
+from benchmarks.bench import Measured, Result, Size, in_fresh_process
 from mailmove.item_ledger.changes import Folder, MailboxChanges, Page, Standing
 from mailmove.item_ledger.spool import SOURCE, TARGET, Spool
 from mailmove.item_ledger.verdicts import differences
@@ -34,12 +34,11 @@ _CHANGES = 1000
 
 def run(tiny: bool) -> Result:
     size = 20_000 if tiny else 1_000_000
-    ours, rival = (_measured(f, size) for f in ("ledger", "by_dict"))
-    curve = [(one, *(_measured(f, one) for f in ("ledger", "by_dict"))) for one in (() if tiny else (10_000, 100_000))]
-    told = "; ".join(
-        f"{one:,}: {here.value:.1f} s, {here.peak_mb:.0f} MiB (dict {there.value:.1f} s, {there.peak_mb:.0f} MiB)"
-        for one, here, there in (*curve, (size, ours, rival))
-    )
+    counts = (2_000, size) if tiny else (10_000, 100_000, size)
+    both = [(one, _measured("ledger", one), _measured("by_dict", one)) for one in counts]
+    sizes = tuple(Size(one, here.value, there.value, here.peak_mb) for one, here, there in both)
+    told = "the dict held " + ", ".join(f"{there.peak_mb:.0f} MiB at {one:,}" for one, _, there in both)
+    _, ours, rival = both[-1]
     again, making = _measured("second_look", size).value, _measured("making", size).value
     return Result(
         "reconcile_1m",
@@ -51,6 +50,7 @@ def run(tiny: bool) -> Result:
         rival.value / ours.value,
         "s of CPU",
         ours.peak_mb,
+        sizes,
     )
 
 

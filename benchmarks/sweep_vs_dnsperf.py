@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from benchmarks.answerer import domains, nsd, program
-from benchmarks.bench import Result, in_fresh_process, on_core
+from benchmarks.bench import Result, Size, in_fresh_process, on_core
 from mailmove.dns.sweeping import Question, ask_many
 
 _BEST_OF = 5
@@ -23,14 +23,20 @@ _BEST_OF = 5
 def run(tiny: bool) -> Result:
     resolvers, names, turns = (4, 5, 1) if tiny else (200, 100, _BEST_OF)
     dnsperf = program("dnsperf", "dnsperf")
+    sizes = [_compared(dnsperf, count, names, turns) for count in ((2, 4) if tiny else (20, 60, resolvers))]
+    ours, rival = sizes[-1].ours, sizes[-1].rival
+    size, peak = f"{resolvers} resolvers x {names} domains", sizes[-1].peak_mb
+    return Result("sweep_vs_dnsperf", size, ours, rival, "dnsperf", ours / rival, "queries/s", peak, tuple(sizes))
+
+
+def _compared(dnsperf: str, resolvers: int, names: int, turns: int) -> Size:
     with nsd(resolvers, names) as servers:
         rival, ours, peak = 0.0, 0.0, 0.0
         for _ in range(turns):  # in turn, so that a busy moment of the machine strikes both
             mine = in_fresh_process("benchmarks.sweep_vs_dnsperf:sweep", core=1, servers=servers, names=names)
             ours, peak = max(ours, mine.value), max(peak, mine.peak_mb)
             rival = max(rival, _dnsperf(dnsperf, servers[0], names, resolvers))
-    size = f"{resolvers} resolvers x {names} domains"
-    return Result("sweep_vs_dnsperf", size, ours, rival, "dnsperf", ours / rival, "queries/s", peak)
+    return Size(resolvers * names, ours, rival, peak)
 
 
 def sweep(servers: list[tuple[str, int]], names: int) -> float:

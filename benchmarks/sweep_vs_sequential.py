@@ -9,7 +9,7 @@ import dns.message
 import dns.query
 
 from benchmarks.answerer import domains, slow
-from benchmarks.bench import Result, in_fresh_process
+from benchmarks.bench import Result, Size, in_fresh_process
 from mailmove.dns.sweeping import Question, ask_many
 
 _DELAY = 0.02  # seconds
@@ -18,20 +18,27 @@ _SEQUENTIAL = 200  # questions; their rate does not change with more of them
 
 def run(tiny: bool) -> Result:
     resolvers, names, sequential = (4, 2, 8) if tiny else (200, 20, _SEQUENTIAL)
-    with slow(resolvers, _DELAY) as servers:
-        mine = in_fresh_process("benchmarks.sweep_vs_sequential:sweep", servers=servers, names=names)
-        rival = in_fresh_process("benchmarks.sweep_vs_sequential:loop", servers=servers, count=sequential)
+    sizes = [_compared(count, names, sequential) for count in ((2, 4) if tiny else (20, 60, resolvers))]
+    last = sizes[-1]
     size = f"{resolvers} resolvers x {names} domains, {_DELAY * 1000:.0f} ms away"
     return Result(
         "sweep_vs_sequential",
         size,
-        mine.value,
-        rival.value,
+        last.ours,
+        last.rival,
         "dnspython, one after the other",
-        mine.value / rival.value,
+        last.ours / last.rival,
         "queries/s",
-        mine.peak_mb,
+        last.peak_mb,
+        tuple(sizes),
     )
+
+
+def _compared(resolvers: int, names: int, sequential: int) -> Size:
+    with slow(resolvers, _DELAY) as servers:
+        mine = in_fresh_process("benchmarks.sweep_vs_sequential:sweep", servers=servers, names=names)
+        rival = in_fresh_process("benchmarks.sweep_vs_sequential:loop", servers=servers, count=sequential)
+    return Size(resolvers * names, mine.value, rival.value, mine.peak_mb)
 
 
 def sweep(servers: list[tuple[str, int]], names: int) -> float:

@@ -41,6 +41,8 @@ class Box:
             "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
+            # SQLite has one writer: when many wake at once, it says 503 for minutes, and who gave up would be Failed.
+            "PREFECT_CLIENT_MAX_RETRIES": "8",
             "PREFECT_CLI_PROMPT": "false",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",

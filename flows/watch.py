@@ -11,12 +11,12 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
 from tasks.asking import UNANSWERED
-from tasks.looking import show_look
+from tasks.looking import show_look, tells_nothing_new
 from tasks.reviving import crashed, revive
 from tasks.silence import call_crashed, silent
 from tasks.telling import tell_news
 from tasks.waking import mend, parked_runs, wake
-from tasks.watching import asks_anew, due, expired_gates, look_at_all
+from tasks.watching import Looks, asks_anew, due, expired_gates, known_looks, look_at_all
 
 STEP_SECONDS = 2.0
 NEWS_SECONDS = 10.0
@@ -32,8 +32,10 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     log = get_run_logger()
     end = time.monotonic() + stay_seconds
     woken: set[UUID] = set()
+    own: Looks = {}
     next_news = 0.0
     while True:
+        began = time.monotonic()
         for run in silent():
             if said := call_crashed(run):
                 log.warning("%s: %s", run.name, said)
@@ -48,19 +50,24 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
             log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
             wake(one, UNANSWERED)
             woken.add(one.run.id)
-        waits = due(parked, datetime.now(UTC), rest_seconds)
+        looks = known_looks(parked, own)
+        waits = due(parked, datetime.now(UTC), rest_seconds, looks)
         for one, seen in asyncio.run(look_at_all(waits.now)):
-            show_look(one.run.id, seen)
-            log.info("%s, %s: %s", one.customer, one.what, seen.summary)
+            if not tells_nothing_new(seen, looks.get(one.run.id)):
+                show_look(one.run.id, seen)
+                log.info("%s, %s: %s", one.customer, one.what, seen.summary)
+            own[one.run.id] = looks[one.run.id] = seen
             if seen.done or asks_anew(one, seen):
                 wake(one)
                 woken.add(one.run.id)
+                del own[one.run.id]  # from now on the sub-flow itself says what is seen
         if time.monotonic() >= next_news:
-            for line in tell_news(parked):
+            for line in tell_news(parked, looks):
                 log.info("%s", line)
             next_news = time.monotonic() + NEWS_SECONDS
         asleep = [one for one in parked if one.run.id not in woken]
-        pause = due(asleep, datetime.now(UTC), rest_seconds).seconds_to_next
+        pause = due(asleep, datetime.now(UTC), rest_seconds, looks).seconds_to_next
         if time.monotonic() + pause > end:
             return len(woken)
-        time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile
+        # Something else may park meanwhile; and the server has half of its time for others, however long a look takes.
+        time.sleep(max(min(pause, STEP_SECONDS), time.monotonic() - began))

@@ -71,5 +71,12 @@ def show_look(run_id: UUID, look: Look) -> None:
         write_markdown(f"picture-{run_id}", look.picture, description=look.summary, flow_run=run_id)
 
 
+def tells_nothing_new(seen: Look, previous: Look | None) -> bool:
+    """Does a look say what the one before it said? Only its time is another; such a one need not be kept."""
+    if previous is None:
+        return False
+    return seen.model_copy(update={"at": previous.at, "picture": previous.picture}) == previous
+
+
 def _key(run_id: UUID) -> str:
     return f"look-{run_id}"

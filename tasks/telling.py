@@ -23,12 +23,10 @@ from prefect.events import emit_event
 from pydantic import BaseModel, Field
 
 from mailmove.errors import Blocked
-from mailmove.evidence import now
+from mailmove.evidence import Look, now
 from mailmove.plan_night import Notices
-from tasks.looking import last_looks
 from tasks.news import Notice, customer_of, lately_ended, moved, waiting
 from tasks.opening import open_block
-from tasks.parking import WAIT_FLOW
 from tasks.tables import read_latest, write_table
 from tasks.waking import Parked
 
@@ -66,9 +64,11 @@ class Told(BaseModel):
 Record = dict[tuple[str, str], Told]
 
 
-def tell_news(parked: list[Parked]) -> list[str]:
-    """Tell everything that is new about these and about what has ended lately; lines for the log."""
-    looks = last_looks([one.run.id for one in parked if one.flow == WAIT_FLOW])
+def tell_news(parked: list[Parked], looks: dict[UUID, Look]) -> list[str]:
+    """Tell everything that is new about these and about what has ended lately; lines for the log.
+
+    looks: what was last seen of each wait, by its sub-flow run.
+    """
     over = list(lately_ended())
     roots: dict[UUID, FlowRun] = {one.root.id: one.root for one in parked} | {run.id: run for run, _ in over}
     known = told_so_far(list(roots))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
@@ -27,13 +28,26 @@ class Due:
     seconds_to_next: float
 
 
-def due(parked: list[Parked], at: datetime, rest: float) -> Due:
+Looks = dict[UUID, Look]
+"""Sub-flow run of a wait -> the last look at it."""
+
+
+def known_looks(parked: list[Parked], own: Looks) -> Looks:
+    """What was last seen of each wait, read from the server at once for all.
+
+    own: looks of this very process. One that told nothing new was not written, so it may be newer than the server's.
+    """
+    kept = last_looks([one.run.id for one in parked if one.flow == WAIT_FLOW])
+    newer = {run: look for run, look in own.items() if run in kept and look.at > kept[run].at}
+    return kept | newer
+
+
+def due(parked: list[Parked], at: datetime, rest: float, seen: Looks) -> Due:
     """`rest`: most seconds between two looks where the last one named no time for the next.
 
     A young wait is looked at often, an old one rarely: a quarter of its age, like a person would.
     """
     waits = [one for one in parked if one.flow == WAIT_FLOW and one.paused]
-    seen = last_looks([one.run.id for one in waits])
     when = {one.run.id: _next(one, seen.get(one.run.id), at, rest) for one in waits}
     return Due(
         now=[(one, seen.get(one.run.id)) for one in waits if when[one.run.id] <= at],

@@ -15,7 +15,10 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
     """No network: the ledger knows the old TTLs, what the provider made of the low one, and when the clock started.
 
     A set whose TTL the provider did not lower has nothing to run out: it is held for its TTL after the switch.
+    The time once reckoned stays what it is; only who says that it has come reads the ledger again.
     """
+    if previous and previous.forecast and now() < previous.forecast:
+        return previous.model_copy(update={"at": now()})
     receipt = await asyncio.to_thread(ledger.receipt, "lower_ttl")
     changed = [rrset_change(one) for one in receipt.changes]
     lowered = [(one.before, one.after) for one in changed if one.before and one.after]

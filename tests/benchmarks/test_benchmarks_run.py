@@ -10,9 +10,16 @@ import pytest
 from benchmarks.__main__ import names
 from benchmarks.bench import Missing, Result
 
+pytestmark = pytest.mark.timeout(1800)
+
+LONG = {"parked_look_seconds", "parked_memory_vs_pause", "wake_p95_seconds", "night_overhead"}
+"""Minutes each, for a night in the lab; `board_1000` stands for those that need one parked."""
+
 
 @pytest.mark.parametrize("name", names())
 def test_it_runs(name: str) -> None:
+    if name in LONG and "SOAK" not in os.environ:
+        pytest.skip("minutes; `make soak` runs it")
     try:
         result = importlib.import_module(f"benchmarks.{name}").run(tiny=True)
     except Missing as missing:
@@ -21,3 +28,5 @@ def test_it_runs(name: str) -> None:
         pytest.skip(str(missing))
     assert isinstance(result, Result) and result.name == name
     assert result.ours > 0 and result.rival > 0 and result.ratio > 0 and result.peak_mb > 0
+    assert [one.n for one in result.sizes] == sorted({one.n for one in result.sizes}), "smallest first"
+    assert (result.sizes[-1].ours, result.sizes[-1].rival) == (result.ours, result.rival), "the last is the result"

@@ -28,6 +28,7 @@ from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last
 from tasks.people import check_people
 from tasks.telling import EVENTS, MOST_TRIES, tell_news, told_so_far, within
 from tasks.waking import wake
+from tasks.watching import known_looks
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 SECRET = "hooks-secret-path"
@@ -109,10 +110,16 @@ def told(night: Night) -> list[tuple[str, str]]:
     return [(one.channel, one.outcome) for one in told_so_far([night.id])[night.id].values()]
 
 
+def told_anew(*nights: Night) -> list[str]:
+    """What the watch says after one look at these."""
+    asked = [night.parked() for night in nights]
+    return tell_news(asked, known_looks(asked, {}))
+
+
 def test_a_gate_is_told_once_however_often_it_is_looked_at(hook: Hook, events: list[dict[str, Any]]) -> None:
     night = parked(night_with_a_gate, hook.ref)
     for _ in range(3):
-        tell_news([night.parked()])
+        told_anew(night)
     (said,) = hook.heard
     assert said["subject"] == f"{night.plan.customer} waits for you: switch_mail"
     assert "Point the mail at Microsoft 365?" in said["body"]
@@ -121,12 +128,12 @@ def test_a_gate_is_told_once_however_often_it_is_looked_at(hook: Hook, events: l
     assert told(night) == [(EVENTS, "sent"), (hook.ref, "sent")]
     wake(night.parked(), {"approve": False, "name": "ben", "reason": "not yet"})
     night.go_on()
-    tell_news([night.parked()])
+    told_anew(night)
     assert len(hook.heard) == 2, "it is a new question"
     wake(night.parked(), {"approve": True, "name": "ben", "reason": "now"})
     assert night.go_on() is not None
     for _ in range(2):
-        tell_news([])
+        tell_news([], {})
     assert [one["subject"] for one in hook.heard[2:]] == [f"{night.plan.customer}: the cutover has ended: Completed"]
 
 
@@ -145,9 +152,9 @@ def test_killed_after_the_sending_it_is_sent_once_more_and_not_again(
     night = parked(night_with_a_gate, hook.ref)
     with monkeypatch.context() as dying, pytest.raises(Killed):
         dying.setattr(telling, "_write", kill)
-        tell_news([night.parked()])
+        told_anew(night)
     for _ in range(3):
-        tell_news([night.parked()])
+        told_anew(night)
     assert len(hook.heard) == 2
     assert hook.heard[0] == hook.heard[1]
     assert len({one["id"] for one in events}) == 1, "the server keeps one event of each id"
@@ -158,8 +165,8 @@ def test_what_failed_is_written_down_without_its_secrets_and_tried_again_later(
 ) -> None:
     hook.status = 500
     night = parked(night_with_a_gate, "custom-webhook/nobody", hook.ref)
-    lines = tell_news([night.parked()])
-    tell_news([night.parked()])
+    lines = told_anew(night)
+    told_anew(night)
     assert len(hook.heard) == 1, "not again at once"
     (_, missing, failed) = told(night)
     assert missing[1].startswith("failed: Prefect: wanted the block custom-webhook/nobody; saw no such block")
@@ -168,10 +175,10 @@ def test_what_failed_is_written_down_without_its_secrets_and_tried_again_later(
     monkeypatch.setattr(telling, "FIRST_PAUSE", timedelta(0))
     hook.status = 200
     for _ in range(2):
-        tell_news([night.parked()])
+        told_anew(night)
     assert (len(hook.heard), told(night)[2]) == (2, (hook.ref, "sent"))
     for _ in range(MOST_TRIES):
-        tell_news([night.parked()])
+        told_anew(night)
     assert told_so_far([night.id])[night.id][_id(night), "custom-webhook/nobody"].tries == MOST_TRIES
 
 
@@ -181,12 +188,12 @@ def _id(night: Night) -> str:
 
 def test_a_failed_night_is_told(hook: Hook, events: list[dict[str, Any]]) -> None:
     night = parked(night_with_a_gate, hook.ref, about=["failed"])
-    tell_news([night.parked()])
+    told_anew(night)
     assert hook.heard == [], "the plan wants to hear of failures only"
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(night.id, Failed(message="the disk\nis full"), force=True)
     for _ in range(2):
-        tell_news([])
+        tell_news([], {})
     (said,) = hook.heard
     assert said["subject"] == f"{night.plan.customer}: the cutover has failed"
     assert said["body"].startswith("the disk\nis full")
@@ -201,7 +208,7 @@ def test_a_forecast_is_told_when_it_has_moved_by_more_than_the_plan_says(
     def look(minutes: float, asks: str | None = None) -> None:
         seen = Look(done=False, summary="not yet", forecast=first + timedelta(minutes=minutes), asks=asks)
         show_look(night.parked().run.id, seen)
-        tell_news([night.parked()])
+        told_anew(night)
 
     for minutes in (0, 20, -25, 30):
         look(minutes)

@@ -21,7 +21,7 @@ from tasks.ledger import Ledger
 from tasks.looking import show_look
 from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
 from tasks.waking import Parked, mend, resume_cutover, wake
-from tasks.watching import SOONEST, due, look_at_all
+from tasks.watching import SOONEST, due, known_looks, look_at_all
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -249,7 +249,7 @@ def looked(one: Parked, ago: float, next_in: float | None = None) -> Parked:
 
 
 def seconds_to_due(one: Parked, rest: float = 60.0) -> float:
-    found = due([one], NOW, rest)
+    found = due([one], NOW, rest, known_looks([one], {}))
     assert len(found.now) == (found.seconds_to_next == 0)
     return found.seconds_to_next
 
@@ -273,10 +273,11 @@ def test_only_waits_that_are_parked_are_looked_at_and_the_next_one_is_told() -> 
     early, late = looked(parked_wait(age=100), ago=0, next_in=30), looked(parked_wait(age=100), ago=0, next_in=90)
     fresh = parked_wait(age=0)
     others = [parked_wait(age=0, flow_tag=GATE_FLOW), parked_wait(age=0, paused=False)]
-    assert due(others, NOW, 60).now == []
-    assert due([late, early, *others], NOW, 60).seconds_to_next == 30
-    assert [one for one, _ in due([late, fresh, early, *others], NOW, 60).now] == [fresh]
-    assert due([], NOW, 60).seconds_to_next == float("inf")
+    looks = known_looks([early, late, fresh, *others], {})
+    assert due(others, NOW, 60, looks).now == []
+    assert due([late, early, *others], NOW, 60, looks).seconds_to_next == 30
+    assert [one for one, _ in due([late, fresh, early, *others], NOW, 60, looks).now] == [fresh]
+    assert due([], NOW, 60, looks).seconds_to_next == float("inf")
 
 
 async def test_one_wait_that_cannot_be_looked_at_keeps_no_other_waiting() -> None:

@@ -32,7 +32,7 @@ from tasks.runbook import stage_named
 from tasks.tables import read_latest
 from tasks.undoing import undo_stage
 from tasks.waking import parked_runs, wake
-from tasks.watching import due, look_at_all
+from tasks.watching import due, known_looks, look_at_all
 
 pytestmark = pytest.mark.timeout(240)
 QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0}
@@ -63,7 +63,8 @@ def shorten(plan: Cutover) -> str:
 def looked_at() -> list[str]:
     """What the watch does: one look at each parked wait; whoever is due is woken. What each look saw."""
     summaries = []
-    waits = due(parked_runs(), datetime(2100, 1, 1, tzinfo=UTC), 1.0)
+    parked = parked_runs()
+    waits = due(parked, datetime(2100, 1, 1, tzinfo=UTC), 1.0, known_looks(parked, {}))
     for one, seen in asyncio.run(look_at_all(waits.now)):
         show_look(one.run.id, seen)
         summaries.append(seen.summary)

@@ -1,0 +1,133 @@
+"""From "the condition is true" to "the next stage runs", 20 times a minute, with 1,000 parked on one box.
+
+Server, worker and watch are real, with the settings of `make up`; the cutovers are copies of a real one
+(`benchmarks/parked.py`) at their wait for the old TTL. For some of them the ledger, and the last look at the wait, are
+put back in time while the server is stopped, so that their TTLs run out one after the other, three seconds apart; what
+happens then is nobody's doing but the product's. Each is timed from the second that its TTL runs out to the start of
+`probe_before.apply`, the next stage, as the server has it. The cutovers then go on, send their probes in the lab, and
+park at the gate: that work, and the lab's, is on the same cores. The rival is the bar of 30 s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import httpx
+
+from benchmarks.bench import Result, Size, memory_mb
+from benchmarks.parked import TTL, customers, database_mb, parked
+from deployments.box import Box
+
+BAR = 30.0
+APART = 3.0
+"""Seconds; 20 a minute."""
+_NEXT = "probe_before.apply"
+_STARTS = 45.0
+"""Seconds that server, worker and the first watch are given before the first TTL runs out."""
+_PATIENCE = 900.0
+
+
+def run(tiny: bool) -> Result:
+    plans = ((3, 1), (6, 2)) if tiny else ((100, 20), (300, 20), (1000, 40))
+    sizes, told = [], ""
+    for count, wakes in plans:
+        seconds, server, database = _woken(count, wakes)
+        sizes.append(Size(count, _p95(seconds), BAR, server))
+        told = (
+            f"{count:,} parked, {wakes} woken, {60 / APART:.0f} a minute, {os.cpu_count()} cores; "
+            f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s; server {server:.0f} MiB, "
+            f"database {database:.0f} MiB (its events of the last minutes included)"
+        )
+    last = sizes[-1]
+    ratio = last.rival / last.ours
+    return Result(
+        "wake_p95_seconds", told, last.ours, BAR, "the bar", ratio, "s, p95", last.peak_mb, tuple(sizes)
+    )  # fmt: skip
+
+
+def _p95(seconds: list[float]) -> float:
+    return quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
+
+
+def _woken(count: int, wakes: int) -> tuple[list[float], float, float]:
+    """(seconds of each wake, MiB of the server, MiB of the database)."""
+    with parked(count, to_be_woken=True) as box:
+        first = datetime.now(UTC) + timedelta(seconds=_STARTS)
+        clear = {name: first + timedelta(seconds=APART * i) for i, name in enumerate(customers(count)[-wakes:])}
+        run_out(box.home, clear)
+        box.start_server()
+        box.start_worker()
+        began = _began(box, clear)
+        server = memory_mb(box.parts["server"].pid)
+        return [(began[name] - clear[name]).total_seconds() for name in clear], server, database_mb(box.home)
+
+
+def run_out(home: Path, clear: dict[str, datetime]) -> None:
+    """Let each customer's old TTL run out at its time, by what the ledger and the last look say."""
+    with closing(sqlite3.connect(home / "prefect.db")) as database, database:
+        for customer, at in clear.items():
+            served = (at - timedelta(seconds=TTL)).isoformat()
+            chosen = "SELECT id, data, flow_run_id FROM artifact WHERE key = ?"
+            ledger = database.execute(chosen, [f"ledger-{customer}"]).fetchall()
+            for row, data, _ in ledger:
+                entry = json.loads(json.loads(data))
+                if (entry[0]["kind"], entry[0]["stage"]) == ("evidence", "lower_ttl"):
+                    _put(database, "artifact", row, [entry[0] | {"at": served}])
+            root = ledger[0][2]
+            waits = (
+                "SELECT f.id FROM flow_run f JOIN task_run t ON f.parent_task_run_id = t.id "
+                "WHERE t.flow_run_id = ? AND f.state_type = 'PAUSED'"
+            )
+            (wait,) = database.execute(waits, [root]).fetchone()
+            for table in ("artifact", "artifact_collection"):
+                chosen = f"SELECT id, data FROM {table} WHERE key = ?"  # noqa: S608  # our own names
+                for row, data in database.execute(chosen, [f"look-{wait}"]).fetchall():
+                    (look,) = json.loads(json.loads(data))
+                    when = at.isoformat()
+                    _put(database, table, row, [look | {"forecast": when, "next_look": when}])
+
+
+def _put(database: sqlite3.Connection, table: str, row: str, rows: list[dict[str, Any]]) -> None:
+    told = json.dumps(json.dumps(rows))  # as Prefect keeps a table
+    database.execute(f"UPDATE {table} SET data = ? WHERE id = ?", (told, row))  # noqa: S608  # our own names
+
+
+def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
+    """When the next stage of each began."""
+    end = time.monotonic() + _STARTS + APART * len(clear) + _PATIENCE
+    time.sleep(_STARTS + APART * len(clear))
+    while True:
+        found = _stages_begun(box)
+        if set(found) >= set(clear):
+            return found
+        if time.monotonic() > end or box.dead() or _failed(box):
+            raise RuntimeError(f"{len(found)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.dead()}")
+        time.sleep(5)
+
+
+def _failed(box: Box) -> int:
+    """Cutovers that have failed; one that has crashed is started again by the watch."""
+    chosen = {"flows": {"name": {"any_": ["cutover"]}}, "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}
+    answer = httpx.post(f"{box.ui}/api/flow_runs/count", json=chosen, timeout=120)
+    answer.raise_for_status()
+    return int(answer.json())
+
+
+def _stages_begun(box: Box) -> dict[str, datetime]:
+    with httpx.Client(base_url=f"{box.ui}/api", timeout=120) as client:
+        chosen = {"task_runs": {"name": {"like_": _NEXT}}, "limit": 200}
+        begun = {one["flow_run_id"]: one["start_time"] for one in client.post("/task_runs/filter", json=chosen).json()}
+        runs = client.post("/flow_runs/filter", json={"flow_runs": {"id": {"any_": list(begun)}}}).json()
+    return {
+        one["parameters"]["plan"]["customer"]: datetime.fromisoformat(begun[one["id"]])
+        for one in runs
+        if begun[one["id"]]
+    }

@@ -1,0 +1,129 @@
+"""One look at many: what it asks of the server does not grow with each of them, and what is known is not written."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow, tags
+from prefect.client.base import PrefectHttpxSyncClient
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from flows.wait import wait
+from flows.watch import watch
+from lab.dns.zone_data import rrset
+from mailmove.evidence import Look, now
+from mailmove.plan import Cutover
+from mailmove.records import RRsetChange
+from tasks.ledger import Ledger
+from tasks.looking import last_look, show_look, tells_nothing_new
+from tasks.parking import PARKED, WAIT_FLOW, known_as
+from tasks.watching import due, known_looks
+from tasks.zones import change_of
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "nothing_parked")
+
+OLD = rrset("contoso.com.", "MX", 3600, "10 mail.contoso.com.")
+LOW = rrset("contoso.com.", "MX", 60, "10 mail.contoso.com.")
+
+
+@flow(persist_result=True, result_serializer="json")
+def night_until_the_old_ttl_has_run_out(plan: Cutover) -> str:
+    with tags(PARKED, WAIT_FLOW):
+        return "; ".join(known_as(wait, "old_ttl")(plan, "old_ttl").facts)
+
+
+def parked_night() -> Night:
+    """Its ledger says that the TTL was shortened just now: an hour to wait."""
+    night = Night(night_until_the_old_ttl_has_run_out, new_plan())
+    ledger = Ledger(night.plan.customer, night.id)
+    ledger.record("receipt", "lower_ttl", changes=[change_of(RRsetChange(before=OLD, after=LOW))])
+    ledger.record("evidence", "lower_ttl", facts=["served"])
+    assert night.go_on() is None
+    return night
+
+
+def make_due(night: Night) -> None:
+    """The time for the next look has come; the forecast stays."""
+    seen = last_look(night.parked().run.id)
+    assert seen is not None and seen.forecast is not None
+    show_look(night.parked().run.id, seen.model_copy(update={"next_look": now()}))
+
+
+def versions(run: UUID) -> int:
+    with get_client(sync_client=True) as client:
+        return len(client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[f"look-{run}"]))))
+
+
+def requests_of_a_look(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    heard: list[str] = []
+    send = PrefectHttpxSyncClient.send
+
+    def listening(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        heard.append(re.sub(r"[0-9a-f-]{36}", "<id>", f"{request.method} {request.url.path.removeprefix('/api')}"))
+        return send(self, request, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PrefectHttpxSyncClient, "send", listening)
+        assert watch(stay_seconds=0) == 0
+    return sorted(one for one in heard if "/logs" not in one)
+
+
+def test_a_look_at_many_asks_no_more_than_a_look_at_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    nights = [parked_night()]
+    watch(stay_seconds=0)  # notices of what is new
+    make_due(nights[0])
+    of_one = requests_of_a_look(monkeypatch)
+    nights += [parked_night() for _ in range(4)]
+    watch(stay_seconds=0)
+    for night in nights:
+        make_due(night)
+    assert requests_of_a_look(monkeypatch) == of_one
+    assert any(one == "POST /artifacts/latest/filter" for one in of_one), "it did look"
+
+
+def test_what_tells_nothing_new_is_not_written_and_not_asked_again_at_once() -> None:
+    night = parked_night()
+    run = night.parked().run.id
+    show_look(run, Look(done=False, summary="a week ago", at=now() - timedelta(days=7)))  # of an older version
+    watch(stay_seconds=0)
+    told = last_look(run)
+    assert told is not None and "the old TTL of 3600 s runs out" in told.summary, "it was news"
+    make_due(night)
+    count = versions(run)
+    watch(stay_seconds=0)
+    assert versions(run) == count
+
+
+def test_a_look_of_this_process_counts_although_it_was_not_written() -> None:
+    night = parked_night()
+    one = night.parked()
+    stale = Look(done=False, summary="not yet", at=now() - timedelta(minutes=30))
+    show_look(one.run.id, stale)
+    fresh = stale.model_copy(update={"at": now()})
+    assert tells_nothing_new(fresh, stale) and not tells_nothing_new(fresh, None)
+    assert not tells_nothing_new(fresh.model_copy(update={"summary": "soon"}), stale)
+    assert due([one], now(), 60, known_looks([one], {})).now, "by what the server holds"
+    assert not due([one], now(), 60, known_looks([one], {one.run.id: fresh})).now
+    show_look(one.run.id, stale.model_copy(update={"at": now(), "summary": "the sub-flow itself looked"}))
+    assert known_looks([one], {one.run.id: fresh})[one.run.id].summary == "the sub-flow itself looked"
+
+
+async def test_the_ledger_is_read_again_only_when_the_time_has_come() -> None:
+    from tasks.waits import old_ttl
+
+    class Unread:
+        def receipt(self, stage: str) -> Any:
+            raise AssertionError(f"the ledger of {stage} was read")
+
+    known = Look(done=False, summary="it runs out", forecast=now() + timedelta(hours=1), details=["a"])
+    seen = await old_ttl.look_on(new_plan(), Unread(), known)  # type: ignore[arg-type]
+    assert tells_nothing_new(seen, known) and seen.at > known.at
+    for previous in (None, known.model_copy(update={"forecast": now()}), known.model_copy(update={"forecast": None})):
+        with pytest.raises(AssertionError, match="lower_ttl was read"):
+            await old_ttl.look_on(new_plan(), Unread(), previous)  # type: ignore[arg-type]
