@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
 from mailmove.doors import Mode
-from mailmove.plan_night import BlockRef, Gates, Notices, Window
+from mailmove.plan_blocks import AUTHORITY, DNS, EXCHANGE, FIREWALL, PARTNER, TENANT, BlockRef
+from mailmove.plan_night import Gates, Notices, Window
 from mailmove.plan_night import Part as _Part
 from mailmove.purchase import NewCustomer, Purchase
 
@@ -72,7 +73,7 @@ ServerAddress = Annotated[str, AfterValidator(_server)]
 class Source(_Part):
     """The old Exchange server."""
 
-    server: BlockRef = Field(
+    server: Annotated[BlockRef, EXCHANGE] = Field(
         description="Block with the server's address and account", examples=["exchange-server/contoso"]
     )
     outlook_anywhere_host: HostName = Field(
@@ -81,7 +82,7 @@ class Source(_Part):
     https_port: int = Field(
         default=443, ge=1, le=65535, description="Port of Outlook Anywhere; not 443 only in a rehearsal"
     )
-    obtain_certificate: BlockRef | None = Field(
+    obtain_certificate: Annotated[BlockRef | None, AUTHORITY] = Field(
         default=None,
         description="Block of an ACME authority: where the server's certificate is not good enough, get one there and "
         "put it on the server; None: the certificate is left alone",
@@ -95,7 +96,7 @@ class Source(_Part):
 class Dns(_Part):
     """The provider that holds the zones of all the plan's domains."""
 
-    provider: BlockRef = Field(description="Block of the DNS provider", examples=["route53/contoso"])
+    provider: Annotated[BlockRef, DNS] = Field(description="Block of the DNS provider", examples=["route53/contoso"])
     low_ttl: int = Field(default=60, ge=1, le=3600, description="Seconds; MX TTL before the switch", examples=[60])
     low_ttl_limit: int = Field(
         default=3600,
@@ -120,8 +121,10 @@ class Dns(_Part):
 class Target(_Part):
     """The customer's Microsoft 365."""
 
-    tenant: BlockRef = Field(description="Block of the customer's tenant", examples=["microsoft365/contoso"])
-    partner: BlockRef | None = Field(
+    tenant: Annotated[BlockRef, TENANT] = Field(
+        description="Block of the customer's tenant", examples=["microsoft365/contoso"]
+    )
+    partner: Annotated[BlockRef | None, PARTNER] = Field(
         default=None,
         description="Block of the partner's own access; without it the tenant must exist and trust us",
         examples=["partner-center/our-msp"],
@@ -170,7 +173,9 @@ class Target(_Part):
 class Firewall(_Part):
     """What stands before port 25 of the old server."""
 
-    gateway: BlockRef = Field(description="Block of the firewall", examples=["aws-security-group/contoso"])
+    gateway: Annotated[BlockRef, FIREWALL] = Field(
+        description="Block of the firewall", examples=["aws-security-group/contoso"]
+    )
     mode: Mode = Field(
         default="refuse",
         description="What late senders meet. refuse: a refused connection, so that they look the MX up again. reject: "
