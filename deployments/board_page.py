@@ -36,7 +36,7 @@ padding:.75rem;min-width:0;height:100%}
 p{margin:.4rem 0}dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .75rem;margin:.5rem 0 0}
 dt{color:var(--dim)}dd{margin:0;min-width:0}
 .dim{color:var(--dim)}.mark{font-weight:700}.needs .mark{color:var(--needs)}.failed .mark,.wrong{color:var(--wrong)}
-a{color:var(--link)}nav a{display:inline-block;padding:.6rem .6rem .6rem 0;min-height:2.75rem}
+a{color:var(--link)}nav a,h3 a,.skip{display:inline-block;padding:.6rem .6rem .6rem 0;min-height:2.75rem}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 progress{width:100%;accent-color:var(--link)}
 .skip{position:absolute;left:-999rem}.skip:focus{position:static}

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
@@ -65,8 +65,11 @@ def _mail_address(value: str) -> str:
     return f"{local}@{_host_name(domain)}"
 
 
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-HostName = Annotated[str, AfterValidator(_host_name)]
+MailAddress = Annotated[str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "format": "email"})]
+HostName = Annotated[
+    str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "format": "hostname", "pattern": "[.]"})
+]
+"""The schema is what the form can say before anything starts; the validator says the rest."""
 ServerAddress = Annotated[str, AfterValidator(_server)]
 
 
@@ -130,10 +133,13 @@ class Target(_Part):
         examples=["partner-center/our-msp"],
     )
     new_customer: NewCustomer | None = Field(
-        default=None, description="Only for a direct partner: make this tenant; None: it exists already"
+        default=None,
+        title="New customer",
+        description="Only for a direct partner: make this tenant; None: it exists already",
     )
     purchase: Purchase | None = Field(
         default=None,
+        title="Purchase",
         description="Only for a direct partner: order this, behind the gate spend_money; None: nothing",
     )
     licence: str = Field(
@@ -143,7 +149,7 @@ class Target(_Part):
         examples=["O365_BUSINESS_ESSENTIALS"],
     )
     usage_location: str = Field(
-        pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 country of the users", examples=["GB"]
+        pattern=r"^[A-Z]{2}$", description="Country of the users, two capital letters (ISO 3166-1)", examples=["GB"]
     )
     endpoint: str | None = Field(
         default=None,
@@ -310,11 +316,14 @@ class Cutover(_Part):
     customer: str = Field(
         pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
         max_length=32,
-        description="Short name, used in records of this cutover",
+        description="Short name, used in records of this cutover: lower-case letters, digits, dashes",
         examples=["contoso"],
     )
     domains: list[HostName] = Field(
-        min_length=1, max_length=50, description="Mail domains that move", examples=[["contoso.com"]]
+        min_length=1,
+        max_length=50,
+        description="Mail domains that move, such as contoso.com",
+        examples=[["contoso.com"]],
     )
     source: Source
     dns: Dns

@@ -56,9 +56,15 @@ class MoneyGate(Gate):
 
 
 class Gates(Part):
-    spend_money: MoneyGate = Field(default_factory=MoneyGate, description="Before anything is bought")
-    switch_mail: Gate = Field(default_factory=Gate, description="Before the MX record points at the cloud")
-    close_old_door: Gate = Field(default_factory=Gate, description="Before port 25 of the old server is closed")
+    spend_money: MoneyGate = Field(
+        default_factory=MoneyGate, title="Spend money", description="Before anything is bought"
+    )
+    switch_mail: Gate = Field(
+        default_factory=Gate, title="Switch mail", description="Before the MX record points at the cloud"
+    )
+    close_old_door: Gate = Field(
+        default_factory=Gate, title="Close old door", description="Before port 25 of the old server is closed"
+    )
 
 
 class Window(Part):
