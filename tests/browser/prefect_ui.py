@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
@@ -29,8 +30,8 @@ class PrefectUi:
         self.page.get_by_role("menuitem", name="Custom run").click()
         expect(self.field("Customer")).to_be_visible(timeout=PATIENCE)
 
-    def open_run(self, run: object) -> None:
-        self.page.goto(f"{self.address}/v2/runs/flow-run/{run}")
+    def open_run(self, run: object, tab: str = "Logs") -> None:
+        self.page.goto(f"{self.address}/v2/runs/flow-run/{run}?tab={tab}")
 
     # --- the parameter form -------------------------------------------------------------------------------------
 
@@ -98,3 +99,37 @@ class PrefectUi:
         self.fill("Dns Port", plan["propagation"]["dns_port"], propagation)
         self.fill("Quiet Minutes", plan["sweep"]["quiet_minutes"], sweep)
         self.fill("Smtp Port", plan["sweep"]["smtp_port"], sweep)
+
+    # --- the start ----------------------------------------------------------------------------------------------
+
+    def later(self, day: date, hour: str, half: str) -> None:
+        """Not now, but on a day of this month at an hour such as ('11', 'PM')."""
+        self.page.get_by_role("tab", name="Later").click()
+        self.page.get_by_label("Start date").click()
+        calendar = self.page.locator("[data-radix-popper-content-wrapper]").last
+        calendar.locator(f'td[data-day="{day}"] button').click()
+        times = calendar.get_by_role("button")
+        times.get_by_text(hour, exact=True).last.click()
+        times.get_by_text(half, exact=True).click()
+
+    def submit(self, *, taken: bool) -> None:
+        """taken: the form is left for the deployment's page, where the run then stands."""
+        self.page.get_by_role("button", name="Submit").click()
+        if taken:
+            self.page.wait_for_url(re.compile("/deployments/deployment/[0-9a-f-]+([?].*)?$"))
+
+    def complaints(self, within: Locator | None = None) -> list[str]:
+        """What the form says is wrong, once it has said something."""
+        red = (within or self.page).locator(".text-destructive")
+        expect(red.first).to_be_visible(timeout=PATIENCE)
+        return red.all_inner_texts()
+
+    # --- a run --------------------------------------------------------------------------------------------------
+
+    def menu(self, words: str) -> Locator:
+        """Choose from the menu of the run that is shown; the dialog that it opens."""
+        self.page.get_by_role("button", name="Open menu").first.click()
+        self.page.get_by_role("menuitem", name=words, exact=True).click()
+        dialog = self.page.get_by_role("dialog").or_(self.page.get_by_role("alertdialog"))
+        expect(dialog).to_be_visible(timeout=PATIENCE)
+        return dialog
