@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import date
 from typing import Any
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Locator, Page, Response, TimeoutError, expect
 
 PATIENCE = 60_000
 """Milliseconds: a busy machine draws slowly."""
@@ -20,6 +21,11 @@ class PrefectUi:
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
         page.set_default_timeout(PATIENCE)
+        page.on("response", self._heed)
+        self._busy = False
+
+    def _heed(self, answer: Response) -> None:
+        self._busy = self._busy or (answer.status == 503 and answer.request.method == "POST")
 
     def open_custom_run(self, deployment: str) -> None:
         """From the front page to the form of a deployment."""
@@ -112,11 +118,28 @@ class PrefectUi:
         times.get_by_text(hour, exact=True).last.click()
         times.get_by_text(half, exact=True).click()
 
-    def submit(self, *, taken: bool) -> None:
-        """taken: the form is left for the deployment's page, where the run then stands."""
-        self.page.get_by_role("button", name="Submit").click()
-        if taken:
-            self.page.wait_for_url(re.compile("/deployments/deployment/[0-9a-f-]+([?].*)?$"))
+    def close_calendar(self) -> None:
+        """Until it is gone, the next click does nothing but close it."""
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator("[data-radix-popper-content-wrapper]")).to_have_count(0)
+
+    def press(self, button: Locator) -> None:
+        """Press a button that goes away when the server has taken what was sent.
+
+        A server on SQLite that is busy answers 503 and has done nothing: one presses again, as a person does.
+        """
+        red, end = self.page.locator(".text-destructive"), time.monotonic() + 2 * PATIENCE / 1000
+        self._busy = False
+        button.click()
+        while button.is_visible():
+            assert not red.count() and time.monotonic() < end, red.all_inner_texts()
+            self.page.wait_for_timeout(300)
+            if self._busy:
+                self._busy = False
+                button.click()
+
+    def submit(self) -> None:
+        self.press(self.page.get_by_role("button", name="Submit"))
 
     def complaints(self, within: Locator | None = None) -> list[str]:
         """What the form says is wrong, once it has said something."""
