@@ -56,7 +56,7 @@ def town(box: Box) -> Iterator[Town]:
 @pytest.fixture
 def ui(box: Box, town: Town, window: Window) -> PrefectUi:
     """Made after the town: Playwright's loop must not be there when blocks are saved."""
-    return PrefectUi(window(timezone_id=evening()), box.ui)
+    return PrefectUi(window(1120, 720, timezone_id=evening()), box.ui)
 
 
 def evening() -> str:
@@ -152,7 +152,6 @@ def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi
     assert run_of(gate.run.id).state_name == "Paused"
     ui.fill("Name", "anna", form)
     ui.fill("Reason", "all phones are ready", form)
-    form.get_by_role("button", name="Resume").scroll_into_view_if_needed()
     picture(page, "ui-approve")
     ui.press(form.get_by_role("button", name="Resume"))
     until(page, lambda: run_of(gate.run.id).state_name == "Completed", SLOW)
