@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from uuid import UUID
 
 from deployments.words import age, plain
 from tasks.runbook import RUNBOOK
@@ -36,7 +37,8 @@ padding:.75rem;min-width:0;height:100%}
 p{margin:.4rem 0}dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .75rem;margin:.5rem 0 0}
 dt{color:var(--dim)}dd{margin:0;min-width:0}
 .dim{color:var(--dim)}.mark{font-weight:700}.needs .mark{color:var(--needs)}.failed .mark,.wrong{color:var(--wrong)}
-a{color:var(--link)}nav a{display:inline-block;padding:.6rem .6rem .6rem 0;min-height:2.75rem}
+a{color:var(--link)}nav a,h3 a,.skip{display:inline-block;padding:.6rem .6rem .6rem 0;min-height:2.75rem}
+dd a{display:inline-block;padding:.25rem 0}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 progress{width:100%;accent-color:var(--link)}
 .skip{position:absolute;left:-999rem}.skip:focus{position:static}
@@ -92,13 +94,11 @@ def _group(place: int, nights: Sequence[Night], at: datetime, ui: str) -> str:
 
 
 def _card(night: Night, at: datetime, ui: str, kind: str) -> str:
-    name = _text(night.customer)
-    if ui:
-        name = f'<a href="{escape(ui, quote=True)}/runs/flow-run/{night.cutover}">{name}</a>'
+    name = _linked(ui, night.cutover, night.customer)
     done, steps = len(night.done), len(RUNBOOK)
     where = night.parked or night.state
     facts = [("State", _text(night.state if night.flow == "cutover" else f"{night.flow}: {night.state}"))]
-    facts += [("At", _text(where))] if night.parked else []
+    facts += [("At", _linked(ui, night.asked_in, where))] if night.parked else []
     facts += [("On", _text(night.on))] if night.on else []
     facts += [("Until", _time(night.forecast))] if night.forecast else []
     facts += [("Since", f"{_time(night.since)} ({age(night.since, at)})")] if night.since else []
@@ -111,6 +111,13 @@ def _card(night: Night, at: datetime, ui: str, kind: str) -> str:
         f'<progress max="{steps}" value="{done}" aria-label="Steps done">{done}/{steps}</progress>'
         f'<p class="dim">{done} of {steps} steps</p><dl>{listed}</dl></article>'
     )
+
+
+def _linked(ui: str, run: UUID | None, words: str) -> str:
+    """A link to a run in the Prefect UI, where it is known."""
+    if not ui or run is None:
+        return _text(words)
+    return f'<a href="{escape(ui, quote=True)}/runs/flow-run/{run}">{_text(words)}</a>'
 
 
 def _text(words: str) -> str:

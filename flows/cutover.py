@@ -17,6 +17,7 @@ from tasks.policies import in_turn
 from tasks.reporting import report
 from tasks.runbook import RUNBOOK, Stage, Wait
 from tasks.settling import settles_at_once
+from tasks.stored_plan import keep_names
 
 SKIPPED_WHEN_EMPTY = {"spend_money"}
 """Gates that nobody is asked at when there is nothing to do behind them."""
@@ -30,6 +31,7 @@ SKIPPED_WHEN_EMPTY = {"spend_money"}
 )
 def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
+    keep_names(plan)
     preflight(plan)
     held = held_up(plan)
     for step in RUNBOOK:

@@ -15,6 +15,7 @@ from tasks.looking import UNDOES
 from tasks.parking import PARKED, WAIT_FLOW, known_as
 from tasks.reporting import show_rollback
 from tasks.runbook import STAGES
+from tasks.stored_plan import keep_names
 from tasks.undoing import end_cutover, undo_stage
 
 
@@ -24,6 +25,7 @@ def rollback(plan: Cutover, of: UUID | None = None, bring_mail_back: bool = Fals
 
     bring_mail_back: deliver to the old server what only the cloud has received since the switch; else it is listed.
     """
+    keep_names(plan)
     root = end_cutover(plan, of)
     receipts: list[Receipt] = []
     for stage in reversed(STAGES):

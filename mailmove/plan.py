@@ -10,12 +10,13 @@ import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from mailmove.dns.policy import Policy, PolicyKind
 from mailmove.dns.resolvers import operator_of, public_addresses
 from mailmove.doors import Mode
-from mailmove.plan_night import BlockRef, Gates, Notices, Window
+from mailmove.plan_blocks import AUTHORITY, DNS, EXCHANGE, FIREWALL, PARTNER, TENANT, BlockRef
+from mailmove.plan_night import Gates, Notices, Window
 from mailmove.plan_night import Part as _Part
 from mailmove.purchase import NewCustomer, Purchase
 
@@ -64,15 +65,18 @@ def _mail_address(value: str) -> str:
     return f"{local}@{_host_name(domain)}"
 
 
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-HostName = Annotated[str, AfterValidator(_host_name)]
+MailAddress = Annotated[str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "format": "email"})]
+HostName = Annotated[
+    str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "format": "hostname", "pattern": "[.]"})
+]
+"""The schema is what the form can say before anything starts; the validator says the rest."""
 ServerAddress = Annotated[str, AfterValidator(_server)]
 
 
 class Source(_Part):
     """The old Exchange server."""
 
-    server: BlockRef = Field(
+    server: Annotated[BlockRef, EXCHANGE] = Field(
         description="Block with the server's address and account", examples=["exchange-server/contoso"]
     )
     outlook_anywhere_host: HostName = Field(
@@ -81,7 +85,7 @@ class Source(_Part):
     https_port: int = Field(
         default=443, ge=1, le=65535, description="Port of Outlook Anywhere; not 443 only in a rehearsal"
     )
-    obtain_certificate: BlockRef | None = Field(
+    obtain_certificate: Annotated[BlockRef | None, AUTHORITY] = Field(
         default=None,
         description="Block of an ACME authority: where the server's certificate is not good enough, get one there and "
         "put it on the server; None: the certificate is left alone",
@@ -95,7 +99,7 @@ class Source(_Part):
 class Dns(_Part):
     """The provider that holds the zones of all the plan's domains."""
 
-    provider: BlockRef = Field(description="Block of the DNS provider", examples=["route53/contoso"])
+    provider: Annotated[BlockRef, DNS] = Field(description="Block of the DNS provider", examples=["route53/contoso"])
     low_ttl: int = Field(default=60, ge=1, le=3600, description="Seconds; MX TTL before the switch", examples=[60])
     low_ttl_limit: int = Field(
         default=3600,
@@ -120,17 +124,22 @@ class Dns(_Part):
 class Target(_Part):
     """The customer's Microsoft 365."""
 
-    tenant: BlockRef = Field(description="Block of the customer's tenant", examples=["microsoft365/contoso"])
-    partner: BlockRef | None = Field(
+    tenant: Annotated[BlockRef, TENANT] = Field(
+        description="Block of the customer's tenant", examples=["microsoft365/contoso"]
+    )
+    partner: Annotated[BlockRef | None, PARTNER] = Field(
         default=None,
         description="Block of the partner's own access; without it the tenant must exist and trust us",
         examples=["partner-center/our-msp"],
     )
     new_customer: NewCustomer | None = Field(
-        default=None, description="Only for a direct partner: make this tenant; None: it exists already"
+        default=None,
+        title="New customer",
+        description="Only for a direct partner: make this tenant; None: it exists already",
     )
     purchase: Purchase | None = Field(
         default=None,
+        title="Purchase",
         description="Only for a direct partner: order this, behind the gate spend_money; None: nothing",
     )
     licence: str = Field(
@@ -140,7 +149,7 @@ class Target(_Part):
         examples=["O365_BUSINESS_ESSENTIALS"],
     )
     usage_location: str = Field(
-        pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 country of the users", examples=["GB"]
+        pattern=r"^[A-Z]{2}$", description="Country of the users, two capital letters (ISO 3166-1)", examples=["GB"]
     )
     endpoint: str | None = Field(
         default=None,
@@ -170,7 +179,9 @@ class Target(_Part):
 class Firewall(_Part):
     """What stands before port 25 of the old server."""
 
-    gateway: BlockRef = Field(description="Block of the firewall", examples=["aws-security-group/contoso"])
+    gateway: Annotated[BlockRef, FIREWALL] = Field(
+        description="Block of the firewall", examples=["aws-security-group/contoso"]
+    )
     mode: Mode = Field(
         default="refuse",
         description="What late senders meet. refuse: a refused connection, so that they look the MX up again. reject: "
@@ -305,11 +316,14 @@ class Cutover(_Part):
     customer: str = Field(
         pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
         max_length=32,
-        description="Short name, used in records of this cutover",
+        description="Short name, used in records of this cutover: lower-case letters, digits, dashes",
         examples=["contoso"],
     )
     domains: list[HostName] = Field(
-        min_length=1, max_length=50, description="Mail domains that move", examples=[["contoso.com"]]
+        min_length=1,
+        max_length=50,
+        description="Mail domains that move, such as contoso.com",
+        examples=[["contoso.com"]],
     )
     source: Source
     dns: Dns

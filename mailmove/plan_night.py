@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-REF = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")
-BlockRef = Annotated[str, Field(pattern=REF.pattern)]
-"""`block-type-slug/block-name`."""
+from mailmove.plan_blocks import NOTICE, REF, BlockRef
 
 APPROVER = "approver/"
 """Type of the blocks that hold an approver's public key."""
@@ -59,9 +56,15 @@ class MoneyGate(Gate):
 
 
 class Gates(Part):
-    spend_money: MoneyGate = Field(default_factory=MoneyGate, description="Before anything is bought")
-    switch_mail: Gate = Field(default_factory=Gate, description="Before the MX record points at the cloud")
-    close_old_door: Gate = Field(default_factory=Gate, description="Before port 25 of the old server is closed")
+    spend_money: MoneyGate = Field(
+        default_factory=MoneyGate, title="Spend money", description="Before anything is bought"
+    )
+    switch_mail: Gate = Field(
+        default_factory=Gate, title="Switch mail", description="Before the MX record points at the cloud"
+    )
+    close_old_door: Gate = Field(
+        default_factory=Gate, title="Close old door", description="Before port 25 of the old server is closed"
+    )
 
 
 class Window(Part):
@@ -111,7 +114,7 @@ News = Literal["waiting", "forecast", "failed", "finished"]
 class Notices(Part):
     """Who is told what, by Prefect's notification blocks: mail, Teams, Slack, any webhook."""
 
-    to: list[BlockRef] = Field(
+    to: list[Annotated[BlockRef, NOTICE]] = Field(
         default=[],
         max_length=20,
         description="Notification blocks; each gets everything",

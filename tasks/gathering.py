@@ -28,6 +28,7 @@ from tasks.looking import last_looks
 from tasks.naming import closing_key, handover_key, previews_key
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.runbook import RUNBOOK, Stage
+from tasks.stored_plan import plan_of
 from tasks.tables import read_of_run
 from tasks.waits.first_sync import PROGRESS
 
@@ -42,7 +43,7 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
     if root is None or not entries:
         raise Blocked("ledger", wanted=f"a cutover of {customer}", seen="none", todo="See `mailmove status`.")
     run, parked = _runs(root)
-    plan = Cutover.model_validate(run.parameters["plan"]) if run and "plan" in run.parameters else None
+    plan = plan_of(run) if run else None
     tables = _tables(customer, root)
     began = _plain(run.start_time if run else None) or entries[0].at
     return Night(

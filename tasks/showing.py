@@ -51,7 +51,8 @@ def _low_ttl(cutover: Cutover) -> timedelta:
 def question_of_wait(cutover: Cutover, name: str, seen: Look) -> str:
     """What a wait shows, as Markdown; its first line is the run's state message."""
     when = f" Forecast: {seen.forecast:%Y-%m-%d %H:%M:%S} UTC." if seen.forecast else ""
-    lines = [f"{cutover.customer} waits: {name}. {f'{seen.asks} ' if seen.asks else ''}{seen.summary}{when}", ""]
+    asks = f"{seen.asks} " if seen.asks else ""
+    lines = [f"{cutover.customer} waits: {name}. {asks}{seen.summary.removesuffix('.')}.{when}", ""]
     lines += [f"- {line}" for line in seen.details]
     if seen.picture:
         lines += ["", seen.picture]

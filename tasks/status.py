@@ -46,6 +46,7 @@ class Night(BaseModel):
     state: str = Field(description="Prefect's state of the run: Running, Suspended, Completed, ...")
     done: list[str] = Field(description="Steps of the runbook that lie behind it")
     parked: str | None = Field(default=None, description="gate, wait or trouble, and its name")
+    asked_in: UUID | None = Field(default=None, description="The parked run: its form answers the question")
     question: str = Field(default="", description="What it waits for, in words")
     on: str = Field(default="", description="On whom it waits")
     needs: bool = Field(default=False, description="Only a person can make it go on")
@@ -109,6 +110,7 @@ def night_of(run: FlowRun, flow: str, parked: Parked | None, look: Look | None, 
         night.forecast = run.next_scheduled_start_time or run.expected_start_time
     if parked:
         night.parked, night.question = f"{parked.flow}: {parked.what}", parked.question
+        night.asked_in = parked.run.id
         night.since, night.needs = parked.parked_at, parked.flow != WAIT_FLOW
         night.on = _on(parked)
         if parked.flow == TROUBLE_FLOW:

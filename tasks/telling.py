@@ -27,6 +27,7 @@ from mailmove.evidence import Look, now
 from mailmove.plan_night import Notices
 from tasks.news import Notice, customer_of, lately_ended, moved, waiting
 from tasks.opening import open_block
+from tasks.stored_plan import notices_of
 from tasks.tables import read_latest, write_table
 from tasks.waking import Parked
 
@@ -78,7 +79,7 @@ def tell_news(parked: list[Parked], looks: dict[UUID, Look]) -> list[str]:
         look = looks.get(one.run.id)
         news[one.root.id] += [found for found in (waiting(one, look),) if found]
         if look and look.forecast:
-            news[one.root.id] += _moved(one, look.forecast, known[one.root.id], _rules(one.root))
+            news[one.root.id] += _moved(one, look.forecast, known[one.root.id], notices_of(one.root))
     for run, notice in over:
         news[run.id].append(notice)
     silent: set[str] = set()
@@ -108,7 +109,7 @@ def _moved(one: Parked, forecast: datetime, record: Record, rules: Notices) -> l
 
 
 def _tell(root: FlowRun, news: list[Notice], record: Record, before: Record, silent: set[str]) -> list[str]:
-    rules, lines = _rules(root), []
+    rules, lines = notices_of(root), []
     for notice in news:
         if notice.kind not in rules.about:
             continue
@@ -178,10 +179,6 @@ def within(seconds: float, call: Callable[[], None]) -> None:
         raise TimeoutError
     if raised:
         raise raised[0]
-
-
-def _rules(root: FlowRun) -> Notices:
-    return Notices.model_validate(root.parameters.get("plan", {}).get("notices", {}))
 
 
 def _write(root: UUID, record: Record) -> None:

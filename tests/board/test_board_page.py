@@ -28,7 +28,8 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>[/][bold]\x1
 
 
 def night(customer: str, state: str = "Suspended", **more: Any) -> Night:
-    return Night.model_validate({"customer": customer, "cutover": UUID(int=7), "state": state, "done": [], **more})
+    facts = {"customer": customer, "cutover": UUID(int=7), "asked_in": UUID(int=8), "state": state, "done": []}
+    return Night.model_validate(facts | more)
 
 
 ALL = [
@@ -142,6 +143,7 @@ def test_it_needs_nothing_but_itself_and_works_without_a_mouse() -> None:
     links = [attrs["href"] for attrs in seen.all("a")]
     assert links[0] == "#board" and seen.all("main")[0]["id"] == "board", "past the header with one key"
     assert f"http://ui.example/runs/flow-run/{UUID(int=7)}" in links
+    assert links.count(f"http://ui.example/runs/flow-run/{UUID(int=8)}") == sum(one.parked is not None for one in ALL)
     assert [tag for tag, _ in seen.tags if tag in ("h1", "h2", "h3")][:3] == ["h1", "h2", "h3"]
     assert all(attrs.get("aria-label") for attrs in seen.all("progress"))
     assert ":focus-visible" in STYLE and "min(100%,22rem)" in STYLE and "overflow-wrap:anywhere" in STYLE

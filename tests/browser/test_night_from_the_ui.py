@@ -1,0 +1,211 @@
+"""The night as an administrator walks it in Prefect's own UI: real server, worker and browser, and the lab's town."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.request import urlopen
+from uuid import UUID
+
+import pytest
+from conftest import Window
+from pictures import picture
+from playwright.sync_api import Page, expect
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect_ui import PATIENCE, PrefectUi
+from real_parts import require
+
+from deployments.box import Box
+from lab.town import Town
+from tasks.hours import SKIPPED
+from tasks.ledger import Ledger
+from tasks.waking import Parked, parked_runs
+
+pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
+SLOW = 600
+"""Seconds for what a worker does; a quiet machine takes a tenth of it."""
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    require("chromium")
+    with Box(tmp_path_factory.mktemp("box")) as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.env.items():
+            if name.startswith("PREFECT_"):
+                patch.setenv(name, value)
+        with temporary_settings({PREFECT_API_URL: running.env["PREFECT_API_URL"], PREFECT_HOME: running.home}):
+            yield running
+
+
+@pytest.fixture(scope="module")
+def town(box: Box) -> Iterator[Town]:
+    """Its records live half an hour, so that there is a wait to skip. Its blocks are saved as a person would have."""
+    from lab.town_blocks import save_blocks
+
+    with Town(users=1, shared=0, public_folders=0, messages=5, ttl=1800, mail_per_second=0) as running:
+        save_blocks(running)
+        yield running
+
+
+@pytest.fixture
+def ui(box: Box, town: Town, window: Window) -> PrefectUi:
+    """Made after the town: Playwright's loop must not be there when blocks are saved."""
+    return PrefectUi(window(1120, 720, timezone_id=evening()), box.ui)
+
+
+def evening() -> str:
+    """A time zone in which it is 18:00 or so: wherever this runs, tonight is still to come."""
+    ahead = (18 - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "UTC"  # POSIX counts the other way round
+
+
+def test_a_bad_plan_is_refused_with_words_before_anything_starts(ui: PrefectUi, box: Box) -> None:
+    ui.open_custom_run("night")
+    ui.fill("Customer", "Contoso Ltd")
+    ui.fill_list("Domains", ["contoso"])
+    dns = ui.field("Dns")
+    assert ui.choose_block("Provider", "route53", "northwind", dns) == ["northwind"], "what exists, and no more"
+    server = ui.field("Server")
+    server.get_by_role("tab", name="by name").click()
+    server.locator("textarea").fill("contoso")
+    ui.page.get_by_role("button", name="Submit").click()
+    said = ui.complaints()
+    assert "'Contoso Ltd' does not match '^[a-z0-9]+(-[a-z0-9]+)*$'" in said
+    assert "'contoso' does not match '^[a-z0-9-]+/[a-z0-9-]+$'" in ui.complaints(server)
+    for name in ("smtp_host", "tenant", "gateway", "usage_location"):
+        assert f"'{name}' is a required property" in said
+    assert "contoso.com" in ui.field("Domains").inner_text() and "dashes" in ui.field("Customer").inner_text()
+    ui.field("Customer").scroll_into_view_if_needed()
+    picture(ui.page, "ui-refused")
+    assert cutovers() == []
+
+
+def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, town: Town, box: Box) -> None:
+    ui.open_custom_run("night")
+    ui.fill_plan(plan := town.plan())
+    ui.field("Dns").scroll_into_view_if_needed()
+    picture(ui.page, "ui-form")
+    here = datetime.now(timezone(timedelta(hours=int(-float(evening()[7:] or 0)))))
+    ui.later(here.date(), "11", "PM")
+    ui.page.get_by_text("Additional Options").scroll_into_view_if_needed()
+    picture(ui.page, "ui-tonight")
+    ui.close_calendar()
+    ui.submit()
+    (run,) = cutovers()
+    ui.open_run(run.id, "Parameters")
+    expect(ui.page.get_by_text("Scheduled", exact=True).first).to_be_visible(timeout=PATIENCE)
+    picture(ui.page, "ui-scheduled")
+
+    assert run.next_scheduled_start_time is not None
+    start = run.next_scheduled_start_time.astimezone(here.tzinfo)
+    assert (start.date(), start.hour) == (here.date(), 23)
+    stored = run.parameters["plan"]
+    chosen = block_named(box, plan["dns"]["provider"])
+    assert stored["dns"]["provider"] == {"$ref": {"block_document_id": chosen}}
+    secrets = [town.settings["aws"]["secret_access_key"], town.settings["exchange"]["password"]]
+    assert not [secret for secret in secrets if secret in json.dumps(run.parameters)]
+
+    ui.press(ui.menu("Cancel").get_by_role("button", name="Cancel Flow Run"))
+    until(ui.page, lambda: cutovers()[0].state_name == "Cancelled", 60)
+
+
+def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi, town: Town, box: Box) -> None:
+    page, before = ui.page, {run.id for run in cutovers()}
+    ui.open_custom_run("night")
+    ui.fill_plan(town.plan())
+    ui.submit()
+    (root,) = {run.id for run in cutovers()} - before
+
+    one = parked_at(page, root, "old_ttl")
+    kept = run_of(root).parameters["plan"]
+    assert kept["dns"]["provider"] == town.plan()["dns"]["provider"], "from its start on it keeps the name"
+    ui.open_run(root, "SubflowRuns")
+    expect(page.get_by_text("wait: old_ttl").first).to_be_visible(timeout=PATIENCE)
+    picture(page, "ui-watch")
+    page.get_by_text("wait: old_ttl").first.click()
+    form = ui.menu("Resume")
+    expect(form).to_contain_text("old", ignore_case=True)
+    ui.field("Go On Anyway", form).get_by_role("switch").click()
+    ui.fill("Name", "anna", form)
+    ui.fill("Reason", "nobody has asked for this record all week", form)
+    picture(page, "ui-skip")
+    ui.press(form.get_by_role("button", name="Resume"))
+    until(page, lambda: run_of(one.run.id).state_name == "Completed", SLOW)
+    skipped = [entry.facts for entry in Ledger("northwind", root).entries() if entry.stage == "old_ttl"]
+    assert [f"{SKIPPED}: anna said: nobody has asked for this record all week"] in skipped
+
+    gate = parked_at(page, root, "switch_mail")
+    ui.open_run(gate.run.id)
+    form = ui.menu("Resume")
+    expect(form).to_contain_text("Point the mail at Microsoft 365?")
+    expect(form).to_contain_text("MX northwind.example.")
+    picture(page, "ui-gate")
+    ui.field("Approve", form).get_by_role("switch").click()
+    form.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("'name' is a required property").first).to_be_visible(timeout=PATIENCE)
+    assert run_of(gate.run.id).state_name == "Paused"
+    ui.fill("Name", "anna", form)
+    ui.fill("Reason", "all phones are ready", form)
+    picture(page, "ui-approve")
+    ui.press(form.get_by_role("button", name="Resume"))
+    until(page, lambda: run_of(gate.run.id).state_name == "Completed", SLOW)
+    (approval,) = [entry for entry in Ledger("northwind", root).entries() if entry.kind == "approval"]
+    assert "anna" in str(approval.facts) and "all phones are ready" in str(approval.facts)
+
+    parked_at(page, root, "propagation")
+    ui.open_run(root)
+    sure = ui.menu("Cancel")
+    expect(sure).to_contain_text("Are you sure")
+    picture(page, "ui-cancel")
+    ui.press(sure.get_by_role("button", name="Cancel Flow Run"))
+    until(page, lambda: run_of(root).state_name == "Cancelled", SLOW)
+    until(page, lambda: not [left for left in parked_runs() if left.root.id == root], SLOW)
+
+
+# --- what the server says ------------------------------------------------------------------------------------------
+
+
+def cutovers() -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(limit=200)
+        return [run for run in runs if "plan" in run.parameters and run.parent_task_run_id is None]
+
+
+def run_of(run: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(run)
+
+
+def block_named(box: Box, reference: str) -> str:
+    kind, _, name = reference.partition("/")
+    with urlopen(f"{box.ui}/api/block_types/slug/{kind}/block_documents/name/{name}") as answer:
+        return str(json.load(answer)["id"])
+
+
+def parked_at(page: Page, root: UUID, what: str) -> Parked:
+    """The question of that name, once the cutover has come to it."""
+    found: list[Parked] = []
+
+    def here() -> bool:
+        mine = [one for one in parked_runs() if one.root.id == root and one.root.state_name == "Suspended"]
+        assert not [one for one in mine if one.flow == "trouble"], mine
+        state: Any = run_of(root).state
+        assert not state.is_final(), state
+        found[:] = [one for one in mine if one.what == what]
+        return bool(found)
+
+    until(page, here, SLOW)
+    return found[0]
+
+
+def until(page: Page, true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to it"
+        page.wait_for_timeout(300)
