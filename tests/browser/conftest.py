@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from real_parts import require
+from windows import Window
 
 _ARGUMENTS = (
     "--no-sandbox",  # CI runs as root
@@ -18,8 +19,6 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-Window = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 import uvicorn
-from conftest import Window
 from pictures import picture
 from playwright.sync_api import Error, Page
+from windows import Window
 
 from deployments.board_server import board_app
 from tasks.status import Night
