@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_SERVICES_FOREMAN_ENABLED,
+    PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
+    PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED,
+    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
+    temporary_settings,
+)
 from prefect.states import Cancelled
 from prefect.testing.utilities import prefect_test_harness
 
@@ -19,16 +27,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("night") is None)
 
 
+_QUIET = {
+    PREFECT_SERVER_ANALYTICS_ENABLED: False,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    PREFECT_SERVER_SERVICES_FOREMAN_ENABLED: False,
+    PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,
+    PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
+    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
+}
+"""It reports to nobody, and flows end at once (a heartbeat takes a second to stop). It has no workers, schedules or
+automations, so nobody looks after them every few seconds."""
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """A Prefect API of this test session only, on a database of its own.
-
-    It reports to nobody, and flows end at once: a heartbeat takes a second to stop.
-    """
-    with (
-        temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-        prefect_test_harness(server_startup_timeout=120),
-    ):
+    """A Prefect API of this test session only, on a database of its own."""
+    with temporary_settings(_QUIET), prefect_test_harness(server_startup_timeout=120):
         yield
 
 
