@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests lint bench docs pages clean setup soak
+.PHONY: demo up help test lint bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
@@ -37,17 +37,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The types are checked while the tests run, and there are more of these than cores: most of their time is waiting.
-test: setup
-	$(MAKE) --jobs 2 lint tests
-
-# A file's tests stay together, because they share a town.
-tests: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# Both cores; a file's tests stay together, because they share a town.
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights
-	SOAK=1 FLEET=30 $(BIN)/python -m pytest -n 0 tests/night tests/benchmarks tests/target/test_fault_matrix.py
+	SOAK=1 FLEET=30 $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/target/test_fault_matrix.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

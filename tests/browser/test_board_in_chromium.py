@@ -118,7 +118,8 @@ def test_every_link_is_reached_by_keyboard_and_seen_when_it_is(window: Window, a
                 const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect()
                 return {html: one.outerHTML, line: style.outlineStyle, wide: parseFloat(style.outlineWidth),
                         ink: style.outlineColor, high: box.height, text: one.textContent,
-                        shown: box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth}
+                        shown: box.top >= 0 && box.left >= 0
+                            && box.bottom < innerHeight + 1 && box.right < innerWidth + 1}
             }"""
         )
         assert seen["html"] == expected, "in the order in which they stand"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,7 +26,11 @@ from tasks.hours import SKIPPED
 from tasks.ledger import Ledger
 from tasks.waking import Parked, parked_runs
 
-pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.night,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif("SOAK" not in os.environ, reason="five minutes of both cores; `make soak` runs it"),
+]
 SLOW = 600
 """Seconds for what a worker does; a quiet machine takes a tenth of it."""
 
