@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.settings import (
@@ -20,6 +21,9 @@ from prefect.states import Cancelled
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.waking import parked_runs
+
+settings.register_profile("any machine", deadline=None)  # how fast an example is depends on what else is running
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
