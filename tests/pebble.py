@@ -63,7 +63,7 @@ def pebble(folder: Path, resolver: str) -> Iterator[Pebble]:
     with log.open("wb") as out:
         running = subprocess.Popen(
             [program, "-config", str(folder / "config.json"), "-dnsserver", resolver],
-            env={**os.environ, "PEBBLE_VA_NOSLEEP": "1"},
+            env={**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
             stdout=out,
             stderr=out,
         )
