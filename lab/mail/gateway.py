@@ -44,7 +44,7 @@ class _Silence:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         listener.listen(0)
-        self._filler = socket.create_connection(listener.getsockname(), timeout=5)
+        self._filler = socket.create_connection(listener.getsockname(), timeout=30)
 
     def close(self) -> None:
         self._filler.close()

@@ -20,7 +20,7 @@ from lab.places import Places
 DOMAIN = "northwind.example"
 
 
-def eventually(true: Callable[[], bool], seconds: float = 15.0) -> None:
+def eventually(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "not within the time allowed"
