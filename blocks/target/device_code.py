@@ -6,9 +6,7 @@ which the block keeps (Prefect encrypts it) and `blocks.target.sign_in` redeems.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -31,15 +29,6 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True)
-class SignedIn:
-    """Who signed in, when, and the refresh token that they left."""
-
-    user: str
-    at: datetime
-    refresh_token: SecretStr
-
-
 class Signed(Protocol):
     """A block that keeps what a person's sign-in left."""
 
@@ -54,32 +43,16 @@ class Signed(Protocol):
 
 
 def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None]) -> str:
-    """As `sign_in_with_code`; the block takes what it left, and opens its connections anew. Returns who signed in."""
-    done = sign_in_with_code(
-        tenant=block.tenant_id,
-        client_id=block.client_id,
-        scope=where.graph_scope,
-        login_url=block.login_url or where.login,
-        tls=tls_context(block.extra_ca),
-        show=show,
-    )
-    block.refresh_token, block.signed_in_as, block.signed_in_at = done.refresh_token, done.user, done.at
-    block._held = Held()
-    return done.user
-
-
-def sign_in_with_code(
-    *, tenant: str, client_id: str, scope: str, login_url: str, tls: ssl.SSLContext, show: Callable[[str], None]
-) -> SignedIn:
     """`show` is given Microsoft's words, with the code and the page to type it on; then wait for the person.
 
+    The block takes what they leave, and opens its connections anew. Returns who signed in.
     NotYet: nobody came in time. Refused: they said no, or the application is not allowed to ask so. Transient.
     """
-    entra = Entra(login_url, tenant, client_id, tls)
+    entra = Entra(block.login_url or where.login, block.tenant_id, block.client_id, tls_context(block.extra_ca))
     # The page of the tenant's configuration may be read twice; a code may not be asked for twice by itself.
     entra.ask_patiently(_WANTED, lambda: {"app": entra.application(None)}, "app")
     app = entra.application(None)
-    flow = entra.ask(_WANTED, lambda: app.initiate_device_flow([scope]), "user_code")
+    flow = entra.ask(_WANTED, lambda: app.initiate_device_flow([where.graph_scope]), "user_code")
     if "user_code" not in flow:
         raise _named(flow)
     show(str(flow["message"]))
@@ -88,7 +61,9 @@ def sign_in_with_code(
     if not isinstance(token, str):
         raise _named(answer)
     user = str(claims.get("preferred_username") or claims.get("oid") or "a person")
-    return SignedIn(user=user, at=now(), refresh_token=SecretStr(token))
+    block.refresh_token, block.signed_in_as, block.signed_in_at = SecretStr(token), user, now()
+    block._held = Held()
+    return user
 
 
 def _named(answer: dict[str, Any]) -> NotYet | Refused:
