@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,15 @@ class Result:
     unit: str
     peak_mb: float
     sizes: tuple[Size, ...] = ()
+
+
+def grown(
+    name: str, size: str, sizes: Sequence[Size], rival_name: str, unit: str, *, more_is_better: bool = False
+) -> Result:
+    """The result of the last of these sizes, which is the largest. more_is_better: they are rates, not costs."""
+    last = sizes[-1]
+    ratio = last.ours / last.rival if more_is_better else last.rival / last.ours
+    return Result(name, size, last.ours, last.rival, rival_name, ratio, unit, last.peak_mb, tuple(sizes))
 
 
 class Missing(Exception):

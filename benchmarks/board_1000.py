@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.bench import Result, Size, in_fresh_process
+from benchmarks.bench import Result, Size, grown, in_fresh_process
 from benchmarks.parked import customers, parked, using
 
 _LEDGER_LINES = 20
@@ -18,18 +18,8 @@ _LEDGER_LINES = 20
 def run(tiny: bool) -> Result:
     sample = 2 if tiny else 20
     sizes = [_compared(count, sample) for count in ((2, 6) if tiny else (100, 300, 1000))]
-    last = sizes[-1]
-    return Result(
-        "board_1000",
-        f"{last.n:,} parked cutovers; the rival read {sample} ledgers, and its time is multiplied",
-        last.ours,
-        last.rival,
-        "a ledger for each, one after the other",
-        last.rival / last.ours,
-        "s",
-        last.peak_mb,
-        tuple(sizes),
-    )
+    size = f"{sizes[-1].n:,} parked cutovers; the rival read {sample} ledgers, and its time is multiplied"
+    return grown("board_1000", size, sizes, "a ledger for each, one after the other", "s")
 
 
 def _compared(count: int, sample: int) -> Size:

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import Result, Size, in_fresh_process
+from benchmarks.bench import Result, Size, grown, in_fresh_process
 from lab.move_town import Served, addresses, both
 
 _VERSION = "8.3.83.6"  # SBS 2008: no streams, so messages travel as MIME
@@ -38,19 +38,9 @@ def run(tiny: bool) -> Result:
 def compare(items: int, kills: int, sample: int, smaller: tuple[tuple[int, int, int], ...] = ()) -> Result:
     """smaller: (items, kills, sample) of other sizes, to show how it grows."""
     sizes = [_compared(*one) for one in (*smaller, (items, kills, sample))]
-    rate, theirs = sizes[-1].ours, sizes[-1].rival
     size = f"{items:,} items in {_boxes(items)} mailboxes, killed {kills} times; the rival did {sample}"
-    return Result(
-        "direct_mover_vs_exchangelib",
-        size,
-        rate,
-        theirs,
-        "exchangelib, item by item",
-        rate / theirs,
-        "items/s",
-        sizes[-1].peak_mb,
-        tuple(sizes),
-    )
+    rival = "exchangelib, item by item"
+    return grown("direct_mover_vs_exchangelib", size, sizes, rival, "items/s", more_is_better=True)
 
 
 def _boxes(items: int) -> int:

@@ -7,7 +7,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from benchmarks.bench import Result, Size, in_fresh_process
+from benchmarks.bench import Result, Size, grown, in_fresh_process
 
 _ROOT = Path(__file__).parents[1]
 _OURS = ("flows", "tasks", "blocks", "mailmove")
@@ -60,18 +60,9 @@ def run(tiny: bool) -> Result:
         entrypoints = [f"{_with_import(Path(folder), name)}:bare" for name in _SMALLER]
         entrypoints.append(f"{_ROOT}/flows/cutover.py:cutover")
         sizes = [_compared(ours, bare, tries) for ours in entrypoints]
-    last = sizes[-1]
-    return Result(
-        name="entrypoint_import",
-        size=f"cutover flow with {last.n} modules of ours, fresh process; smaller: a flow with {' or '.join(_SMALLER)}",
-        ours=last.ours,
-        rival=last.rival,
-        rival_name="a flow of plain Prefect",
-        ratio=last.rival / last.ours,
-        unit="CPU s",
-        peak_mb=last.peak_mb,
-        sizes=tuple(sizes),
-    )
+    smaller = " or ".join(_SMALLER)
+    size = f"cutover flow with {sizes[-1].n} modules of ours, fresh process; smaller: a flow with {smaller}"
+    return grown("entrypoint_import", size, sizes, "a flow of plain Prefect", "CPU s")
 
 
 def _with_import(folder: Path, name: str) -> Path:

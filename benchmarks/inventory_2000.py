@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from benchmarks.bench import Result, Size, in_fresh_process
+from benchmarks.bench import Result, Size, grown, in_fresh_process
 from blocks.source.exchange_server import ExchangeServer
 from mailmove.full_inventory import LARGEST_ITEM
 
@@ -26,18 +26,8 @@ _EACH = ("Get-MailboxStatistics", "Get-MailboxFolderStatistics", "Get-MailboxPer
 def run(tiny: bool) -> Result:
     mailboxes, sample = (60, 5) if tiny else (2000, 60)
     sizes = [_compared(count, sample) for count in ((20, mailboxes) if tiny else (200, 600, mailboxes))]
-    last = sizes[-1]
-    return Result(
-        "inventory_2000",
-        f"{mailboxes:,} mailboxes; the rival did {sample} of them, and its time is multiplied",
-        last.ours,
-        last.rival,
-        "one cmdlet a mailbox, one after the other",
-        last.rival / last.ours,
-        "s",
-        last.peak_mb,
-        tuple(sizes),
-    )
+    size = f"{mailboxes:,} mailboxes; the rival did {sample} of them, and its time is multiplied"
+    return grown("inventory_2000", size, sizes, "one cmdlet a mailbox, one after the other", "s")
 
 
 def _compared(mailboxes: int, sample: int) -> Size:

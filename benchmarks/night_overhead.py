@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.bench import Result, Size, memory_mb
+from benchmarks.bench import Result, Size, grown, memory_mb
 from benchmarks.parked import using
 from deployments.box import Box
 
@@ -32,19 +32,8 @@ def run(tiny: bool) -> Result:
     for ttl in ttls:
         took, peak = _night(ttl)
         sizes.append(Size(ttl, took, ttl + _LOW_TTL + _QUIET + _CYCLE + _GATES * _THINKS, peak))
-    last = sizes[-1]
     over = ", ".join(f"{one.ours - one.rival:.0f} s over at a TTL of {one.n} s" for one in sizes)
-    return Result(
-        "night_overhead",
-        f"3 mailboxes, 40 messages, {over}",
-        last.ours,
-        last.rival,
-        "the unavoidable waiting",
-        last.rival / last.ours,
-        "s",
-        last.peak_mb,
-        tuple(sizes),
-    )
+    return grown("night_overhead", f"3 mailboxes, 40 messages, {over}", sizes, "the unavoidable waiting", "s")
 
 
 def _night(ttl: int) -> tuple[float, float]:

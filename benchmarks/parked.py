@@ -17,12 +17,14 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import httpx
 
 from deployments.box import Box
 
@@ -206,9 +208,21 @@ def database_mb(home: Path) -> float:
 def edit_looks(home: Path, change: dict[str, Any]) -> None:
     """Put these fields into the last look at every wait, in the database of a stopped server."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
-        for table in ("artifact", "artifact_collection"):
-            found = database.execute(f"SELECT id, data FROM {table} WHERE key LIKE 'look-%'").fetchall()  # noqa: S608
-            for row, data in found:
-                (look,) = json.loads(json.loads(data))
-                told = json.dumps(json.dumps([look | change]))
-                database.execute(f"UPDATE {table} SET data = ? WHERE id = ?", (told, row))  # noqa: S608
+        edit_rows(database, "look-%", lambda look: look | change)
+
+
+def edit_rows(database: sqlite3.Connection, key: str, edited: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change every row of the tables whose key is like this, as Prefect keeps them: JSON within JSON."""
+    for table in ("artifact", "artifact_collection"):
+        found = database.execute(f"SELECT id, data FROM {table} WHERE key LIKE ?", [key]).fetchall()  # noqa: S608
+        for one, data in found:
+            told = json.dumps(json.dumps([edited(row) for row in json.loads(json.loads(data))]))
+            database.execute(f"UPDATE {table} SET data = ? WHERE id = ?", (told, one))  # noqa: S608  # our own names
+
+
+def count_runs(box: Box, flow: str, state_type: str) -> int:
+    """Runs of a flow of that name in a state of that type."""
+    chosen = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": [state_type]}}}}
+    answer = httpx.post(f"{box.ui}/api/flow_runs/count", json=chosen, timeout=120)
+    answer.raise_for_status()
+    return int(answer.json())

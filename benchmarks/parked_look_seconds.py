@@ -13,26 +13,18 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from benchmarks.bench import Result, Size, in_fresh_process
+from benchmarks.bench import Result, Size, grown, in_fresh_process
 from benchmarks.parked import edit_looks, parked, using
 
 
 def run(tiny: bool) -> Result:
     sample = 2 if tiny else 20
     sizes = [_compared(count, sample) for count in ((2, 6) if tiny else (100, 300, 1000))]
-    last = sizes[-1]
-    return Result(
-        "parked_look_seconds",
-        f"{last.n:,} parked cutovers with ledgers of real length, all due at once (bar: 10 s, 300 MiB); "
-        f"the rival asked for {sample}, and its time is multiplied",
-        last.ours,
-        last.rival,
-        "the plain API, one after the other",
-        last.rival / last.ours,
-        "s",
-        last.peak_mb,
-        tuple(sizes),
+    size = (
+        f"{sizes[-1].n:,} parked cutovers with ledgers of real length, all due at once (bar: 10 s, 300 MiB); "
+        f"the rival asked for {sample}, and its time is multiplied"
     )
+    return grown("parked_look_seconds", size, sizes, "the plain API, one after the other", "s")
 
 
 def _compared(count: int, sample: int) -> Size:

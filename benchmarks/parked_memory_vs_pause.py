@@ -18,10 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 
-import httpx
-
-from benchmarks.bench import Result, Size, in_fresh_process, memory_mb
-from benchmarks.parked import database_mb, edit_looks, parked, using
+from benchmarks.bench import Result, Size, grown, in_fresh_process, memory_mb
+from benchmarks.parked import count_runs, database_mb, edit_looks, parked, using
 from deployments.box import Box, end_group
 
 _PAUSED = """
@@ -42,19 +40,12 @@ def run(tiny: bool) -> Result:
     sizes, servers, databases = zip(*found, strict=True)
     last, first = sizes[-1], sizes[0]
     each = (servers[-1] - servers[0]) / (last.n - first.n) * 1024
-    return Result(
-        "parked_memory_vs_pause",
+    size = (
         f"{last.n:,} parked cutovers; the server holds {servers[-1]:.0f} MiB ({servers[0]:.0f} with {first.n}: "
         f"{each:.0f} KiB each), the watch {last.peak_mb:.0f} MiB; database {databases[-1]:.0f} MiB "
-        f"({databases[-1] / last.n:.2f} each, without events); the rival: {processes} processes",
-        last.ours,
-        last.rival,
-        "pause_flow_run in a live process",
-        last.rival / last.ours,
-        "MiB each",
-        last.peak_mb,
-        tuple(sizes),
+        f"({databases[-1] / last.n:.2f} each, without events); the rival: {processes} processes"
     )
+    return grown("parked_memory_vs_pause", size, sizes, "pause_flow_run in a live process", "MiB each")
 
 
 def _compared(count: int, processes: int) -> tuple[Size, float, float]:
@@ -77,7 +68,7 @@ def _paused(box: Box, processes: int) -> float:
         file.write_text(textwrap.dedent(_PAUSED), encoding="utf-8")
         started = [_started(running, file, box) for _ in range(processes)]
         end = time.monotonic() + _PATIENCE
-        while _count_paused(box) < processes:
+        while count_runs(box, "waiting", "PAUSED") < processes:
             if time.monotonic() > end or any(process.poll() is not None for process in started):
                 raise RuntimeError(f"the flows do not pause: {[process.poll() for process in started]}")
             time.sleep(0.5)
@@ -92,10 +83,3 @@ def _started(running: ExitStack, file: Path, box: Box) -> subprocess.Popen[bytes
     )  # fmt: skip
     running.callback(end_group, process)
     return process
-
-
-def _count_paused(box: Box) -> int:
-    chosen = {"flows": {"name": {"any_": ["waiting"]}}, "flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
-    answer = httpx.post(f"{box.ui}/api/flow_runs/count", json=chosen, timeout=60)
-    answer.raise_for_status()
-    return int(answer.json())

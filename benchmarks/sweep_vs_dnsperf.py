@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from benchmarks.answerer import domains, nsd, program
-from benchmarks.bench import Result, Size, in_fresh_process, on_core
+from benchmarks.bench import Result, Size, grown, in_fresh_process, on_core
 from mailmove.dns.sweeping import Question, ask_many
 
 _BEST_OF = 5
@@ -24,9 +24,8 @@ def run(tiny: bool) -> Result:
     resolvers, names, turns = (4, 5, 1) if tiny else (200, 100, _BEST_OF)
     dnsperf = program("dnsperf", "dnsperf")
     sizes = [_compared(dnsperf, count, names, turns) for count in ((2, 4) if tiny else (20, 60, resolvers))]
-    ours, rival = sizes[-1].ours, sizes[-1].rival
-    size, peak = f"{resolvers} resolvers x {names} domains", sizes[-1].peak_mb
-    return Result("sweep_vs_dnsperf", size, ours, rival, "dnsperf", ours / rival, "queries/s", peak, tuple(sizes))
+    size = f"{resolvers} resolvers x {names} domains"
+    return grown("sweep_vs_dnsperf", size, sizes, "dnsperf", "queries/s", more_is_better=True)
 
 
 def _compared(dnsperf: str, resolvers: int, names: int, turns: int) -> Size:

@@ -9,7 +9,7 @@ import dns.message
 import dns.query
 
 from benchmarks.answerer import domains, slow
-from benchmarks.bench import Result, Size, in_fresh_process
+from benchmarks.bench import Result, Size, grown, in_fresh_process
 from mailmove.dns.sweeping import Question, ask_many
 
 _DELAY = 0.02  # seconds
@@ -19,19 +19,9 @@ _SEQUENTIAL = 200  # questions; their rate does not change with more of them
 def run(tiny: bool) -> Result:
     resolvers, names, sequential = (4, 2, 8) if tiny else (200, 20, _SEQUENTIAL)
     sizes = [_compared(count, names, sequential) for count in ((2, 4) if tiny else (20, 60, resolvers))]
-    last = sizes[-1]
     size = f"{resolvers} resolvers x {names} domains, {_DELAY * 1000:.0f} ms away"
-    return Result(
-        "sweep_vs_sequential",
-        size,
-        last.ours,
-        last.rival,
-        "dnspython, one after the other",
-        last.ours / last.rival,
-        "queries/s",
-        last.peak_mb,
-        tuple(sizes),
-    )
+    rival = "dnspython, one after the other"
+    return grown("sweep_vs_sequential", size, sizes, rival, "queries/s", more_is_better=True)
 
 
 def _compared(resolvers: int, names: int, sequential: int) -> Size:

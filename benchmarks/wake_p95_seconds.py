@@ -10,20 +10,20 @@ park at the gate: that work, and the lab's, is on the same cores. The rival is t
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import httpx
 
-from benchmarks.bench import Result, Size, memory_mb
-from benchmarks.parked import TTL, customers, database_mb, parked
+from benchmarks.bench import Result, Size, grown, memory_mb
+from benchmarks.parked import TTL, count_runs, customers, database_mb, edit_rows, parked
 from deployments.box import Box
 
 BAR = 30.0
@@ -46,11 +46,7 @@ def run(tiny: bool) -> Result:
             f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s; server {server:.0f} MiB, "
             f"database {database:.0f} MiB (its events of the last minutes included)"
         )
-    last = sizes[-1]
-    ratio = last.rival / last.ours
-    return Result(
-        "wake_p95_seconds", told, last.ours, BAR, "the bar", ratio, "s, p95", last.peak_mb, tuple(sizes)
-    )  # fmt: skip
+    return grown("wake_p95_seconds", told, sizes, "the bar", "s, p95")
 
 
 def _p95(seconds: list[float]) -> float:
@@ -74,30 +70,20 @@ def run_out(home: Path, clear: dict[str, datetime]) -> None:
     """Let each customer's old TTL run out at its time, by what the ledger and the last look say."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         for customer, at in clear.items():
-            served = (at - timedelta(seconds=TTL)).isoformat()
-            chosen = "SELECT id, data, flow_run_id FROM artifact WHERE key = ?"
-            ledger = database.execute(chosen, [f"ledger-{customer}"]).fetchall()
-            for row, data, _ in ledger:
-                entry = json.loads(json.loads(data))
-                if (entry[0]["kind"], entry[0]["stage"]) == ("evidence", "lower_ttl"):
-                    _put(database, "artifact", row, [entry[0] | {"at": served}])
-            root = ledger[0][2]
+            served, when = (at - timedelta(seconds=TTL)).isoformat(), at.isoformat()
+            edit_rows(database, f"ledger-{customer}", partial(_served_at, served))
             waits = (
                 "SELECT f.id FROM flow_run f JOIN task_run t ON f.parent_task_run_id = t.id "
-                "WHERE t.flow_run_id = ? AND f.state_type = 'PAUSED'"
+                "WHERE f.state_type = 'PAUSED' "
+                "AND t.flow_run_id = (SELECT flow_run_id FROM artifact_collection WHERE key = ?)"
             )
-            (wait,) = database.execute(waits, [root]).fetchone()
-            for table in ("artifact", "artifact_collection"):
-                chosen = f"SELECT id, data FROM {table} WHERE key = ?"  # noqa: S608  # our own names
-                for row, data in database.execute(chosen, [f"look-{wait}"]).fetchall():
-                    (look,) = json.loads(json.loads(data))
-                    when = at.isoformat()
-                    _put(database, table, row, [look | {"forecast": when, "next_look": when}])
+            (wait,) = database.execute(waits, [f"ledger-{customer}"]).fetchone()
+            edit_rows(database, f"look-{wait}", lambda look, when=when: look | {"forecast": when, "next_look": when})
 
 
-def _put(database: sqlite3.Connection, table: str, row: str, rows: list[dict[str, Any]]) -> None:
-    told = json.dumps(json.dumps(rows))  # as Prefect keeps a table
-    database.execute(f"UPDATE {table} SET data = ? WHERE id = ?", (told, row))  # noqa: S608  # our own names
+def _served_at(at: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A line of the ledger; the one that says that the low TTL is served says that it has been since then."""
+    return entry | {"at": at} if (entry["kind"], entry["stage"]) == ("evidence", "lower_ttl") else entry
 
 
 def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
@@ -115,10 +101,7 @@ def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
 
 def _failed(box: Box) -> int:
     """Cutovers that have failed; one that has crashed is started again by the watch."""
-    chosen = {"flows": {"name": {"any_": ["cutover"]}}, "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}
-    answer = httpx.post(f"{box.ui}/api/flow_runs/count", json=chosen, timeout=120)
-    answer.raise_for_status()
-    return int(answer.json())
+    return count_runs(box, "cutover", "FAILED")
 
 
 def _stages_begun(box: Box) -> dict[str, datetime]:
