@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process
-from benchmarks.parked import customers, parked, using
+from benchmarks.parked import customers, parked
+from deployments.box import using
 
 _LEDGER_LINES = 20
 """At least so many has a night by the time of its wait for the old TTL."""

@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bench import Result, Size, grown, memory_mb
-from benchmarks.parked import using
-from deployments.box import Box
+from deployments.box import Box, using
 
 _QUIET, _LOW_TTL, _CYCLE, _THINKS = 6.0, 2.0, 3.0, 1.0
 """Seconds, as `Town.plan()`, `Town` and the rehearsal's operator have them."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -26,7 +25,7 @@ from uuid import uuid4
 
 import httpx
 
-from deployments.box import Box
+from deployments.box import Box, using
 
 TTL = 21_600
 """Seconds, of the MX before the night: the longest that a plan may give back. So long the first one is parked."""
@@ -64,26 +63,6 @@ def parked(count: int, *, to_be_woken: bool = False) -> Iterator[Box]:
             yield box
         finally:
             box.stop()
-
-
-@contextmanager
-def using(box: Box) -> Iterator[None]:
-    """Prefect clients, of this process and of those that are started meanwhile, talk to this box."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
-    _set({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
-    try:
-        with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
-            yield
-    finally:
-        _set(before)
-
-
-def _set(settings: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
-        del os.environ[name]
-    os.environ.update(settings)
 
 
 @cache

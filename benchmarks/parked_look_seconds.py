@@ -14,7 +14,8 @@ import time
 from datetime import UTC, datetime
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process
-from benchmarks.parked import edit_looks, parked, using
+from benchmarks.parked import edit_looks, parked
+from deployments.box import using
 
 
 def run(tiny: bool) -> Result:

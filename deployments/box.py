@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,8 @@ class Box:
         self.port = port or _free_port()
         self.env = {
             **os.environ,
+            # The pool starts flow runs by `python`: it must be this one.
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
             "PREFECT_HOME": str(home),
             "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -59,7 +62,8 @@ class Box:
         self.home.mkdir(parents=True, exist_ok=True)
         try:
             self.start_server()
-            self.prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
+            pool = ("--type", "process", "--base-job-template", str(ROOT / "deployments/pools/process.json"))
+            self.prefect("work-pool", "create", POOL, *pool, "--overwrite")
             self.prefect("block", "register", "-m", "blocks")
             self.prefect("deploy", "--all")
             self.start_worker()
@@ -134,6 +138,26 @@ class Box:
 
     def _last_words(self, name: str) -> str:
         return (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
+
+
+@contextlib.contextmanager
+def using(box: Box) -> Iterator[None]:
+    """Prefect clients, of this process and of those that are started meanwhile, talk to this box."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
+    _set({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
+    try:
+        with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
+            yield
+    finally:
+        _set(before)
+
+
+def _set(settings: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        del os.environ[name]
+    os.environ.update(settings)
 
 
 def _healthy(address: str) -> bool:

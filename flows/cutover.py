@@ -13,12 +13,14 @@ from mailmove.plan import Cutover
 from tasks.holding import Held, held_up, hold, turn
 from tasks.looking import SETTLES
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from tasks.passing import passed, step_passed
 from tasks.policies import in_turn
 from tasks.reporting import report
 from tasks.runbook import RUNBOOK, Stage, Wait
-from tasks.settling import settles_at_once
+from tasks.settling import settles
 from tasks.stored_plan import keep_names
 
+PREFLIGHT = "preflight"
 SKIPPED_WHEN_EMPTY = {"spend_money"}
 """Gates that nobody is asked at when there is nothing to do behind them."""
 
@@ -32,13 +34,18 @@ SKIPPED_WHEN_EMPTY = {"spend_money"}
 def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
     keep_names(plan)
-    preflight(plan)
-    held = held_up(plan)
+    behind, held = passed(plan), held_up(plan)
+    if PREFLIGHT not in behind:
+        preflight(plan)
+        step_passed(plan, PREFLIGHT)
     for step in RUNBOOK:
+        if step.name in behind:
+            continue
         if isinstance(step, Wait):
             _wait(plan, step.name, step.name)
         else:
             _until_done(plan, step, held[step.name])
+        step_passed(plan, step.name)
     return report(plan)
 
 
@@ -81,7 +88,7 @@ def _ask(plan: Cutover, stage: Stage, name: str, asked: int) -> str | None:
 def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) -> None:
     """After trouble it looks again, whatever it did before: what was mended may be what had undone it."""
     in_turn(stage.module.apply, earlier)(plan, approved)
-    if not settles_at_once(plan, stage.name):
+    if not settles(plan, stage.name).done:
         _wait(plan, f"{SETTLES}{stage.name}", turn(f"{SETTLES}{stage.name}", earlier))
 
 

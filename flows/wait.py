@@ -12,9 +12,9 @@ from mailmove.evidence import Evidence
 from mailmove.plan import Cutover
 from tasks.hours import SKIPPED
 from tasks.ledger import Ledger, this_cutover
-from tasks.looking import SETTLES, UNDOES, last_look, look_once, show_look, try_again
+from tasks.looking import SETTLES, UNDOES, last_look, look_once, not_yet, show_look, try_again
 from tasks.parking import WaitForm, last_answer, own_run_id, park
-from tasks.runbook import stage_named
+from tasks.settling import settles
 from tasks.showing import question_of_wait
 from tasks.undoing import undo_stage
 
@@ -31,19 +31,22 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
         said = f"{SKIPPED}: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
         return _witness(cutover, root, name, [said])
     known = last_look(own_run_id())
-    try:
-        if name.startswith(SETTLES):
-            settled: Evidence = stage_named(name.removeprefix(SETTLES)).module.verify(cutover)
-            return settled
-        if name.startswith(UNDOES):
+    if name.startswith(SETTLES):
+        seen = settles.with_options(refresh_cache=True)(cutover, name.removeprefix(SETTLES), patient=False)
+        if seen.done:
+            return Evidence(stage=name, facts=[seen.summary])
+        seen = try_again(name, seen, known)
+    elif name.startswith(UNDOES):
+        try:
             undone = undo_stage(cutover, name.removeprefix(UNDOES), root)
             return Evidence(stage=name, facts=[f"{one.what} is back" for one in undone.changes])
+        except NotYet as error:
+            seen = try_again(name, not_yet(error), known)
+    else:
         seen = asyncio.run(look_once(cutover, root, name, known))
         if seen.done:
             show_look(own_run_id(), seen)  # the report draws what was seen last
             return _witness(cutover, root, name, [seen.summary, *seen.details])
-    except NotYet as error:
-        seen = try_again(name, error, known)
     show_look(own_run_id(), seen)
     return park(WaitForm, question_of_wait(cutover, name, seen))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 
 from mailmove.mail_items import Arrival
@@ -40,13 +41,23 @@ def late_senders(arrivals: Iterable[Arrival]) -> list[LateSender]:
     return sorted(found, key=lambda one: (-len(one.arrivals), one.client_ip))
 
 
+def gone_quiet(arrivals: Iterable[Arrival], since: datetime, domains: Sequence[str]) -> list[LateSender]:
+    """Machines of the house that delivered before `since` and not after it: they may just be ones that send seldom."""
+    found = [one for one in late_senders(arrivals) if _inside(one.client_ip) and one.arrivals[-1].at < since]
+    return [one for one in found if _ours({arrival.sender.strip("<>").lower() for arrival in one.arrivals}, domains)]
+
+
+def _ours(senders: Iterable[str], domains: Sequence[str]) -> bool:
+    return any(one.endswith(tuple(f"@{domain}" for domain in domains)) for one in senders)
+
+
 def _probe(arrival: Arrival) -> bool:
     people = [arrival.sender.strip("<>").lower(), *(one.lower() for one in arrival.recipients)]
     return any(one.startswith(_PROBES) for one in people)
 
 
 def _todo(client: str, senders: Sequence[str], domains: Sequence[str]) -> str:
-    ours = any(one.endswith(tuple(f"@{domain}" for domain in domains)) for one in senders)
+    ours = _ours(senders, domains)
     if _inside(client) and ours:
         return (
             "A printer, scanner or application of the house, with the old server's address typed in: point it at the "

@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.plan import Cutover
 
-Need = Literal["always", "direct", "streams", "partner", "purchase"]
-"""always. direct: only where items are copied by Mailmove itself. streams: there, to copy them whole. partner: only
-with a partner's own access. purchase: only where the plan has something bought."""
-EVERY_NEED: tuple[Need, ...] = ("always", "direct", "streams", "partner", "purchase")
+Need = Literal["always", "passwords", "direct", "streams", "partner", "purchase"]
+"""always. passwords: unless the plan leaves first passwords to somebody else. direct: only where items are copied by
+Mailmove itself. streams: there, to copy them whole. partner: only with a partner's own access. purchase: only where the
+plan has something bought."""
+EVERY_NEED: tuple[Need, ...] = ("always", "passwords", "direct", "streams", "partner", "purchase")
+_NIGHT: tuple[Need, ...] = ("always", "passwords")
 
 
 class Right(BaseModel):
@@ -40,7 +42,8 @@ class Right(BaseModel):
 
 def only_for(need: Need) -> str:
     """Appended to what a right is for; "" where everybody needs it."""
-    return {"always": "", "direct": "; only to copy items ourselves", "partner": "; only for a partner",
+    return {"always": "", "passwords": "; unless `first_sign_in` is false",
+            "direct": "; only to copy items ourselves", "partner": "; only for a partner",
             "streams": "; only to copy items ourselves, and whole",
             "purchase": "; only where the plan has something bought"}[need]  # fmt: skip
 
@@ -71,7 +74,7 @@ _RIGHTS: tuple[Right, ...] = (
         "User.ReadWrite.All",
         "Directory.ReadWrite.All",
     ),
-    _graph("User-PasswordProfile.ReadWrite.All", "set the people's first passwords"),
+    _graph("User-PasswordProfile.ReadWrite.All", "set the people's first passwords", need="passwords"),
     _graph("Organization.Read.All", "see whether directory synchronisation is on", "Directory.Read.All"),
     _graph("Mail.ReadBasic.All", "find every message again at the target", "Mail.Read", "Mail.ReadWrite"),
     _graph("Calendars.ReadBasic.All", "find every event again at the target", "Calendars.Read", "Calendars.ReadWrite"),
@@ -227,9 +230,18 @@ def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None
         )
         if not reference.startswith(slug)
     }
-    unneeded = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
     return [right for right in _RIGHTS if right.need in needs and right.system not in left_out
-            and right.need not in unneeded]  # fmt: skip
+            and right.need not in _no_need(plan)]  # fmt: skip
+
+
+def unneeded(plan: Cutover) -> set[str]:
+    """Names of the rights that this plan does without, though most nights need them."""
+    return {right.name for right in _RIGHTS if right.need in _no_need(plan)}
+
+
+def _no_need(plan: Cutover) -> set[Need]:
+    found: set[Need] = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
+    return found if plan.target.first_sign_in else found | {"passwords"}
 
 
 def application_only() -> frozenset[str]:
@@ -239,7 +251,7 @@ def application_only() -> frozenset[str]:
 
 def consented_scopes() -> list[str]:
     """Delegated permissions of Graph that a partner's application is consented to in the customer's tenant."""
-    return [right.name for right in _RIGHTS if right.system == GRAPH and right.need == "always"
+    return [right.name for right in _RIGHTS if right.system == GRAPH and right.need in _NIGHT
             and not right.application_only]  # fmt: skip
 
 
@@ -274,7 +286,7 @@ def names(system: str, *needs: Need) -> list[str]:
 
 def graph_permissions(*needs: Need) -> dict[str, set[str]]:
     """Least application permission of Microsoft Graph -> others that include it."""
-    wanted = needs or ("always",)
+    wanted = needs or _NIGHT
     return {one.name: set(one.includes) for one in _RIGHTS if one.system == GRAPH and one.need in wanted}
 
 

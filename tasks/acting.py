@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from mailmove.errors import Blocked, ByHand, Drifted, NotYet
 from mailmove.evidence import Change, Evidence, Preview, Receipt, now
 from mailmove.plan import Cutover
+from tasks.fence import leave_if_taken_over
 from tasks.ledger import Ledger, this_cutover
 
 
@@ -39,6 +40,7 @@ def act(
         standing = ledger.intended(stage)  # by a try that could not finish
         if not all(change in standing for change in preview.changes):
             ledger.record("intent", stage, changes=preview.changes)
+        leave_if_taken_over()
         if _made(do, preview) and (rest := look()).changes:
             raise NotYet(stage, wanted="the change read back", seen=_named(rest.changes), todo="It is tried again.")
     receipt = ledger.receipt(stage)
@@ -74,6 +76,7 @@ def undo(
     """Put back what a receipt says stood there; `look` gives what still differs from that."""
     undone = list(look())
     if undone:
+        leave_if_taken_over()
         do()
         rest = list(look())
         if rest:

@@ -12,6 +12,7 @@ from tasks.hosts import addresses_of
 from tasks.new_mx import new_mail_hosts
 from tasks.opening import firewall
 from tasks.policies import change, look, make_sure, put_back
+from tasks.silent_machines import silent_machines
 from tasks.still_switched import moved_away
 from tasks.traces import findings_since_the_switch
 
@@ -31,7 +32,8 @@ def check(cutover: Cutover) -> Preview:
     """The rules that let mail in today, whether they can be taken away alone, and what late senders will meet."""
     preview = _preview(cutover)
     gateway, mode = firewall(cutover), cutover.firewall.mode
-    preview.findings += [*gateway.obstacles(cutover.sweep.smtp_port), *findings_since_the_switch(cutover)]
+    preview.findings += gateway.obstacles(cutover.sweep.smtp_port)
+    preview.findings += [*findings_since_the_switch(cutover), *silent_machines(cutover)]
     if mode not in gateway.modes():
         able = " or ".join(sorted(gateway.modes()))
         preview.findings.append(

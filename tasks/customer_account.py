@@ -13,10 +13,10 @@ from mailmove.cloud_state import Relationship
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Change, Evidence, Look, Preview, Receipt
 from mailmove.plan import Cutover
-from mailmove.ports import Checkable, Partner
+from mailmove.ports import Partner
 from tasks.acting import act, undo, witness
 from tasks.ledger import Ledger, this_cutover
-from tasks.opening import partner, tenant
+from tasks.opening import amiss, partner, tenant
 from tasks.partnership import relationship, title
 from tasks.policies import change, look, make_sure, put_back
 
@@ -102,14 +102,13 @@ def verify(cutover: Cutover) -> Evidence:
 
 def _prove(cutover: Cutover) -> None:
     """What preflight could not look at while the tenant was closed to us. Blocked: a right is missing."""
-    block: object = tenant(cutover)
-    amiss = [one for one in block.findings() if one.blocks] if isinstance(block, Checkable) else []
-    if amiss:
+    missing = [one for one in amiss(cutover, tenant(cutover)) if one.blocks]
+    if missing:
         raise Blocked(
             "Microsoft 365",
             wanted="every right that the night needs in the customer's tenant",
-            seen="; ".join(f"{one.subject}: {one.seen}" for one in amiss),
-            todo=" ".join(dict.fromkeys(one.todo for one in amiss)),
+            seen="; ".join(f"{one.subject}: {one.seen}" for one in missing),
+            todo=" ".join(dict.fromkeys(one.todo for one in missing)),
         )
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from mailmove.evidence import Change, Evidence, Receipt, now
 from tasks.tables import read_latest, read_versions, write_table
 
-Kind = Literal["intent", "receipt", "evidence", "approval", "held", "undone"]
+Kind = Literal["intent", "receipt", "evidence", "approval", "held", "passed", "undone"]
 
 
 class Entry(BaseModel):

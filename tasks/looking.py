@@ -37,13 +37,18 @@ async def look_once(cutover: Cutover, root: UUID, name: str, previous: Look | No
         return Look(done=False, summary=str(error), forecast=known.forecast, next_look=_later(known), state=known.state)
 
 
-def try_again(name: str, seen: NotYet, previous: Look | None) -> Look:
-    """What to keep when `verify` says NotYet: a cheap condition is looked at freely, a dear one ever more rarely."""
+def not_yet(seen: NotYet) -> Look:
+    """What a `verify` or a `rollback` says, as a look."""
     details = [f"to be typed: {line}" for line in seen.records] if isinstance(seen, ByHand) else []
+    return Look(done=False, summary=str(seen), details=details)
+
+
+def try_again(name: str, seen: Look, previous: Look | None) -> Look:
+    """What to keep of a look that is not done: a cheap condition is looked at freely, a dear one ever more rarely."""
     if name.startswith(SETTLES) and condition_of(name.removeprefix(SETTLES)):
-        return Look(done=False, summary=str(seen), details=details)
+        return seen
     tries = int(previous.state.get("tries", 0)) if previous else 0
-    known = Look(done=False, summary=str(seen), details=details, state={"tries": tries})
+    known = seen.model_copy(update={"state": {"tries": tries}})
     return known.model_copy(update={"next_look": _later(known), "state": {"tries": tries + 1}})
 
 

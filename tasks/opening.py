@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from prefect.blocks.core import Block
 
 from mailmove.errors import Blocked
+from mailmove.evidence import Finding
 from mailmove.plan import Cutover
-from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
+from mailmove.ports import CertificateAuthority, Checkable, DnsProvider, Firewall, Partner, SourceServer, Tenant
+from mailmove.rights import unneeded
 
 Port = TypeVar("Port")
 
@@ -62,3 +64,9 @@ def certificate_authority(cutover: Cutover) -> CertificateAuthority | None:
     """None: the plan leaves the server's certificate alone."""
     reference = cutover.source.obtain_certificate
     return open_block(reference, CertificateAuthority) if reference else None  # type: ignore[type-abstract]
+
+
+def amiss(cutover: Cutover, block: object) -> list[Finding]:
+    """What a block finds amiss, of what this plan needs; nothing is changed."""
+    found = block.findings() if isinstance(block, Checkable) else []
+    return [one for one in found if one.subject not in unneeded(cutover)]

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Only what can pass by itself is tried again; a Blocked needs a person, and so does typing by hand."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, Transient) and not isinstance(error, ByHand)
@@ -58,7 +58,7 @@ def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
             retries=retries,
             retry_delay_seconds=exponential_backoff(backoff_factor=1),  # 1, 2, 4, ... seconds
             retry_jitter_factor=0.5,
-            retry_condition_fn=_may_pass,
+            retry_condition_fn=may_pass,
             persist_result=True,
             result_serializer="json",
             cache_key_fn=_once_per_run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding, Preview
 from mailmove.plan import Cutover
-from mailmove.ports import Checkable, DnsProvider, Tenant
+from mailmove.ports import DnsProvider, Tenant
 from tasks import customer_account, opening
 from tasks.partnership import relationship
 from tasks.policies import look
@@ -22,7 +22,7 @@ def check_rights(cutover: Cutover) -> Preview:
     for open_block in (opening.dns_provider, opening.source_server, opening.tenant, opening.partner, opening.firewall):
         try:
             block: object = open_block(cutover)
-            amiss = block.findings() if isinstance(block, Checkable) else []
+            amiss = opening.amiss(cutover, block)
             if isinstance(block, DnsProvider) and not amiss:
                 amiss = [one for domain in cutover.domains for one in block.zone_findings(zone_name(domain))]
             if isinstance(block, Tenant) and any(one.blocks for one in amiss) and not _open(cutover):

@@ -5,25 +5,51 @@ Otherwise a resumed cutover would find that `verify` passes now, and never come 
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from prefect import task
 from prefect.context import TaskRunContext
+from prefect.tasks import exponential_backoff
 
-from mailmove.errors import NotYet
+from mailmove.errors import ByHand, NotYet
+from mailmove.evidence import Evidence, Look
 from mailmove.plan import Cutover
+from tasks.looking import not_yet
+from tasks.policies import may_pass
 from tasks.runbook import stage_named
+
+PAUSES: tuple[float, ...] = (1.0, 2.0)
+"""Seconds between the looks; what takes longer is waited for without a process."""
 
 
 def _once_per_stage(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return f"{context.task_run.flow_run_id}/{parameters['stage']}.settles_at_once"
+    return f"{context.task_run.flow_run_id}/{parameters['stage']}.settles"
 
 
-@task(task_run_name="{stage} settles", persist_result=True, result_serializer="json", cache_key_fn=_once_per_stage)
-def settles_at_once(cutover: Cutover, stage: str) -> bool:
-    """False: the world has not caught up after a few seconds; wait for it without a process."""
-    try:
-        stage_named(stage).module.verify(cutover)
-    except NotYet:
-        return False
-    return True
+@task(
+    task_run_name="{stage} settles",
+    retries=2,
+    retry_delay_seconds=exponential_backoff(backoff_factor=1),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    persist_result=True,
+    result_serializer="json",
+    cache_key_fn=_once_per_stage,
+)
+def settles(cutover: Cutover, stage: str, patient: bool = True) -> Look:
+    """done: the world agrees with a stage; else what it says instead. What is to be expected is shown as no failure.
+
+    patient: looks again for a few seconds before it says no.
+    """
+    verify = stage_named(stage).module.verify.fn
+    for pause in (*(PAUSES if patient else ()), None):
+        try:
+            seen: Evidence = verify(cutover)
+        except NotYet as error:
+            if pause is None or isinstance(error, ByHand):
+                return not_yet(error)
+            time.sleep(pause)
+        else:
+            return Look(done=True, summary="; ".join(seen.facts))
+    raise AssertionError("unreachable")

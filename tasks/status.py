@@ -130,7 +130,7 @@ def _behind(run: FlowRun, parked: Parked | None, newest: Entry | None) -> list[s
         step, after = parked.what.removeprefix(SETTLES), 0
         step = stage_behind(step).name if parked.flow == GATE_FLOW else step
     elif newest and newest.kind != "undone":
-        step, after = newest.stage, newest.kind == "evidence"
+        step, after = newest.stage, newest.kind in ("evidence", "passed")
     else:
         return []
     return _NAMES[: _NAMES.index(step) + after] if step in _NAMES else []

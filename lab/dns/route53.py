@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -51,7 +52,7 @@ class AwsServer:
     def __init__(self, address: str, faults: Faults, *, zones: ZoneData | None = None, insync_delay: float = 0.0):
         self._address, self._faults, self._zones, self._delay = address, faults, zones, insync_delay
         self.account_id = f"{random.randrange(10**12):012d}"
-        self.access_key_id, self.secret_access_key, self.region = "AKIALABTOWN000000001", "lab-secret", "eu-west-1"
+        self.access_key_id, self.secret_access_key, self.region = "AKIALABTOWN000000001", uuid4().hex, "eu-west-1"
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._names: dict[str, str] = {}  # hosted zone id -> name of the zone it feeds
         self._due: dict[str, float] = {}  # change id -> monotonic time of INSYNC

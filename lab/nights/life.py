@@ -34,6 +34,7 @@ import flows.rollback
 import flows.trouble
 import flows.wait
 import mailmove.evidence
+import tasks.acting
 import tasks.gathering
 import tasks.ledger
 import tasks.limits
@@ -131,8 +132,8 @@ class Played:
         """As `tasks.policies.in_turn`: done once more, and then remembered."""
         return Played(self._life, self._task, step=self._step, earlier=earlier)
 
-    def __call__(self, *args: Any) -> Any:
-        bound = inspect.signature(self.fn).bind(*args).arguments
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        bound = inspect.signature(self.fn).bind(*args, **more).arguments
         key = f"{self._life.run}/{self._task.name}/{bound.get('stage', self._earlier)}"
         kept = None if self._fresh else self._life.shelf.kept(key)
         if kept:
@@ -141,7 +142,7 @@ class Played:
             self._life.enter(self._step)
         for left in range(self._task.retries, -1, -1):
             try:
-                result = self.fn(*args)
+                result = self.fn(*args, **more)
             except Transient as error:
                 if isinstance(error, ByHand) or not left:
                     raise
@@ -168,7 +169,9 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
         (flows.gate, "times_parked", lambda: len(life.shelf.lines("question", life.run))),
         (flows.cutover, "in_turn", lambda one, earlier: one.in_turn(earlier)),
         (flows.cutover, "preflight", life.sub_flow(flows.preflight.preflight, "")),
-        (flows.cutover, "settles_at_once", Played(life, tasks.settling.settles_at_once)),
+        *((module, "settles", Played(life, tasks.settling.settles)) for module in (flows.cutover, flows.wait)),
+        (tasks.settling, "PAUSES", (0.1, 0.2)),
+        (tasks.acting, "leave_if_taken_over", lambda: None),  # a life is the only one, until it is over
         (flows.cutover, "known_as", life.sub_flow),
         (flows.rollback, "known_as", life.sub_flow),
         *((module, "park", life.park) for module in (flows.gate, flows.wait, flows.trouble)),

@@ -20,7 +20,7 @@ from prefect_ui import PATIENCE, PrefectUi
 from real_parts import require
 from windows import Window
 
-from deployments.box import Box
+from deployments.box import Box, using
 from lab.town import Town
 from tasks.hours import SKIPPED
 from tasks.ledger import Ledger
@@ -37,15 +37,9 @@ SLOW = 600
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
     require("chromium")
-    with Box(tmp_path_factory.mktemp("box")) as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.env.items():
-            if name.startswith("PREFECT_"):
-                patch.setenv(name, value)
-        with temporary_settings({PREFECT_API_URL: running.env["PREFECT_API_URL"], PREFECT_HOME: running.home}):
-            yield running
+    with Box(tmp_path_factory.mktemp("box")) as running, using(running):
+        yield running
 
 
 @pytest.fixture(scope="module")

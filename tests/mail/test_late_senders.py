@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from mailmove.evidence import Evidence, now
-from mailmove.late_senders import late_senders
+from mailmove.late_senders import gone_quiet, late_senders
 from mailmove.mail_items import Arrival
 from tasks.waits import quiet
 
@@ -65,3 +65,19 @@ def test_it_ends_when_it_has_been_quiet_and_a_person_is_asked_when_it_never_is(m
     assert not late.done and late.asks == _look(monkeypatch, timedelta(hours=6), 1).asks
     assert "go on all the same?" in str(late.asks)
     assert _look(monkeypatch, timedelta(hours=5), 200, 16).done, "no question is asked when it is quiet after all"
+
+
+def test_a_machine_of_the_house_that_is_not_heard_of_since_is_named() -> None:
+    switch = THEN + timedelta(minutes=30)
+    found = gone_quiet(
+        [
+            arrival("192.168.1.20", "scanner@contoso.com", 5, "MFP-2OG"),
+            arrival("192.168.1.21", "alarm@contoso.com", 5),
+            arrival("192.168.1.21", "alarm@contoso.com", 31),  # who is heard of since is named by the wait
+            arrival("10.0.0.9", "someone@partner.example", 5),  # a filter before the server
+            arrival("9.9.9.9", "shop@contoso.com", 5),
+        ],
+        switch,
+        DOMAINS,
+    )
+    assert [(one.client_ip, len(one.arrivals)) for one in found] == [("192.168.1.20", 1)]

@@ -14,6 +14,8 @@ import pytest
 from big_box import BigBox, PostgreSql, redis
 from wire_tap import tapped
 
+from deployments.box import using
+
 pytestmark = [
     pytest.mark.night,
     pytest.mark.timeout(2700),
@@ -26,8 +28,6 @@ ONCE = ("New-MigrationEndpoint", "New-MigrationBatch", "Remove-MigrationBatch", 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigBox]:
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
     folder = tmp_path_factory.mktemp("big")
     for place in (folder, *folder.parents):  # PostgreSQL's user must get through to its folder
         if place.stat().st_uid == os.geteuid() and place != Path("/"):
@@ -36,13 +36,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigBox]:
         database = PostgreSql(folder / "postgresql")
         stack.callback(database.stop)
         running = stack.enter_context(BigBox(folder / "box", database, stack.enter_context(redis(folder))))
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in running.env.items():
-            if name.startswith("PREFECT_"):
-                patch.setenv(name, value)
-        stack.enter_context(
-            temporary_settings({PREFECT_API_URL: running.env["PREFECT_API_URL"], PREFECT_HOME: running.home})
-        )
+        stack.enter_context(using(running))
         yield running
 
 

@@ -15,36 +15,40 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from planted import files_of, nothing_in_clear, secrets_of, seen_in
 from wire_tap import tapped
 
-from deployments.box import Box
+from deployments.box import Box, using
 
 pytestmark = [pytest.mark.night, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
     beats = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}  # the fastest that Prefect knows
-    with Box(tmp_path_factory.mktemp("box"), settings=beats) as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.env.items():
-            if name.startswith("PREFECT_"):
-                patch.setenv(name, value)
-        with temporary_settings({PREFECT_API_URL: running.env["PREFECT_API_URL"], PREFECT_HOME: running.home}):
-            yield running
+    with Box(tmp_path_factory.mktemp("box"), settings=beats) as running, using(running):
+        yield running
 
 
-def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> None:
+def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secret_away(
+    box: Box, tmp_path: Path
+) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
+    from lab.town_blocks import blocks_of
     from tasks.ledger import Ledger
+    from tasks.password_safe import passwords_to_hand_over
     from tasks.status import nights
+
+    secrets: dict[str, str] = {}
 
     with (
         Town(users=2, shared=1, public_folders=1, messages=40, ttl=8, approve_after=None, mail_per_second=2) as town,
         tapped() as heard,
+        nothing_in_clear(box.home, tmp_path, secrets=secrets),
     ):
+        for ref, block in blocks_of(town).items():
+            secrets |= secrets_of(ref, block)
         night = Rehearsal(town)
         cutover = night.start()
         _until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
@@ -78,6 +82,14 @@ def test_a_parked_cutover_survives_kill_and_restart_and_acts_once(box: Box) -> N
         with get_client(sync_client=True) as client:
             ends = {run.name: run.state_name for run in client.read_flow_runs(limit=100) if run.parent_task_run_id}
         assert set(ends.values()) == {"Completed"}, ends  # no wait or gate is left behind
+
+        first = {who: password.get_secret_value() for who, password in passwords_to_hand_over("northwind").items()}
+        assert len(first) == 2, "two users"
+        secrets |= first
+        assert len(secrets) >= 8, sorted(secrets)
+        _mailmove(box, "report", "northwind", "--out", str(tmp_path / "report.html"))
+        (tmp_path / "report.json").write_text(_mailmove(box, "report", "northwind", "--json"))
+        assert seen_in(files_of(tmp_path), {"a name": "northwind.example"}), "what is there, is found"
 
 
 @pytest.mark.skipif("SOAK" not in os.environ, reason="three heartbeats of half a minute; `make soak` runs it")
@@ -125,15 +137,7 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
 
         plan = tmp_path / "plan.yaml"
         plan.write_text(json.dumps(town.plan()), encoding="utf-8")  # YAML is a superset of JSON
-        done = subprocess.run(
-            [sys.executable, "-m", "deployments.cli", "rollback", str(plan), "--json"],
-            env=box.env,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        told = _mailmove(box, "rollback", str(plan), "--json")
         assert nights(1)[0].state == "Cancelled"
 
         last = town.picture()
@@ -141,7 +145,7 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
         assert last["firewall"] == first["firewall"]
         assert last["exchange"] == first["exchange"]
         assert last["cloud"]["batches"] == first["cloud"]["batches"]
-        shown = json.loads(done.stdout)["shown"]
+        shown = json.loads(told)["shown"]
         assert "## Remains" in shown
         made = set(last["cloud"]["users"]) - set(first["cloud"]["users"])
         assert made and all(address in shown for address in made)  # what must remain is named
@@ -158,6 +162,14 @@ def _until(true: Callable[[], bool], night: object, seconds: float) -> None:
         night.step()
         assert time.monotonic() < end, f"still {nights(1)[0]} troubles {night.troubles}"
         time.sleep(0.5)
+
+
+def _mailmove(box: Box, *words: str) -> str:
+    """What the command says; it must end well."""
+    command = [sys.executable, "-m", "deployments.cli", *words]
+    done = subprocess.run(command, env=box.env, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _crashes(cutover: UUID) -> list[str | None]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from night_walk import FlowRunOpen
+from prefect.client.orchestration import get_client
+from prefect.exceptions import Abort
+from prefect.states import AwaitingRetry, Cancelled, Crashed, Running
 
 from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.evidence import Change, Finding, Preview, Receipt
@@ -197,7 +201,7 @@ def test_an_act_that_cannot_be_read_back_is_not_yet(run: FlowRunOpen, cutover: C
     assert receipts(cutover, run.do(this_cutover)) == WHOLE
 
 
-def test_undo_is_done_once_and_says_what_it_did() -> None:
+def test_undo_is_done_once_and_says_what_it_did(run: FlowRunOpen) -> None:
     world = World(things=dict(WANTED))
     receipt = Receipt(stage=STAGE, changes=[Change(what=w, before=BEFORE[w], after=WANTED[w]) for w in WANTED])
 
@@ -212,13 +216,30 @@ def test_undo_is_done_once_and_says_what_it_did() -> None:
 
     world.strikes_at = 2
     with pytest.raises(Killed):
-        undo(receipt, standing, put_back)
+        run.do(undo, receipt, standing, put_back)
     world.strikes_at = None
-    rest = undo(receipt, standing, put_back, remains=["the smell"])
+    rest = run.do(partial(undo, receipt, standing, put_back, remains=["the smell"]))
     assert [(change.what, change.before, change.after) for change in rest.changes] == [("wall", "white", "grey")]
     assert (rest.remains, world.things, world.effects) == (["the smell"], BEFORE, ["door", "wall"])
-    assert undo(receipt, standing, put_back).changes == []
+    assert run.do(undo, receipt, standing, put_back).changes == []
     assert world.effects == ["door", "wall"]
     world.things = dict(WANTED)
     with pytest.raises(NotYet):
-        undo(receipt, standing, lambda: None)
+        run.do(undo, receipt, standing, lambda: None)
+
+
+@pytest.mark.parametrize("state", [Crashed, Cancelled, AwaitingRetry, Running], ids=lambda state: state.__name__)
+def test_a_process_whose_run_is_another_s_by_now_acts_no_more(
+    cutover: Cutover, state: Any, prefect_server: None
+) -> None:
+    world = World()
+    with FlowRunOpen() as cut_off:
+        root = cut_off.do(this_cutover)
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(root, state(), force=True)  # as watch, rollback, or another worker do
+        with pytest.raises(Abort, match="not by this process"):
+            cut_off.do(act, cutover, world.look, world.do)
+        receipt = Receipt(stage=STAGE, changes=[Change(what="door", before="black", after="brown")])
+        with pytest.raises(Abort):
+            cut_off.do(undo, receipt, lambda: receipt.changes, lambda: world.effects.append("undone"))
+    assert world.things == BEFORE and world.effects == []

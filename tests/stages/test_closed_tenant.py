@@ -68,3 +68,14 @@ def test_a_tenant_that_lacks_a_right_and_is_open_still_stops_the_night(
     town, _, run = closed
     alone = plan_of(town, partner=None)
     assert run.do(check_rights.fn, alone).blockers
+
+
+def test_a_plan_that_sets_no_passwords_needs_no_right_to(prefect_server: None) -> None:
+    with Town(**QUIET) as town, FlowRunOpen() as run:
+        save_blocks(town)
+        right = "User-PasswordProfile.ReadWrite.All"
+        town.cloud.app.roles -= {right}
+        plan = plan_of(town, partner=None)
+        assert [one.subject for one in run.do(check_rights.fn, plan).blockers] == [right]
+        without = plan.model_copy(update={"target": plan.target.model_copy(update={"first_sign_in": False})})
+        assert run.do(check_rights.fn, without).blockers == []
