@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -143,6 +144,8 @@ class Box:
 @contextlib.contextmanager
 def using(box: Box) -> Iterator[None]:
     """Prefect clients, of this process and of those that are started meanwhile, talk to this box."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
@@ -150,6 +153,9 @@ def using(box: Box) -> Iterator[None]:
     try:
         with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
             yield
+            with ThreadPoolExecutor(1) as aside:  # where no loop runs, they wait until all is sent
+                for worker in (EventsWorker, APILogWorker):  # each keeps the address that it was born with
+                    aside.submit(worker.drain_all).result()
     finally:
         _set(before)
 

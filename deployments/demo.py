@@ -69,7 +69,7 @@ def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
             live.update(night_view(next(iter(nights(1)), None), _counters(night), ui, seconds))
             if over or (seconds > _LONGEST and not night.hands_on):
                 return
-            time.sleep(0.5)
+            time.sleep(1)
 
 
 def _counters(night: Rehearsal) -> dict[str, int]:

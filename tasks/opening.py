@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
@@ -14,22 +17,25 @@ from mailmove.rights import unneeded
 
 Port = TypeVar("Port")
 
+_opened: ContextVar[dict[str, Any] | None] = ContextVar("opened", default=None)
+
+
+@contextmanager
+def each_opened_once() -> Iterator[None]:
+    """Within, a block is read from the server once, and signs in once; at the end it is forgotten."""
+    before = _opened.set({})
+    try:
+        yield
+    finally:
+        _opened.reset(before)
+
 
 def open_block(reference: str, port: type[Port]) -> Port:
     """The block `type/name`. Blocked: there is none, or it is no such port."""
-    # Registers every block type, so that load finds the right class. Here, because providers' libraries take a second
-    # to import: a run that only looks at its wait and parks again opens none.
-    import blocks  # noqa: F401
-
-    try:
-        block: Any = Block.load(reference)
-    except ValueError as error:
-        raise Blocked(
-            "Prefect",
-            wanted=f"the block {reference}",
-            seen="no such block",
-            todo="Save it under that name, or mend the plan.",
-        ) from error
+    known = _opened.get()
+    block = known.get(reference) if known else None
+    if block is None:
+        block = _load(reference)
     if not isinstance(block, port):
         raise Blocked(
             "Prefect",
@@ -37,7 +43,25 @@ def open_block(reference: str, port: type[Port]) -> Port:
             seen=f"{reference}, which is a {type(block).__name__}",
             todo="Name another block in the plan.",
         )
+    if known is not None:
+        known[reference] = block
     return block
+
+
+def _load(reference: str) -> Any:
+    # Registers every block type, so that load finds the right class. Here, because providers' libraries take a second
+    # to import: a run that only looks at its wait and parks again opens none.
+    import blocks  # noqa: F401
+
+    try:
+        return Block.load(reference)
+    except ValueError as error:
+        raise Blocked(
+            "Prefect",
+            wanted=f"the block {reference}",
+            seen="no such block",
+            todo="Save it under that name, or mend the plan.",
+        ) from error
 
 
 def dns_provider(cutover: Cutover) -> DnsProvider:

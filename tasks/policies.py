@@ -18,6 +18,7 @@ from prefect.tasks import exponential_backoff
 from mailmove.errors import ByHand, Transient
 from mailmove.plan import Cutover
 from tasks.limits import within_limits
+from tasks.opening import each_opened_once
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,7 +51,7 @@ def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
 
         @wraps(function)
         def limited(*args: P.args, **kwargs: P.kwargs) -> R:
-            with within_limits(cast(Cutover, args[0] if args else kwargs["cutover"]), stage):
+            with within_limits(cast(Cutover, args[0] if args else kwargs["cutover"]), stage), each_opened_once():
                 return function(*args, **kwargs)
 
         return task(

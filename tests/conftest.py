@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,8 @@ from prefect.states import Cancelled
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.waking import parked_runs
+
+gc.set_threshold(100_000, 50, 100)  # the towns are a large heap; looking it over took a tenth of the time
 
 settings.register_profile("any machine", deadline=None)  # how fast an example is depends on what else is running
 settings.load_profile("any machine")

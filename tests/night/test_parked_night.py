@@ -161,7 +161,7 @@ def _until(true: Callable[[], bool], night: object, seconds: float) -> None:
     while not true():
         night.step()
         assert time.monotonic() < end, f"still {nights(1)[0]} troubles {night.troubles}"
-        time.sleep(0.5)
+        time.sleep(2)  # asking costs what the night itself could use
 
 
 def _mailmove(box: Box, *words: str) -> str:
