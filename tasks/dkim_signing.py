@@ -8,6 +8,7 @@ from mailmove.plan import Cutover
 from tasks.acting import act, undo, witness
 from tasks.opening import tenant
 from tasks.policies import change, look, make_sure, put_back
+from tasks.still_switched import refuse_if_moved
 
 NAME = "dkim_signing"
 _SIGNED = "DKIM signing: "
@@ -40,7 +41,8 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
-    """Microsoft's own word, asked again."""
+    """Microsoft's own word, asked again. The last look of the night: the mail must go where the switch sent it."""
+    refuse_if_moved(cutover, NAME)
     left = _unsigned(cutover).changes
     if left:
         raise NotYet(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mailmove.cloud_state import MigrationUser
 from mailmove.errors import Blocked, NotYet, Refused
 from mailmove.evidence import Evidence, Preview, Receipt, now
 from mailmove.plan import Cutover
@@ -31,12 +32,14 @@ def _behind(cutover: Cutover, since: datetime) -> list[str]:
     strangers = [box.address for box in source_server(cutover).inventory().moving if box.address.lower() not in known]
     return [
         *(f"{address} (not in the batch)" for address in strangers),
-        *(
-            f"{user.address} (last synced {user.last_synced or 'never'})"
-            for user in users
-            if not user.last_synced or user.last_synced <= since
-        ),
+        *(_told(user) for user in users if not user.last_synced or user.last_synced <= since),
     ]
+
+
+def _told(user: MigrationUser) -> str:
+    """With Microsoft's own words for what is wrong, if anything: it may never be synced as it is."""
+    wrong = f"; {user.status}: {user.error}" if user.error else ""
+    return f"{user.address} (last synced {user.last_synced or 'never'}{wrong})"
 
 
 @look

@@ -61,7 +61,7 @@ def files_of(*folders: Path) -> Iterator[tuple[str, bytes]]:
 class ProcessList:
     """`with ProcessList() as shown:` remembers what `ps` would have shown of every process meanwhile."""
 
-    def __init__(self, every_seconds: float = 0.5) -> None:
+    def __init__(self, every_seconds: float = 1.0) -> None:
         self.command_lines: set[bytes] = set()
         self._over, self._every = threading.Event(), every_seconds
         self._thread = threading.Thread(target=self._watch, daemon=True)
