@@ -75,6 +75,10 @@ LASTING: dict[str, str] = {
 }
 """Faults that last until a person mends them -> what a question that they hold the night up with must say."""
 
+STOPPING: dict[str, str] = {"graph.claims": r"401 again, with a new token"}
+"""Faults that pass by themselves, and stop a night all the same when they strike twice: a token that is refused, and
+the new one too, is for a person. What the question must say."""
+
 EVENTS = (
     "old server reboots",
     "certificate runs out",

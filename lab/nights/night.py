@@ -16,7 +16,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from lab.dns.zone_data import rrset
-from lab.nights.drawing import LASTING, Drawn
+from lab.nights.drawing import LASTING, STOPPING, Drawn
 from lab.nights.shelf import Shelf
 from lab.town import DOMAIN, Town
 from mailmove.records import RRset
@@ -271,6 +271,7 @@ class Night:
     def _left_parked(self, text: str) -> None:
         self.outcome.ended, self.outcome.reason = "parked", text
         wanted = [LASTING[name] for name in self.lasting]
+        wanted += [STOPPING[fault.name] for fault in self.drawn.faults if fault.name in STOPPING]
         if not any(re.search(pattern, text) for pattern in wanted):
             self.outcome.wrong.append(f"parked with a reason that names none of {sorted(self.lasting)}: {text}")
 
