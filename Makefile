@@ -37,9 +37,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Both cores; a file's tests stay together, because they share a town.
+# Three, as tests wait too; a file's tests stay together, because they share a town.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights
