@@ -22,8 +22,10 @@ from typing import Any, Self, cast
 
 from lab.authority import Authority
 from lab.cloud.cloud import Cloud
+from lab.cloud.web import CloudWeb
 from lab.company import Company
 from lab.exchange.old_exchange import OldExchange
+from lab.exchange.web import WebHandler
 from lab.faults import Faults
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.mail_store import Mailbox, MailStore, StoredItem
@@ -83,7 +85,8 @@ def contents(store: MailStore) -> dict[str, dict[str, int]]:
     return found
 
 
-def _old(version: str, boxes: int, each: int) -> None:
+def _old(version: str, boxes: int, each: int, away: float = 0.0) -> None:
+    WebHandler.away_seconds = away
     authority, faults = Authority(), Faults()
     company = small_company(boxes, each)
     with OldExchange(Places(), authority, company, faults, version=version) as old:
@@ -99,7 +102,8 @@ def _old(version: str, boxes: int, each: int) -> None:
         _obey(fields, old.store, faults)
 
 
-def _cloud(boxes: int, imports: bool = False) -> None:
+def _cloud(boxes: int, imports: bool = False, away: float = 0.0) -> None:
+    CloudWeb.away_seconds = away
     places, authority, faults = Places(), Authority(), Faults()
     cloud = Cloud(places, authority, resolver=("127.0.0.1", 9), mx_zone="mx.example.", directory=list, faults=faults)
     if not imports:
@@ -183,11 +187,13 @@ class Served:
 
 
 @contextmanager
-def both(version: str, boxes: int, each: int, *, imports: bool = False) -> Iterator[tuple[Served, Served]]:
-    """(old server, cloud)."""
+def both(
+    version: str, boxes: int, each: int, *, imports: bool = False, away: float = 0.0
+) -> Iterator[tuple[Served, Served]]:
+    """(old server, cloud). away: seconds that a question and its answer travel, to either."""
     with (
-        Served("old", version=version, boxes=boxes, each=each) as old,
-        Served("cloud", boxes=boxes, imports=imports) as cloud,
+        Served("old", version=version, boxes=boxes, each=each, away=away) as old,
+        Served("cloud", boxes=boxes, imports=imports, away=away) as cloud,
     ):
         yield old, cloud
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import socket
@@ -31,6 +32,9 @@ from lab.cloud.wire import Answer, Call
 
 class CloudWeb:
     """`with CloudWeb(...):` serves on (host, port)."""
+
+    away_seconds = 0.0
+    """How long each question and its answer travel, together."""
 
     def __init__(
         self,
@@ -88,6 +92,8 @@ class CloudWeb:
 
     async def _serve(self, request: Request) -> Response:
         content = await request.body()
+        if self.away_seconds:
+            await asyncio.sleep(self.away_seconds)
         fault = wire_faults.strike(self.graph.faults)
         if fault == "reset_before":
             return _Cut(request, Response())

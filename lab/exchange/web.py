@@ -10,6 +10,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,8 @@ class WebHandler(BaseHTTPRequestHandler):
     account: str | None = None  # who signed in on this connection by NTLM
     ntlm: Acceptor | None = None
     _body: bytes | None = None
+    away_seconds = 0.0
+    """How long each question and its answer travel, together."""
 
     def setup(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -84,6 +87,8 @@ class WebHandler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         self._body = None
+        if self.away_seconds:
+            time.sleep(self.away_seconds)
         path = self.path.lower()
         for prefix, serve in self.server.routes:
             if path.startswith(prefix):
