@@ -11,6 +11,7 @@ from flows.wait import wait
 from mailmove.errors import MailmoveError
 from mailmove.plan import Cutover
 from tasks.holding import Held, held_up, hold, turn
+from tasks.ledger import entries_so_far
 from tasks.looking import SETTLES
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
 from tasks.passing import passed, step_passed
@@ -34,7 +35,8 @@ SKIPPED_WHEN_EMPTY = {"spend_money"}
 def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
     keep_names(plan)
-    behind, held = passed(plan), held_up(plan)
+    entries = entries_so_far(plan)
+    behind, held = passed(entries), held_up(entries)
     if PREFLIGHT not in behind:
         preflight(plan)
         step_passed(plan, PREFLIGHT)
@@ -51,7 +53,7 @@ def cutover(plan: Cutover) -> str:
 
 def _until_done(plan: Cutover, stage: Stage, held: list[Held] | None = None) -> None:
     """held: what earlier tries of this night came to; None: it is looked up."""
-    held = held_up(plan)[stage.name] if held is None else held
+    held = held_up(entries_so_far(plan))[stage.name] if held is None else held
     approved: dict[int, str | None] = {}
     while True:
         try:

@@ -21,14 +21,23 @@ class LateSender:
     client_ip: str
     arrivals: tuple[Arrival, ...]
 
+    @property
+    def who(self) -> str:
+        """Its address, with its name where one is known."""
+        name = next((one.client_name for one in self.arrivals if one.client_name), "")
+        return f"{self.client_ip} ({name})" if name else self.client_ip
+
+    @property
+    def senders(self) -> list[str]:
+        """Addresses as which it sends, in lower case, each once; "" is the empty sender."""
+        return list(dict.fromkeys(one.sender.strip("<>").lower() for one in self.arrivals))
+
     def line(self, domains: Sequence[str]) -> str:
         """Who it is, and what to do. domains: the customer's."""
-        senders = list(dict.fromkeys(one.sender.strip("<>").lower() for one in self.arrivals))
-        name = next((one.client_name for one in self.arrivals if one.client_name), "")
-        known = f"{self.client_ip} ({name})" if name else self.client_ip
+        senders = self.senders
         told = ", ".join(one or "the empty sender" for one in senders[:3]) + (" and others" if len(senders) > 3 else "")
         last = f"{len(self.arrivals)} messages as {told}, the last at {self.arrivals[-1].at:%H:%M:%S} UTC"
-        return f"{known} still delivers to the old server: {last}. {_todo(self.client_ip, senders, domains)}"
+        return f"{self.who} still delivers to the old server: {last}. {_todo(self.client_ip, senders, domains)}"
 
 
 def late_senders(arrivals: Iterable[Arrival]) -> list[LateSender]:
@@ -44,7 +53,7 @@ def late_senders(arrivals: Iterable[Arrival]) -> list[LateSender]:
 def gone_quiet(arrivals: Iterable[Arrival], since: datetime, domains: Sequence[str]) -> list[LateSender]:
     """Machines of the house that delivered before `since` and not after it: they may just be ones that send seldom."""
     found = [one for one in late_senders(arrivals) if _inside(one.client_ip) and one.arrivals[-1].at < since]
-    return [one for one in found if _ours({arrival.sender.strip("<>").lower() for arrival in one.arrivals}, domains)]
+    return [one for one in found if _ours(one.senders, domains)]
 
 
 def _ours(senders: Iterable[str], domains: Sequence[str]) -> bool:

@@ -230,13 +230,14 @@ def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None
         )
         if not reference.startswith(slug)
     }
-    return [right for right in _RIGHTS if right.need in needs and right.system not in left_out
-            and right.need not in _no_need(plan)]  # fmt: skip
+    wanted = set(needs) - _no_need(plan)
+    return [right for right in _RIGHTS if right.need in wanted and right.system not in left_out]
 
 
 def unneeded(plan: Cutover) -> set[str]:
     """Names of the rights that this plan does without, though most nights need them."""
-    return {right.name for right in _RIGHTS if right.need in _no_need(plan)}
+    without = _no_need(plan)
+    return {right.name for right in _RIGHTS if right.need in without}
 
 
 def _no_need(plan: Cutover) -> set[Need]:

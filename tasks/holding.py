@@ -6,13 +6,14 @@ Without this it would try the stage again first. If that passes now, the questio
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel
 
 from mailmove.errors import Drifted, MailmoveError, WindowClosed
 from mailmove.plan import Cutover
-from tasks.ledger import Ledger, this_cutover
+from tasks.ledger import Entry, Ledger, this_cutover
 
 Kind = Literal["drifted", "window", "trouble"]
 
@@ -24,10 +25,10 @@ class Held(BaseModel):
     why: str
 
 
-def held_up(cutover: Cutover) -> dict[str, list[Held]]:
-    """Stage -> what its earlier tries of this night came to, oldest first."""
+def held_up(entries: Iterable[Entry]) -> dict[str, list[Held]]:
+    """Stage -> what its earlier tries of this night came to, oldest first, by its ledger."""
     found: dict[str, list[Held]] = defaultdict(list)
-    for entry in Ledger(cutover.customer, this_cutover()).entries():
+    for entry in entries:
         if entry.kind == "held":
             kind, why = entry.facts
             found[entry.stage].append(Held(kind=kind, why=why))

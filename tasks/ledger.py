@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
 from mailmove.evidence import Change, Evidence, Receipt, now
+from mailmove.plan import Cutover
 from tasks.tables import read_latest, read_versions, write_table
 
 Kind = Literal["intent", "receipt", "evidence", "approval", "held", "passed", "undone"]
@@ -111,6 +112,11 @@ def newest_entries(customers: list[str]) -> dict[str, Entry]:
 
 def _key(customer: str) -> str:
     return f"ledger-{customer}"
+
+
+def entries_so_far(cutover: Cutover) -> list[Entry]:
+    """Everything that the running cutover has written down, oldest first."""
+    return Ledger(cutover.customer, this_cutover()).entries()
 
 
 def this_cutover() -> UUID:

@@ -92,5 +92,5 @@ def certificate_authority(cutover: Cutover) -> CertificateAuthority | None:
 
 def amiss(cutover: Cutover, block: object) -> list[Finding]:
     """What a block finds amiss, of what this plan needs; nothing is changed."""
-    found = block.findings() if isinstance(block, Checkable) else []
-    return [one for one in found if one.subject not in unneeded(cutover)]
+    found, spare = block.findings() if isinstance(block, Checkable) else [], unneeded(cutover)
+    return [one for one in found if one.subject not in spare]

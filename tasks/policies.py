@@ -24,10 +24,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Only what can pass by itself is tried again; a Blocked needs a person, and so does typing by hand."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, Transient) and not isinstance(error, ByHand)
+
+
+TRIED_AGAIN: dict[str, Any] = {
+    "retry_delay_seconds": exponential_backoff(backoff_factor=1),  # 1, 2, 4, ... seconds
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": _may_pass,
+    "persist_result": True,
+    "result_serializer": "json",
+}
+"""How a task is tried again, and its result kept."""
 
 
 def _once_per_run(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
@@ -54,16 +64,8 @@ def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
             with within_limits(cast(Cutover, args[0] if args else kwargs["cutover"]), stage), each_opened_once():
                 return function(*args, **kwargs)
 
-        return task(
-            name=f"{stage}.{function.__name__}",
-            retries=retries,
-            retry_delay_seconds=exponential_backoff(backoff_factor=1),  # 1, 2, 4, ... seconds
-            retry_jitter_factor=0.5,
-            retry_condition_fn=may_pass,
-            persist_result=True,
-            result_serializer="json",
-            cache_key_fn=_once_per_run,
-        )(limited)
+        name = f"{stage}.{function.__name__}"
+        return task(name=name, retries=retries, cache_key_fn=_once_per_run, **TRIED_AGAIN)(limited)
 
     return decorate
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from prefect import task
 from prefect.context import TaskRunContext
-from prefect.tasks import exponential_backoff
 
 from mailmove.errors import ByHand, NotYet
 from mailmove.evidence import Evidence, Look
 from mailmove.plan import Cutover
 from tasks.looking import not_yet
-from tasks.policies import may_pass
+from tasks.policies import TRIED_AGAIN
 from tasks.runbook import stage_named
 
 PAUSES: tuple[float, ...] = (1.0, 2.0)
@@ -27,16 +26,7 @@ def _once_per_stage(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     return f"{context.task_run.flow_run_id}/{parameters['stage']}.settles"
 
 
-@task(
-    task_run_name="{stage} settles",
-    retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=1),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=may_pass,
-    persist_result=True,
-    result_serializer="json",
-    cache_key_fn=_once_per_stage,
-)
+@task(task_run_name="{stage} settles", retries=2, cache_key_fn=_once_per_stage, **TRIED_AGAIN)
 def settles(cutover: Cutover, stage: str, patient: bool = True) -> Look:
     """done: the world agrees with a stage; else what it says instead. What is to be expected is shown as no failure.
 

@@ -37,10 +37,9 @@ def silent_machines(cutover: Cutover) -> list[Finding]:
 
 def _finding(machine: LateSender) -> Finding:
     last = machine.arrivals[-1]
-    name = f" ({last.client_name})" if last.client_name else ""
     return Finding(
         subject=machine.client_ip,
-        seen=f"{len(machine.arrivals)} messages from {machine.client_ip}{name} to the old server in the two weeks "
+        seen=f"{len(machine.arrivals)} messages from {machine.who} to the old server in the two weeks "
         f"before the switch, none since; the last at {last.at:%Y-%m-%d %H:%M} UTC as {last.sender.strip('<>')}",
         means="A printer, scanner or application that sends seldom; it is refused from now on.",
         todo="Point it at the new MX, or at Microsoft 365 SMTP submission or a connector, or see that it is gone.",

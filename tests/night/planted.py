@@ -7,9 +7,8 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from prefect.blocks.core import Block
@@ -58,44 +57,34 @@ def files_of(*folders: Path) -> Iterator[tuple[str, bytes]]:
                 yield str(file.relative_to(folder)), file.read_bytes()
 
 
-class ProcessList:
-    """`with ProcessList() as shown:` remembers what `ps` would have shown of every process meanwhile."""
+@contextmanager
+def command_lines(every_seconds: float = 1.0) -> Iterator[set[bytes]]:
+    """What `ps` would have shown of every process meanwhile."""
+    seen: set[bytes] = set()
+    over = threading.Event()
 
-    def __init__(self, every_seconds: float = 1.0) -> None:
-        self.command_lines: set[bytes] = set()
-        self._over, self._every = threading.Event(), every_seconds
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(self._every):
+    def watch() -> None:
+        while not over.wait(every_seconds):
             for entry in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    self.command_lines.add(entry.read_bytes())
+                    seen.add(entry.read_bytes())
                 except OSError:
                     continue  # it has ended meanwhile
 
-    def texts(self) -> Iterator[tuple[str, bytes]]:
-        for line in self.command_lines:
-            yield f"ps: {line[:200]!r}", line
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager
 def nothing_in_clear(*folders: Path, secrets: dict[str, str]) -> Iterator[None]:
     """Fails, at its end, with the name of each secret that a file there or a command line meanwhile gave away."""
-    with ProcessList() as shown:
+    with command_lines() as shown:
         yield
-    assert shown.command_lines, "nobody looked"
-    found = seen_in(shown.texts(), secrets)
-    for name, places in seen_in(files_of(*folders), secrets).items():
-        found.setdefault(name, []).extend(places)
-    assert not found
+    assert shown, "nobody looked"
+    texts = chain(((f"ps: {line[:200]!r}", line) for line in shown), files_of(*folders))
+    assert not seen_in(texts, secrets)

@@ -21,7 +21,7 @@ from tasks import hours, switch_mail
 from tasks.acting import act
 from tasks.holding import held_up
 from tasks.hours import SKIPPED, look_at_clock, refuse_outside_window
-from tasks.ledger import Ledger, this_cutover
+from tasks.ledger import Ledger, entries_so_far, this_cutover
 from tasks.policies import change, look, make_sure
 from tasks.runbook import Stage
 from tasks.waking import parked_runs, wake
@@ -80,13 +80,13 @@ def runs(cutover: Cutover) -> Evidence:
 def night_of_a_batch(plan: Cutover) -> str:
     module = ModuleType("tasks.migration_batch")
     module.apply, module.verify = restart, runs  # type: ignore[attr-defined]
-    _until_done(plan, Stage(module, "start the batch"), held_up(plan)["migration_batch"])
+    _until_done(plan, Stage(module, "start the batch"), held_up(entries_so_far(plan))["migration_batch"])
     return "started"
 
 
 @flow(persist_result=True, result_serializer="json")
 def night_of_one_stage(plan: Cutover) -> str:
-    _until_done(plan, stage(), held_up(plan)["switch_mail"])
+    _until_done(plan, stage(), held_up(entries_so_far(plan))["switch_mail"])
     return "switched"
 
 
