@@ -132,12 +132,12 @@ def loop(source: dict[str, Any], target: dict[str, Any], count: int) -> float:
     import exchangelib
     from exchangelib.protocol import BaseProtocol
 
-    from blocks.source.ews import ContextAdapter, trusting
+    from blocks.trust import ContextAdapter, tls_context
 
     def account(fields: dict[str, Any]) -> Any:
         class Adapter(ContextAdapter):
             def __init__(self, *_: Any, **__: Any) -> None:
-                super().__init__(trusting(fields["extra_ca"]))
+                super().__init__(tls_context(fields["extra_ca"]))
 
         BaseProtocol.HTTP_ADAPTER_CLS = Adapter
         config = exchangelib.Configuration(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from josepy.jwk import JWKRSA
-from requests.adapters import HTTPAdapter
 
+from blocks.trust import ContextAdapter, tls_context
 from mailmove.certificates import Challenge
 from mailmove.errors import Blocked, MailmoveError, Throttled, Transient
 
@@ -47,10 +46,7 @@ class AcmeWire:
         key = serialization.load_pem_private_key(account_key.encode(), None)
         net = client.ClientNetwork(JWKRSA(key=key), user_agent=_AGENT, timeout=20)
         net.session.trust_env = False  # the environment's CA bundles would override what the block says
-        context = ssl.create_default_context()
-        if extra_ca:
-            context.load_verify_locations(cadata=extra_ca)
-        net.session.mount("https://", _Adapter(context))
+        net.session.mount("https://", ContextAdapter(tls_context(extra_ca)))
         self._net = net
         with self.translated("its directory"):
             self._client = client.ClientV2(client.ClientV2.get_directory(directory_url, net), net)
@@ -146,12 +142,3 @@ def _dns01(proof: Any) -> Any:
 def _why(proof: Any) -> str:
     said = [str(one.error.detail) for one in proof.body.challenges if one.error is not None]
     return f"{proof.body.identifier.value}: {'; '.join(said) or 'no reason given'}"
-
-
-class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

@@ -19,7 +19,7 @@ from blocks.target.device_code import age_findings, sign_in_for
 from blocks.target.held import Held
 from blocks.target.http import JsonClient
 from blocks.target.sign_in import SignIn
-from blocks.target.trust import tls_context
+from blocks.trust import tls_context
 from mailmove.cloud_state import Relationship
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding

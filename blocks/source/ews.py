@@ -31,8 +31,8 @@ from exchangelib.services import DeleteItem, FindItem, GetItem
 from exchangelib.version import Version
 from pydantic import SecretStr
 from requests import Session
-from requests.adapters import HTTPAdapter
 
+from blocks.trust import ContextAdapter, tls_context
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 from mailmove.item_keys import contact_key, event_key, other_key
 from mailmove.mail_items import Item
@@ -89,7 +89,7 @@ class EwsClient:
         )
         # Not by calling the class: that would hand out, and keep, a protocol shared by the whole process.
         self._protocol = type.__call__(_PrivateProtocol, config=self._config)
-        self._protocol.context = trusting(extra_ca)
+        self._protocol.context = tls_context(extra_ca)
 
     def __enter__(self) -> Self:
         return self
@@ -233,15 +233,6 @@ def _in_large_pieces(response: Any, *_: Any, **__: Any) -> None:
     response.iter_content = lambda chunk_size=65536, decode_unicode=False: given(chunk_size, decode_unicode)
 
 
-class ContextAdapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=1, pool_block=True)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-
 class _Patience(FaultTolerance):  # type: ignore[misc]
     """Waits as the server asks, `seconds` in all; a refused sign-in is not tried again, or the account locks."""
 
@@ -260,13 +251,6 @@ class _Patience(FaultTolerance):  # type: ignore[misc]
         if response.status_code == 401:
             raise said.UnauthorizedError("HTTP 401")
         super().raise_response_errors(response)
-
-
-def trusting(extra_ca: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if extra_ca:
-        context.load_verify_locations(cadata=extra_ca)
-    return context
 
 
 def _walk(folder: Any, path: str) -> Iterator[tuple[str, Any]]:

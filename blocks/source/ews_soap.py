@@ -21,7 +21,7 @@ from requests.auth import HTTPBasicAuth
 from requests_ntlm import HttpNtlmAuth
 
 from blocks.patience import Patience, pause
-from blocks.source.ews import ContextAdapter
+from blocks.trust import ContextAdapter
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 from mailmove.moving.pacing import UNLIMITED, Pace
 

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.source import outlook_anywhere as oa
 from blocks.source.certificates import ShellCertificates
-from blocks.source.ews import EwsClient, trusting
+from blocks.source.ews import EwsClient
 from blocks.source.ews_changes import EwsChanges
 from blocks.source.ews_origin import EwsOrigin
 from blocks.source.ews_soap import EwsConnections
@@ -21,6 +21,7 @@ from blocks.source.inventory import read_delegates, read_inventory
 from blocks.source.recipients import mailboxes, public_folders, server_version, statistics
 from blocks.source.shell import ExchangeShell
 from blocks.source.windows_feature import ShellFeature
+from blocks.trust import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet
 from mailmove.evidence import Finding
 from mailmove.full_inventory import FullInventory, Grant
@@ -145,7 +146,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
             self.username,
             self.password,
             self.authentication,
-            trusting(self.extra_ca),
+            tls_context(self.extra_ca),
             patience=PATIENCE,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -18,13 +17,13 @@ from pypsrp.complex_objects import PSInvocationState
 from pypsrp.exceptions import WinRMError
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from spnego.exceptions import SpnegoError
 
 from blocks.source.clixml import PlainReader
 from blocks.source.shell_errors import of_exception, of_records
 from blocks.source.shell_values import sent
+from blocks.trust import ContextAdapter, tls_context
 from mailmove.errors import Blocked, MailmoveError, Transient
 
 SNAP_INS = tuple(f"Microsoft.Exchange.Management.PowerShell.{name}" for name in ("Admin", "E2010", "SnapIn"))
@@ -168,10 +167,7 @@ class ExchangeShell:
         session.trust_env, session.verify, session.proxies = False, True, {}
         if self._authentication == "basic":  # requests would send Latin-1, and fail where there is none (RFC 7617)
             session.auth = HTTPBasicAuth(self._username.encode(), self._password.get_secret_value().encode())
-        context = ssl.create_default_context()
-        if self._extra_ca:
-            context.load_verify_locations(cadata=self._extra_ca)
-        session.mount("https://", _Adapter(context))
+        session.mount("https://", ContextAdapter(tls_context(self._extra_ca)))
 
         def remember(response: requests.Response, *_: Any, **__: Any) -> None:
             self._status = response.status_code
@@ -245,12 +241,3 @@ class ExchangeShell:
             signs_in = f"{self._username} with {self._authentication}"
             told = of_exception(self._who, error, wanted, status=self._status, signs_in=signs_in)
             raise told from None  # the chain would show the request, headers and all
-
-
-class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from blocks.target.clouds import MicrosoftCloud
 from blocks.target.entra import WHO, Entra, said
 from blocks.target.held import Held
-from blocks.target.trust import tls_context
+from blocks.trust import tls_context
 from mailmove.errors import NotYet, Refused
 from mailmove.evidence import Finding, now
 

@@ -18,7 +18,7 @@ from msal.exceptions import MsalError
 from blocks.patience import Patience
 from blocks.target.answers import retry_after
 from blocks.target.clouds import LOGIN_HOSTS
-from blocks.target.trust import UNTRUSTED, requests_session, untrusted
+from blocks.trust import UNTRUSTED, requests_session, untrusted
 from mailmove.errors import MailmoveError, Refused, Throttled, Transient
 
 WHO = "Microsoft Entra ID"

@@ -16,7 +16,7 @@ import httpx
 
 from blocks.patience import Patience, pause
 from blocks.target.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
-from blocks.target.trust import UNTRUSTED, untrusted
+from blocks.trust import UNTRUSTED, untrusted
 from mailmove.errors import Blocked, MailmoveError, Transient
 
 TokenSource = Callable[[str | None], str]

@@ -19,7 +19,7 @@ from blocks.patience import look_thrice
 from blocks.target.answers import Json, Rejected
 from blocks.target.http import JsonClient
 from blocks.target.item_requests import outcome_of
-from blocks.target.trust import UNTRUSTED, untrusted
+from blocks.trust import UNTRUSTED, untrusted
 from mailmove.errors import NotYet
 from mailmove.moving.pacing import Pace
 from mailmove.moving.parts import Content, Outcome

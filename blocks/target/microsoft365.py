@@ -30,7 +30,7 @@ from blocks.target.migration import Migration
 from blocks.target.permissions import IMPORT_PERMISSION, copy_findings, findings, granted
 from blocks.target.recipients import Recipients
 from blocks.target.sign_in import SignIn
-from blocks.target.trust import tls_context
+from blocks.trust import tls_context
 from mailmove.cloud_state import (
     Domain,
     Endpoint,

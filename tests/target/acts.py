@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from blocks.target.clouds import CLOUDS
 from blocks.target.sign_in import GRAPH_SCOPE, SignIn
-from blocks.target.trust import tls_context
+from blocks.trust import tls_context
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.cloud.tenant import CloudDomain
 from lab.cloud.tenant import Tenant as LabTenant

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from blocks.target.clouds import CLOUDS
 from blocks.target.microsoft365 import Microsoft365
 from blocks.target.sign_in import SignIn
-from blocks.target.trust import tls_context
+from blocks.trust import tls_context
 from mailmove.errors import Blocked, NotYet, Refused
 from mailmove.evidence import now
 from tasks.signing_in import sign_in_to
