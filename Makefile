@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test lint bench docs pages clean setup soak
+.PHONY: demo up help test tests lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
@@ -32,14 +32,21 @@ demo: setup
 up: setup
 	@$(BIN)/mailmove up --home $(HOME_OF_BOX)
 
-lint: setup
+lint: style types
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup
 	$(BIN)/mypy
 
 # Three, as tests wait too; a file's tests stay together, because they share a town.
-test: lint
+tests: setup
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test: style
+	@$(MAKE) --no-print-directory -j 2 types tests
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights

@@ -144,6 +144,7 @@ class Box:
 @contextlib.contextmanager
 def using(box: Box) -> Iterator[None]:
     """Prefect clients, of this process and of those that are started meanwhile, talk to this box."""
+    from prefect.context import SyncClientContext
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
@@ -152,7 +153,8 @@ def using(box: Box) -> Iterator[None]:
     _set({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
     try:
         with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
-            yield
+            with SyncClientContext():  # one client for all that is asked here: a new one reads all roots, for 30 ms
+                yield
             with ThreadPoolExecutor(1) as aside:  # where no loop runs, they wait until all is sent
                 for worker in (EventsWorker, APILogWorker):  # each keeps the address that it was born with
                     aside.submit(worker.drain_all).result()

@@ -9,6 +9,7 @@ from mailmove.moving.direct import DirectMover, in_folder
 from mailmove.moving.parts import Moved
 from mailmove.plan import Cutover
 from mailmove.ports import ItemDestination, ItemOrigin
+from tasks.copy_progress import CopyProgress
 from tasks.ledger import this_cutover
 from tasks.opening import source_server, tenant
 
@@ -35,7 +36,7 @@ def copy_mailboxes(cutover: Cutover) -> list[Moved]:
     folder = PREFECT_HOME.value() / "mailmove" / cutover.customer / str(this_cutover())
     folder.mkdir(parents=True, exist_ok=True)
     mover = DirectMover(origin.origin(), destination.destination(), in_folder(folder))
-    return mover.move([box.address for box in source_server(cutover).inventory().moving])
+    return mover.move([box.address for box in source_server(cutover).inventory().moving], CopyProgress(cutover).show)
 
 
 def missing_mailboxes(cutover: Cutover) -> list[str]:

@@ -25,7 +25,7 @@ from tasks.accounting import STAYS_BEHIND
 from tasks.closing import Closing
 from tasks.ledger import Entry, read_entries, receipt_of
 from tasks.looking import last_looks
-from tasks.naming import closing_key, handover_key, previews_key
+from tasks.naming import closing_key, copying_key, handover_key, previews_key
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.runbook import RUNBOOK, Stage
 from tasks.stored_plan import plan_of
@@ -59,8 +59,7 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
         steps=list(_steps(entries, began)),
         questions=[question for one, states in parked for question in _questions(one, states)],
         decisions=[Decision(stage=one.stage, at=one.at, words=one.facts) for one in entries if one.kind == "approval"],
-        **tables,
-        **_pictured(last_looks([one.id for one, _ in parked if WAIT_FLOW in one.tags]).values()),
+        **{**tables, **_pictured(last_looks([one.id for one, _ in parked if WAIT_FLOW in one.tags]).values())},
         left_behind=_left_behind(entries),
     )
 
@@ -169,13 +168,16 @@ def _plain(at: datetime | None) -> datetime | None:
 
 def _tables(customer: str, root: UUID) -> dict[str, Any]:
     """Fields of the night that stand in tables of their own; what was not kept is left out."""
-    keys = {"handover": handover_key(customer), "previews": previews_key(customer), "closing": closing_key(customer)}
+    kinds = {"handover": handover_key, "previews": previews_key, "closing": closing_key, "copying": copying_key}
+    keys = {name: key(customer) for name, key in kinds.items()}
     rows = read_of_run(root, list(keys.values()))
     told: dict[str, Any] = {}
     if found := rows.get(keys["handover"]):
         told["handover"] = Handover.model_validate(found[0])
     previews = [Preview.model_validate(row) for row in rows.get(keys["previews"], [])]
     told["findings"] = [finding for preview in previews for finding in preview.findings]
+    if found := rows.get(keys["copying"]):
+        told["progress"] = Progress.model_validate(found[0])
     if found := rows.get(keys["closing"]):
         closing = Closing.model_validate(found[0])
         told |= {"tidy": closing.tidy, "landed": closing.landed, "landed_note": closing.landed_note}

@@ -23,6 +23,11 @@ def handover_key(customer: str) -> str:
     return f"handover-{customer}"
 
 
+def copying_key(customer: str) -> str:
+    """Of the table with how far our own copy is: one row, a `Progress`."""
+    return f"copying-{customer}"
+
+
 def closing_key(customer: str) -> str:
     """Of the table with what only the end of the night can tell: one row, a `Closing`."""
     return f"closing-{customer}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from mailmove.errors import MailmoveError
@@ -15,6 +15,8 @@ from mailmove.ports import Mover
 
 AT_ONCE = 8
 """Mailboxes."""
+TOLD_SECONDS = 30.0
+"""Between two words about how far a move is."""
 
 
 class DirectMover(Mover):
@@ -37,9 +39,13 @@ class DirectMover(Mover):
         self._journal = journal or (lambda _: MemoryJournal())
         self._manners, self._at_once = manners or Manners(), at_once
 
-    def move(self, mailboxes: Sequence[str]) -> list[Moved]:
+    def move(self, mailboxes: Sequence[str], told: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
+        far = [Moved(mailbox) for mailbox in mailboxes]
         with ThreadPoolExecutor(self._at_once, thread_name_prefix="mailbox") as pool:
-            running = [pool.submit(self._one, mailbox, None) for mailbox in mailboxes]
+            running = [pool.submit(self._one, moved, None) for moved in far]
+            while wait(running, timeout=TOLD_SECONDS).not_done:
+                told(far)
+        told(far)
         # Every mailbox has its chance before the first failure is told.
         failures = [error for one in running if (error := one.exception()) is not None]
         for error in sorted(failures, key=lambda one: isinstance(one, MailmoveError)):
@@ -47,12 +53,12 @@ class DirectMover(Mover):
         return [one.result() for one in running]
 
     def move_items(self, mailbox: str, items: Sequence[Item], *, tried_ago: float | None = 0.0) -> Moved:
-        return self._one(mailbox, items, tried_ago)
+        return self._one(Moved(mailbox), items, tried_ago)
 
-    def _one(self, mailbox: str, items: Sequence[Item] | None, tried_ago: float | None = 0.0) -> Moved:
-        journal = self._journal(mailbox)
+    def _one(self, moved: Moved, items: Sequence[Item] | None, tried_ago: float | None = 0.0) -> Moved:
+        journal = self._journal(moved.mailbox)
         try:
-            copy = MailboxCopy(mailbox, self._origin, self._destination, Checkpoint(journal), self._manners)
+            copy = MailboxCopy(moved, self._origin, self._destination, Checkpoint(journal), self._manners)
             return copy.run() if items is None else copy.run_items(items, tried_ago)
         finally:
             journal.close()

@@ -33,11 +33,11 @@ class Manners:
 
 
 class MailboxCopy:
-    """`MailboxCopy(...).run()`; run again, it copies what is not there yet."""
+    """`MailboxCopy(Moved(address), ...).run()`; run again, it copies what is not there yet; `Moved` grows meanwhile."""
 
     def __init__(
         self,
-        mailbox: str,
+        moved: Moved,
         origin: Origin,
         destination: Destination,
         checkpoint: Checkpoint,
@@ -46,14 +46,14 @@ class MailboxCopy:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._mailbox, self._origin, self._destination = mailbox, origin, destination
+        self._moved, self._mailbox = moved, moved.mailbox
+        self._origin, self._destination = origin, destination
         self._checkpoint, self._manners = checkpoint, manners or Manners()
         self._sleep, self._clock = sleep, clock
         self._began = clock()
         self._lock = threading.Lock()
-        self._moved = Moved(mailbox)
         self._stop = threading.Event()
-        self._streams = destination.takes_streams(mailbox) and origin.gives_streams(mailbox)
+        self._streams = destination.takes_streams(self._mailbox) and origin.gives_streams(self._mailbox)
 
     def run(self) -> Moved:
         """Everything. Transient, Refused, Blocked: as the two sides say; what was copied is written down."""
@@ -61,6 +61,7 @@ class MailboxCopy:
         # What an earlier run left in doubt had all that time to appear; twins wait for it as well.
         for work in works:
             self._settle(work)
+        self._moved.over = True
         return self._moved
 
     def run_items(self, wanted: Sequence[Item], tried_ago: float | None = 0.0) -> Moved:
@@ -89,6 +90,7 @@ class MailboxCopy:
             work.settled = others
             work.doubtful = list(self._fitting(folder, items))
             self._settle(work)
+        self._moved.over = True
         return self._moved
 
     def _copy_folder(self, folder: SourceFolder) -> _Work:

@@ -59,12 +59,16 @@ class Outcome:
 
 @dataclass
 class Moved:
-    """What a mailbox's copy came to. left: items that were not copied, each with the reason."""
+    """What a mailbox's copy came to, or has come to so far, as `over` says.
+
+    left: items that were not copied, each with the reason.
+    """
 
     mailbox: str
     copied: int = 0
     found: int = 0  # there already, by an earlier run or another way
     left: list[tuple[Item, str]] = field(default_factory=list)
+    over: bool = False
 
 
 class Origin(ABC):

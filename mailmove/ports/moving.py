@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mailmove.mail_items import Item
 from mailmove.moving.parts import Moved
@@ -17,8 +17,11 @@ class Mover(ABC):
     """
 
     @abstractmethod
-    def move(self, mailboxes: Sequence[str]) -> list[Moved]:
-        """Everything in these mailboxes (SMTP addresses), several at once; what cannot be copied is named."""
+    def move(self, mailboxes: Sequence[str], told: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
+        """Everything in these mailboxes (SMTP addresses), several at once; what cannot be copied is named.
+
+        told: called twice a minute, and at the end, with how far each of them is.
+        """
 
     @abstractmethod
     def move_items(self, mailbox: str, items: Sequence[Item], *, tried_ago: float | None = 0.0) -> Moved:

@@ -51,6 +51,18 @@ def small_old() -> object:
         yield old
 
 
+def test_it_tells_how_far_it_is(small_old: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailmove.moving.direct.TOLD_SECONDS", 0.05)
+    told: list[list[tuple[str, int, bool]]] = []
+    with Served("cloud", boxes=2) as cloud:
+        mover = mover_between(small_old, cloud, tmp_path)
+        mover.move(addresses(2), lambda far: told.append([(one.mailbox, one.copied, one.over) for one in far]))
+    counts = [sum(copied for _, copied, _ in far) for far in told]
+    assert counts == sorted(counts) and len(set(counts)) > 2, "more and more"
+    assert not any(over for _, _, over in told[0])
+    assert told[-1] == [(address, 200, True) for address in addresses(2)]
+
+
 @pytest.mark.parametrize(
     "faults",
     [

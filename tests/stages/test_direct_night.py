@@ -13,6 +13,7 @@ from lab.mail_store import Mailbox
 from lab.town import Town
 from mailmove.errors import Blocked
 from tasks import direct_copy, final_sweep, first_passwords, migration_batch, outlook_anywhere
+from tasks.gathering import night_of_customer
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {
@@ -72,6 +73,11 @@ def test_everything_is_copied_once_and_what_comes_later_is_swept_up(walk: Walk) 
     wanted = held(walk.town.old.store)
     assert held(walk.town.cloud.store) == wanted
     assert walk.do(first_passwords.check.fn, walk.plan).changes == [], "whoever made the accounts knows the passwords"
+
+    progress = night_of_customer(walk.plan.customer, walk.root).progress
+    assert progress is not None and set(progress.mailboxes) == set(wanted)
+    assert all(one.done and one.status == "Synced" for one in progress.mailboxes.values())
+    assert progress.curve[-1][1:] == (sum(wanted.values()), len(wanted))
 
     box = next(iter(wanted))
     walk.town.old.store.put(box, b"Message-ID: <late@x.example>\r\nSubject: late\r\n\r\nlate\r\n")

@@ -34,7 +34,7 @@ from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.checkpoint import Checkpoint, MemoryJournal
 from mailmove.moving.mailbox import MailboxCopy, Manners
-from mailmove.moving.parts import Content, Destination, Origin, SourceFolder
+from mailmove.moving.parts import Content, Destination, Moved, Origin, SourceFolder
 from mailmove.ports import Checkable, GivesMessages, Partner, Tenant
 from mailmove.purchase import NewCustomer, Product, Purchase
 
@@ -195,7 +195,7 @@ def _copy(streams: bool) -> Act:
         journals[:] = [MemoryJournal()]
 
     def call(world: World) -> Any:
-        copy = MailboxCopy(ANNA, Shelf(streams), world.destination(), Checkpoint(journals[0]),
+        copy = MailboxCopy(Moved(ANNA), Shelf(streams), world.destination(), Checkpoint(journals[0]),
                            Manners(lanes=1, settle=0.0), sleep=lambda seconds: None)  # fmt: skip
         moved = copy.run()
         return moved.copied + moved.found, moved.left
