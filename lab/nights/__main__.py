@@ -16,8 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from lab.nights.drawing import KINDS, draw
-from lab.nights.matrix import PASSES, night_of_deaths, sins
-from lab.nights.night import Nursery
+from lab.nights.matrix import PASSES, play_row
 from lab.nights.playing import Played, play, play_in_this_process
 
 
@@ -29,7 +28,7 @@ def main() -> int:
             return _told([play(int(seed), Path(folder))])
     start, count, jobs = (int(os.environ.get(name, default)) for name, default in _DEFAULTS)
     bad = _told(_many(range(start, start + count), jobs)) if count else 0
-    return (_matrix() if os.environ.get("MATRIX", "1") != "0" else 0) or bad
+    return (_matrix(jobs) if os.environ.get("MATRIX", "1") != "0" else 0) or bad
 
 
 _DEFAULTS = (("START", "1"), ("NIGHTS", "200"), ("JOBS", "3"))
@@ -49,25 +48,20 @@ def _many(seeds: range, jobs: int) -> list[Played]:
     return played
 
 
-def _matrix() -> int:
+def _matrix(jobs: int) -> int:
     """Both kinds of provider, every phase; at reads too; and on the way back."""
-    rows = [
-        (phases, every, back) for phases in PASSES for every, back in ((False, False), (True, False), (False, True))
-    ]
+    ways = ((False, False), (True, False), (False, True))
+    rows = [(dns, phases, every, back) for dns in KINDS for phases in PASSES for every, back in ways]
     bad = 0
-    with tempfile.TemporaryDirectory() as folder, Nursery(Path(folder) / "nursery.log") as nursery:
-        for dns in KINDS:
-            for phases, every, back in rows:
-                row = night_of_deaths(dns, phases, Path(folder), nursery, everything=every, back=back)
-                wrong = sins(row)
-                bad += bool(wrong)
-                calls = "every call" if every else "every change"
-                print(
-                    f"kill -9 {' and '.join(phases)} {calls}{' and rolled back' if back else ''}, {dns}: "
-                    f"{len(row.outcome.killed)} deaths, {row.outcome.ended}, {row.outcome.seconds:.0f} s"
-                    + "".join(f"\n  WRONG: {words}" for words in wrong),
-                    flush=True,
-                )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool,
+    ):
+        waiting = [pool.submit(play_row, *row, Path(folder) / str(number)) for number, row in enumerate(rows)]
+        for one in as_completed(waiting):
+            line, wrong = one.result()
+            bad += bool(wrong)
+            print("\n  WRONG: ".join([line, *wrong]), flush=True)
     return 1 if bad else 0
 
 

@@ -94,6 +94,16 @@ def _ttl(change_set: str) -> bool:
     return change_set.split()[2:] in (["northwind.example.", "MX"], ["northwind.example.", "MX"] * 2)
 
 
+def play_row(dns: Kind, phases: tuple[str, ...], everything: bool, back: bool, folder: Path) -> tuple[str, list[str]]:
+    """(what was played, and how it ended; what is wrong with it). folder: its own, to be made."""
+    folder.mkdir()
+    with Nursery(folder / "nursery.log") as nursery:
+        row = night_of_deaths(dns, phases, folder, nursery, everything=everything, back=back)
+    calls = "every call" if everything else "every change"
+    played = f"kill -9 {' and '.join(phases)} {calls}{' and rolled back' if back else ''}, {dns}"
+    return f"{played}: {len(row.outcome.killed)} deaths, {row.outcome.ended}, {row.outcome.seconds:.0f} s", sins(row)
+
+
 def night_of_deaths(
     dns: Kind,
     phases: tuple[str, ...],
