@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lab.nights.drawing import KINDS, draw
 from lab.nights.matrix import PASSES, play_row
+from lab.nights.night import Outcome
 from lab.nights.playing import Played, play, play_in_this_process
 
 
@@ -41,9 +42,10 @@ def _many(seeds: range, jobs: int) -> list[Played]:
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
     ):
-        waiting = [pool.submit(play_in_this_process, seed, Path(folder)) for seed in seeds]
+        waiting = {pool.submit(play_in_this_process, seed, Path(folder)): seed for seed in seeds}
         for one in as_completed(waiting):
-            played.append(one.result())
+            broken = one.exception()  # the lab itself; the other nights are played all the same
+            played.append(Played(waiting[one], Outcome(wrong=[repr(broken)])) if broken else one.result())
             print(f"{len(played)}/{len(seeds)} {time.monotonic() - started:.0f}s {played[-1].line()}", flush=True)
     return played
 

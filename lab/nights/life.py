@@ -250,13 +250,13 @@ def nursery() -> None:
             continue
         child = os.fork()
         if not child:
+            os.write(1, f"born {os.getpid()}\n".encode())  # by itself: its first step must not overtake this line
             status = FAILED
             try:
                 status = live(json.loads(line))
             except BaseException:  # noqa: BLE001  # shown by the night
                 traceback.print_exc()
             os._exit(status)
-        os.write(1, f"born {child}\n".encode())
         _, status = os.waitpid(child, 0)
         os.write(1, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
 

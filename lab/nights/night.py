@@ -27,8 +27,9 @@ _PATIENCE = 1200.0
 """Seconds; a night that has not ended by then never would."""
 _NAPS = 6
 """Every so many looks at a parked wait, the process ends and the next look is another one's."""
-_NOTICES = 3.0
-"""Seconds that a wait stands still on a lasting fault before a person looks at it."""
+_NOTICES, _PUZZLES = 3.0, 60.0
+"""Seconds that a wait stands still on a lasting fault before a person looks at it; and before one who reads nothing of
+that fault gives up: a busy machine makes everything else slow, too."""
 
 
 class Nursery:
@@ -252,7 +253,7 @@ class Night:
         if self.lasting and time.monotonic() - since > _NOTICES:
             if self.drawn.mends:
                 self._mend()
-            elif time.monotonic() - since > 2 * _NOTICES:
+            elif time.monotonic() - since > (2 * _NOTICES if self._tells(text) else _PUZZLES):
                 self._left_parked(text)
                 return
         if "probe" in asked["key"] and time.monotonic() - since > 2 * _NOTICES:  # nothing depends on a probe
@@ -270,10 +271,14 @@ class Night:
 
     def _left_parked(self, text: str) -> None:
         self.outcome.ended, self.outcome.reason = "parked", text
+        if not self._tells(text):
+            self.outcome.wrong.append(f"parked with a reason that names none of {sorted(self.lasting)}: {text}")
+
+    def _tells(self, text: str) -> bool:
+        """Does it name something that is broken for good?"""
         wanted = [LASTING[name] for name in self.lasting]
         wanted += [STOPPING[fault.name] for fault in self.drawn.faults if fault.name in STOPPING]
-        if not any(re.search(pattern, text) for pattern in wanted):
-            self.outcome.wrong.append(f"parked with a reason that names none of {sorted(self.lasting)}: {text}")
+        return any(re.search(pattern, text) for pattern in wanted)
 
     def _answer(self, asked: dict[str, Any], values: dict[str, Any]) -> None:
         if values:  # a person may press the button without a form: woken without an answer
