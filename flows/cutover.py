@@ -10,10 +10,11 @@ from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.errors import MailmoveError
 from mailmove.plan import Cutover
+from tasks.acting import approved_last
 from tasks.holding import Held, held_up, hold, turn
 from tasks.ledger import entries_so_far
 from tasks.looking import SETTLES
-from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, to_its_end
 from tasks.passing import passed, step_passed
 from tasks.policies import in_turn
 from tasks.reporting import report
@@ -28,8 +29,6 @@ SKIPPED_WHEN_EMPTY = {"spend_money"}
 
 @flow(
     flow_run_name="cutover {plan.customer}",
-    persist_result=True,
-    result_serializer="json",
     description="Move a customer's mail to Microsoft 365, stage by stage; `tasks/runbook.py` is the order.",
 )
 def cutover(plan: Cutover) -> str:
@@ -38,7 +37,7 @@ def cutover(plan: Cutover) -> str:
     entries = entries_so_far(plan)
     behind, held = passed(entries), held_up(entries)
     if PREFLIGHT not in behind:
-        preflight(plan)
+        to_its_end(preflight, PREFLIGHT, plan)
         step_passed(plan, PREFLIGHT)
     for step in RUNBOOK:
         if step.name in behind:
@@ -74,7 +73,7 @@ def _attend(plan: Cutover, stage: Stage, held: list[Held]) -> None:
     kind, earlier = held[-1].kind, sum(one.kind == held[-1].kind for one in held[:-1])
     if kind == "trouble":
         with tags(PARKED, TROUBLE_FLOW):
-            known_as(trouble, turn(stage.name, earlier))(plan, stage.name, held[-1].why)
+            to_its_end(trouble, turn(stage.name, earlier), plan, stage.name, held[-1].why)
     elif kind == "window":
         _wait(plan, "window", turn("window", earlier + 1))
 
@@ -84,7 +83,8 @@ def _ask(plan: Cutover, stage: Stage, name: str, asked: int) -> str | None:
     if not preview.changes and name in SKIPPED_WHEN_EMPTY:
         return None
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, turn(name, asked))(plan, name, preview)
+        to_its_end(gate, turn(name, asked), plan, name, preview)
+    return approved_last(plan, name)
 
 
 def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) -> None:
@@ -96,4 +96,4 @@ def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) ->
 
 def _wait(plan: Cutover, name: str, known: str) -> None:
     with tags(PARKED, WAIT_FLOW):
-        known_as(wait, known)(plan, name)
+        to_its_end(wait, known, plan, name)

@@ -14,7 +14,7 @@ from tasks.runbook import stage_behind
 from tasks.showing import question_of
 
 
-@flow(flow_run_name="gate: {name}", persist_result=True, result_serializer="json")
+@flow(flow_run_name="gate: {name}")
 def gate(cutover: Cutover, name: str, preview: Preview) -> str:
     """The digest of what was approved. A no, a late yes, or the word of somebody without a say: it is asked again.
 

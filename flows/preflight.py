@@ -13,7 +13,7 @@ from tasks.reporting import show_preflight
 from tasks.rights import check_rights, stages_to_look_at
 
 
-@flow(flow_run_name="preflight {plan.customer}", persist_result=True, result_serializer="json")
+@flow(flow_run_name="preflight {plan.customer}")
 def preflight(plan: Cutover) -> list[Preview]:
     """What each stage would do. Blocked lists everything that stands in the way, at once."""
     rights = check_rights(plan)

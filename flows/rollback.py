@@ -12,14 +12,14 @@ from mailmove.evidence import Receipt
 from mailmove.plan import Cutover
 from tasks.bringing_back import bring_back
 from tasks.looking import UNDOES
-from tasks.parking import PARKED, WAIT_FLOW, known_as
+from tasks.parking import PARKED, WAIT_FLOW, to_its_end
 from tasks.reporting import show_rollback
 from tasks.runbook import STAGES
 from tasks.stored_plan import keep_names
 from tasks.undoing import end_cutover, undo_stage
 
 
-@flow(flow_run_name="rollback {plan.customer}", persist_result=True, result_serializer="json")
+@flow(flow_run_name="rollback {plan.customer}")
 def rollback(plan: Cutover, of: UUID | None = None, bring_mail_back: bool = False) -> str:
     """Undo a cutover (default: the customer's last one). What must remain is named, with its reason.
 
@@ -50,7 +50,7 @@ def _undone(plan: Cutover, stage: str, root: UUID) -> Receipt:
     except NotYet:
         name = f"{UNDOES}{stage}"
         with tags(PARKED, WAIT_FLOW):
-            known_as(wait, name)(plan, name, root)
+            to_its_end(wait, name, plan, name, root)
     try:
         return undo_stage(plan, stage, root)
     except NotYet as error:

@@ -8,7 +8,7 @@ from mailmove.plan import Cutover
 from tasks.parking import TroubleForm, last_answer, park
 
 
-@flow(flow_run_name="trouble: {name}", persist_result=True, result_serializer="json")
+@flow(flow_run_name="trouble: {name}")
 def trouble(cutover: Cutover, name: str, why: str) -> str:
     """Return who mended it, and how."""
     answer = last_answer(TroubleForm)

@@ -19,7 +19,7 @@ from tasks.showing import question_of_wait
 from tasks.undoing import undo_stage
 
 
-@flow(flow_run_name="wait: {name}", persist_result=True, result_serializer="json")
+@flow(flow_run_name="wait: {name}")
 def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
     """Return when what `name` stands for has come, or when a person says to go on anyway.
 

@@ -8,7 +8,9 @@ from mailmove.errors import Blocked, ByHand, Drifted, NotYet
 from mailmove.evidence import Change, Evidence, Preview, Receipt, now
 from mailmove.plan import Cutover
 from tasks.fence import leave_if_taken_over
-from tasks.ledger import Ledger, this_cutover
+from tasks.ledger import Ledger, entries_so_far, this_cutover
+
+_DIGEST = "digest "
 
 
 def act(
@@ -111,11 +113,17 @@ def approve(
         f"identity: {proof or 'as typed, not proved'}",
         f"reason: {reason or 'none given'}",
         f"at {now():%Y-%m-%d %H:%M:%S} UTC",
-        f"digest {preview.digest}",
+        f"{_DIGEST}{preview.digest}",
         asked,
     ]
     ledger.record("approval", name, facts=facts, changes=preview.changes)
     return preview.digest
+
+
+def approved_last(cutover: Cutover, name: str) -> str:
+    """The digest that somebody said yes to last, at this gate of this cutover."""
+    said = [entry for entry in entries_so_far(cutover) if entry.kind == "approval" and entry.stage == name]
+    return next(fact.removeprefix(_DIGEST) for fact in said[-1].facts if fact.startswith(_DIGEST))
 
 
 def _named(changes: Iterable[Change]) -> str:

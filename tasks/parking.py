@@ -77,6 +77,17 @@ def known_as(sub_flow: Flow[P, R], name: str) -> Flow[P, R]:
     return clone
 
 
+def to_its_end(sub_flow: Flow[P, Any], name: str, *args: P.args, **kwargs: P.kwargs) -> None:
+    """Run a sub-flow under this name, or find that it has ended; raises what it ended with, if not well.
+
+    What it came to is in the ledger. Its result is not even kept: that place may be full, or lost with its worker, and
+    Prefect fails a run that it cannot write or read a result for.
+    """
+    state = cast(Any, known_as(sub_flow, name))(*args, return_state=True, **kwargs)
+    if not state.is_completed():
+        state.result()
+
+
 def last_answer(form: type[Form]) -> Form | None:
     """What was answered when this sub-flow was last parked; None: never parked, or woken without an answer."""
     run = _own_run()

@@ -99,6 +99,9 @@ class Life:
 
         return call
 
+    def to_its_end(self, flow: Any, name: str, *args: Any) -> None:
+        self.sub_flow(flow, name)(*args)
+
     def _woken(self) -> bool:
         """A parked wait that is woken again: mostly in this process, which is cheap; else in the next life."""
         os.write(1, b"asleep\n")
@@ -168,12 +171,10 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
         *((module, "own_run_id", life.run_id) for module in (flows.gate, flows.wait)),
         (flows.gate, "times_parked", lambda: len(life.shelf.lines("question", life.run))),
         (flows.cutover, "in_turn", lambda one, earlier: one.in_turn(earlier)),
-        (flows.cutover, "preflight", life.sub_flow(flows.preflight.preflight, "")),
         *((module, "settles", Played(life, tasks.settling.settles)) for module in (flows.cutover, flows.wait)),
         (tasks.settling, "PAUSES", (0.1, 0.2)),
         (tasks.acting, "leave_if_taken_over", lambda: None),  # a life is the only one, until it is over
-        (flows.cutover, "known_as", life.sub_flow),
-        (flows.rollback, "known_as", life.sub_flow),
+        *((module, "to_its_end", life.to_its_end) for module in (flows.cutover, flows.rollback)),
         *((module, "park", life.park) for module in (flows.gate, flows.wait, flows.trouble)),
         *((module, "last_answer", life.last_answer) for module in (flows.gate, flows.wait, flows.trouble)),
     ):

@@ -1,0 +1,115 @@
+"""Results that a resumed cutover would read are gone: the disk was full, or it was another worker's."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from parked_world import Night, new_plan
+from prefect import flow
+from prefect.filesystems import LocalFileSystem
+from prefect.results import get_default_result_storage
+
+from flows.cutover import _until_done
+from mailmove.evidence import Change, Evidence, Preview, Receipt
+from mailmove.plan import Cutover
+from tasks.acting import act
+from tasks.policies import change, look
+from tasks.runbook import Stage
+from tasks.waking import wake
+
+pytestmark = pytest.mark.usefixtures("nothing_parked")
+DONE: list[str] = []
+DYING: list[bool] = []
+
+
+class Killed(BaseException):
+    """kill -9, as a test can play it."""
+
+
+def picture() -> Preview:
+    return Preview(stage="switch_mail", changes=[] if DONE else [Change(what="MX contoso.com.", before="a", after="b")])
+
+
+@look
+def check(cutover: Cutover) -> Preview:
+    return picture()
+
+
+@change
+def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+    if DYING:
+        raise Killed
+    return act(cutover, picture, lambda _: DONE.append("switched"), approved=approved)
+
+
+@change
+def verify(cutover: Cutover) -> Evidence:
+    return Evidence(stage="switch_mail", facts=["so it is"])
+
+
+def stage() -> Stage:
+    module = ModuleType("tasks.switch_mail")
+    module.check, module.apply, module.verify = check, apply.with_options(retries=0), verify  # type: ignore[attr-defined]
+    return Stage(module, "switch", gate="switch_mail")
+
+
+@flow(persist_result=True, result_serializer="json")
+def night_of_one_stage(plan: Cutover) -> str:
+    _until_done(plan, stage())
+    return "switched"
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("tasks.settling.stage_named", lambda _: stage())
+    yield
+    DONE.clear()
+    DYING.clear()
+
+
+def results() -> set[Path]:
+    storage = get_default_result_storage()
+    assert isinstance(storage, LocalFileSystem)
+    return {path for path in Path(str(storage.basepath)).expanduser().rglob("*") if path.is_file()}
+
+
+def killed_after_the_gate() -> Night:
+    night = Night(night_of_one_stage, new_plan())
+    assert night.go_on() is None
+    wake(night.parked(), {"approve": True, "name": "anna", "reason": "now"})
+    DYING.append(True)
+    with pytest.raises(Killed):
+        night.go_on()
+    assert [one.state_name for one in night.sub_flows()] == ["Completed"]
+    DYING.clear()
+    return night
+
+
+def test_a_night_whose_results_are_lost_goes_on_and_asks_nobody_twice() -> None:
+    before = results()
+    night = killed_after_the_gate()
+    lost = results() - before
+    assert lost, "there is something to lose"
+    for one in lost:
+        one.unlink()
+    assert night.go_on() == "switched"
+    assert DONE == ["switched"]
+
+
+def test_a_full_disk_costs_looking_again_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = results()
+    with monkeypatch.context() as disk:
+        for name in ("write_path", "awrite_path"):
+            disk.setattr(LocalFileSystem, name, full)
+        night = killed_after_the_gate()
+        assert results() == before
+        assert night.go_on() == "switched"
+    assert DONE == ["switched"]
+    assert night.state == "Completed"
