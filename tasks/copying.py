@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect.settings import PREFECT_HOME
 
+from mailmove.disk import room_in
 from mailmove.errors import Blocked
 from mailmove.moving.direct import DirectMover, in_folder
 from mailmove.moving.parts import Moved
@@ -36,7 +37,9 @@ def copy_mailboxes(cutover: Cutover) -> list[Moved]:
     folder = PREFECT_HOME.value() / "mailmove" / cutover.customer / str(this_cutover())
     folder.mkdir(parents=True, exist_ok=True)
     mover = DirectMover(origin.origin(), destination.destination(), in_folder(folder))
-    return mover.move([box.address for box in source_server(cutover).inventory().moving], CopyProgress(cutover).show)
+    boxes = [box.address for box in source_server(cutover).inventory().moving]
+    with room_in(folder):
+        return mover.move(boxes, CopyProgress(cutover).show)
 
 
 def missing_mailboxes(cutover: Cutover) -> list[str]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from prefect.results import get_default_result_storage, get_result_store
 from prefect.settings import get_current_settings
 
+from mailmove.disk import room_in
 from mailmove.errors import MailmoveError
 from mailmove.item_ledger.book import SHOWN, Account, Book
 from mailmove.item_ledger.spool import SOURCE, TARGET, Spool
@@ -39,17 +40,18 @@ def compare(cutover: Cutover, stage: str) -> list[Account]:
             spool.look(SOURCE, source, address)
             spool.look(TARGET, cloud, address)
 
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="items of") as pool:
-        looks = [pool.submit(look, address) for address in boxes]
-    # Every mailbox has its chance before the first failure is told.
-    failures = [error for one in looks if (error := one.exception()) is not None]
-    for error in sorted(failures, key=lambda one: isinstance(one, MailmoveError)):
-        raise error
-    book = Book(MOST_LOST)
-    for address in boxes:
-        with Spool(_path(folder, address)) as spool:
-            book.add(address, counts(spool), differences(spool))
-    keep(cutover, stage, book)
+    with room_in(folder):
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="items of") as pool:
+            looks = [pool.submit(look, address) for address in boxes]
+        # Every mailbox has its chance before the first failure is told.
+        failures = [error for one in looks if (error := one.exception()) is not None]
+        for error in sorted(failures, key=lambda one: isinstance(one, MailmoveError)):
+            raise error
+        book = Book(MOST_LOST)
+        for address in boxes:
+            with Spool(_path(folder, address)) as spool:
+                book.add(address, counts(spool), differences(spool))
+        keep(cutover, stage, book)
     return book.accounts
 
 

@@ -48,6 +48,9 @@ class Spool:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._open()
+        except sqlite3.OperationalError:  # a full disk, not a torn file
+            self._db.close()
+            raise
         except sqlite3.DatabaseError:
             self._db.close()
             for end in ("", "-wal", "-shm"):

@@ -7,6 +7,7 @@ target's folders are then compared with the source's, item by item.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -57,6 +58,7 @@ class FileJournal(Journal):
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
         self._file: int | None = None
+        self._cut = False
 
     def lines(self) -> Iterator[str]:
         if not self._path.exists():
@@ -70,7 +72,10 @@ class FileJournal(Journal):
         with self._lock:
             if self._file is None:
                 self._file = self._open()
-            os.write(self._file, line.encode("ascii") + b"\n")
+            whole = (b"\n" if self._cut else b"") + line.encode("ascii") + b"\n"
+            self._cut = os.write(self._file, whole) < len(whole)
+            if self._cut:  # the disk is full; without an end, the next line would be taken for a part of this one
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         if safe:
             os.fdatasync(self._file)
 
