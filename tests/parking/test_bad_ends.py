@@ -1,4 +1,4 @@
-"""Results that a resumed cutover would read are gone: the disk was full, or it was another worker's."""
+"""What a resumed cutover finds after a bad end: results that are gone, a full disk, a run that has failed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from types import ModuleType
 import pytest
 from parked_world import Night, new_plan
 from prefect import flow
+from prefect.client.orchestration import get_client
 from prefect.filesystems import LocalFileSystem
 from prefect.results import get_default_result_storage
+from prefect.states import AwaitingRetry
 
 from flows.cutover import _until_done
 from mailmove.evidence import Change, Evidence, Preview, Receipt
@@ -23,7 +25,7 @@ from tasks.waking import wake
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
 DONE: list[str] = []
-DYING: list[bool] = []
+DYING: list[type[BaseException]] = []
 
 
 class Killed(BaseException):
@@ -42,7 +44,7 @@ def check(cutover: Cutover) -> Preview:
 @change
 def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
     if DYING:
-        raise Killed
+        raise DYING[0]
     return act(cutover, picture, lambda _: DONE.append("switched"), approved=approved)
 
 
@@ -77,12 +79,12 @@ def results() -> set[Path]:
     return {path for path in Path(str(storage.basepath)).expanduser().rglob("*") if path.is_file()}
 
 
-def killed_after_the_gate() -> Night:
+def ended_after_the_gate(by: type[BaseException] = Killed) -> Night:
     night = Night(night_of_one_stage, new_plan())
     assert night.go_on() is None
     wake(night.parked(), {"approve": True, "name": "anna", "reason": "now"})
-    DYING.append(True)
-    with pytest.raises(Killed):
+    DYING.append(by)
+    with pytest.raises(by):
         night.go_on()
     assert [one.state_name for one in night.sub_flows()] == ["Completed"]
     DYING.clear()
@@ -91,7 +93,7 @@ def killed_after_the_gate() -> Night:
 
 def test_a_night_whose_results_are_lost_goes_on_and_asks_nobody_twice() -> None:
     before = results()
-    night = killed_after_the_gate()
+    night = ended_after_the_gate()
     lost = results() - before
     assert lost, "there is something to lose"
     for one in lost:
@@ -108,8 +110,17 @@ def test_a_full_disk_costs_looking_again_and_nothing_else(monkeypatch: pytest.Mo
     with monkeypatch.context() as disk:
         for name in ("write_path", "awrite_path"):
             disk.setattr(LocalFileSystem, name, full)
-        night = killed_after_the_gate()
+        night = ended_after_the_gate()
         assert results() == before
         assert night.go_on() == "switched"
     assert DONE == ["switched"]
     assert night.state == "Completed"
+
+
+def test_a_failed_night_goes_on_when_somebody_presses_retry_in_the_ui() -> None:
+    night = ended_after_the_gate(RuntimeError)
+    assert night.state == "Failed"
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(night.id, AwaitingRetry(message="Retry from the UI"))  # as its button does
+    assert night.go_on() == "switched"
+    assert (DONE, night.state) == (["switched"], "Completed")
