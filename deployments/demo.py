@@ -59,10 +59,13 @@ def demo(
 
 
 def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
+    from prefect.context import SyncClientContext
+
     from deployments.showing import night_view
     from tasks.status import nights
 
-    with Live(console=console, refresh_per_second=4, transient=False) as live:
+    # One client for all that is asked: a new one reads all roots, for 30 ms that the night needs.
+    with SyncClientContext(), Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
             over = night.step()
             seconds = time.monotonic() - started

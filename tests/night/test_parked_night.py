@@ -11,11 +11,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from planted import files_of, nothing_in_clear, secrets_of, seen_in
+from pydantic import SecretStr
+from web_hook import WebHook
 from wire_tap import tapped
 
 from deployments.box import Box, using
@@ -123,11 +127,15 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
     from tasks.status import nights
     from tasks.waking import parked_runs, wake
 
-    with Town(users=1, shared=1, public_folders=0, messages=20, ttl=6, dns="rfc2136", mail_per_second=0) as town:
+    small: dict[str, Any] = {"users": 1, "shared": 1, "public_folders": 0, "messages": 20, "mail_per_second": 0}
+    with Town(ttl=6, dns="rfc2136", **small) as town, WebHook() as pager:
+        _automation_calls(pager)
         first = town.picture()
         night = Rehearsal(town, hands_on=True)
         night.start()
         _until(lambda: nights(1)[0].parked == "gate: switch_mail", night, 200)
+        _until(lambda: bool(pager.heard), night, 90)
+        assert pager.heard == [{"event": "mailmove.waiting", "customer": "northwind"}]
         for one in parked_runs():
             if one.flow == GATE_FLOW:
                 wake(one, {"approve": True, "name": "anna", "reason": "test"})
@@ -162,6 +170,22 @@ def _until(true: Callable[[], bool], night: object, seconds: float) -> None:
         night.step()
         assert time.monotonic() < end, f"still {nights(1)[0]} troubles {night.troubles}"
         time.sleep(2)  # asking costs what the night itself could use
+
+
+def _automation_calls(pager: WebHook) -> None:
+    """As an administrator makes it in the UI: an event of ours, and Prefect's own action."""
+    from prefect.automations import Automation
+    from prefect.blocks.webhook import Webhook
+    from prefect.events.actions import CallWebhook
+    from prefect.events.schemas.automations import EventTrigger, Posture
+
+    hook = Webhook(url=SecretStr(pager.url)).save("pager")  # type: ignore[arg-type]
+    told = '{"event": "{{ event.event }}", "customer": "{{ event.payload.customer }}"}'
+    Automation(
+        name="pager",
+        trigger=EventTrigger(expect={"mailmove.waiting"}, posture=Posture.Reactive, threshold=1, within=timedelta(0)),
+        actions=[CallWebhook(block_document_id=hook, payload=told)],
+    ).create()
 
 
 def _mailmove(box: Box, *words: str) -> str:

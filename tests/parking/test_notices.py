@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +15,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.states import Failed
 from pydantic import SecretStr
+from web_hook import WebHook
 
 from flows.gate import gate
 from mailmove.evidence import Look, Preview, now
@@ -51,28 +50,15 @@ def night_with_a_wait(plan: Cutover) -> str:
         return known_as(ask, "propagation")(plan, "propagation")
 
 
-class Hook:
-    """A webhook on loopback. `status` is what it answers; `heard` what it was sent."""
+class Hook(WebHook):
+    """With a block of Prefect's that calls it, and a secret in its address."""
 
     def __init__(self) -> None:
-        self.status, self.heard = 200, list[dict[str, str]]()
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                hook.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
         self.name = f"hook-{uuid4().hex[:8]}"
         CustomWebhookNotificationBlock(
             name="hook",
-            url=f"http://127.0.0.1:{self.server.server_port}/{{{{secret}}}}",
+            url=f"{self.url}/{{{{secret}}}}",
             json_data={"subject": "{{subject}}", "body": "{{body}}"},
             secrets={"secret": SecretStr(SECRET)},  # type: ignore[arg-type]
         ).save(self.name)
@@ -84,10 +70,8 @@ class Hook:
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with Hook() as made:
+        yield made
 
 
 @pytest.fixture
