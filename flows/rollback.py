@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect import flow, tags
 
 from flows.wait import wait
-from mailmove.errors import MailmoveError, NotYet
+from mailmove.errors import MailmoveError
 from mailmove.evidence import Receipt
 from mailmove.plan import Cutover
 from tasks.bringing_back import bring_back
@@ -44,14 +44,14 @@ def _mail_of_the_cloud(plan: Cutover, root: UUID, bring: bool) -> Receipt:
 
 
 def _undone(plan: Cutover, stage: str, root: UUID) -> Receipt:
-    """What is not back yet, such as records that a person must type, is waited for; a person may skip that."""
+    """What cannot be put back now, for whatever reason, is waited for and tried again; a person may skip it."""
     try:
         return undo_stage(plan, stage, root)
-    except NotYet:
+    except MailmoveError:
         name = f"{UNDOES}{stage}"
         with tags(PARKED, WAIT_FLOW):
             to_its_end(wait, name, plan, name, root)
     try:
         return undo_stage(plan, stage, root)
-    except NotYet as error:
+    except MailmoveError as error:
         return Receipt(stage=stage, remains=[f"skipped: {error}"])

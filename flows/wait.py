@@ -7,7 +7,7 @@ from uuid import UUID
 
 from prefect import flow
 
-from mailmove.errors import NotYet
+from mailmove.errors import MailmoveError
 from mailmove.evidence import Evidence
 from mailmove.plan import Cutover
 from tasks.hours import SKIPPED
@@ -40,7 +40,7 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
         try:
             undone = undo_stage(cutover, name.removeprefix(UNDOES), root)
             return Evidence(stage=name, facts=[f"{one.what} is back" for one in undone.changes])
-        except NotYet as error:
+        except MailmoveError as error:
             seen = try_again(name, not_yet(error), known)
     else:
         seen = asyncio.run(look_once(cutover, root, name, known))

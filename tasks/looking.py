@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mailmove.errors import ByHand, MailmoveError, NotYet
+from mailmove.errors import ByHand, MailmoveError, Transient
 from mailmove.evidence import Look, now
 from mailmove.plan import Cutover
 from tasks.ledger import Ledger
@@ -37,10 +37,13 @@ async def look_once(cutover: Cutover, root: UUID, name: str, previous: Look | No
         return Look(done=False, summary=str(error), forecast=known.forecast, next_look=_later(known), state=known.state)
 
 
-def not_yet(seen: NotYet) -> Look:
-    """What a `verify` or a `rollback` says, as a look."""
+STUCK = "It cannot be put back like this. Mend what it says, or leave it as it is?"
+
+
+def not_yet(seen: MailmoveError) -> Look:
+    """What a `verify` or a `rollback` says, as a look. What does not pass by itself is a person's to mend."""
     details = [f"to be typed: {line}" for line in seen.records] if isinstance(seen, ByHand) else []
-    return Look(done=False, summary=str(seen), details=details)
+    return Look(done=False, summary=str(seen), details=details, asks=None if isinstance(seen, Transient) else STUCK)
 
 
 def try_again(name: str, seen: Look, previous: Look | None) -> Look:

@@ -16,16 +16,20 @@ from prefect.results import get_default_result_storage
 from prefect.states import AwaitingRetry
 
 from flows.cutover import _until_done
+from flows.rollback import rollback
+from mailmove.errors import Blocked
 from mailmove.evidence import Change, Evidence, Preview, Receipt
 from mailmove.plan import Cutover
 from tasks.acting import act
-from tasks.policies import change, look
+from tasks.looking import STUCK
+from tasks.policies import change, look, put_back
 from tasks.runbook import Stage
 from tasks.waking import wake
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
 DONE: list[str] = []
 DYING: list[type[BaseException]] = []
+DENIED: list[bool] = []
 
 
 class Killed(BaseException):
@@ -53,9 +57,18 @@ def verify(cutover: Cutover) -> Evidence:
     return Evidence(stage="switch_mail", facts=["so it is"])
 
 
+@put_back
+def undo(cutover: Cutover, receipt: Receipt) -> Receipt:
+    if DENIED:
+        raise Blocked("Route 53", wanted="to change MX", seen="AccessDenied", todo="Check the rights in the block.")
+    DONE.clear()
+    return Receipt(stage="switch_mail", changes=receipt.changes)
+
+
 def stage() -> Stage:
     module = ModuleType("tasks.switch_mail")
     module.check, module.apply, module.verify = check, apply.with_options(retries=0), verify  # type: ignore[attr-defined]
+    module.rollback = undo  # type: ignore[attr-defined]
     return Stage(module, "switch", gate="switch_mail")
 
 
@@ -69,8 +82,8 @@ def night_of_one_stage(plan: Cutover) -> str:
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("tasks.settling.stage_named", lambda _: stage())
     yield
-    DONE.clear()
-    DYING.clear()
+    for one in (DONE, DYING, DENIED):
+        one.clear()
 
 
 def results() -> set[Path]:
@@ -124,3 +137,36 @@ def test_a_failed_night_goes_on_when_somebody_presses_retry_in_the_ui() -> None:
         client.set_flow_run_state(night.id, AwaitingRetry(message="Retry from the UI"))  # as its button does
     assert night.go_on() == "switched"
     assert (DONE, night.state) == (["switched"], "Completed")
+
+
+@pytest.fixture
+def way_back(monkeypatch: pytest.MonkeyPatch) -> Night:
+    """Of a night that has switched; the provider has taken our rights away since."""
+    monkeypatch.setattr("tasks.undoing.stage_named", lambda _: stage())
+    monkeypatch.setattr("flows.rollback.STAGES", (stage(),))
+    night = ended_after_the_gate()
+    assert night.go_on() == "switched"
+    DENIED.append(True)
+    back = Night(rollback, night.plan)
+    assert back.go_on() is None
+    one = back.parked()
+    assert one.what == "undoes: switch_mail"
+    assert STUCK in one.question and "AccessDenied" in one.question
+    wake(one)  # it is tried again now and then
+    assert back.go_on() is None
+    assert DONE == ["switched"]
+    return back
+
+
+def test_a_way_back_that_is_barred_goes_on_when_it_is_free_again(way_back: Night) -> None:
+    DENIED.clear()
+    wake(way_back.parked())
+    assert "- switch_mail: MX contoso.com." in way_back.go_on()
+    assert (DONE, way_back.state) == ([], "Completed")
+
+
+def test_a_way_back_that_stays_barred_is_left_by_a_person_and_named(way_back: Night) -> None:
+    wake(way_back.parked(), {"go_on_anyway": True, "name": "anna", "reason": "we have lost the account"})
+    told = way_back.go_on()
+    assert "## Remains" in told and "switch_mail: skipped: Route 53" in told
+    assert DONE == ["switched"]
