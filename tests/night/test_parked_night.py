@@ -8,9 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from uuid import UUID
 import pytest
 from planted import files_of, nothing_in_clear, secrets_of, seen_in
 from pydantic import SecretStr
+from watching_a_night import until
 from web_hook import WebHook
 from wire_tap import tapped
 
@@ -55,8 +55,8 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
             secrets |= secrets_of(ref, block)
         night = Rehearsal(town)
         cutover = night.start()
-        _until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
-        _until(lambda: not _processes_of(str(cutover)), night, 30)  # a parked cutover costs no process
+        until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
+        until(lambda: not _processes_of(str(cutover)), night, 30)  # a parked cutover costs no process
 
         _kill(box.parts["worker"])
         _kill(box.parts["server"])
@@ -64,7 +64,7 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
         box.start_worker()
         town.cloud.customer_approves()
 
-        _until(lambda: nights(1)[0].ended, night, 700)
+        until(lambda: nights(1)[0].ended, night, 700)
         assert night.troubles == []
         assert nights(1)[0].state == "Completed"
 
@@ -80,7 +80,7 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
         assert [count for call, count in calls.items() if call.endswith("/domains")] == [1], heard
         account = night.account()
         assert account.adds_up, "\n".join(account.summary())
-        _until(lambda: not _processes_of(str(cutover)), night, 30)
+        until(lambda: not _processes_of(str(cutover)), night, 30)
         from prefect.client.orchestration import get_client
 
         with get_client(sync_client=True) as client:
@@ -106,16 +106,16 @@ def test_a_cutover_that_died_with_its_worker_is_found_by_its_silence(box: Box) -
         night = Rehearsal(town)
         cutover = night.start()
         # A power cut in the middle of a stage: worker and flow die in one moment, so that nobody reports it.
-        _until(lambda: "verified_domain" in nights(1)[0].done and bool(_pids_of(str(cutover))), night, 400)
+        until(lambda: "verified_domain" in nights(1)[0].done and bool(_pids_of(str(cutover))), night, 400)
         os.killpg(box.parts["worker"].pid, signal.SIGKILL)
         for pid in _pids_of(str(cutover)):
             os.kill(pid, signal.SIGKILL)
         box.parts["worker"].wait(10)
         assert nights(1)[0].state == "Running"
         box.start_worker()
-        _until(lambda: _crashes(cutover) == ["It and its worker have fallen silent."], night, 400)
+        until(lambda: _crashes(cutover) == ["It and its worker have fallen silent."], night, 400)
 
-        _until(lambda: nights(1)[0].ended, night, 700)
+        until(lambda: nights(1)[0].ended, night, 700)
         assert nights(1)[0].state == "Completed"
         assert len(_crashes(cutover)) == 1
 
@@ -133,13 +133,13 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
         first = town.picture()
         night = Rehearsal(town, hands_on=True)
         night.start()
-        _until(lambda: nights(1)[0].parked == "gate: switch_mail", night, 200)
-        _until(lambda: bool(pager.heard), night, 90)
+        until(lambda: nights(1)[0].parked == "gate: switch_mail", night, 200)
+        until(lambda: bool(pager.heard), night, 90)
         assert pager.heard == [{"event": "mailmove.waiting", "customer": "northwind"}]
         for one in parked_runs():
             if one.flow == GATE_FLOW:
                 wake(one, {"approve": True, "name": "anna", "reason": "test"})
-        _until(lambda: nights(1)[0].parked == "gate: close_old_door", night, 240)
+        until(lambda: nights(1)[0].parked == "gate: close_old_door", night, 240)
         switched = town.picture()
         assert switched["zones"] != first["zones"]
 
@@ -157,19 +157,6 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
         assert "## Remains" in shown
         made = set(last["cloud"]["users"]) - set(first["cloud"]["users"])
         assert made and all(address in shown for address in made)  # what must remain is named
-
-
-def _until(true: Callable[[], bool], night: object, seconds: float) -> None:
-    """Let the people of the rehearsal act until something is so; fails with the state after `seconds`."""
-    from lab.rehearsal import Rehearsal
-    from tasks.status import nights
-
-    assert isinstance(night, Rehearsal)
-    end = time.monotonic() + seconds
-    while not true():
-        night.step()
-        assert time.monotonic() < end, f"still {nights(1)[0]} troubles {night.troubles}"
-        time.sleep(2)  # asking costs what the night itself could use
 
 
 def _automation_calls(pager: WebHook) -> None:
