@@ -6,13 +6,14 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests lint style types bench docs pages clean setup soak
+.PHONY: demo up help test tests long lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's night in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
-	@echo "make test    ruff, mypy and all tests"
+	@echo "make test    ruff, mypy and the tests"
+	@echo "make long    the tests that would make it take more than ten minutes; CI runs both"
 	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
@@ -42,11 +43,16 @@ types: setup
 	$(BIN)/mypy
 
 # Three, as tests wait too; a file's tests stay together, because they share a town.
+PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
 tests: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not long"
 
 test: style
 	@$(MAKE) --no-print-directory -j 2 types tests
+
+long: setup
+	$(PYTEST) -m long
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.__main__ import names
 from benchmarks.bench import Missing, Result
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 LONG = {"board_1000", "parked_look_seconds", "parked_memory_vs_pause", "wake_p95_seconds", "night_overhead"}
 """Minutes each, for a night in the lab."""

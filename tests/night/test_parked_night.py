@@ -120,6 +120,7 @@ def test_a_cutover_that_died_with_its_worker_is_found_by_its_silence(box: Box) -
         assert len(_crashes(cutover)) == 1
 
 
+@pytest.mark.long
 def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_path: Path) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town

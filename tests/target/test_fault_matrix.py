@@ -245,6 +245,7 @@ def test_a_made_up_call_is_refused_and_remembered(matrix: Matrix) -> None:
     matrix.lab.made_up.clear()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", NAMED)
 def test_a_fault_at_one_request(matrix: Matrix, fault: str) -> None:
     struck_before: set[tuple[str, str, bool]] = set()
@@ -270,6 +271,7 @@ def test_a_fault_at_one_request(matrix: Matrix, fault: str) -> None:
     assert struck_before, f"{fault} struck nothing"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [one for one in NAMED if one != "unseen"])
 def test_a_fault_that_stays(matrix: Matrix, fault: str) -> None:
     asked: set[str] = set()
