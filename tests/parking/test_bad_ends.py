@@ -13,6 +13,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.filesystems import LocalFileSystem
 from prefect.results import get_default_result_storage
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.states import AwaitingRetry
 
 from flows.cutover import _until_done
@@ -79,9 +80,11 @@ def night_of_one_stage(plan: Cutover) -> str:
 
 
 @pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Results lie in a folder of its own: what is lost or counted here must not be that of other tests."""
     monkeypatch.setattr("tasks.settling.stage_named", lambda _: stage())
-    yield
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / "results"}):
+        yield
     for one in (DONE, DYING, DENIED):
         one.clear()
 
