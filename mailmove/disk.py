@@ -10,8 +10,6 @@ from pathlib import Path
 
 from mailmove.errors import Transient
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
 
 @contextmanager
 def room_in(folder: Path) -> Iterator[None]:
@@ -19,9 +17,14 @@ def room_in(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
-        code = error.errno if isinstance(error, OSError) else error.sqlite_errorcode
-        if code not in (_FULL if isinstance(error, OSError) else (sqlite3.SQLITE_FULL,)):
+        if not _is_full(error):
             raise
         raise Transient(
             "the worker's disk", wanted=f"room in {folder}", seen=str(error), todo="Make room; it is tried again."
         ) from None
+
+
+def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.sqlite_errorcode == sqlite3.SQLITE_FULL

@@ -21,7 +21,7 @@ from requests.auth import HTTPBasicAuth
 from requests_ntlm import HttpNtlmAuth
 
 from blocks.patience import Patience, pause
-from blocks.trust import ContextAdapter
+from blocks.trust import requests_session
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 from mailmove.moving.pacing import UNLIMITED, Pace
 
@@ -105,8 +105,7 @@ class EwsConnections:
             self._idle.put(session)
 
     def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = False
+        session = requests_session(self._tls)
         session.headers.update({"Content-Type": "text/xml; charset=utf-8", "User-Agent": "Mailmove"})
         secret = self._password.get_secret_value()
         session.auth = (
@@ -114,7 +113,6 @@ class EwsConnections:
             if self._kind == "ntlm"
             else HTTPBasicAuth(self._username.encode(), secret.encode())
         )
-        session.mount("https://", ContextAdapter(self._tls))
         return session
 
     def _once(self, content: bytes, wanted: str) -> Any:

@@ -48,11 +48,10 @@ class Spool:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._open()
-        except sqlite3.OperationalError:  # a full disk, not a torn file
+        except sqlite3.DatabaseError as error:
             self._db.close()
-            raise
-        except sqlite3.DatabaseError:
-            self._db.close()
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, not a torn file
+                raise
             for end in ("", "-wal", "-shm"):
                 Path(f"{path}{end}").unlink(missing_ok=True)
             self._open()
