@@ -7,7 +7,7 @@ sync that began later is ours to deliver.
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Evidence, Receipt
@@ -16,10 +16,12 @@ from tasks.acting import witness
 from tasks.item_book import compare
 from tasks.ledger import Ledger, this_cutover
 from tasks.naming import batch_name
-from tasks.opening import tenant
+from tasks.opening import source_server, tenant
 from tasks.redelivering import deliver_again
 from tasks.stragglers import Missing, copy_stragglers
 
+_ROUNDED = timedelta(seconds=1)
+"""Clocks are read in whole seconds."""
 _NAMED = 20
 """Items named in a message; a message is read by people."""
 
@@ -80,18 +82,20 @@ def prove(cutover: Cutover, stage: str) -> Evidence:
 
 
 def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missing) -> None:
-    """Returns when a sync that began after these items were seen is over."""
-    asked = _last_time(ledger, f"{stage}: sync asked")
+    """Returns when a sync that began after these items were seen is over. All in Microsoft's time."""
+    asked = _asked(ledger, stage)
     newest = max((item.received for items in missing.values() for item in items if item.received), default=None)
     cloud = tenant(cutover)
     if cloud.batch(batch_name(cutover)) is None:
         return  # removed already: nobody will sync any more
-    if asked is None or (newest and newest > asked):
+    there = cloud.clock()
+    came = newest + (there - source_server(cutover).clock()) + _ROUNDED if newest else None
+    if asked is None or (came and came > asked):
         cloud.sync_batch_now(batch_name(cutover))
         ledger.record(
             "evidence",
             f"{stage}: sync asked",
-            facts=[f"{address}: {len(items)} missing" for address, items in missing.items()],
+            facts=[there.isoformat(), *(f"{address}: {len(items)} missing" for address, items in missing.items())],
         )
         raise NotYet(
             "Exchange Online",
@@ -113,5 +117,7 @@ def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missin
         )
 
 
-def _last_time(ledger: Ledger, stage: str) -> datetime | None:
-    return max((entry.at for entry in ledger.entries() if entry.stage == stage), default=None)
+def _asked(ledger: Ledger, stage: str) -> datetime | None:
+    """When the last sync was asked for, by Microsoft's clock."""
+    found = [entry.facts[0] for entry in ledger.entries() if entry.stage == f"{stage}: sync asked"]
+    return datetime.fromisoformat(found[-1]) if found else None

@@ -1,4 +1,4 @@
-"""What only the end of the night can tell, kept for the report: where mail arrived, and what to tidy by hand."""
+"""What only the end of the night can tell, kept for the report: where mail arrived, and what to do by hand."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mailmove.evidence import now
 from mailmove.plan import Cutover
 from mailmove.report.landed import landed
 from mailmove.report.night import Landed
+from tasks.behind_the_door import behind_the_door
 from tasks.ledger import Ledger
 from tasks.naming import closing_key
 from tasks.opening import source_server, tenant
@@ -33,7 +34,9 @@ class Closing(BaseModel):
 def close_books(cutover: Cutover, ledger: Ledger) -> Closing:
     """Count, and write it down. A side that cannot be read is said, and holds nobody up."""
     bars, note = _landed(cutover, ledger)
-    closing = Closing(tidy=tidying(cutover, ledger), landed=bars, landed_note=note)
+    closing = Closing(
+        tidy=[*behind_the_door(cutover, ledger), *tidying(cutover, ledger)], landed=bars, landed_note=note
+    )
     row = closing.model_dump(mode="json")
     write_table(closing_key(cutover.customer), [row], description="for the report", flow_run=ledger.cutover)
     return closing

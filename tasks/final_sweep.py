@@ -6,9 +6,10 @@ from datetime import datetime
 
 from mailmove.cloud_state import MigrationUser
 from mailmove.errors import Blocked, NotYet, Refused
-from mailmove.evidence import Evidence, Preview, Receipt, now
+from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.plan import Cutover
 from tasks.acting import witness
+from tasks.clocks import noticed_by
 from tasks.copying import copy_mailboxes, is_direct, lines_of
 from tasks.ledger import Ledger, this_cutover
 from tasks.naming import batch_name
@@ -20,9 +21,8 @@ _COPIED = f"{NAME}: copied"
 
 
 def _since(cutover: Cutover) -> datetime:
-    """When the world had noticed; before that there is nothing to sweep after."""
-    noticed = Ledger(cutover.customer, this_cutover()).evidence("propagation")
-    return noticed.at if noticed else now()
+    """When the world had noticed, in Microsoft's time; before that there is nothing to sweep after."""
+    return noticed_by(tenant(cutover), "Microsoft 365", Ledger(cutover.customer, this_cutover()))
 
 
 def _behind(cutover: Cutover, since: datetime) -> list[str]:
@@ -67,10 +67,10 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
     """Microsoft's own rule: each mailbox was synced after mail reached the cloud everywhere."""
-    since = _since(cutover)
     if is_direct(cutover):
         copied = Ledger(cutover.customer, this_cutover()).evidence(_COPIED)
         return witness(cutover, NAME, copied.facts if copied else ["nothing was copied again"])
+    since = _since(cutover)
     behind = _behind(cutover, since)
     if behind:
         raise NotYet(

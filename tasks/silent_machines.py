@@ -11,6 +11,7 @@ from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
 from mailmove.late_senders import NAMED, LateSender, gone_quiet
 from mailmove.plan import Cutover
+from tasks.clocks import by_its_clock
 from tasks.ledger import Ledger, this_cutover
 from tasks.opening import source_server
 from tasks.probing import sent_probes
@@ -25,14 +26,16 @@ def silent_machines(cutover: Cutover) -> list[Finding]:
     switched = ledger.evidence("switch_mail")
     if switched is None:
         return []
+    source = source_server(cutover)
     try:
-        arrivals = source_server(cutover).arrivals(switched.at - BEFORE)
+        since = by_its_clock(source, switched.at)
+        arrivals = source.arrivals(since - BEFORE)
     except MailmoveError as error:
         means = "It is not known which machines used it before the switch and may use it again."
         return [Finding(subject="the old server's log", seen=str(error), means=means, todo=error.todo)]
     ours = sent_probes(ledger)
     others = [one for one in arrivals if one.message_id not in ours]
-    return [_finding(one) for one in gone_quiet(others, switched.at, cutover.domains)[:NAMED]]
+    return [_finding(one) for one in gone_quiet(others, since, cutover.domains)[:NAMED]]
 
 
 def _finding(machine: LateSender) -> Finding:
@@ -41,6 +44,7 @@ def _finding(machine: LateSender) -> Finding:
         subject=machine.client_ip,
         seen=f"{len(machine.arrivals)} messages from {machine.who} to the old server in the two weeks "
         f"before the switch, none since; the last at {last.at:%Y-%m-%d %H:%M} UTC as {last.sender.strip('<>')}",
-        means="A printer, scanner or application that sends seldom; it is refused from now on.",
+        means="A printer, scanner or application that sends seldom. A rule on the server itself refuses it from now "
+        "on; behind a gateway it still reaches the old mailboxes, which nobody reads any more.",
         todo="Point it at the new MX, or at Microsoft 365 SMTP submission or a connector, or see that it is gone.",
     )

@@ -10,6 +10,7 @@ from mailmove.cloud_state import TraceEntry
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.plan import Cutover
+from tasks.clocks import noticed_by
 from tasks.hosts import addresses_of
 from tasks.ledger import Ledger, this_cutover
 from tasks.opening import tenant
@@ -45,11 +46,11 @@ def reached(cutover: Cutover, since: datetime) -> Reached:
 
 def findings_since_the_switch(cutover: Cutover) -> list[Finding]:
     """One finding, which blocks nothing; none before the world has noticed the new MX."""
-    noticed = Ledger(cutover.customer, this_cutover()).evidence("propagation")
-    if noticed is None:
+    ledger = Ledger(cutover.customer, this_cutover())
+    if ledger.evidence("propagation") is None:
         return []
     try:
-        return [_finding(reached(cutover, noticed.at))]
+        return [_finding(reached(cutover, noticed_by(tenant(cutover), "Microsoft 365", ledger)))]
     except Blocked as error:
         means = "It is not known whether mail still comes by way of the old server."
         return [Finding(subject="message trace", seen=str(error), means=means, todo=error.todo)]

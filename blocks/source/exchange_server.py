@@ -11,6 +11,7 @@ from exchangelib.version import Version
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.clock import clock_at
 from blocks.source import outlook_anywhere as oa
 from blocks.source.certificates import ShellCertificates
 from blocks.source.ews import EwsClient
@@ -157,6 +158,10 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
     def trusted_ca(self) -> str | None:
         """PEM of the additional root, for whoever looks at the same server by another way."""
         return self.extra_ca
+
+    def clock(self) -> datetime:
+        """That of IIS, which is the server's own."""
+        return clock_at(self.ews_url, f"EWS at {self.ews_url}", tls_context(self.extra_ca))
 
     def arrivals(self, since: datetime) -> list[Arrival]:
         """RECEIVE events by SMTP from the message tracking log of every transport server, oldest first."""

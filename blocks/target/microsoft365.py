@@ -10,6 +10,7 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.clock import clock_at
 from blocks.target import messages
 from blocks.target.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.target.delegates import Delegates
@@ -130,6 +131,10 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
     def _where(self) -> MicrosoftCloud:
         return CLOUDS[self.cloud]
 
+    @property
+    def _graph(self) -> str:
+        return f"{(self.graph_url or self._where.graph).rstrip('/')}/v1.0"
+
     def _make(self) -> _Parts:
         tls, where = tls_context(self.extra_ca), self._where
         by_code = self.signed_in_at is not None  # a code is for public clients, which have no secret
@@ -144,7 +149,7 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
         )
         graph = JsonClient(
             "Microsoft Graph",
-            f"{(self.graph_url or where.graph).rstrip('/')}/v1.0",
+            self._graph,
             lambda claims: sign_in.token(where.graph_scope, claims),
             tls,
         )
@@ -346,6 +351,9 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
 
     def copy_findings(self) -> list[Finding]:
         return copy_findings(lambda: self._parts().sign_in.token(self._where.graph_scope))
+
+    def clock(self) -> datetime:
+        return clock_at(self._graph, "Microsoft Graph", tls_context(self.extra_ca))
 
     def message_traces(self, since: datetime) -> list[TraceEntry]:
         if not self._where.traces:

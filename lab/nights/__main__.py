@@ -7,6 +7,7 @@ says all that was drawn. A night that fails prints its seed and what was drawn f
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -47,7 +48,15 @@ def _many(seeds: range, jobs: int) -> list[Played]:
             broken = one.exception()  # the lab itself; the other nights are played all the same
             played.append(Played(waiting[one], Outcome(wrong=[repr(broken)])) if broken else one.result())
             print(f"{len(played)}/{len(seeds)} {time.monotonic() - started:.0f}s {played[-1].line()}", flush=True)
+            if played[-1].outcome.wrong:
+                _keep(Path(folder) / f"shelf-{played[-1].seed}")
     return played
+
+
+def _keep(shelf: Path) -> None:
+    """A night that needs its moment may end well when it is played again: its ledger tells what happened."""
+    if shelf.exists():
+        print(f"  its shelf: {shutil.copy(shelf, tempfile.mkdtemp(prefix='mailmove-night-'))}", flush=True)
 
 
 def _matrix(jobs: int) -> int:

@@ -8,6 +8,7 @@ first, changes only the difference, and returns when the other side has confirme
 from __future__ import annotations
 
 from mailmove.ports.checks import Checkable
+from mailmove.ports.clock import HasClock
 from mailmove.ports.dns import CertificateAuthority, DnsProvider
 from mailmove.ports.firewall import Firewall
 from mailmove.ports.moving import Mover
@@ -21,6 +22,7 @@ __all__ = [
     "DnsProvider",
     "Firewall",
     "GivesMessages",
+    "HasClock",
     "HasRpcProxyFeature",
     "HoldsCertificates",
     "HoldsMessages",

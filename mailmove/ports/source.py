@@ -13,13 +13,14 @@ from mailmove.full_inventory import FullInventory, Grant
 from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
+from mailmove.ports.clock import HasClock
 from mailmove.server_state import Inventory, OutlookAnywhere
 
 if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certificate
     from mailmove.certificates import Issued, ServerCertificate
 
 
-class SourceServer(ABC):
+class SourceServer(HasClock):
     """The old Exchange server: its shell and its mailboxes."""
 
     @abstractmethod

@@ -24,11 +24,12 @@ from mailmove.full_inventory import Grant
 from mailmove.item_ledger.changes import MailboxChanges
 from mailmove.mail_items import Item
 from mailmove.moving.parts import Destination
+from mailmove.ports.clock import HasClock
 from mailmove.ports.source import HoldsMessages, SourceServer
 from mailmove.records import RRset
 
 
-class Tenant(ABC):
+class Tenant(HasClock):
     """The customer's Microsoft 365: directory, Exchange Online and its migration service."""
 
     @abstractmethod

@@ -74,7 +74,7 @@ class Night(BaseModel):
     handover: Handover | None = Field(default=None, description="None: the inventory was not kept")
     findings: list[Finding] = Field(default=[], description="What the preflight found")
     left_behind: list[str] = Field(default=[], description="Items that did not move, each with its reason")
-    tidy: list[str] = Field(default=[], description="What to do in DNS afterwards, by hand")
+    tidy: list[str] = Field(default=[], description="What to do afterwards by hand: late senders, and DNS")
     landed: list[Landed] = []
     landed_note: str = Field(default="", description="Why one of the two sides could not be counted")
     sweeps: dict[str, Sweep] = Field(default={}, description="The last look at propagation, by MX name")

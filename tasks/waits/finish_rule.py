@@ -10,8 +10,9 @@ import asyncio
 from datetime import timedelta
 
 from mailmove.errors import Blocked
-from mailmove.evidence import Look, now
+from mailmove.evidence import Look
 from mailmove.plan import Cutover
+from tasks.clocks import noticed_by
 from tasks.ledger import Ledger
 from tasks.naming import batch_name
 from tasks.opening import tenant
@@ -24,10 +25,10 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
 
 
 def _look(cutover: Cutover, ledger: Ledger) -> Look:
-    cloud, noticed = tenant(cutover), ledger.evidence("propagation")
+    cloud = tenant(cutover)
     if cloud.batch(batch_name(cutover)) is None:
         return Look(done=True, summary="there is no batch to remove")
-    since = noticed.at if noticed else now()
+    since = noticed_by(cloud, "Microsoft 365", ledger)
     users = cloud.migration_users(batch_name(cutover))
     behind = [user for user in users if not user.last_synced or user.last_synced <= since]
     try:
@@ -36,7 +37,7 @@ def _look(cutover: Cutover, ledger: Ledger) -> Look:
         traced, late = f"message trace could not be asked: {error}", False
     else:
         traced = str(seen)
-        recently = now() - timedelta(minutes=cutover.sweep.quiet_minutes)
+        recently = cloud.clock() - timedelta(minutes=cutover.sweep.quiet_minutes)
         late = any(one.at > recently for one in seen.by_way_of_old)
     when = f"{since:%Y-%m-%d %H:%M:%S} UTC"
     return Look(

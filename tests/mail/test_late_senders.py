@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import cast
 from unittest.mock import Mock
 
 import pytest
 
-from mailmove.evidence import Evidence, now
+from mailmove.evidence import Evidence, Look, now
 from mailmove.late_senders import gone_quiet, late_senders
 from mailmove.mail_items import Arrival
+from tasks import clocks
+from tasks.ledger import Ledger
 from tasks.waits import quiet
 
 THEN = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
@@ -46,13 +48,59 @@ def test_each_is_told_what_it_is_and_what_to_do() -> None:
     assert "holds on to the old MX" in lines["8.8.4.4"] and "the empty sender" in lines["8.8.4.4"]
 
 
-def _look(monkeypatch: pytest.MonkeyPatch, noticed_ago: timedelta, *last_ago: float) -> Any:
+def _look(monkeypatch: pytest.MonkeyPatch, noticed_ago: timedelta, *last_ago: float) -> Look:
+    return _look_with(monkeypatch, Notes(now() - noticed_ago), *last_ago)
+
+
+class Notes:
+    """A ledger that holds when the world had noticed, by the worker's clock, and what is added."""
+
+    def __init__(self, noticed: datetime) -> None:
+        self.kept = {"propagation": Evidence(stage="propagation", facts=[], at=noticed)}
+
+    def evidence(self, stage: str) -> Evidence | None:
+        return self.kept.get(stage)
+
+    def record(self, kind: str, stage: str, *, facts: list[str]) -> None:
+        self.kept[stage] = Evidence(stage=stage, facts=facts)
+
+
+def _look_with(monkeypatch: pytest.MonkeyPatch, ledger: Notes, *last_ago: float) -> Look:
+    """last_ago: minutes since each message reached the old server, which has the true time."""
+    true = datetime.now(UTC)
     one = arrival("10.0.0.9", "a@b.example")
-    arrivals = [one.model_copy(update={"at": now() - timedelta(minutes=ago)}) for ago in last_ago]
-    monkeypatch.setattr(quiet, "source_server", lambda _: Mock(arrivals=lambda since: arrivals))
+    arrivals = [one.model_copy(update={"at": true - timedelta(minutes=ago)}) for ago in last_ago]
+    server = Mock(arrivals=lambda since: [one for one in arrivals if one.at >= since], clock=lambda: datetime.now(UTC))
+    monkeypatch.setattr(quiet, "source_server", lambda _: server)
     cutover = Mock(domains=DOMAINS, sweep=Mock(quiet_minutes=15, patience_hours=4))
-    ledger = Mock(evidence=lambda _: Evidence(stage="propagation", facts=[], at=now() - noticed_ago))
-    return asyncio.run(quiet.look_on(cutover, ledger, None))
+    return asyncio.run(quiet.look_on(cutover, cast(Ledger, ledger), None))
+
+
+@pytest.mark.parametrize("wrong", [60, 3, -3, -60])
+def test_a_worker_whose_clock_is_wrong_waits_as_long(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    def turned(minutes: float) -> None:
+        there = timedelta(minutes=minutes)
+        for module in (quiet, clocks):
+            monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + there)
+
+    for at_first, later in ((wrong, wrong), (wrong, 0), (0, wrong)):
+        ledger = Notes(datetime.now(UTC) + timedelta(minutes=at_first - 20))  # noticed 20 minutes ago
+        turned(at_first)
+        seen = _look_with(monkeypatch, ledger, 2)
+        assert not seen.done and len(seen.details) == 1, "a message two minutes ago is seen, and waited for"
+        here = datetime.now(UTC) + timedelta(minutes=at_first)
+        assert timedelta(minutes=12) < cast(datetime, seen.forecast) - here < timedelta(minutes=14)
+        turned(later)
+        assert not _look_with(monkeypatch, ledger, 14).done
+        assert _look_with(monkeypatch, ledger, 16).done
+
+
+@pytest.mark.parametrize("wrong", [60, -60])
+def test_a_moment_by_a_wrong_clock_is_never_in_the_future_there(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    ledger = Notes(datetime.now(UTC) + timedelta(minutes=wrong))  # and the clock has been set right since
+    assert not _look_with(monkeypatch, ledger, 3).done
+    monkeypatch.setattr(clocks, "by_its_clock", Mock(side_effect=AssertionError("reckoned once")))
+    assert not _look_with(monkeypatch, ledger, 2).done
 
 
 def test_it_ends_when_it_has_been_quiet_and_a_person_is_asked_when_it_never_is(monkeypatch: pytest.MonkeyPatch) -> None:

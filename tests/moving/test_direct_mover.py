@@ -22,6 +22,7 @@ from mailmove.item_ledger.verdicts import Difference, differences
 SBS, EXCHANGE_2010 = "8.3.83.6", "14.3.123.4"
 
 
+@pytest.mark.long
 def test_two_thousand_items_killed_five_times(tmp_path: Path) -> None:
     dice, boxes, items, kills = random.Random(5), 4, 2000, 5
     with both(SBS, boxes, items // boxes) as (old, cloud):

@@ -27,7 +27,7 @@ from tasks.policies import change, look, put_back
 from tasks.runbook import Stage
 from tasks.waking import wake
 
-pytestmark = pytest.mark.usefixtures("nothing_parked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("nothing_parked")]
 DONE: list[str] = []
 DYING: list[type[BaseException]] = []
 DENIED: list[bool] = []

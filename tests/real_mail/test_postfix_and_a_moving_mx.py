@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from namespaces import world
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("order", ["in turn", "too early"])

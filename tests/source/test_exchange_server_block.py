@@ -51,6 +51,10 @@ def test_every_item_is_found_and_named(server: Server, authentication: str) -> N
             assert seen.size == len(item.mime)
 
 
+def test_it_tells_what_time_it_has(server: Server) -> None:
+    assert abs(server.block().clock() - now()) < timedelta(seconds=5)
+
+
 def test_a_message_without_message_id_still_has_an_identity(server: Server) -> None:
     box = server.company.mailboxes[0].address
     item = server.exchange.store.put(box, b"Subject: nameless\r\n\r\nx\r\n", folder="Archive/2008/Q1")

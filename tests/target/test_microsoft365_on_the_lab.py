@@ -213,6 +213,10 @@ def test_wrong_password_of_the_migration_account_is_for_a_person(town: Town) -> 
     assert tenant.endpoint("oa") is None
 
 
+def test_graph_tells_what_time_it_has(town: Town) -> None:
+    assert abs(town.tenant().clock() - now()) < timedelta(seconds=5)
+
+
 def test_traces_tell_by_which_address_mail_came(town: Town) -> None:
     tenant = town.tenant()
     began = now() - timedelta(days=25)

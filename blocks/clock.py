@@ -1,0 +1,32 @@
+"""What time a server has, by the Date of any answer of its web server (RFC 9110, 6.6.1)."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from blocks.trust import requests_session
+from mailmove.errors import Transient
+
+_PATIENCE = 20.0
+"""Seconds for a connection, and for the answer's first line."""
+
+
+def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
+    """In UTC, rounded up to the next second; asked without signing in, as a refusal has its Date as well.
+
+    Transient: no answer, or none that tells the time.
+    """
+    try:
+        with requests_session(context) as session, session.get(url, stream=True, timeout=_PATIENCE) as answer:
+            said = answer.headers.get("Date", "")
+            seen = f"HTTP {answer.status_code} with the Date {said!r}"
+            return parsedate_to_datetime(said).astimezone(UTC) + timedelta(seconds=1)
+    except requests.RequestException as error:
+        seen = f"{type(error).__name__} at {url}"
+    except ValueError:
+        pass
+    raise Transient(who, wanted="the time by its clock", seen=seen, todo="It is asked again by itself.")

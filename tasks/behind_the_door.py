@@ -1,0 +1,30 @@
+"""Who still hands mail to the old server when its door is closed.
+
+A rule on the gateway does not stop a scanner inside the house.
+"""
+
+from __future__ import annotations
+
+from mailmove.errors import MailmoveError
+from mailmove.late_senders import NAMED, late_senders
+from mailmove.plan import Cutover
+from tasks.clocks import by_its_clock
+from tasks.ledger import Ledger
+from tasks.opening import source_server
+
+
+def behind_the_door(cutover: Cutover, ledger: Ledger) -> list[str]:
+    """One line for each, for the report; [] while the door is open. A log that cannot be read is said."""
+    closed, counted = ledger.evidence("close_old_door"), ledger.evidence("last_proof")
+    if closed is None or counted is None:
+        return []
+    source = source_server(cutover)
+    try:
+        arrivals = source.arrivals(by_its_clock(source, closed.at))
+    except MailmoveError as error:
+        return [f"Whether mail still reaches the old server behind the closed door is not known: {error}"]
+    after = f"What it sends after the last count ({counted.at:%H:%M} UTC) is in the old mailboxes only."
+    return [
+        f"{one.line(cutover.domains)} The closed door does not stop it. {after}"
+        for one in late_senders(arrivals)[:NAMED]
+    ]

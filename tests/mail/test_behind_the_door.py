@@ -1,0 +1,58 @@
+"""Mail that still reaches the old server when its door is closed is told in the report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
+
+import pytest
+
+from mailmove.errors import Transient
+from mailmove.evidence import Evidence
+from mailmove.mail_items import Arrival
+from tasks import behind_the_door
+
+CLOSED = datetime.now(UTC) - timedelta(hours=1)
+COUNTED = CLOSED + timedelta(minutes=10)
+
+
+def ledger(**kept: datetime) -> Mock:
+    return Mock(evidence=lambda stage: Evidence(stage=stage, facts=[], at=kept[stage]) if stage in kept else None)
+
+
+def told(monkeypatch: pytest.MonkeyPatch, book: Mock, *minutes: int) -> list[str]:
+    """minutes: after the closing, when a scanner delivered."""
+    scans = [
+        Arrival(
+            at=CLOSED + timedelta(minutes=one),
+            message_id=f"<{one}@scanner>",
+            sender="scanner@contoso.com",
+            recipients=("anna@contoso.com",),
+            client_ip="192.168.1.20",
+            client_name="MFP-2OG",
+        )
+        for one in minutes
+    ]
+    server = Mock(arrivals=lambda since: [one for one in scans if one.at > since], clock=lambda: datetime.now(UTC))
+    monkeypatch.setattr(behind_the_door, "source_server", lambda _: server)
+    return behind_the_door.behind_the_door(Mock(domains=["contoso.com"]), book)
+
+
+def test_a_scanner_that_goes_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = ledger(close_old_door=CLOSED, last_proof=COUNTED)
+    assert told(monkeypatch, closed, -5) == [], "what came before the door was closed is counted"
+    [line] = told(monkeypatch, closed, -5, 20, 30)
+    assert line.startswith("192.168.1.20 (MFP-2OG) still delivers to the old server: 2 messages")
+    assert line.endswith(f"after the last count ({COUNTED:%H:%M} UTC) is in the old mailboxes only.")
+
+
+def test_nothing_is_told_of_a_door_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(monkeypatch, ledger(), 20) == []
+    assert told(monkeypatch, ledger(close_old_door=CLOSED), 20) == []
+
+
+def test_a_log_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = Mock(clock=Mock(side_effect=Transient("EWS", wanted="the time", seen="nothing", todo="Ask again.")))
+    monkeypatch.setattr(behind_the_door, "source_server", lambda _: away)
+    [line] = behind_the_door.behind_the_door(Mock(), ledger(close_old_door=CLOSED, last_proof=COUNTED))
+    assert "not known: EWS: wanted the time" in line
