@@ -6,14 +6,15 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests long lint style types bench docs pages clean setup soak
+.PHONY: demo up help test tests long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's night in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and the tests"
-	@echo "make long    the tests that would make it take more than ten minutes; CI runs both"
+	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
+	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium; CI too"
 	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
@@ -54,9 +55,13 @@ test: style
 long: setup
 	$(PYTEST) -m long
 
+FLEET ?= 30
+fleet: setup
+	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night/test_fleet_night.py tests/browser/test_night_from_the_ui.py
+
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights
-	SOAK=1 FLEET=30 $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/target/test_fault_matrix.py
+	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/target/test_fault_matrix.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

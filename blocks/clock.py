@@ -18,6 +18,8 @@ _PATIENCE = 20.0
 def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
     """In UTC, rounded up to the next second; asked without signing in, as a refusal has its Date as well.
 
+    Unverified: that it is the clock by which the server's logs go; a proxy before it may put in its own.
+
     Transient: no answer, or none that tells the time.
     """
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 from parked_world import Night as Run
@@ -11,6 +13,7 @@ from parked_world import new_plan
 from prefect import flow, tags
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Failed, Scheduled
 
 from flows.gate import gate
@@ -18,11 +21,11 @@ from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.evidence import Look, Preview, now
 from mailmove.plan import Cutover
-from tasks.ledger import Ledger
+from tasks.ledger import Entry, Kind, Ledger
 from tasks.looking import show_look
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
 from tasks.runbook import RUNBOOK
-from tasks.status import Night, board
+from tasks.status import Night, _behind, board
 from tasks.waking import wake
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
@@ -131,3 +134,19 @@ def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -
         parked(at_a_wait)
     assert len([night for night in board() if night.parked]) >= 8
     assert requests_of_a_look() == few
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "last"),
+    [
+        ("intent", "switch_mail", "probe_before"),
+        ("receipt", "switch_mail", "probe_before"),
+        ("evidence", "switch_mail", "switch_mail"),
+        ("passed", "proof", "proof"),
+        ("evidence", "proof: sync asked", "quiet"),
+        ("evidence", "final_sweep: copied", "probe_after_switch"),
+    ],
+)
+def test_what_lies_before_the_step_of_the_last_line_is_done(kind: Kind, stage: str, last: str) -> None:
+    run = Mock(state=Mock(type=StateType.RUNNING))
+    assert _behind(run, None, Entry(cutover=uuid4(), kind=kind, stage=stage))[-1] == last
