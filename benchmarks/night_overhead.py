@@ -2,9 +2,10 @@
 
 Server, worker, watch and lab are real, as in `make demo`, and so is the cost of parking: at each wait the process ends,
 and another is started. The rival is a night by somebody who needs no time at all: the old TTL runs out, the resolvers
-keep the switched records for the low TTL, the old server must be quiet for as long as the plan says, the cloud comes by
-for the last sync, the customer takes a while to accept, and the operator to read each question. What may go on side by
-side is counted once: the customer's acceptance within the old TTL. The lab's own work is on the same cores.
+keep the switched records for the low TTL, the old server must be quiet for as long as the plan says, before its door is
+closed and behind it, the cloud comes by for the last sync, the customer takes a while to accept, and the operator to
+read each question. What may go on side by side is counted once: the customer's acceptance within the old TTL. The lab's
+own work is on the same cores.
 
 In life these waits are hours and days, and our seconds stay what they are: it is shown with longer and longer TTLs.
 """
@@ -30,7 +31,7 @@ def run(tiny: bool) -> Result:
     sizes = []
     for ttl in ttls:
         took, peak = _night(ttl)
-        sizes.append(Size(ttl, took, ttl + _LOW_TTL + _QUIET + _CYCLE + _GATES * _THINKS, peak))
+        sizes.append(Size(ttl, took, ttl + _LOW_TTL + 2 * _QUIET + _CYCLE + _GATES * _THINKS, peak))
     over = ", ".join(f"{one.ours - one.rival:.0f} s over at a TTL of {one.n} s" for one in sizes)
     return grown("night_overhead", f"3 mailboxes, 40 messages, {over}", sizes, "the unavoidable waiting", "s")
 

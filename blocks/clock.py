@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -16,7 +16,7 @@ _PATIENCE = 20.0
 
 
 def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
-    """In UTC, rounded up to the next second; asked without signing in, as a refusal has its Date as well.
+    """In UTC, in whole seconds, so up to one behind; asked without signing in, as a refusal has its Date as well.
 
     Unverified: that it is the clock by which the server's logs go; a proxy before it may put in its own.
 
@@ -26,7 +26,7 @@ def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
         with requests_session(context) as session, session.get(url, stream=True, timeout=_PATIENCE) as answer:
             said = answer.headers.get("Date", "")
             seen = f"HTTP {answer.status_code} with the Date {said!r}"
-            return parsedate_to_datetime(said).astimezone(UTC) + timedelta(seconds=1)
+            return parsedate_to_datetime(said).astimezone(UTC)
     except requests.RequestException as error:
         seen = f"{type(error).__name__} at {url}"
     except ValueError:

@@ -77,7 +77,7 @@ class Rehearsal:
         first_seen = self._read.setdefault(question, time.monotonic())
         if one.flow == TROUBLE_FLOW:
             self.troubles.append(one.question)
-        elif one.what == "quiet":
+        elif one.what in ("quiet", "quiet_inside"):
             self._mend_printers(one)
         elif one.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
             wake(one, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})

@@ -7,12 +7,13 @@ sync that began later is ours to deliver.
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Evidence, Receipt
 from mailmove.plan import Cutover
 from tasks.acting import witness
+from tasks.clocks import ROUNDED
 from tasks.item_book import compare
 from tasks.ledger import Ledger, this_cutover
 from tasks.naming import batch_name
@@ -20,8 +21,6 @@ from tasks.opening import source_server, tenant
 from tasks.redelivering import deliver_again
 from tasks.stragglers import Missing, copy_stragglers
 
-_ROUNDED = timedelta(seconds=1)
-"""Clocks are read in whole seconds."""
 _NAMED = 20
 """Items named in a message; a message is read by people."""
 
@@ -89,13 +88,16 @@ def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missin
     if cloud.batch(batch_name(cutover)) is None:
         return  # removed already: nobody will sync any more
     there = cloud.clock()
-    came = newest + (there - source_server(cutover).clock()) + _ROUNDED if newest else None
+    came = newest + (there - source_server(cutover).clock()) + ROUNDED if newest else None
     if asked is None or (came and came > asked):
         cloud.sync_batch_now(batch_name(cutover))
         ledger.record(
             "evidence",
             f"{stage}: sync asked",
-            facts=[there.isoformat(), *(f"{address}: {len(items)} missing" for address, items in missing.items())],
+            facts=[
+                (there + ROUNDED).isoformat(),
+                *(f"{address}: {len(items)} missing" for address, items in missing.items()),
+            ],
         )
         raise NotYet(
             "Exchange Online",

@@ -14,13 +14,17 @@ from tasks.opening import source_server
 
 
 def behind_the_door(cutover: Cutover, ledger: Ledger) -> list[str]:
-    """One line for each, for the report; [] while the door is open. A log that cannot be read is said."""
-    closed, counted = ledger.evidence("close_old_door"), ledger.evidence("last_proof")
-    if closed is None or counted is None:
+    """One line for each, for the report: who was not heard of before the last count, or whom a person let be.
+
+    A log that cannot be read is said.
+    """
+    counted = ledger.evidence("last_proof")
+    if counted is None:
         return []
+    since = ledger.evidence("quiet_inside") or counted
     source = source_server(cutover)
     try:
-        arrivals = source.arrivals(by_its_clock(source, closed.at))
+        arrivals = source.arrivals(by_its_clock(source, since.at))
     except MailmoveError as error:
         return [f"Whether mail still reaches the old server behind the closed door is not known: {error}"]
     after = f"What it sends after the last count ({counted.at:%H:%M} UTC) is in the old mailboxes only."

@@ -6,31 +6,34 @@ does not move it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from mailmove.evidence import now
 from mailmove.ports import HasClock
 from tasks.ledger import Ledger
 
+ROUNDED = timedelta(seconds=1)
+"""Clocks are read in whole seconds."""
+
 Whose = Literal["the old server", "Microsoft 365"]
 
 
 def by_its_clock(server: HasClock, at: datetime) -> datetime:
-    """When it was `at` here; never later than that clock shows now, as `at` is past."""
+    """When it was `at` here; a second late at most, and never later than that clock shows now, as `at` is past."""
     theirs = server.clock()
-    return min(theirs, at + (theirs - now()))
+    return min(theirs, at + (theirs - now())) + ROUNDED
 
 
-def noticed_by(server: HasClock, whose: Whose, ledger: Ledger) -> datetime:
-    """When the world had noticed the new MX, by the server's clock; before that: what it shows now."""
-    stage = f"propagation: by the clock of {whose}"
-    kept = ledger.evidence(stage)
+def when(step: str, server: HasClock, whose: Whose, ledger: Ledger) -> datetime:
+    """When a step had taken effect, by the server's clock; before that: what it shows now."""
+    note = f"{step}: by the clock of {whose}"
+    kept = ledger.evidence(note)
     if kept:
         return datetime.fromisoformat(kept.facts[0])
-    noticed = ledger.evidence("propagation")
-    if noticed is None:
+    seen = ledger.evidence(step)
+    if seen is None:
         return server.clock()
-    at = by_its_clock(server, noticed.at)
-    ledger.record("evidence", stage, facts=[at.isoformat()])
+    at = by_its_clock(server, seen.at)
+    ledger.record("evidence", note, facts=[at.isoformat()])
     return at

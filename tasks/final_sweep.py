@@ -9,7 +9,7 @@ from mailmove.errors import Blocked, NotYet, Refused
 from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.plan import Cutover
 from tasks.acting import witness
-from tasks.clocks import noticed_by
+from tasks.clocks import when
 from tasks.copying import copy_mailboxes, is_direct, lines_of
 from tasks.ledger import Ledger, this_cutover
 from tasks.naming import batch_name
@@ -22,7 +22,7 @@ _COPIED = f"{NAME}: copied"
 
 def _since(cutover: Cutover) -> datetime:
     """When the world had noticed, in Microsoft's time; before that there is nothing to sweep after."""
-    return noticed_by(tenant(cutover), "Microsoft 365", Ledger(cutover.customer, this_cutover()))
+    return when("propagation", tenant(cutover), "Microsoft 365", Ledger(cutover.customer, this_cutover()))
 
 
 def _behind(cutover: Cutover, since: datetime) -> list[str]:

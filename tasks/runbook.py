@@ -39,7 +39,7 @@ from tasks import (
     x500_addresses,
 )
 from tasks.ledger import Ledger
-from tasks.waits import finish_rule, first_sync, old_ttl, propagation, quiet, window
+from tasks.waits import finish_rule, first_sync, old_ttl, propagation, quiet, quiet_inside, window
 
 Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
 """`await condition(cutover, ledger, previous look)`: one look at what is waited for."""
@@ -96,6 +96,7 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage(proof, "account for every item, and move by hand what was left behind"),
     Stage(close_old_door, "close port 25 of the old server", gate="close_old_door"),
     Stage(probe_after_close, "send probes once more, and take all of them away"),
+    Wait(quiet_inside, "until nobody reaches the old server behind the closed door"),
     Stage(last_proof, "account for every item once more, now that the door is closed"),
     Wait(finish_rule, "until Microsoft's own rule for ending the batch holds"),
     Stage(finish_batch, "remove the batch; the mailboxes stand on their own"),

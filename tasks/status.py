@@ -32,6 +32,7 @@ WAITS_ON = {
     "window": "the clock",
     "propagation": "the world's resolvers",
     "quiet": "late senders",
+    "quiet_inside": "late senders",
     "customer_account": "the customer",
 }
 """On whom a wait waits; where nothing is said: the other side of that stage."""

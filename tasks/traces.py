@@ -10,7 +10,7 @@ from mailmove.cloud_state import TraceEntry
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.plan import Cutover
-from tasks.clocks import noticed_by
+from tasks.clocks import when
 from tasks.hosts import addresses_of
 from tasks.ledger import Ledger, this_cutover
 from tasks.opening import tenant
@@ -50,7 +50,7 @@ def findings_since_the_switch(cutover: Cutover) -> list[Finding]:
     if ledger.evidence("propagation") is None:
         return []
     try:
-        return [_finding(reached(cutover, noticed_by(tenant(cutover), "Microsoft 365", ledger)))]
+        return [_finding(reached(cutover, when("propagation", tenant(cutover), "Microsoft 365", ledger)))]
     except Blocked as error:
         means = "It is not known whether mail still comes by way of the old server."
         return [Finding(subject="message trace", seen=str(error), means=means, todo=error.todo)]

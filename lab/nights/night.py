@@ -247,7 +247,7 @@ class Night:
         self._answer(asked, {"name": "anna", "reason": "mended"})
 
     def _wait(self, asked: dict[str, Any], text: str) -> None:
-        if "[quiet]" in asked["key"] and "the new MX" in text:
+        if asked["key"].startswith("wait[quiet") and "the new MX" in text:
             self.town.senders.route_printers_by_mx()
         since = self._standing.setdefault(asked["key"], time.monotonic())
         if self.lasting and time.monotonic() - since > _NOTICES:

@@ -11,4 +11,4 @@ class HasClock(ABC):
 
     @abstractmethod
     def clock(self) -> datetime:
-        """What time it has, UTC; up to a second ahead, never behind. Transient: it did not say."""
+        """What time it has, UTC; up to a second behind, never ahead. Transient: it did not say."""

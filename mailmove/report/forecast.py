@@ -237,5 +237,6 @@ _RULES: dict[str, Callable[[_Clock], str]] = {
     "propagation": _propagation,
     "final_sweep": _sweep,
     "quiet": _quiet,
+    "quiet_inside": _quiet,
     "proof": _proof,
 }

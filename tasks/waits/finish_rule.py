@@ -12,7 +12,7 @@ from datetime import timedelta
 from mailmove.errors import Blocked
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
-from tasks.clocks import noticed_by
+from tasks.clocks import when
 from tasks.ledger import Ledger
 from tasks.naming import batch_name
 from tasks.opening import tenant
@@ -28,7 +28,7 @@ def _look(cutover: Cutover, ledger: Ledger) -> Look:
     cloud = tenant(cutover)
     if cloud.batch(batch_name(cutover)) is None:
         return Look(done=True, summary="there is no batch to remove")
-    since = noticed_by(cloud, "Microsoft 365", ledger)
+    since = when("propagation", cloud, "Microsoft 365", ledger)
     users = cloud.migration_users(batch_name(cutover))
     behind = [user for user in users if not user.last_synced or user.last_synced <= since]
     try:
@@ -39,9 +39,9 @@ def _look(cutover: Cutover, ledger: Ledger) -> Look:
         traced = str(seen)
         recently = cloud.clock() - timedelta(minutes=cutover.sweep.quiet_minutes)
         late = any(one.at > recently for one in seen.by_way_of_old)
-    when = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    then = f"{since:%Y-%m-%d %H:%M:%S} UTC"
     return Look(
         done=bool(users) and not behind and not late,
-        summary=f"{len(users) - len(behind)} of {len(users)} mailboxes were synced after {when}; {traced}",
+        summary=f"{len(users) - len(behind)} of {len(users)} mailboxes were synced after {then}; {traced}",
         details=[f"{one.address}: last synced {one.last_synced or 'never'}" for one in behind],
     )

@@ -12,8 +12,8 @@ from mailmove.evidence import Evidence
 from mailmove.mail_items import Arrival
 from tasks import behind_the_door
 
-CLOSED = datetime.now(UTC) - timedelta(hours=1)
-COUNTED = CLOSED + timedelta(minutes=10)
+QUIET = datetime.now(UTC) - timedelta(hours=1)
+COUNTED = QUIET + timedelta(minutes=10)
 
 
 def ledger(**kept: datetime) -> Mock:
@@ -21,10 +21,10 @@ def ledger(**kept: datetime) -> Mock:
 
 
 def told(monkeypatch: pytest.MonkeyPatch, book: Mock, *minutes: int) -> list[str]:
-    """minutes: after the closing, when a scanner delivered."""
+    """minutes: after it was quiet, when a scanner delivered."""
     scans = [
         Arrival(
-            at=CLOSED + timedelta(minutes=one),
+            at=QUIET + timedelta(minutes=one),
             message_id=f"<{one}@scanner>",
             sender="scanner@contoso.com",
             recipients=("anna@contoso.com",),
@@ -39,20 +39,19 @@ def told(monkeypatch: pytest.MonkeyPatch, book: Mock, *minutes: int) -> list[str
 
 
 def test_a_scanner_that_goes_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = ledger(close_old_door=CLOSED, last_proof=COUNTED)
-    assert told(monkeypatch, closed, -5) == [], "what came before the door was closed is counted"
-    [line] = told(monkeypatch, closed, -5, 20, 30)
+    over = ledger(quiet_inside=QUIET, last_proof=COUNTED)
+    assert told(monkeypatch, over, -5) == [], "what came before it was quiet is counted"
+    [line] = told(monkeypatch, over, -5, 20, 30)
     assert line.startswith("192.168.1.20 (MFP-2OG) still delivers to the old server: 2 messages")
     assert line.endswith(f"after the last count ({COUNTED:%H:%M} UTC) is in the old mailboxes only.")
 
 
-def test_nothing_is_told_of_a_door_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told(monkeypatch, ledger(), 20) == []
-    assert told(monkeypatch, ledger(close_old_door=CLOSED), 20) == []
+def test_nothing_is_told_before_the_last_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(monkeypatch, ledger(quiet_inside=QUIET), 20) == []
 
 
 def test_a_log_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     away = Mock(clock=Mock(side_effect=Transient("EWS", wanted="the time", seen="nothing", todo="Ask again.")))
     monkeypatch.setattr(behind_the_door, "source_server", lambda _: away)
-    [line] = behind_the_door.behind_the_door(Mock(), ledger(close_old_door=CLOSED, last_proof=COUNTED))
+    [line] = behind_the_door.behind_the_door(Mock(), ledger(last_proof=COUNTED))
     assert "not known: EWS: wanted the time" in line

@@ -12,7 +12,7 @@ import pytest
 from mailmove.evidence import Evidence, Look, now
 from mailmove.late_senders import gone_quiet, late_senders
 from mailmove.mail_items import Arrival
-from tasks import clocks
+from tasks import clocks, quietness
 from tasks.ledger import Ledger
 from tasks.waits import quiet
 
@@ -80,7 +80,7 @@ def _look_with(monkeypatch: pytest.MonkeyPatch, ledger: Notes, *last_ago: float)
 def test_a_worker_whose_clock_is_wrong_waits_as_long(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
     def turned(minutes: float) -> None:
         there = timedelta(minutes=minutes)
-        for module in (quiet, clocks):
+        for module in (quietness, clocks):
             monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + there)
 
     for at_first, later in ((wrong, wrong), (wrong, 0), (0, wrong)):

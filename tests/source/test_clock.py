@@ -40,7 +40,7 @@ def says() -> Iterator[tuple[str, list[str]]]:
 def test_a_refusal_tells_the_time_too(says: tuple[str, list[str]]) -> None:
     url, dates = says
     dates.append("Fri, 27 Nov 2026 01:59:59 GMT")
-    assert clock_at(url, "EWS", tls_context(None)) == datetime(2026, 11, 27, 2, tzinfo=UTC), "the next whole second"
+    assert clock_at(url, "EWS", tls_context(None)) == datetime(2026, 11, 27, 1, 59, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Feb 2026 01:59:59 GMT"])

@@ -1,0 +1,30 @@
+"""Until nobody reaches the old server behind the closed door: a rule on the gateway does not stop a scanner inside.
+
+The last count comes after that, so that nothing is taken by the old server when nobody counts any more. A server that
+was busy or down while it was quiet has its late mail by now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from mailmove.evidence import Look
+from mailmove.plan import Cutover
+from tasks.clocks import when
+from tasks.ledger import Ledger
+from tasks.opening import source_server
+from tasks.quietness import quiet_since
+
+
+async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
+    """The old server's own record of arrivals, since the door was seen closed.
+
+    After the plan's patience a person is asked, and it goes on looking.
+    """
+
+    def look() -> Look:
+        server = source_server(cutover)
+        closed = when("close_old_door", server, "the old server", ledger)
+        return quiet_since(server, cutover, closed, " behind the closed door")
+
+    return await asyncio.to_thread(look)
