@@ -277,7 +277,10 @@ class Sweep(_Part):
     """When the old server counts as quiet, and what may be missing."""
 
     quiet_minutes: float = Field(
-        default=15, gt=0, description="Go on when nothing has arrived for so long", examples=[15]
+        default=15,
+        gt=0,
+        description="Go on when nothing has arrived for so long; more than an outage may last",
+        examples=[15],
     )
     patience_hours: float = Field(
         default=4,

@@ -84,16 +84,10 @@ def _mx(seen: Assessment) -> Iterator[Finding]:
 
 def _spf(seen: Assessment) -> Iterator[Finding]:
     found, subject = seen.spf, f"SPF {seen.domain}"
-    if found.unanswered:
-        yield _unanswered(subject, found)
-    elif found.valid is False:
-        yield Finding(
-            subject=subject,
-            seen="; ".join(found.faults),
-            means="Receivers take the record as broken (permerror), and many refuse mail for it.",
-            todo="Mend it before the move; the switch adds Microsoft's include to it.",
-            blocks=True,
-        )
+    means = "Receivers take the record as broken (permerror), and many refuse mail for it."
+    todo = "Mend it before the move; the switch adds Microsoft's include to it."
+    if wrong := _wrong(subject, found, means, todo, blocks=True):
+        yield wrong
     elif found.record is None:
         yield Finding(
             subject=subject,
@@ -134,15 +128,10 @@ def _dkim(seen: Assessment) -> Iterator[Finding]:
 
 def _dmarc(seen: Assessment) -> Iterator[Finding]:
     found, subject = seen.dmarc, f"DMARC {seen.domain}"
-    if found.unanswered:
-        yield _unanswered(subject, found)
-    elif found.valid is False:
-        yield Finding(
-            subject=subject,
-            seen="; ".join(found.faults),
-            means="Receivers ignore the record.",
-            todo="Mend it; Mailmove leaves DMARC alone.",
-        )
+    means = "Receivers ignore the record."
+    todo = "Mend it; Mailmove leaves DMARC alone."
+    if wrong := _wrong(subject, found, means, todo):
+        yield wrong
     elif found.record is None:
         yield Finding(
             subject=subject,
@@ -177,15 +166,10 @@ def _strict_dmarc(seen: Assessment, subject: str) -> Iterator[Finding]:
 
 def _mta_sts(seen: Assessment) -> Iterator[Finding]:
     found, subject = seen.mta_sts, f"MTA-STS {seen.domain}"
-    if found.unanswered:
-        yield _unanswered(subject, found)
-    elif found.valid is False:
-        yield Finding(
-            subject=subject,
-            seen="; ".join(found.faults),
-            means="Senders use no policy, or go on with one that they hold.",
-            todo="Mend it before the move, or take the TXT record away and wait the old max_age.",
-        )
+    means = "Senders use no policy, or go on with one that they hold."
+    todo = "Mend it before the move, or take the TXT record away and wait the old max_age."
+    if wrong := _wrong(subject, found, means, todo):
+        yield wrong
     elif "policy" in found.facts:
         policy = mta_sts.Policy.model_validate(found.facts["policy"])
         refused = policy.refuses([value.split()[-1] for value in seen.mx])
@@ -208,12 +192,10 @@ def _mta_sts(seen: Assessment) -> Iterator[Finding]:
 
 def _tls_rpt(seen: Assessment) -> Iterator[Finding]:
     found, subject = seen.tls_rpt, f"TLS-RPT {seen.domain}"
-    if found.unanswered:
-        yield _unanswered(subject, found)
-    elif found.valid is False:
-        yield Finding(
-            subject=subject, seen="; ".join(found.faults), means="Senders ignore it.", todo="Mend the record."
-        )
+    means = "Senders ignore it."
+    todo = "Mend the record."
+    if wrong := _wrong(subject, found, means, todo):
+        yield wrong
     elif found.record is None:
         yield Finding(
             subject=subject,
@@ -225,16 +207,10 @@ def _tls_rpt(seen: Assessment) -> Iterator[Finding]:
 
 def _dnssec(seen: Assessment) -> Iterator[Finding]:
     found, subject = seen.dnssec, f"DNSSEC {seen.zone or seen.domain}"
-    if found.unanswered:
-        yield _unanswered(subject, found)
-    elif found.valid is False:
-        yield Finding(
-            subject=subject,
-            seen="; ".join(found.faults),
-            means="For a large part of the world the domain does not resolve: mail queues, then bounces.",
-            todo="Mend the DS at the registrar, or have it removed, and wait its TTL; then look again.",
-            blocks=True,
-        )
+    means = "For a large part of the world the domain does not resolve: mail queues, then bounces."
+    todo = "Mend the DS at the registrar, or have it removed, and wait its TTL; then look again."
+    if wrong := _wrong(subject, found, means, todo, blocks=True):
+        yield wrong
     elif found.valid:
         yield Finding(
             subject=subject,
@@ -266,7 +242,11 @@ def _caa(seen: Assessment) -> Iterator[Finding]:
         )
 
 
-def _unanswered(subject: str, found: Verdict) -> Finding:
-    return Finding(
-        subject=subject, seen=f"no answer: {found.unanswered}", means="It could not be judged.", todo="Look again."
-    )
+def _wrong(subject: str, found: Verdict, means: str, todo: str, *, blocks: bool = False) -> Finding | None:
+    """What is wrong with a record as such; None: it is as it should be, or is not there."""
+    if found.unanswered:
+        said = f"no answer: {found.unanswered}"
+        return Finding(subject=subject, seen=said, means="It could not be judged.", todo="Look again.")
+    if found.valid is False:
+        return Finding(subject=subject, seen="; ".join(found.faults), means=means, todo=todo, blocks=blocks)
+    return None
