@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from prefect.blocks.core import Block
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from lab.town import DOMAIN, Town
@@ -45,9 +44,9 @@ def one(blocks: dict[str, Block], port: type) -> Block:
     return block
 
 
-@pytest.mark.night
+@pytest.mark.usefixtures("prefect_server")
 def test_saved_blocks_come_back_whole() -> None:
-    with prefect_test_harness(), Town(users=1, messages=5, mail_per_second=0.0) as town:
+    with Town(users=1, messages=5, mail_per_second=0.0) as town:
         for _ in range(2):
             names = save_blocks(town)
         blocks = blocks_of(town)
