@@ -7,6 +7,7 @@ what was finished is not done again, even when the code was upgraded while the r
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -55,9 +56,14 @@ def in_turn(one: Any, earlier: int) -> Any:
     return one.with_options(cache_key_fn=once_per_turn)
 
 
-def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
-    def decorate(function: Callable[P, R]) -> Task[P, R]:
-        stage = function.__module__.rpartition(".")[2]
+@dataclass(frozen=True)
+class Policy:
+    """Makes a task of a stage's function. The stage is the function's module, unless it is named."""
+
+    retries: int
+
+    def __call__(self, function: Callable[P, R], stage: str = "") -> Task[P, R]:
+        stage = stage or function.__module__.rpartition(".")[2]
 
         @wraps(function)
         def limited(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,19 +71,17 @@ def _policy(retries: int) -> Callable[[Callable[P, R]], Task[P, R]]:
                 return function(*args, **kwargs)
 
         name = f"{stage}.{function.__name__}"
-        return task(name=name, retries=retries, cache_key_fn=_once_per_run, **TRIED_AGAIN)(limited)
-
-    return decorate
+        return task(name=name, retries=self.retries, cache_key_fn=_once_per_run, **TRIED_AGAIN)(limited)
 
 
-look = _policy(retries=4)
+look = Policy(retries=4)
 """For `check`: changes nothing, so it may be asked again freely."""
 
-change = _policy(retries=5)
+change = Policy(retries=5)
 """For `apply`: looks again and acts on the difference only, so that a second try is safe."""
 
-make_sure = _policy(retries=2)
+make_sure = Policy(retries=2)
 """For `verify`: what takes longer than a few seconds is waited for in a parked sub-flow."""
 
-put_back = _policy(retries=6)
+put_back = Policy(retries=6)
 """For `rollback`: the most patient, because a person counts on it."""
