@@ -1,14 +1,19 @@
-"""Wait without a process: look once; if it is not so yet, park as a question that anyone may answer."""
+"""Wait without a process: look; if it is not so yet, park as a question that anyone may answer.
+
+What is forecast for the next few seconds is waited out: to end and to start again takes longer, and costs more.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import timedelta
 from uuid import UUID
 
 from prefect import flow
 
 from mailmove.errors import MailmoveError
-from mailmove.evidence import Evidence
+from mailmove.evidence import Evidence, Look, now
 from mailmove.plan import Cutover
 from tasks.hours import SKIPPED
 from tasks.ledger import Ledger, this_cutover
@@ -17,6 +22,9 @@ from tasks.parking import WaitForm, last_answer, own_run_id, park
 from tasks.settling import settles
 from tasks.showing import question_of_wait
 from tasks.undoing import undo_stage
+
+WAITED_OUT = timedelta(seconds=10)
+"""So long in all, each time that a wait is come to."""
 
 
 @flow(flow_run_name="wait: {name}")
@@ -43,12 +51,22 @@ def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
         except MailmoveError as error:
             seen = try_again(name, not_yet(error), known)
     else:
-        seen = asyncio.run(look_once(cutover, root, name, known))
+        seen = _look(cutover, root, name, known)
         if seen.done:
             show_look(own_run_id(), seen)  # the report draws what was seen last
             return _witness(cutover, root, name, [seen.summary, *seen.details])
     show_look(own_run_id(), seen)
     return park(WaitForm, question_of_wait(cutover, name, seen))
+
+
+def _look(cutover: Cutover, root: UUID, name: str, known: Look | None) -> Look:
+    """What is seen now, or in a moment, if it is due by then."""
+    end = now() + WAITED_OUT
+    seen = asyncio.run(look_once(cutover, root, name, known))
+    while not seen.done and seen.forecast and now() < seen.forecast < end:
+        time.sleep(max(0.0, (seen.forecast - now()).total_seconds()))
+        seen = asyncio.run(look_once(cutover, root, name, seen))
+    return seen
 
 
 def _witness(cutover: Cutover, root: UUID, name: str, facts: list[str]) -> Evidence:

@@ -8,6 +8,7 @@ from mailmove.evidence import Look, now
 from mailmove.late_senders import NAMED, late_senders
 from mailmove.plan import Cutover
 from mailmove.ports import SourceServer
+from tasks.clocks import ROUNDED
 
 
 def quiet_since(server: SourceServer, cutover: Cutover, since: datetime, where: str = "") -> Look:
@@ -19,7 +20,7 @@ def quiet_since(server: SourceServer, cutover: Cutover, since: datetime, where: 
     senders = late_senders(server.arrivals(since))
     count = sum(len(one.arrivals) for one in senders)
     last = max([since, *(one.arrivals[-1].at for one in senders)])
-    quiet_at = last + timedelta(minutes=cutover.sweep.quiet_minutes)
+    quiet_at = (last + timedelta(minutes=cutover.sweep.quiet_minutes) + ROUNDED).replace(microsecond=0)
     done = there >= quiet_at
     details = [one.line(cutover.domains) for one in senders[:NAMED]]
     details += [f"and {len(senders) - NAMED} others"] if len(senders) > NAMED else []
