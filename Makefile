@@ -14,7 +14,7 @@ help:
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and the tests"
 	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
-	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium; CI too"
+	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium"
 	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
