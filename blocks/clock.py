@@ -24,11 +24,14 @@ def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
     """
     try:
         with requests_session(context) as session, session.get(url, stream=True, timeout=_PATIENCE) as answer:
-            said = answer.headers.get("Date", "")
-            seen = f"HTTP {answer.status_code} with the Date {said!r}"
-            return parsedate_to_datetime(said).astimezone(UTC)
+            said, status = answer.headers.get("Date", ""), answer.status_code
     except requests.RequestException as error:
-        seen = f"{type(error).__name__} at {url}"
+        raise _untold(who, f"{type(error).__name__} at {url}") from None
+    try:
+        return parsedate_to_datetime(said).astimezone(UTC)
     except ValueError:
-        pass
-    raise Transient(who, wanted="the time by its clock", seen=seen, todo="It is asked again by itself.")
+        raise _untold(who, f"HTTP {status} with the Date {said!r}") from None
+
+
+def _untold(who: str, seen: str) -> Transient:
+    return Transient(who, wanted="the time by its clock", seen=seen, todo="It is asked again by itself.")

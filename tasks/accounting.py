@@ -21,6 +21,9 @@ from tasks.opening import source_server, tenant
 from tasks.redelivering import deliver_again
 from tasks.stragglers import Missing, copy_stragglers
 
+_ASKED = "asked for a sync"
+"""The note whose first fact is when, by Microsoft's clock. Older ledgers hold "sync asked", without the time."""
+
 _NAMED = 20
 """Items named in a message; a message is read by people."""
 
@@ -93,7 +96,7 @@ def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missin
         cloud.sync_batch_now(batch_name(cutover))
         ledger.record(
             "evidence",
-            f"{stage}: sync asked",
+            f"{stage}: {_ASKED}",
             facts=[
                 (there + ROUNDED).isoformat(),
                 *(f"{address}: {len(items)} missing" for address, items in missing.items()),
@@ -121,5 +124,5 @@ def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missin
 
 def _asked(ledger: Ledger, stage: str) -> datetime | None:
     """When the last sync was asked for, by Microsoft's clock."""
-    found = [entry.facts[0] for entry in ledger.entries() if entry.stage == f"{stage}: sync asked"]
+    found = [entry.facts[0] for entry in ledger.entries() if entry.stage == f"{stage}: {_ASKED}"]
     return datetime.fromisoformat(found[-1]) if found else None

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from mailmove.evidence import Look, now
 from mailmove.late_senders import NAMED, late_senders
 from mailmove.plan import Cutover
-from mailmove.ports import SourceServer
-from tasks.clocks import ROUNDED
+from tasks.clocks import ROUNDED, when
+from tasks.ledger import Ledger
+from tasks.opening import source_server
 
 
-def quiet_since(server: SourceServer, cutover: Cutover, since: datetime, where: str = "") -> Look:
-    """One look at what has arrived since then (the server's time): who still delivers is named, with what to do.
+def quiet_since(cutover: Cutover, ledger: Ledger, step: str, where: str = "") -> Look:
+    """One look at what has arrived since a step had taken effect: who still delivers is named, with what to do.
 
     where: words after "the old server". After the plan's patience a person is asked, and it goes on looking.
     """
+    server = source_server(cutover)
+    since = when(step, server, "the old server", ledger)
     there = server.clock()  # first: the log is read after that, so nothing before it is missed
     senders = late_senders(server.arrivals(since))
     count = sum(len(one.arrivals) for one in senders)

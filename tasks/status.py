@@ -131,7 +131,7 @@ def _behind(run: FlowRun, parked: Parked | None, newest: Entry | None) -> list[s
         step, after = parked.what.removeprefix(SETTLES), 0
         step = stage_behind(step).name if parked.flow == GATE_FLOW else step
     elif newest and newest.kind != "undone":
-        step, _, note = newest.stage.partition(":")  # "proof: sync asked" is written down within its stage
+        step, _, note = newest.stage.partition(":")  # "proof: asked for a sync" is written down within its stage
         after = not note and newest.kind in ("evidence", "passed")
     else:
         return []

@@ -6,9 +6,7 @@ import asyncio
 
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
-from tasks.clocks import when
 from tasks.ledger import Ledger
-from tasks.opening import source_server
 from tasks.quietness import quiet_since
 
 
@@ -18,9 +16,4 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
     After the plan's patience a person is asked, and it goes on looking. What arrives all the same is accounted for
     afterwards, before and after the door is closed.
     """
-
-    def look() -> Look:
-        server = source_server(cutover)
-        return quiet_since(server, cutover, when("propagation", server, "the old server", ledger))
-
-    return await asyncio.to_thread(look)
+    return await asyncio.to_thread(quiet_since, cutover, ledger, "propagation")

@@ -10,9 +10,7 @@ import asyncio
 
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
-from tasks.clocks import when
 from tasks.ledger import Ledger
-from tasks.opening import source_server
 from tasks.quietness import quiet_since
 
 
@@ -21,10 +19,4 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
 
     After the plan's patience a person is asked, and it goes on looking.
     """
-
-    def look() -> Look:
-        server = source_server(cutover)
-        closed = when("close_old_door", server, "the old server", ledger)
-        return quiet_since(server, cutover, closed, " behind the closed door")
-
-    return await asyncio.to_thread(look)
+    return await asyncio.to_thread(quiet_since, cutover, ledger, "close_old_door", " behind the closed door")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -113,6 +114,26 @@ def test_what_was_left_behind_comes_over_once(accounts: Accounts) -> None:
     assert (accounts.copies("<late@x>"), accounts.sessions) == (1, 1)
     held = [one.subject for one in accounts.servers.cloud.snapshot(accounts.servers.address)]
     assert held.count("A late meeting") == 1
+
+
+def test_a_sync_is_asked_for_first_and_a_ledger_of_before_asks_again(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.put("<late@x>")
+    user = SimpleNamespace(address=accounts.servers.address, last_synced=None)
+    cloud = Mock(clock=now, migration_users=lambda _: [user])
+    monkeypatch.setattr(accounting, "tenant", lambda _: cloud)
+    monkeypatch.setattr(accounting, "source_server", lambda _: Mock(clock=now))
+    monkeypatch.setattr(accounting, "batch_name", lambda _: "night")
+    # Parked across an upgrade: this note was written without the time, by the version before.
+    MemoryLedger(None).record("evidence", "proof: sync asked", facts=[f"{user.address}: 1 missing"])
+    for seen in ("just asked for", f"not yet: {user.address}"):
+        with pytest.raises(NotYet, match=seen):
+            accounts()
+    cloud.sync_batch_now.assert_called_once_with("night")
+    user.last_synced = now() + timedelta(minutes=1)
+    with pytest.raises(NotYet, match="1 delivered"):
+        accounts()
 
 
 def test_the_list_is_kept_as_table_csv_and_page(accounts: Accounts) -> None:

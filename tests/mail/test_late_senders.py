@@ -71,7 +71,7 @@ def _look_with(monkeypatch: pytest.MonkeyPatch, ledger: Notes, *last_ago: float)
     one = arrival("10.0.0.9", "a@b.example")
     arrivals = [one.model_copy(update={"at": true - timedelta(minutes=ago)}) for ago in last_ago]
     server = Mock(arrivals=lambda since: [one for one in arrivals if one.at >= since], clock=lambda: datetime.now(UTC))
-    monkeypatch.setattr(quiet, "source_server", lambda _: server)
+    monkeypatch.setattr(quietness, "source_server", lambda _: server)
     cutover = Mock(domains=DOMAINS, sweep=Mock(quiet_minutes=15, patience_hours=4))
     return asyncio.run(quiet.look_on(cutover, cast(Ledger, ledger), None))
 

@@ -143,7 +143,7 @@ def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -
         ("receipt", "switch_mail", "probe_before"),
         ("evidence", "switch_mail", "switch_mail"),
         ("passed", "proof", "proof"),
-        ("evidence", "proof: sync asked", "quiet"),
+        ("evidence", "proof: asked for a sync", "quiet"),
         ("evidence", "final_sweep: copied", "probe_after_switch"),
     ],
 )
