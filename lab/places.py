@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import random
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
-
-
-def _free_dns_port() -> int:
-    while True:
-        port = _free_port(socket.SOCK_DGRAM)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def _free_ports(count: int = 3) -> tuple[int, ...]:
+    """Different ones, free for TCP and UDP. All are held until the last is found: a freed one may be drawn again."""
+    with ExitStack() as held:
+        found: list[int] = []
+        while len(found) < count:
+            tcp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            tcp.bind(("0.0.0.0", 0))
+            port = int(tcp.getsockname()[1])
             try:
-                probe.bind(("0.0.0.0", port))
+                udp.bind(("0.0.0.0", port))
             except OSError:
                 continue
-            return port
+            found.append(port)
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,19 @@ class Places:
     """Where everything in a town listens."""
 
     net: str = field(default_factory=lambda: f"127.{random.randint(16, 250)}.{random.randint(0, 255)}")
-    dns_port: int = field(default_factory=_free_dns_port)
-    smtp_port: int = field(default_factory=lambda: _free_port(socket.SOCK_STREAM))
-    https_port: int = field(default_factory=lambda: _free_port(socket.SOCK_STREAM))
+    ports: tuple[int, ...] = field(default_factory=_free_ports)
+
+    @property
+    def dns_port(self) -> int:
+        return self.ports[0]
+
+    @property
+    def smtp_port(self) -> int:
+        return self.ports[1]
+
+    @property
+    def https_port(self) -> int:
+        return self.ports[2]
 
     def host(self, number: int) -> str:
         """Address of host `number` (1 to 254)."""
