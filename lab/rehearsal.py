@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
@@ -56,15 +57,19 @@ class Rehearsal:
     def step(self) -> bool:
         """One look at what is asked; answers what the operator can answer. True: the night is over."""
         assert self.cutover is not None, "start() comes first"
-        for one in parked_runs():
-            if one.root.id == self.cutover:
-                self._attend(one)
+        self.attend(parked_runs())
         if self.troubles and not self.hands_on:
             return True
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(self.cutover).state
         self.ended_well = state is not None and state.is_completed()
         return state is not None and state.is_final()
+
+    def attend(self, parked: Iterable[Parked]) -> None:
+        """Answer what the operator can answer; questions of other customers are left alone."""
+        for one in parked:
+            if one.root.id == self.cutover:
+                self._attend(one)
 
     def account(self, patience: float = 60.0) -> Account:
         """Let the senders finish (seconds), then count everything, independently of the product."""
