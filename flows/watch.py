@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import StateType
 
 from tasks.asking import UNANSWERED
 from tasks.looking import show_look, tells_nothing_new
-from tasks.reviving import crashed, revive
+from tasks.reviving import revive, to_be_revived
 from tasks.silence import call_crashed, silent
 from tasks.telling import tell_news
 from tasks.waking import mend, parked_runs, wake
@@ -39,7 +39,7 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
         for run in silent():
             if said := call_crashed(run):
                 log.warning("%s: %s", run.name, said)
-        for run in crashed():
+        for run in to_be_revived():
             if revived := revive(run):
                 log.info("%s: %s", run.name, revived)
         parked = parked_runs(StateType.PAUSED, StateType.RUNNING)

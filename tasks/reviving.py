@@ -1,12 +1,16 @@
-"""A cutover whose process has died is started again: its host rebooted, or the kernel needed the memory.
+"""A cutover that was cut short is started again: its host rebooted, the kernel needed the memory, its server was away.
 
-Prefect calls such a run Crashed, and leaves it so. What was finished is remembered, and every stage looks before it
-acts, so that going on is what a person would do; the watch does it at once.
+Prefect calls a run Crashed whose process has died, and leaves it so. A run that asks for something while the server is
+started anew Fails, as if that were the run's own doing: Prefect's client does not try again where it has not connected
+before. What was finished is remembered, and every stage looks before it acts, so that going on is what a person would
+do; the watch does it at once.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -17,7 +21,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import AwaitingRetry
 
@@ -30,18 +34,32 @@ FRESH = timedelta(hours=24)
 """A cutover that died longer ago is a person's affair: the world has gone on without it."""
 
 
-def crashed() -> list[FlowRun]:
-    """Cutovers that died within the last day, each the newest of its customer."""
+_SERVER_AWAY = re.compile(
+    r"Flow run encountered an exception: "
+    r"((Connect|Read|Write|Pool)(Error|Timeout)|RemoteProtocolError|PrefectHTTPStatusError: Server error '5)"
+)
+"""httpx and Prefect's client. What Mailmove asks of others comes as an error of its own, and parks."""
+
+
+def cut_short(state: State[Any] | None) -> bool:
+    """Did the run end like this by nothing of its own doing?"""
+    if state is None:
+        return False
+    return state.is_crashed() or (state.is_failed() and bool(_SERVER_AWAY.match(state.message or "")))
+
+
+def to_be_revived() -> list[FlowRun]:
+    """Cutovers that were cut short within the last day, each the newest of its customer."""
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=["cutover"])),
             flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED, StateType.FAILED]))
             ),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=200,
         )
-        recent = [run for run in runs if run.state and now() - run.state.timestamp < FRESH]
+        recent = [run for run in runs if cut_short(run.state) and run.state and now() - run.state.timestamp < FRESH]
         if not recent:
             return []
         newest: dict[str, UUID] = {}
@@ -58,11 +76,11 @@ def revive(run: FlowRun) -> str | None:
     """Have a worker start it again; says so. None: it was started meanwhile, or has died too often."""
     with get_client(sync_client=True) as client:
         fresh = client.read_flow_run(run.id).state
-        deaths = sum(state.is_crashed() for state in client.read_flow_run_states(run.id))
-        if fresh is None or not fresh.is_crashed() or deaths > MOST:
+        deaths = sum(cut_short(state) for state in client.read_flow_run_states(run.id))
+        if not cut_short(fresh) or deaths > MOST:
             return None
-        client.set_flow_run_state(run.id, AwaitingRetry(message="Its process died; it goes on."), force=True)
-    return f"started the cutover again, whose process had died ({deaths} of at most {MOST} times)"
+        client.set_flow_run_state(run.id, AwaitingRetry(message="It was cut short; it goes on."), force=True)
+    return f"started the cutover again, which had been cut short ({deaths} of at most {MOST} times)"
 
 
 def _customer(run: FlowRun) -> str:

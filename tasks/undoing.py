@@ -11,6 +11,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Receipt
 from mailmove.plan import Cutover
 from tasks.ledger import Ledger, read_entries
+from tasks.reviving import cut_short
 from tasks.runbook import stage_named
 
 
@@ -27,7 +28,7 @@ def end_cutover(cutover: Cutover, of: UUID | None) -> UUID:
         )
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(root).state
-        if state is not None and (not state.is_final() or state.is_crashed()):  # the watch would revive a crashed one
+        if state is not None and (not state.is_final() or cut_short(state)):  # which the watch would revive
             client.set_flow_run_state(root, Cancelled(message="It is being rolled back."), force=True)
     return root
 

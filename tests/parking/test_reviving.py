@@ -1,22 +1,24 @@
-"""A cutover whose process died goes on, from where it was; one that is rolled back, replaced or old stays dead."""
+"""A cutover that was cut short goes on, from where it was; one that is rolled back, replaced or old stays dead."""
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from datetime import timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 from parked_world import Night, new_plan
 from prefect import flow, task
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import TaskRunContext
 from prefect.states import Crashed
 
 from mailmove.evidence import now
 from mailmove.plan import Cutover
 from tasks import reviving
-from tasks.reviving import MOST, crashed, revive
+from tasks.reviving import MOST, revive, to_be_revived
 from tasks.undoing import end_cutover
 
 DONE: Counter[str] = Counter()
@@ -40,6 +42,23 @@ def dies_once(plan: Cutover) -> str:
     return "done"
 
 
+@flow(name="cutover")
+def loses_the_server_once(plan: Cutover) -> str:
+    first(plan.customer)
+    DONE[f"{plan.customer} lives"] += 1
+    if DONE[f"{plan.customer} lives"] == 1:
+        with socket.socket() as nobody_there:
+            nobody_there.bind(("127.0.0.1", 0))
+            with SyncPrefectClient(f"http://127.0.0.1:{nobody_there.getsockname()[1]}/api") as client:
+                client.read_flow_run(uuid4())
+    return "done"
+
+
+@flow(name="cutover")
+def fails(plan: Cutover) -> str:
+    raise ValueError("ConnectError: All connection attempts failed")  # only sounds like it
+
+
 def dead_night() -> Night:
     night = Night(dies_once, new_plan())
     with pytest.raises(KeyboardInterrupt):
@@ -49,7 +68,7 @@ def dead_night() -> Night:
 
 
 def ours(night: Night) -> list[object]:
-    return [run for run in crashed() if run.id == night.id]
+    return [run for run in to_be_revived() if run.id == night.id]
 
 
 def test_it_goes_on_and_does_nothing_again(prefect_server: None) -> None:
@@ -61,6 +80,24 @@ def test_it_goes_on_and_does_nothing_again(prefect_server: None) -> None:
     assert night.go_on() == "done"
     assert DONE[night.plan.customer] == 1
     assert ours(night) == []
+
+
+def test_one_that_finds_the_server_away_goes_on(prefect_server: None) -> None:
+    night = Night(loses_the_server_once, new_plan())
+    with pytest.raises(httpx.ConnectError):
+        night.go_on()
+    assert night.state == "Failed", "Prefect's client gives up at once where it has not connected before"
+    (run,) = ours(night)
+    assert revive(run)
+    assert night.go_on() == "done"
+    assert DONE[night.plan.customer] == 1
+
+
+def test_one_that_fails_by_itself_stays_failed(prefect_server: None) -> None:
+    night = Night(fails, new_plan())
+    with pytest.raises(ValueError, match="ConnectError"):
+        night.go_on()
+    assert (night.state, ours(night)) == ("Failed", [])
 
 
 def test_a_cutover_that_is_rolled_back_stays_dead(prefect_server: None) -> None:

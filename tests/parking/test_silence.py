@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from mailmove.evidence import now
 from mailmove.plan import Cutover
 from tasks import silence
-from tasks.reviving import crashed
+from tasks.reviving import to_be_revived
 from tasks.silence import call_crashed, silent
 
 pytestmark = pytest.mark.timeout(240)
@@ -79,7 +79,7 @@ def test_a_silent_one_is_called_crashed_once_and_comes_to_be_revived() -> None:
     assert call_crashed(run)
     assert call_crashed(run) is None
     assert night.state == "Crashed"
-    assert night.id in {run.id for run in crashed()}
+    assert night.id in {run.id for run in to_be_revived()}
     assert not is_silent(night)
 
 
