@@ -70,7 +70,7 @@ def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(
                     one.attend(asked)
                     assert one.troubles == []
                 assert time.monotonic() < deadline, [(one.customer, one.state, one.parked) for one in nights(CUSTOMERS)]
-                time.sleep(2)
+                time.sleep(5)
 
         step_until(lambda: sum(len(one.done) > 3 for one in nights(CUSTOMERS)) >= CUSTOMERS // 3, 900)
         kill(box, "host-2")
