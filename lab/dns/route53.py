@@ -106,7 +106,7 @@ class AwsServer:
 
     def _mirror(self) -> None:
         """Bring each change to the name servers when its time has come."""
-        while not self._stopping.wait(0.02):
+        while not self._stopping.wait(0.02 if self._pending else 0.1):
             with self._lock:
                 due = [each for each in self._pending if self._due[each[0]] <= time.monotonic()]
                 for _, name, rrsets in due:

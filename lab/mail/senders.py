@@ -28,6 +28,9 @@ fault_names.declare(
 TIMEOUT = 5.0
 """Seconds that a sender waits for each answer of a mail server."""
 
+_MOST = 0.25
+"""Seconds that a sender sleeps at most: it may be told to send off what it has."""
+
 
 @dataclass
 class _Queued:
@@ -135,7 +138,8 @@ class Senders:
                     self._attempt(index, entry)
                     if entry.record.outcome != "queued":
                         queue.remove(entry)
-            self._stop.wait(0.02 if not self._flush.is_set() else 0.2)
+            next_act = min([next_new, *(entry.due for entry in queue)]) - time.monotonic()
+            self._stop.wait(0.2 if self._flush.is_set() else min(max(next_act, 0.02), _MOST))
 
     def _write(self, index: int, luck: random.Random) -> list[_Queued]:
         """One new message; none while paused. In one lock with `pause`, so that none slips in after it."""
