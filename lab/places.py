@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 
-def _free_ports(count: int = 3) -> tuple[int, ...]:
+def free_ports(count: int = 3) -> tuple[int, ...]:
     """Different ones, free for TCP and UDP. All are held until the last is found: a freed one may be drawn again."""
     with ExitStack() as held:
         found: list[int] = []
@@ -35,7 +35,7 @@ class Places:
     """Where everything in a town listens."""
 
     net: str = field(default_factory=lambda: f"127.{random.randint(16, 250)}.{random.randint(0, 255)}")
-    ports: tuple[int, ...] = field(default_factory=_free_ports)
+    ports: tuple[int, ...] = field(default_factory=free_ports)
 
     @property
     def dns_port(self) -> int:

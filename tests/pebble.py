@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from real_parts import require
 
 from lab.authority import Authority
-from lab.places import Places, _free_port
+from lab.places import Places, free_ports
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Pebble:
 def pebble(folder: Path, resolver: str) -> Iterator[Pebble]:
     """resolver: `address:port` at which it looks for the challenges."""
     program, authority, places = require("pebble"), Authority(), Places()
-    host, port, management = places.host(61), places.https_port, _free_port(socket.SOCK_STREAM)
+    host, port, management = places.host(61), places.https_port, free_ports(1)[0]
     leaf = authority.issue(host)
     (folder / "cert.pem").write_bytes(b"".join(one.bytes() for one in leaf.cert_chain_pems))
     (folder / "key.pem").write_bytes(leaf.private_key_pem.bytes())
