@@ -51,6 +51,7 @@ def test_words_that_do_not_fit_end_with_2(tmp_path: Path) -> None:
 def test_nothing_to_approve_is_its_own_status() -> None:
     done = runner.invoke(app, ["approve", "nobody", "--name", "anna", "--json"])
     assert (done.exit_code, "not parked" in json.loads(done.stderr)["error"]) == (NOTHING, True)
+    assert "nobody" not in [one["customer"] for one in json.loads(runner.invoke(app, ["status", "--json"]).stdout)]
 
 
 def test_status_of_no_customers_is_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:

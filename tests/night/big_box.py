@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,21 +14,16 @@ from pathlib import Path
 from real_parts import require
 
 from deployments.box import POOL, Box, end_group
+from lab.places import free_ports
 
 _NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]  # PostgreSQL refuses to run as root
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PostgreSql:
     """A cluster of its own in `folder`; `restart` kills it as a fail-over does."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, free_ports(1)[0]
         self._programs = Path(_postgresql("initdb")).parent
         folder.mkdir(mode=0o700)
         self._as_nobody = _NOBODY if os.geteuid() == 0 else []
@@ -86,7 +80,7 @@ def _postgresql(program: str) -> str:
 @contextmanager
 def redis(folder: Path) -> Iterator[int]:
     """The port of a redis-server of its own."""
-    port = free_port()
+    (port,) = free_ports(1)
     words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
     process = subprocess.Popen([require("redis-server"), *words], stdout=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -115,7 +109,7 @@ class BigBox(Box):
                 "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(home / "results"),
             },
         )
-        self.database, self.second = database, free_port()
+        self.database, self.second = database, free_ports(1)[0]
 
     def start_server(self) -> None:
         """Two replicas of the API, and the services that make one of them start what is due."""
