@@ -21,8 +21,8 @@ import dns.update
 import dns.zone
 import requests
 from real_parts import require
-from real_resolvers import free_port
 
+from lab.places import free_ports
 from mailmove.dns.wire import from_dns, to_dns
 from mailmove.records import RRset, Zone
 
@@ -72,7 +72,7 @@ class Authorities:
 @contextmanager
 def bind(folder: Path, zones: int = 60) -> Iterator[Authorities]:
     """named twice: a primary that takes signed updates, and a secondary that it notifies."""
-    named, ports = require("named"), (free_port(), free_port())
+    named, ports = require("named"), free_ports(2)
     names = [f"t{number}.test." for number in range(zones)]
     key = f'key "{KEY[0]}" {{ algorithm {KEY[2]}; secret "{KEY[1]}"; }};'
     options = "pid-file none; session-keyfile none; recursion no; dnssec-validation no; listen-on-v6 { none; };"
@@ -103,7 +103,7 @@ def bind(folder: Path, zones: int = 60) -> Iterator[Authorities]:
 @contextmanager
 def powerdns(folder: Path) -> Iterator[Authorities]:
     """pdns_server with SQLite: signed updates, and its HTTP API."""
-    program, port, http, api_key = require("pdns_server"), free_port(), free_port(), secrets.token_hex(16)
+    program, (port, http), api_key = require("pdns_server"), free_ports(2), secrets.token_hex(16)
     schema = next(
         (one for one in map(Path, _SCHEMAS) if one.exists()),
         None,

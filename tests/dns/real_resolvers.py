@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -14,25 +13,15 @@ import dns.message
 import dns.query
 from real_parts import require
 
+from lab.places import free_ports
+
 Server = tuple[str, int]
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP at 127.0.0.1 (BIND takes no loopback address that is on no interface)."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-            except OSError:
-                continue
-            return int(udp.getsockname()[1])
 
 
 @contextmanager
 def unbound(folder: Path, authorities: Sequence[Server], *options: str) -> Iterator[Server]:
     """unbound with `options` as lines of its `server:` clause."""
-    port = free_port()
+    (port,) = free_ports(1)
     lines = [
         "server:",
         f'  directory: "{folder}"\n  pidfile: ""\n  chroot: ""\n  username: ""\n  use-syslog: no\n  num-threads: 1',
@@ -52,7 +41,7 @@ def unbound(folder: Path, authorities: Sequence[Server], *options: str) -> Itera
 @contextmanager
 def bind(folder: Path, authorities: Sequence[Server], *options: str) -> Iterator[Server]:
     """named with `options` as statements of its `options` clause."""
-    port = free_port()
+    (port,) = free_ports(1)
     forwarders = " ".join(f"{address} port {there};" for address, there in authorities)
     config = folder / "named.conf"
     config.write_text(
