@@ -1,54 +1,48 @@
-"""One file a provider: settings, secrets, wire. Importing this package makes every block known to Prefect.
+"""One file a provider: settings, secrets, wire. This package imports none of them before it is asked for.
 
+A provider's library takes a second to import, and a woken cutover is a new process that needs one or two of them.
 To add a DNS provider: write `blocks/dns/<name>.py` and put one line here.
 """
 
-from blocks.approver import Approver
-from blocks.certificate.acme import AcmeAuthority
-from blocks.dns.manual import Manual
-from blocks.dns.octodns import OctoDns
-from blocks.dns.rfc2136 import Rfc2136
-from blocks.dns.route53 import Route53
-from blocks.firewall.aws_security_group import AwsSecurityGroup
-from blocks.firewall.manual_firewall import ManualFirewall
-from blocks.firewall.ssh_gateway import SshGateway
-from blocks.firewall.windows_firewall import WindowsFirewall
-from blocks.mail_notice import MailNotice
-from blocks.partner.partner_center import PartnerCenter
-from blocks.source.exchange_server import ExchangeServer
-from blocks.target.microsoft365 import Microsoft365
+from pkgutil import resolve_name
+from typing import Any
 
-ALL_BLOCKS = (
-    AcmeAuthority,
-    Approver,
-    MailNotice,
-    Manual,
-    OctoDns,
-    Rfc2136,
-    Route53,
-    AwsSecurityGroup,
-    ManualFirewall,
-    SshGateway,
-    WindowsFirewall,
-    ExchangeServer,
-    Microsoft365,
-    PartnerCenter,
-)
+_PLACES = {
+    "acme-authority": "blocks.certificate.acme:AcmeAuthority",
+    "approver": "blocks.approver:Approver",
+    "aws-security-group": "blocks.firewall.aws_security_group:AwsSecurityGroup",
+    "exchange-server": "blocks.source.exchange_server:ExchangeServer",
+    "mail-notice": "blocks.mail_notice:MailNotice",
+    "manual": "blocks.dns.manual:Manual",
+    "manual-firewall": "blocks.firewall.manual_firewall:ManualFirewall",
+    "microsoft365": "blocks.target.microsoft365:Microsoft365",
+    "octodns": "blocks.dns.octodns:OctoDns",
+    "partner-center": "blocks.partner.partner_center:PartnerCenter",
+    "rfc2136": "blocks.dns.rfc2136:Rfc2136",
+    "route53": "blocks.dns.route53:Route53",
+    "ssh-gateway": "blocks.firewall.ssh_gateway:SshGateway",
+    "windows-firewall": "blocks.firewall.windows_firewall:WindowsFirewall",
+}
+"""The slug of a block type, as in `route53/acme`, and where its class is."""
 
-__all__ = [
-    "ALL_BLOCKS",
-    "AcmeAuthority",
-    "Approver",
-    "AwsSecurityGroup",
-    "ExchangeServer",
-    "MailNotice",
-    "Manual",
-    "ManualFirewall",
-    "Microsoft365",
-    "OctoDns",
-    "PartnerCenter",
-    "Rfc2136",
-    "Route53",
-    "SshGateway",
-    "WindowsFirewall",
-]
+_NAMED = {place.partition(":")[2]: place for place in _PLACES.values()}
+
+
+def block_class(slug: str) -> Any:
+    """The class of a block type, imported now. None: it is not one of ours."""
+    place = _PLACES.get(slug)
+    return resolve_name(place) if place else None
+
+
+def __getattr__(name: str) -> Any:
+    """`ALL_BLOCKS`, or a class by its name."""
+    if name == "ALL_BLOCKS":
+        return tuple(map(resolve_name, _PLACES.values()))
+    if name in _NAMED:
+        return resolve_name(_NAMED[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What `prefect block register -m blocks` finds."""
+    return [*globals(), "ALL_BLOCKS", *_NAMED]

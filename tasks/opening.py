@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
 
+from blocks import block_class
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.plan import Cutover
@@ -49,12 +50,11 @@ def open_block(reference: str, port: type[Port]) -> Port:
 
 
 def _load(reference: str) -> Any:
-    # Registers every block type, so that load finds the right class. Here, because providers' libraries take a second
-    # to import: a run that only looks at its wait and parks again opens none.
-    import blocks  # noqa: F401
-
+    slug, _, name = reference.partition("/")
+    ours = block_class(slug)
     try:
-        return Block.load(reference)
+        # A class of its own loads nothing but itself; `Block.load` imports every Prefect collection that is installed.
+        return ours.load(name) if ours else Block.load(reference)
     except ValueError as error:
         raise Blocked(
             "Prefect",

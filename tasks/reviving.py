@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterEndTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
@@ -54,12 +55,13 @@ def to_be_revived() -> list[FlowRun]:
         runs = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=["cutover"])),
             flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED, StateType.FAILED]))
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED, StateType.FAILED])),
+                end_time=FlowRunFilterEndTime(after_=now() - FRESH),
             ),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=200,
         )
-        recent = [run for run in runs if cut_short(run.state) and run.state and now() - run.state.timestamp < FRESH]
+        recent = [run for run in runs if cut_short(run.state)]
         if not recent:
             return []
         newest: dict[str, UUID] = {}

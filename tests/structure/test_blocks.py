@@ -10,7 +10,7 @@ from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 from pydantic import SecretStr
 
-from blocks import ALL_BLOCKS, Approver, MailNotice
+from blocks import ALL_BLOCKS, Approver, MailNotice, block_class
 from mailmove.ports import CertificateAuthority, Checkable, DnsProvider, Firewall, Partner, SourceServer, Tenant
 
 PORTS = (DnsProvider, SourceServer, Tenant, Partner, Firewall, CertificateAuthority)
@@ -72,5 +72,6 @@ def test_every_block_implements_a_port_and_can_be_checked_before_the_night() -> 
 def test_slugs_and_names_are_unique() -> None:
     slugs = [block.get_block_type_slug() for block in ALL_BLOCKS]
     assert len(set(slugs)) == len(slugs)
+    assert [block_class(slug) for slug in slugs] == list(ALL_BLOCKS)
     assert len({block._block_type_name for block in ALL_BLOCKS}) == len(slugs)
     assert all(slug == slug.lower() and "/" not in slug for slug in slugs)

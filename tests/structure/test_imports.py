@@ -23,7 +23,7 @@ HELP_NEEDS = {
     "deployments",
 }
 PROVIDERS = {"acme", "josepy", "boto3", "botocore", "prefect_aws", "exchangelib", "msal", "octodns", "pypsrp", "spnego"}
-LATE = PROVIDERS | {"lxml", "lab", "blocks"}
+LATE = PROVIDERS | {"lxml", "lab"}
 """What no flow needs before a task opens a block, or looks at a server."""
 
 
@@ -57,12 +57,19 @@ def test_a_flow_is_there_before_any_provider_is(entrypoint: str) -> None:
     assert loaded & LATE == set()
 
 
-def test_a_block_is_known_as_soon_as_one_is_opened() -> None:
-    code = "from tasks.opening import open_block\nfrom mailmove.ports import Firewall\n"
+def test_who_opens_a_block_pays_for_that_one_only() -> None:
+    code = "from tasks.opening import open_block\nfrom mailmove.ports import DnsProvider\n"
     code += "from mailmove.errors import Blocked\n"
-    code += "from unittest.mock import patch\nfrom prefect.blocks.core import Block\n"
-    code += "with patch.object(Block, 'load', side_effect=ValueError):\n"
-    code += "    try: open_block('a/b', Firewall)\n    except Blocked: pass\n"
-    code += "from prefect.utilities.dispatch import get_registry_for_type\n"
-    code += "assert 'route53' in str(get_registry_for_type(Block)).lower()"
-    assert "blocks" in loaded_by(code)
+    code += "from unittest.mock import patch\nfrom blocks.dns.rfc2136 import Rfc2136\n"
+    code += "with patch.object(Rfc2136, 'load', side_effect=ValueError) as load:\n"
+    code += "    try: open_block('rfc2136/acme', DnsProvider)\n    except Blocked: pass\n"
+    code += "load.assert_called_once_with('acme')"
+    loaded = loaded_by(code)
+    assert "dns" in loaded and loaded & (LATE | {"redis", "prefect_redis"}) == set()
+
+
+def test_prefect_finds_every_block_type_in_the_package() -> None:
+    code = "import inspect, blocks\nfrom prefect.blocks.core import Block\n"
+    code += "found = {one for _, one in inspect.getmembers(blocks) if Block.is_block_class(one)}\n"
+    code += "assert found == set(blocks.ALL_BLOCKS) and len(found) > 10"
+    assert PROVIDERS <= loaded_by(code)
