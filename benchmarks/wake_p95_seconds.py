@@ -30,8 +30,8 @@ BAR = 30.0
 APART = 3.0
 """Seconds; 20 a minute."""
 _NEXT = "probe_before.apply"
-_STARTS = 45.0
-"""Seconds that server, worker and the first watch are given before the first TTL runs out."""
+_STARTS = 100.0
+"""Seconds before the first TTL runs out. The first watch is scheduled within a minute, as ever after."""
 _PATIENCE = 900.0
 
 

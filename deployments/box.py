@@ -80,7 +80,8 @@ class Box:
 
     def start_server(self) -> None:
         """Start, or start again after a crash, on the same port and database; returns when it answers."""
-        self.spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        words = ("server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        self.spawn("server", *words, by="deployments.prefect_on_sqlite")
         self.wait_until_healthy("server", self.ui)
 
     def start_worker(self) -> None:
@@ -114,12 +115,15 @@ class Box:
         for name in reversed(list(self.parts)):
             end_group(self.parts.pop(name))
 
-    def spawn(self, name: str, *words: str, **settings: str) -> None:
-        """Start a part: `prefect` with these words, and with these settings besides the box's own."""
+    def spawn(self, name: str, *words: str, by: str = "prefect", **settings: str) -> None:
+        """Start a part: `prefect` with these words, and with these settings besides the box's own.
+
+        by: module that is run, which takes Prefect's words.
+        """
         with (self.home / f"{name}.log").open("ab") as log:
             self.parts.pop(name, None)  # a dead one; the new one is the last started
             self.parts[name] = subprocess.Popen(  # noqa: S603  # our own words
-                [sys.executable, "-m", "prefect", *words],
+                [sys.executable, "-m", by, *words],
                 env={**self.env, **settings},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
 from tasks.asking import UNANSWERED
-from tasks.looking import show_look, tells_nothing_new
+from tasks.looking import tells_nothing_new
 from tasks.reviving import revive, to_be_revived
 from tasks.silence import call_crashed, silent
 from tasks.telling import tell_news
-from tasks.waking import mend, parked_runs, wake
-from tasks.watching import Looks, asks_anew, due, expired_gates, known_looks, look_at_all
+from tasks.waking import Parked, mend, parked_runs, wake_all
+from tasks.watching import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all
 
 STEP_SECONDS = 2.0
 NEWS_SECONDS = 10.0
+READING_SHARE = 4
+"""A reading of everything that is parked is followed by so many times its own length without one."""
 
 
 @flow
@@ -31,43 +32,51 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     """
     log = get_run_logger()
     end = time.monotonic() + stay_seconds
-    woken: set[UUID] = set()
+    woken = 0
+    parked: list[Parked] = []
     own: Looks = {}
-    next_news = 0.0
+    looks: Looks = {}
+    next_reading = next_news = 0.0
     while True:
-        began = time.monotonic()
-        for run in silent():
-            if said := call_crashed(run):
-                log.warning("%s: %s", run.name, said)
-        for run in to_be_revived():
-            if revived := revive(run):
-                log.info("%s: %s", run.name, revived)
-        parked = parked_runs(StateType.PAUSED, StateType.RUNNING)
-        for one in parked:
-            if mended := mend(one):
-                log.info("%s, %s: %s", one.customer, one.what, mended)
-        for one in expired_gates(parked, datetime.now(UTC)):
+        if time.monotonic() >= next_reading:
+            began = time.monotonic()
+            for said in bring_back_the_dead():
+                log.warning("%s", said)
+            parked = parked_runs(StateType.PAUSED, StateType.RUNNING)
+            for one in parked:
+                if mended := mend(one):
+                    log.info("%s, %s: %s", one.customer, one.what, mended)
+            looks = known_looks(parked, own)
+            # The server has most of its time for others, however long a reading takes.
+            next_reading = time.monotonic() + max(STEP_SECONDS, READING_SHARE * (time.monotonic() - began))
+        unanswered = expired_gates(parked, datetime.now(UTC))
+        for one in unanswered:
             log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
-            wake(one, UNANSWERED)
-            woken.add(one.run.id)
-        looks = known_looks(parked, own)
-        waits = due(parked, datetime.now(UTC), rest_seconds, looks)
-        for one, seen in asyncio.run(look_at_all(waits.now)):
-            if not tells_nothing_new(seen, looks.get(one.run.id)):
-                show_look(one.run.id, seen)
-                log.info("%s, %s: %s", one.customer, one.what, seen.summary)
-            own[one.run.id] = looks[one.run.id] = seen
-            if seen.done or asks_anew(one, seen):
-                wake(one)
-                woken.add(one.run.id)
-                del own[one.run.id]  # from now on the sub-flow itself says what is seen
+        wake_all(unanswered, UNANSWERED)
+        seen = asyncio.run(look_at_all(due(parked, datetime.now(UTC), rest_seconds, looks).now))
+        for one, look in seen:
+            if not tells_nothing_new(look, looks.get(one.run.id)):
+                log.info("%s, %s: %s", one.customer, one.what, look.summary)
+        own |= keep_looks(seen, looks)
+        looks |= own
+        come = [one for one, look in seen if look.done or asks_anew(one, look)]
+        wake_all(come)
+        gone = {one.run.id for one in unanswered + come}
+        own = {run: look for run, look in own.items() if run not in gone}  # now the sub-flow itself says what is seen
+        parked = [one for one in parked if one.run.id not in gone]
+        woken += len(gone)
         if time.monotonic() >= next_news:
             for line in tell_news(parked, looks):
                 log.info("%s", line)
             next_news = time.monotonic() + NEWS_SECONDS
-        asleep = [one for one in parked if one.run.id not in woken]
-        pause = due(asleep, datetime.now(UTC), rest_seconds, looks).seconds_to_next
+        pause = due(parked, datetime.now(UTC), rest_seconds, looks).seconds_to_next
         if time.monotonic() + pause > end:
-            return len(woken)
-        # Something else may park meanwhile; and the server has half of its time for others, however long a look takes.
-        time.sleep(max(min(pause, STEP_SECONDS), time.monotonic() - began))
+            return woken
+        time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile
+
+
+def bring_back_the_dead() -> list[str]:
+    """Cutovers that were cut short, and those whose process and host have died without a word; lines for the log."""
+    told = [(run, call_crashed(run)) for run in silent()]
+    told += [(run, revive(run)) for run in to_be_revived()]
+    return [f"{run.name}: {said}" for run, said in told if said]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +26,7 @@ from mailmove.errors import Blocked
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, suspend_cutover
 
 _PAGE = 200
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,19 @@ def wake(parked: Parked, answer: dict[str, Any] | None = None) -> None:
                     seen=str(getattr(response.details, "reason", response.status)),
                     todo="Answer with the fields of its form.",
                 )
+        elif fresh.state is None or fresh.state.is_final():
+            return  # somebody else woke it, and its cutover may be parked at something else by now
         resume_cutover(client, parked.root.id)
+
+
+def wake_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None:
+    """Wake each with the same answer, several at a time: a server that says "later" to one keeps no other waiting.
+
+    Prefect on SQLite says so for some two seconds, when it resumes a run just while another one is written.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        contexts = [copy_context() for _ in parked]  # with the client of this flow run
+        list(pool.map(lambda context, one: context.run(wake, one, answer), contexts, parked))
 
 
 def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:
