@@ -121,6 +121,8 @@ class BigBox(Box):
         self.wait_until_healthy("api-2", f"http://127.0.0.1:{self.second}")
 
     def start_worker(self) -> None:
+        # Not by the workers' own `--limit`: see docs/scale-out.md.
+        self.prefect("work-queue", "set-concurrency-limit", "default", "8", "--pool", POOL)
         self.start_worker_on("host-1", self.port)
         self.start_worker_on("host-2", self.second)
 
@@ -128,7 +130,7 @@ class BigBox(Box):
         """A worker that talks to one of the replicas, and has a home of its own."""
         (self.home / host).mkdir(exist_ok=True)
         self.spawn(
-            host, "worker", "start", "--pool", POOL, "--name", host, "--limit", "4",
+            host, "worker", "start", "--pool", POOL, "--name", host,
             PREFECT_API_URL=f"http://127.0.0.1:{port}/api",
             PREFECT_HOME=str(self.home / host),
         )  # fmt: skip
