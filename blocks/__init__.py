@@ -10,18 +10,18 @@ from typing import Any
 _PLACES = {
     "acme-authority": "blocks.certificate.acme:AcmeAuthority",
     "approver": "blocks.approver:Approver",
-    "aws-security-group": "blocks.firewall.aws_security_group:AwsSecurityGroup",
-    "exchange-server": "blocks.source.exchange_server:ExchangeServer",
     "mail-notice": "blocks.mail_notice:MailNotice",
     "manual": "blocks.dns.manual:Manual",
-    "manual-firewall": "blocks.firewall.manual_firewall:ManualFirewall",
-    "microsoft365": "blocks.target.microsoft365:Microsoft365",
     "octodns": "blocks.dns.octodns:OctoDns",
-    "partner-center": "blocks.partner.partner_center:PartnerCenter",
     "rfc2136": "blocks.dns.rfc2136:Rfc2136",
     "route53": "blocks.dns.route53:Route53",
+    "aws-security-group": "blocks.firewall.aws_security_group:AwsSecurityGroup",
+    "manual-firewall": "blocks.firewall.manual_firewall:ManualFirewall",
     "ssh-gateway": "blocks.firewall.ssh_gateway:SshGateway",
     "windows-firewall": "blocks.firewall.windows_firewall:WindowsFirewall",
+    "exchange-server": "blocks.source.exchange_server:ExchangeServer",
+    "microsoft365": "blocks.target.microsoft365:Microsoft365",
+    "partner-center": "blocks.partner.partner_center:PartnerCenter",
 }
 """The slug of a block type, as in `route53/acme`, and where its class is."""
 
