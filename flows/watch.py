@@ -63,12 +63,12 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
         wake_all(come)
         gone = {one.run.id for one in unanswered + come}
         own = {run: look for run, look in own.items() if run not in gone}  # now the sub-flow itself says what is seen
-        parked = [one for one in parked if one.run.id not in gone]
         woken += len(gone)
         if time.monotonic() >= next_news:
             for line in tell_news(parked, looks):
                 log.info("%s", line)
             next_news = time.monotonic() + NEWS_SECONDS
+        parked = [one for one in parked if one.run.id not in gone]
         pause = due(parked, datetime.now(UTC), rest_seconds, looks).seconds_to_next
         if time.monotonic() + pause > end:
             return woken

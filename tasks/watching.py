@@ -63,7 +63,8 @@ def _next(one: Parked, seen: Look | None, at: datetime, rest: float) -> datetime
     if seen is None:
         return at
     age = (seen.at - (one.run.start_time or seen.at)).total_seconds()
-    return seen.next_look or seen.at + timedelta(seconds=max(SOONEST, min(rest, age / 4)))
+    soonest = seen.at + timedelta(seconds=SOONEST)
+    return max(soonest, seen.next_look or seen.at + timedelta(seconds=min(rest, age / 4)))
 
 
 async def look_at_all(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:

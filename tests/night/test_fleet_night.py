@@ -19,8 +19,8 @@ from deployments.box import using
 
 pytestmark = [
     pytest.mark.night,
-    pytest.mark.timeout(2700),
-    pytest.mark.skipif("SOAK" not in os.environ, reason="half an hour; `make fleet` runs it"),
+    pytest.mark.timeout(4500),
+    pytest.mark.skipif("SOAK" not in os.environ, reason="33 minutes for thirty; `make fleet` runs it"),
 ]
 
 CUSTOMERS = int(os.environ.get("FLEET", "6"))
@@ -79,7 +79,7 @@ def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(
         box.spawn("api-1", "server", "start", "--host", "127.0.0.1", "--port", str(box.port), "--no-services")
         box.wait_until_healthy("api-1", box.ui)
         box.start_worker_on("host-2", box.second)
-        step_until(lambda: ended() == CUSTOMERS, 1800)
+        step_until(lambda: ended() == CUSTOMERS, 3600)
 
         assert Counter(one.state for one in nights(CUSTOMERS)) == {"Completed": CUSTOMERS}
         calls = Counter(heard)

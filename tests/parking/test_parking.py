@@ -20,7 +20,7 @@ from mailmove.plan import Cutover
 from tasks.ledger import Ledger
 from tasks.looking import show_look
 from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
-from tasks.waking import Parked, mend, resume_cutover, wake
+from tasks.waking import Parked, mend, resume_cutover, wake, wake_all
 from tasks.watching import SOONEST, due, known_looks, look_at_all
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -46,6 +46,12 @@ def ask(cutover: Cutover, name: str) -> str:
 def night_with_a_wait(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
         return known_as(ask, "quiet")(plan, "quiet")
+
+
+@flow(persist_result=True, result_serializer="json")
+def night_with_two_waits(plan: Cutover) -> str:
+    with tags(PARKED, WAIT_FLOW):
+        return "; ".join(known_as(ask, name)(plan, name) for name in ("quiet", "later"))
 
 
 def yes(name: str = "anna", **more: Any) -> dict[str, Any]:
@@ -104,6 +110,25 @@ def test_waking_twice_is_waking_once() -> None:
     wake(asked, {"name": "ben", "reason": "enough"})
     wake(asked, {"name": "mallory", "reason": "too late"})
     assert night.go_on() == "quiet: ben said enough"
+
+
+def test_a_question_that_somebody_else_has_answered_wakes_nothing_that_parked_since() -> None:
+    night = Night(night_with_two_waits, new_plan())
+    night.go_on()
+    known_to_the_watch = night.parked()
+    wake(known_to_the_watch, {"name": "ben", "reason": "enough"})
+    assert night.go_on() is None
+    assert night.parked().what == "later"
+    wake(known_to_the_watch)
+    assert night.state == "Suspended"
+
+
+def test_many_are_woken_at_once_and_each_by_itself() -> None:
+    nights = [Night(night_with_a_wait, new_plan()) for _ in range(6)]
+    for night in nights:
+        night.go_on()
+    wake_all([night.parked() for night in nights], {"name": "ben", "reason": "enough"})
+    assert [night.go_on() for night in nights] == ["quiet: ben said enough"] * 6
 
 
 def test_a_cutover_resumed_without_an_answer_asks_again() -> None:
@@ -265,8 +290,9 @@ def test_a_wait_is_looked_at_after_a_quarter_of_its_age() -> None:
 
 def test_a_wait_that_says_when_is_looked_at_then() -> None:
     assert seconds_to_due(looked(parked_wait(age=5), ago=1, next_in=3600)) == 3600
-    assert seconds_to_due(looked(parked_wait(age=90_000), ago=1, next_in=0.5)) == 0.5
-    assert seconds_to_due(looked(parked_wait(age=90_000), ago=1, next_in=-7)) == 0
+    assert seconds_to_due(looked(parked_wait(age=90_000), ago=2, next_in=0.5)) == 0.5
+    assert seconds_to_due(looked(parked_wait(age=90_000), ago=2, next_in=-7)) == 0
+    assert seconds_to_due(looked(parked_wait(age=90_000), ago=0.5, next_in=-7)) == SOONEST - 0.5, "never at once again"
 
 
 def test_only_waits_that_are_parked_are_looked_at_and_the_next_one_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from datetime import timedelta
 from typing import Any
@@ -23,10 +24,13 @@ from mailmove.records import RRsetChange
 from tasks.ledger import Ledger
 from tasks.looking import last_look, show_look, tells_nothing_new
 from tasks.parking import PARKED, WAIT_FLOW, known_as
+from tasks.waking import Parked
 from tasks.watching import due, known_looks
 from tasks.zones import change_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "nothing_parked")
+
+watching = importlib.import_module("flows.watch")  # the module; `flows.watch.watch` is the flow in it
 
 OLD = rrset("contoso.com.", "MX", 3600, "10 mail.contoso.com.")
 LOW = rrset("contoso.com.", "MX", 60, "10 mail.contoso.com.")
@@ -112,6 +116,29 @@ def test_a_look_of_this_process_counts_although_it_was_not_written() -> None:
     assert not due([one], now(), 60, known_looks([one], {one.run.id: fresh})).now
     show_look(one.run.id, stale.model_copy(update={"at": now(), "summary": "the sub-flow itself looked"}))
     assert known_looks([one], {one.run.id: fresh})[one.run.id].summary == "the sub-flow itself looked"
+
+
+def test_a_look_is_on_time_without_reading_everything_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = parked_night()
+    run = night.parked().run.id
+    seen = last_look(run)
+    assert seen is not None
+    readings, looked = [0], list[UUID]()
+    read, look = watching.parked_runs, watching.look_at_all
+
+    def counted(*states: Any) -> list[Parked]:
+        readings[0] += 1
+        return read(*states)
+
+    async def noted(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+        looked.extend(one.run.id for one, _ in waits)
+        return await look(waits)
+
+    monkeypatch.setattr(watching, "parked_runs", counted)
+    monkeypatch.setattr(watching, "look_at_all", noted)
+    show_look(run, seen.model_copy(update={"next_look": now() + timedelta(seconds=1)}))
+    watch(stay_seconds=watching.STEP_SECONDS)
+    assert (readings, looked) == ([1], [run]), "nor does a look that names a time in the past spin"
 
 
 async def test_the_ledger_is_read_again_only_when_the_time_has_come() -> None:
