@@ -166,7 +166,7 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
         (tasks.ledger, "flow_run", SimpleNamespace(root_flow_run_id=life.root)),
         (tasks.reporting, "create_markdown_artifact", lambda text, key, **_: life.shelf.put("page", key, text=text)),
         (tasks.password_safe, "Secret", life.shelf.secret_block()),
-        (tasks.opening, "Block", SimpleNamespace(load=_blocks(spec).__getitem__)),
+        (tasks.opening, "_load", _blocks(spec).__getitem__),
         (tasks.limits, "_limits_that_exist", frozenset),
         *((module, "own_run_id", life.run_id) for module in (flows.gate, flows.wait)),
         (flows.gate, "times_parked", lambda: len(life.shelf.lines("question", life.run))),
