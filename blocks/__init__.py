@@ -35,7 +35,7 @@ def block_class(slug: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """`ALL_BLOCKS`, or a class by its name."""
+    """`ALL_BLOCKS`, which Prefect asks for by an entry point (pyproject.toml), or a class by its name."""
     if name == "ALL_BLOCKS":
         return tuple(map(resolve_name, _PLACES.values()))
     if name in _NAMED:

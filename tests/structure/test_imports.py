@@ -68,6 +68,13 @@ def test_who_opens_a_block_pays_for_that_one_only() -> None:
     assert "dns" in loaded and loaded & (LATE | {"redis", "prefect_redis"}) == set()
 
 
+def test_prefect_itself_opens_a_block_that_a_form_names_by_its_id() -> None:
+    """It looks for the class in the collections that are installed, by the entry point in pyproject.toml."""
+    code = "from prefect.blocks.core import Block\n"
+    code += "assert Block.get_block_class_from_key('exchange-server').__name__ == 'ExchangeServer'"
+    assert "exchangelib" in loaded_by(code)
+
+
 def test_prefect_finds_every_block_type_in_the_package() -> None:
     code = "import inspect, blocks\nfrom prefect.blocks.core import Block\n"
     code += "found = {one for _, one in inspect.getmembers(blocks) if Block.is_block_class(one)}\n"
