@@ -54,11 +54,13 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
             log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
         wake_all(unanswered, UNANSWERED)
         seen = asyncio.run(look_at_all(due(parked, datetime.now(UTC), rest_seconds, looks).now))
-        for one, look in seen:
-            if not tells_nothing_new(look, looks.get(one.run.id)):
-                log.info("%s, %s: %s", one.customer, one.what, look.summary)
-        own |= keep_looks(seen, looks)
-        looks |= own
+        new = [(one, look) for one, look in seen if not tells_nothing_new(look, looks.get(one.run.id))]
+        for one, look in new:
+            log.info("%s, %s: %s", one.customer, one.what, look.summary)
+        keep_looks(new)
+        fresh = {one.run.id: look for one, look in seen}
+        own |= fresh
+        looks |= fresh
         come = [one for one, look in seen if look.done or asks_anew(one, look)]
         wake_all(come)
         gone = {one.run.id for one in unanswered + come}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from blocks.approver import Approver
 from mailmove.approval import Yes, fingerprint, is_code_of
 from mailmove.errors import Blocked
 from mailmove.evidence import Preview, now
@@ -95,8 +96,6 @@ def judge(cutover: Cutover, gate: str, asked: Asked, answer: GateForm) -> Verdic
 
 
 def _proved(reference: str, yes: Yes, code: str) -> Verdict:
-    from blocks.approver import Approver  # here, because it imports every provider's library
-
     try:
         key = open_block(reference, Approver).public_key
     except Blocked as error:

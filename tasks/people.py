@@ -7,6 +7,7 @@ from datetime import timedelta
 from prefect.blocks.abstract import NotificationBlock
 from prefect.blocks.core import Block
 
+from blocks.approver import Approver
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding, Preview, now
 from mailmove.plan import Cutover
@@ -21,8 +22,6 @@ NAME = "people"
 @look
 def check_people(cutover: Cutover) -> Preview:
     """Every block of an approver or a notifier is opened; nobody is sent anything. All that is amiss, at once."""
-    from blocks.approver import Approver  # here, because it imports every provider's library
-
     gates: list[Gate] = [getattr(cutover.gates, name) for name in type(cutover.gates).model_fields]
     wanted: list[tuple[str, type[Block]]] = [(one, Approver) for gate in gates for one in gate.approver_blocks]
     wanted += [(one, NotificationBlock) for one in cutover.notices.to]

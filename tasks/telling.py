@@ -12,7 +12,6 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -25,6 +24,7 @@ from pydantic import BaseModel, Field
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, now
 from mailmove.plan_night import Notices
+from tasks.at_once import at_once
 from tasks.news import Notice, customer_of, lately_ended, moved, waiting
 from tasks.opening import open_block
 from tasks.stored_plan import notices_of
@@ -83,12 +83,8 @@ def tell_news(parked: list[Parked], looks: dict[UUID, Look]) -> list[str]:
     for run, notice in over:
         news[run.id].append(notice)
     silent: set[str] = set()
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        lines = pool.map(
-            lambda work: work[0].run(_tell, roots[work[1]], news[work[1]], known[work[1]], before[work[1]], silent),
-            [(contextvars.copy_context(), root) for root in roots],
-        )
-        return [line for told in lines for line in told]
+    works = [(run, news[root], known[root], before[root], silent) for root, run in roots.items()]
+    return [line for told in at_once(_tell, works, most=_AT_ONCE) for line in told]
 
 
 def told_so_far(roots: list[UUID]) -> dict[UUID, Record]:

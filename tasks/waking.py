@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,10 +21,10 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Cancelled
 
 from mailmove.errors import Blocked
+from tasks.at_once import at_once
 from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, suspend_cutover
 
 _PAGE = 200
-_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,7 @@ def wake_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None
 
     Prefect on SQLite says so for some two seconds, when it resumes a run just while another one is written.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        contexts = [copy_context() for _ in parked]  # with the client of this flow run
-        list(pool.map(lambda context, one: context.run(wake, one, answer), contexts, parked))
+    at_once(wake, [(one, answer) for one in parked])
 
 
 def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
-from tasks.looking import last_looks, look_once, show_look, tells_nothing_new
+from tasks.at_once import at_once
+from tasks.looking import last_looks, look_once, show_look
 from tasks.parking import GATE_FLOW, WAIT_FLOW
 from tasks.waking import Parked
 
@@ -20,8 +19,6 @@ SOONEST = 2.0
 
 AT_ONCE = 64
 """Looks under way at the same time."""
-
-_KEPT_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -88,13 +85,9 @@ def _look_of(found: Look | BaseException) -> Look:
     return Look(done=False, summary=f"it cannot be looked at: {type(found).__name__}: {found}")
 
 
-def keep_looks(seen: list[tuple[Parked, Look]], known: Looks) -> Looks:
-    """Keep on the server what tells something new, several at a time; all of them are returned."""
-    told = [(one.run.id, look) for one, look in seen if not tells_nothing_new(look, known.get(one.run.id))]
-    with ThreadPoolExecutor(_KEPT_AT_ONCE) as pool:
-        contexts = [copy_context() for _ in told]  # with the client of this flow run
-        list(pool.map(lambda context, new: context.run(show_look, *new), contexts, told))
-    return {one.run.id: look for one, look in seen}
+def keep_looks(seen: list[tuple[Parked, Look]]) -> None:
+    """Keep them on the server, several at a time."""
+    at_once(show_look, [(one.run.id, look) for one, look in seen])
 
 
 def expired_gates(parked: list[Parked], at: datetime) -> list[Parked]:

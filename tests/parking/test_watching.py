@@ -141,6 +141,32 @@ def test_a_look_is_on_time_without_reading_everything_again(monkeypatch: pytest.
     assert (readings, looked) == ([1], [run]), "nor does a look that names a time in the past spin"
 
 
+def test_what_the_sub_flow_has_seen_since_counts_for_more_than_what_this_process_saw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    night = parked_night()
+    run, looked = night.parked().run.id, list[UUID]()
+    make_due(night)
+
+    async def seen_by_the_watch(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+        looked.extend(one.run.id for one, _ in waits)
+        soon = now() + timedelta(seconds=10)
+        return [(one, Look(done=False, summary="seen by the watch", next_look=soon)) for one, _ in waits]
+
+    keep = watching.keep_looks
+
+    def kept_and_then_somebody_woke_it_and_it_parked_again(new: list[tuple[Parked, Look]]) -> None:
+        keep(new)
+        if new:
+            show_look(run, Look(done=False, summary="seen by itself", next_look=now() + timedelta(hours=1)))
+
+    monkeypatch.setattr(watching, "READING_SHARE", 0)
+    monkeypatch.setattr(watching, "look_at_all", seen_by_the_watch)
+    monkeypatch.setattr(watching, "keep_looks", kept_and_then_somebody_woke_it_and_it_parked_again)
+    watch(stay_seconds=15)
+    assert looked == [run]
+
+
 async def test_the_ledger_is_read_again_only_when_the_time_has_come() -> None:
     from tasks.waits import old_ttl
 
