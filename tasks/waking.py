@@ -93,20 +93,23 @@ def parked_runs(*states: StateType) -> list[Parked]:
 
 
 def wake(parked: Parked, answer: dict[str, Any] | None = None) -> None:
-    """Answer a parked sub-flow and start its cutover anew. Blocked: Prefect does not take the answer."""
+    """Answer a parked sub-flow and start its cutover anew. Blocked: Prefect does not take the answer.
+
+    Only the server knows whether it still waits, when it writes the answer: what was read before may be old by then.
+    """
     with get_client(sync_client=True) as client:
-        fresh = client.read_flow_run(parked.run.id)
-        if fresh.state is not None and fresh.state.is_paused():
-            response = client.resume_flow_run(parked.run.id, run_input=answer or {})
-            if response.status != SetStateStatus.ACCEPT:
-                raise Blocked(
-                    "Prefect",
-                    wanted=f"{parked.what} of {parked.customer} answered",
-                    seen=str(getattr(response.details, "reason", response.status)),
-                    todo="Answer with the fields of its form.",
-                )
-        elif fresh.state is None or fresh.state.is_final():
-            return  # somebody else woke it, and its cutover may be parked at something else by now
+        response = client.resume_flow_run(parked.run.id, run_input=answer or {})
+        if response.status == SetStateStatus.REJECT:
+            raise Blocked(
+                "Prefect",
+                wanted=f"{parked.what} of {parked.customer} answered",
+                seen=str(getattr(response.details, "reason", response.status)),
+                todo="Answer with the fields of its form.",
+            )
+        if response.status != SetStateStatus.ACCEPT:  # it waits no more
+            fresh = client.read_flow_run(parked.run.id).state
+            if fresh is None or fresh.is_final():
+                return  # somebody else woke it, and its cutover may be parked at something else by now
         resume_cutover(client, parked.root.id)
 
 
@@ -119,10 +122,8 @@ def wake_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None
 
 
 def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:
-    """Start a suspended cutover anew; nothing happens when it runs already."""
-    fresh = client.read_flow_run(root)
-    if fresh.state is not None and fresh.state.is_paused():
-        client.resume_flow_run(root)
+    """Start a suspended cutover anew; nothing happens when it runs already: Prefect says so, and leaves it."""
+    client.resume_flow_run(root)
 
 
 def mend(parked: Parked) -> str | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trustme
 from hypothesis import settings
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
+from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_API_SSL_CERT_FILE,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -18,12 +23,15 @@ from prefect.settings import (
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
     PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED,
     PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
+    get_current_settings,
     temporary_settings,
 )
 from prefect.states import Cancelled
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.waking import parked_runs
+
+_HERE = Path(__file__).resolve().parent
 
 gc.set_threshold(100_000, 50, 100)  # the towns are a large heap; looking it over took a tenth of the time
 
@@ -48,14 +56,31 @@ _QUIET = {
 automations, so nobody looks after them every few seconds."""
 
 
+def _as_on_the_box(self: SubprocessASGIServer) -> subprocess.Popen[bytes]:
+    """As Prefect's own, which starts its server as it is."""
+    wanted = ["--factory", "server_on_sqlite:server", "--host", "127.0.0.1", "--port", str(self.port)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "--app-dir", str(_HERE), "--log-level", "error", *wanted],
+        cwd=_HERE.parent,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(_HERE.parent),
+            "PREFECT_UI_ENABLED": "0",
+            **get_current_settings().to_environment_variables(exclude_unset=True),
+        },
+    )
+
+
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Prefect API of this test session only, on a database of its own."""
     roots = tmp_path_factory.mktemp("roots") / "one.pem"  # its clients speak no TLS, but read all roots: 30 ms for each
     trustme.CA().cert_pem.write_to_path(str(roots))
     quiet = {**_QUIET, PREFECT_API_SSL_CERT_FILE: str(roots)}
-    with temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
-        yield
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SubprocessASGIServer, "_run_uvicorn_command", _as_on_the_box)
+        with temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
+            yield
 
 
 @pytest.fixture

@@ -1,0 +1,11 @@
+"""The Prefect server of the tests takes its turns as the box's own does; uvicorn loads it from here."""
+
+from fastapi import FastAPI
+from prefect.server.api.server import create_app
+
+from deployments.prefect_on_sqlite import begin_immediately
+
+
+def server() -> FastAPI:
+    begin_immediately()
+    return create_app()
