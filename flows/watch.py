@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
@@ -14,21 +14,25 @@ from tasks.looking import tells_nothing_new
 from tasks.reviving import revive, to_be_revived
 from tasks.silence import call_crashed, silent
 from tasks.telling import tell_news
-from tasks.waking import Parked, mend, parked_runs, wake_all
-from tasks.watching import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all
+from tasks.waking import Parked, mend, moved_lately, parked_runs, wake_all
+from tasks.watching import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all, renewed
 
 STEP_SECONDS = 2.0
+SOON_SECONDS = 50.0
 NEWS_SECONDS = 10.0
-READING_SHARE = 4
+READING_SECONDS = 10.0
+READING_SHARE = 9
 """A reading of everything that is parked is followed by so many times its own length without one."""
+_CLOCKS_APART = timedelta(minutes=1)
 
 
 @flow
-def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
+def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
     """Returns how many were woken.
 
-    stay_seconds: it stays so long while something is due soon, to ask exactly then. rest_seconds: between two looks
-    at a wait that cannot say when it will be done.
+    It stays while something is due soon, to ask exactly then: a new start costs seconds in which nobody looks.
+    stay_seconds: but no longer than this. rest_seconds: between two looks at a wait that cannot say when it will be
+    done.
     """
     log = get_run_logger()
     end = time.monotonic() + stay_seconds
@@ -36,19 +40,27 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
     parked: list[Parked] = []
     own: Looks = {}
     looks: Looks = {}
-    next_reading = next_news = 0.0
+    next_reading = next_glance = next_news = 0.0
+    read_at = datetime.now(UTC)
     while True:
+        fresh: list[Parked] = []
         if time.monotonic() >= next_reading:
-            began = time.monotonic()
+            began, read_at = time.monotonic(), datetime.now(UTC)
             for said in bring_back_the_dead():
                 log.warning("%s", said)
-            parked = parked_runs(StateType.PAUSED, StateType.RUNNING)
-            for one in parked:
+            fresh = parked_runs(StateType.PAUSED, StateType.RUNNING)
+            parked, looks = [], {}
+            # The server has most of its time for others, however long a reading takes.
+            next_reading = time.monotonic() + max(READING_SECONDS, READING_SHARE * (time.monotonic() - began))
+        elif time.monotonic() >= next_glance:
+            fresh = moved_lately(read_at - _CLOCKS_APART)
+        if fresh:
+            parked = renewed(parked, fresh)
+            looks |= known_looks(fresh, own)
+            for one in fresh:
                 if mended := mend(one):
                     log.info("%s, %s: %s", one.customer, one.what, mended)
-            looks = known_looks(parked, own)
-            # The server has most of its time for others, however long a reading takes.
-            next_reading = time.monotonic() + max(STEP_SECONDS, READING_SHARE * (time.monotonic() - began))
+        next_glance = max(next_glance, time.monotonic() + STEP_SECONDS)
         unanswered = expired_gates(parked, datetime.now(UTC))
         for one in unanswered:
             log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
@@ -58,9 +70,9 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
         for one, look in new:
             log.info("%s, %s: %s", one.customer, one.what, look.summary)
         keep_looks(new)
-        fresh = {one.run.id: look for one, look in seen}
-        own |= fresh
-        looks |= fresh
+        seen_now = {one.run.id: look for one, look in seen}
+        own |= seen_now
+        looks |= seen_now
         come = [one for one, look in seen if look.done or asks_anew(one, look)]
         wake_all(come)
         gone = {one.run.id for one in unanswered + come}
@@ -72,7 +84,7 @@ def watch(stay_seconds: float = 50.0, rest_seconds: float = 60.0) -> int:
             next_news = time.monotonic() + NEWS_SECONDS
         parked = [one for one in parked if one.run.id not in gone]
         pause = due(parked, datetime.now(UTC), rest_seconds, looks).seconds_to_next
-        if time.monotonic() + pause > end:
+        if pause > SOON_SECONDS or time.monotonic() + pause > end:
             return woken
         time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile
 

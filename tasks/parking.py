@@ -20,6 +20,7 @@ from prefect.exceptions import Pause
 from prefect.input import RunInput
 from prefect.input.actions import delete_flow_run_input, read_flow_run_input
 from prefect.input.run_input import Keyset, keyset_from_paused_state
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Paused
 from prefect.utilities.engine import propose_state_sync
 from pydantic import Field
@@ -81,9 +82,11 @@ def to_its_end(sub_flow: Flow[P, Any], name: str, *args: P.args, **kwargs: P.kwa
     """Run a sub-flow under this name, or find that it has ended; raises what it ended with, if not well.
 
     What it came to is in the ledger. Its result is not even kept: that place may be full, or lost with its worker, and
-    Prefect fails a run that it cannot write or read a result for.
+    Prefect fails a run that it cannot write or read a result for. It lives in its cutover's process, whose heart beats
+    for both: one of its own would only be a second to wait for at its end.
     """
-    state = cast(Any, known_as(sub_flow, name))(*args, return_state=True, **kwargs)
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        state = cast(Any, known_as(sub_flow, name))(*args, return_state=True, **kwargs)
     if not state.is_completed():
         state.result()
 
@@ -147,14 +150,14 @@ def times_parked() -> int:
 
 def own_run_id() -> UUID:
     """The sub-flow run that this code runs in."""
-    return _own_run().id
+    context = FlowRunContext.get()
+    assert context is not None and context.flow_run is not None, "parking is for flows"
+    return context.flow_run.id
 
 
 def _own_run() -> FlowRun:
-    context = FlowRunContext.get()
-    assert context is not None and context.flow_run is not None, "parking is for flows"
     with get_client(sync_client=True) as client:
-        return client.read_flow_run(context.flow_run.id)  # fresh: the context's copy does not know new pause keys
+        return client.read_flow_run(own_run_id())  # fresh: the context's copy does not know new pause keys
 
 
 def _used_keys(run: FlowRun) -> set[str]:

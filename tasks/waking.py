@@ -10,6 +10,7 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
@@ -73,7 +74,7 @@ class Parked:
         return self._state.type == StateType.PAUSED
 
 
-def parked_runs(*states: StateType) -> list[Parked]:
+def parked_runs(*states: StateType, started_after: datetime | None = None) -> list[Parked]:
     """Every sub-flow run of that kind in one of these states (default: Paused), with its cutover."""
     with get_client(sync_client=True) as client:
         runs = _flow_runs(
@@ -81,6 +82,7 @@ def parked_runs(*states: StateType) -> list[Parked]:
             FlowRunFilter(
                 tags=FlowRunFilterTags(all_=[PARKED]),
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states or (StateType.PAUSED,)))),
+                start_time=FlowRunFilterStartTime(after_=started_after) if started_after else None,
             ),
         )
         parents = _parents(client, [run.parent_task_run_id for run in runs if run.parent_task_run_id])
@@ -90,6 +92,11 @@ def parked_runs(*states: StateType) -> list[Parked]:
             for run in runs
             if run.parent_task_run_id in parents and parents[run.parent_task_run_id] in roots
         ]
+
+
+def moved_lately(since: datetime) -> list[Parked]:
+    """Answered, or parked for the first time since then. It costs the same however many are parked."""
+    return parked_runs(StateType.RUNNING) + parked_runs(StateType.PAUSED, started_after=since)
 
 
 def wake(parked: Parked, answer: dict[str, Any] | None = None) -> None:

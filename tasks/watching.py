@@ -43,6 +43,11 @@ def known_looks(parked: list[Parked], own: Looks) -> Looks:
     return kept | newer
 
 
+def renewed(parked: list[Parked], fresh: list[Parked]) -> list[Parked]:
+    """Each as it was read last."""
+    return list({one.run.id: one for one in parked + fresh}.values())
+
+
 def due(parked: list[Parked], at: datetime, rest: float, seen: Looks) -> Due:
     """`rest`: most seconds between two looks where the last one named no time for the next.
 

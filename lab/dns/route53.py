@@ -65,7 +65,7 @@ class AwsServer:
         self._server = make_server(self._address, 0, self._serve, threaded=True, request_handler=_Quiet)
         self.endpoint_url = f"http://{self._address}:{self._server.server_port}"
         self._threads = [
-            threading.Thread(target=self._server.serve_forever, args=(0.05,), name="lab-aws", daemon=True),
+            threading.Thread(target=self._server.serve_forever, args=(0.25,), name="lab-aws", daemon=True),
             threading.Thread(target=self._mirror, name="lab-aws-mirror", daemon=True),
         ]
         for thread in self._threads:

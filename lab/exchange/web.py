@@ -213,7 +213,7 @@ class ExchangeWeb:
     def __enter__(self) -> Self:
         self._server = _Server(self._where, self._tls)
         self._server.routes = self._routes
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="exchange-web")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.25,), name="exchange-web")
         self._thread.start()
         return self
 

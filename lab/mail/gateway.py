@@ -16,12 +16,12 @@ from lab.faults import Faults
 
 fault_names.declare(
     gateway_cut="closing the port cuts connections that are still open, instead of letting them finish",
-    gateway_stuck="the port stays open although the rule has closed it; one occasion is one look at the rule (50 ms)",
+    gateway_stuck="the port stays open although the rule has closed it; one occasion is one look at the rule (200 ms)",
 )
 
 MOVED = b"554 5.7.1 This company's mail has moved to Microsoft 365: look up its MX record again.\r\n"
 
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.2
 """Seconds between two looks at the rule; a change takes effect within this time."""
 
 _BIND_TRIES = 200

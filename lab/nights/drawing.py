@@ -55,7 +55,7 @@ PASSING: dict[str, Passing] = {
     "rpc.no_echo": (1, 2),
     "rpc.dead_6004": (1, 2),
     "gateway.cut": (1, 1),
-    "gateway.stuck": (10, 60),
+    "gateway.stuck": (3, 15),
     "sender.forgets": (1, 3),
 }
 """Faults that pass by themselves."""

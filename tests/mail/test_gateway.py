@@ -12,7 +12,7 @@ from mail_world import Sink, eventually
 
 from lab.dns.route53 import AwsServer
 from lab.faults import Faults
-from lab.mail.gateway import Gateway
+from lab.mail.gateway import LOOK_EVERY, Gateway
 from lab.mail.security_group import SecurityGroups
 from lab.places import Places
 from mailmove.mail_port import look_at_port
@@ -106,7 +106,7 @@ def test_a_stuck_router_stays_open(gateway: Gateway, places: Places, rule: Rule,
     rule.open = False
     for _ in range(5):
         assert looks(places) == "open"
-        time.sleep(0.05)
+        time.sleep(LOOK_EVERY / 2)
     faults.clear("gateway.stuck")
     eventually(lambda: looks(places) == "refused")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -141,6 +143,35 @@ def test_a_look_is_on_time_without_reading_everything_again(monkeypatch: pytest.
     assert (readings, looked) == ([1], [run]), "nor does a look that names a time in the past spin"
 
 
+def test_what_parks_and_what_is_answered_meanwhile_is_found_without_reading_everything_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered, made = parked_night(), list[Night]()
+    show_look(answered.parked().run.id, Look(done=False, summary="not yet", next_look=now() + timedelta(seconds=20)))
+    read, looked, outside = watching.parked_runs, list[UUID](), copy_context()
+
+    def read_once(*states: Any) -> list[Parked]:
+        found = read(*states)
+        monkeypatch.setattr(watching, "parked_runs", lambda *_: pytest.fail("everything was read again"))
+        with get_client(sync_client=True) as client:  # as the UI does: the sub-flow only
+            client.resume_flow_run(answered.parked().run.id, run_input={"go_on_anyway": True, "name": "anna"})
+        with ThreadPoolExecutor() as another_process:  # the watch is no part of that night
+            made.append(another_process.submit(outside.run, parked_night).result())
+        make_due(made[0])
+        return found
+
+    async def noted(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+        looked.extend(one.run.id for one, _ in waits)
+        return [(one, Look(done=False, summary="later", next_look=now() + timedelta(hours=1))) for one, _ in waits]
+
+    monkeypatch.setattr(watching, "parked_runs", read_once)
+    monkeypatch.setattr(watching, "look_at_all", noted)
+    monkeypatch.setattr(watching, "READING_SECONDS", 60)
+    watch(stay_seconds=25)
+    assert looked == [made[0].parked().run.id]
+    assert answered.state == "Resuming", "its cutover was woken"
+
+
 def test_what_the_sub_flow_has_seen_since_counts_for_more_than_what_this_process_saw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -160,6 +191,7 @@ def test_what_the_sub_flow_has_seen_since_counts_for_more_than_what_this_process
         if new:
             show_look(run, Look(done=False, summary="seen by itself", next_look=now() + timedelta(hours=1)))
 
+    monkeypatch.setattr(watching, "READING_SECONDS", 0)
     monkeypatch.setattr(watching, "READING_SHARE", 0)
     monkeypatch.setattr(watching, "look_at_all", seen_by_the_watch)
     monkeypatch.setattr(watching, "keep_looks", kept_and_then_somebody_woke_it_and_it_parked_again)

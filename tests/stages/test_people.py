@@ -21,6 +21,7 @@ from lab.town import Town
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, Preview, now
 from tasks import finish_batch, first_passwords, mailboxes, migration_batch
+from tasks.clocks import ROUNDED
 from tasks.traces import findings_since_the_switch
 from tasks.waits import finish_rule, first_sync
 
@@ -233,12 +234,12 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
             "messageId": "<scan@copier>",
             "recipientAddress": ANNA,
             "fromIP": walk.town.places.old_server,
-            "receivedDateTime": utc(),
+            "receivedDateTime": utc(now() + 2 * ROUNDED),  # by its clock we see our own moments so much later
             "status": "delivered",
         }
     )
     walk.do(Microsoft365.load("northwind").sync_batch_now, f"mailmove-{walk.plan.customer}")
-    seen = looks(walk, finish_rule, lambda look: not look.details)
+    seen = looks(walk, finish_rule, lambda look: not look.details and ANNA in look.summary)
     assert not seen.done
     assert f"1 of them from the old server ({walk.town.places.old_server}): 1 for {ANNA}" in seen.summary
     [at_the_gate] = walk.do(findings_since_the_switch, walk.plan)
