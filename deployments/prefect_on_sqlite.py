@@ -13,6 +13,7 @@ BEGIN IMMEDIATE waits for its turn instead; Prefect itself uses it where it sets
 
 from __future__ import annotations
 
+import gc
 from contextlib import AbstractAsyncContextManager
 
 from prefect.server.database.configurations import AioSqliteConfiguration
@@ -34,5 +35,6 @@ def begin_immediately() -> None:
 if __name__ == "__main__":
     from prefect.cli import app
 
+    gc.set_threshold(100_000, 50, 100)  # as in engine.py beside this
     begin_immediately()
     app()

@@ -32,6 +32,7 @@ from exchangelib.version import Version
 from pydantic import SecretStr
 from requests import Session
 
+from blocks.source.ews_soap import PAGE
 from blocks.trust import ContextAdapter, tls_context
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 from mailmove.item_keys import contact_key, event_key, other_key
@@ -40,7 +41,6 @@ from mailmove.mail_items import Item
 # At DEBUG it writes every request's headers, and with Basic the password is one of them.
 logging.getLogger("exchangelib.util").setLevel(logging.INFO)
 
-PAGE = 500  # items in an answer; Exchange's own throttling policy allows 1000
 FOLDERS = 50  # in a question
 BATCH = 20  # contents in an answer: whole messages, so not too many at once
 _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "task"}

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from blocks.source.ews import PAGE
-from blocks.source.ews_soap import BASE_VERSION, EXPORT_VERSION, EwsConnections, M, T, error_of
+from blocks.source.ews_soap import BASE_VERSION, EXPORT_VERSION, PAGE, EwsConnections, M, T, error_of
 from mailmove.item_keys import contact_key, event_key, other_key
 from mailmove.mail_items import Item
 from mailmove.moving.parts import Content, Kind, Origin, SourceFolder

@@ -34,6 +34,7 @@ _ENVELOPE = (
     ' xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">'
     '<s:Header><t:RequestServerVersion Version="{}"/></s:Header><s:Body>{}</s:Body></s:Envelope>'
 )
+PAGE = 500  # items in an answer; Exchange's own throttling policy allows 1000
 BASE_VERSION, EXPORT_VERSION = "Exchange2007_SP1", "Exchange2010_SP1"
 _RIGHTS = {"ErrorAccessDenied", "ErrorImpersonationDenied", "ErrorImpersonateUserDenied"}
 _BUSY = {"ErrorServerBusy", "ErrorExceededConnectionCount", "ErrorTooManyObjectsOpened"}

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from exchangelib.version import Version
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.clock import clock_at
 from blocks.source import outlook_anywhere as oa
 from blocks.source.certificates import ShellCertificates
-from blocks.source.ews import EwsClient
 from blocks.source.ews_changes import EwsChanges
 from blocks.source.ews_origin import EwsOrigin
 from blocks.source.ews_soap import EwsConnections
@@ -31,6 +29,9 @@ from mailmove.mail_items import Arrival, Item
 from mailmove.moving.parts import Origin
 from mailmove.ports import Checkable, HoldsMessages, ItemOrigin, SourceServer
 from mailmove.server_state import Inventory, OutlookAnywhere
+
+if TYPE_CHECKING:
+    from blocks.source.ews import EwsClient
 
 PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
@@ -64,7 +65,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
     authentication: Literal["basic", "ntlm"] = Field(default="basic", description="How the account signs in.")
     extra_ca: str | None = Field(default=None, description="PEM of a root certificate to trust besides the system's.")
 
-    _version: Version | None = PrivateAttr(default=None)
+    _version: Any = PrivateAttr(default=None)
 
     def inventory(self) -> Inventory:
         """The server that holds the mailboxes, with every mailbox and mail-enabled public folder."""
@@ -221,6 +222,8 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
 
     @contextmanager
     def _ews(self) -> Iterator[EwsClient]:
+        from blocks.source.ews import EwsClient  # here: exchangelib takes 0.4 s, and most stages open the shell only
+
         with EwsClient(
             self.ews_url,
             self.username,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from blocks.source.ews import EwsClient
 from mailmove.errors import Blocked
 from mailmove.full_inventory import LARGEST_ITEM, LargeItem, MailFolder, NotRead
 from mailmove.server_state import SourceMailbox
+
+if TYPE_CHECKING:
+    from blocks.source.ews import EwsClient
 
 CONVERSATIONS = 4
 """At once. Exchange 2010's default throttling policy allows an account ten (EWSMaxConcurrency)."""

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from blocks.source.ews import EwsClient
 from blocks.source.inventory.contents import read_folders, read_grants
 from blocks.source.inventory.directory import Directory, read_directory
 from blocks.source.inventory.large_items import read_large_items, suspects
@@ -18,6 +17,9 @@ from blocks.source.inventory.sessions import Sessions
 from blocks.source.recipients import server_version
 from blocks.source.shell import ExchangeShell
 from mailmove.full_inventory import Forwarding, FullInventory, Grant, MailFolder, Relay
+
+if TYPE_CHECKING:
+    from blocks.source.ews import EwsClient
 
 
 def read_inventory(
