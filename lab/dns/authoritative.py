@@ -36,7 +36,7 @@ lab_faults.declare(
     dns_secondary_stuck="the secondary keeps the content it has (set it without a count)",
 )
 
-_REFRESH = 0.2  # seconds between a secondary's looks at the primary
+_REFRESH = 0.05  # seconds between a secondary's looks at the primary
 _CNAME_HOPS = 8
 
 

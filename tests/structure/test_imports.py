@@ -22,8 +22,8 @@ HELP_NEEDS = {
     "shellingham",
     "deployments",
 }
-PROVIDERS = {"acme", "josepy", "boto3", "botocore", "prefect_aws", "exchangelib", "msal", "octodns", "pypsrp", "spnego"}
-LATE = PROVIDERS | {"lxml", "lab"}
+PROVIDERS = {"acme", "josepy", "boto3", "botocore", "prefect_aws", "msal", "octodns", "pypsrp", "spnego"}
+LATE = PROVIDERS | {"exchangelib", "lxml", "lab"}
 """What no flow needs before a task opens a block, or looks at a server."""
 
 
@@ -72,7 +72,11 @@ def test_prefect_itself_opens_a_block_that_a_form_names_by_its_id() -> None:
     """It looks for the class in the collections that are installed, by the entry point in pyproject.toml."""
     code = "from prefect.blocks.core import Block\n"
     code += "assert Block.get_block_class_from_key('exchange-server').__name__ == 'ExchangeServer'"
-    assert "exchangelib" in loaded_by(code)
+    assert "pypsrp" in loaded_by(code)
+
+
+def test_who_opens_the_old_server_pays_for_exchangelib_only_when_it_speaks_ews() -> None:
+    assert "exchangelib" not in loaded_by("import blocks.source.exchange_server")
 
 
 def test_prefect_finds_every_block_type_in_the_package() -> None:
