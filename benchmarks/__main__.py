@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 import benchmarks
+from benchmarks import parked
 from benchmarks.bench import Missing, Result
 from benchmarks.history import HISTORY, add, last, read
 from benchmarks.showing import table
@@ -35,13 +36,16 @@ def main(arguments: list[str], *, results: Path = _RESULTS, history: Path = HIST
         print(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(names())}", file=sys.stderr)
         return 2
     console, found, missing = Console(width=180), list[Result](), list[str]()
-    for name in arguments or names():
-        try:
-            found.append(importlib.import_module(f"benchmarks.{name}").run(tiny=False))
-        except Missing as error:
-            missing.append(f"{name}: {error}")
-        else:
-            _keep(found, results)  # at once: a later one may fail
+    try:
+        for name in arguments or names():
+            try:
+                found.append(importlib.import_module(f"benchmarks.{name}").run(tiny=False))
+            except Missing as error:
+                missing.append(f"{name}: {error}")
+            else:
+                _keep(found, results)  # at once: a later one may fail
+    finally:
+        parked.close()
     console.print(table(found, last(read(history))))
     for line in missing:
         console.print(f"not run: {line}")

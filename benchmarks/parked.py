@@ -9,7 +9,6 @@ rows only, and these differ from the first one's in nothing but ids and the name
 
 from __future__ import annotations
 
-import atexit
 import json
 import re
 import shutil
@@ -76,15 +75,20 @@ def _many(count: int, results: bool) -> Path:
 
 @cache
 def _kept() -> ExitStack:
-    """What lives as long as this process."""
-    house = ExitStack()
-    atexit.register(house.close)
-    return house
+    """What lives until `close`: the next benchmark, or the next size, takes it as it is."""
+    return ExitStack()
+
+
+def close() -> None:
+    """End the lab and take the homes away. The lab's threads keep Python from ending by itself."""
+    _kept().close()
+    for made in (_many, _first, _kept):
+        made.cache_clear()
 
 
 @cache
 def _first() -> Path:
-    """The home of a box with one parked night, its server stopped; the lab around it lives as long as this process."""
+    """The home of a box with one parked night, its server stopped; the lab around it lives until `close`."""
     house = _kept()
     home = Path(house.enter_context(tempfile.TemporaryDirectory(prefix="mailmove-"))) / "box"
     with Box(home) as box, using(box):

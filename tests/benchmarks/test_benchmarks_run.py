@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from benchmarks import parked
 from benchmarks.__main__ import names
 from benchmarks.bench import Missing, Result
 
@@ -14,6 +16,12 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 LONG = {"board_1000", "parked_look_seconds", "parked_memory_vs_pause", "wake_p95_seconds", "night_overhead"}
 """Minutes each, for a night in the lab."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_lives_on() -> Iterator[None]:
+    yield
+    parked.close()
 
 
 @pytest.mark.parametrize("name", names())
