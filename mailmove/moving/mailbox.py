@@ -104,7 +104,7 @@ class MailboxCopy:
         return work
 
     def _fresh(self, work: _Work, items: Iterable[Item]) -> Iterator[Item]:
-        """What was never sent. The rest is counted, or kept as doubtful."""
+        """What was never sent. The rest is counted, or kept as doubtful; a twin of what is in doubt must wait."""
         for item in items:
             if self._checkpoint.is_done(item.id):
                 with self._lock:
@@ -114,6 +114,7 @@ class MailboxCopy:
             elif self._checkpoint.is_doubtful(item.id):
                 with self._lock:
                     work.doubtful.append(item)
+                work.claimed.add(self._name(item))
             else:
                 yield item
 
@@ -128,7 +129,11 @@ class MailboxCopy:
             lacking = self._look_again(work, doubtful)
             self._send_all(work, self._without_twins(work, lacking, again=True))
             for twin in twins:
-                self._portion(work, [twin])
+                # Were both in doubt, and one of them there, nobody could say which.
+                if self._name(twin) in {self._name(item) for item in work.doubtful}:
+                    work.twins.append(twin)
+                else:
+                    self._portion(work, [twin])
         raise Transient(
             "Microsoft Graph",
             wanted=f"{len(work.doubtful)} items in {work.folder.path} of {self._mailbox} to be stored",
