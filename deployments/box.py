@@ -129,7 +129,7 @@ class Box:
 
         by: module that is run, which takes Prefect's words.
         """
-        (self.home / _ONE_ROOT).write_text(_first_root())
+        _write_one_root(self.home / _ONE_ROOT)
         with (self.home / f"{name}.log").open("ab") as log:
             self.parts.pop(name, None)  # a dead one; the new one is the last started
             self.parts[name] = subprocess.Popen(  # noqa: S603  # our own words
@@ -155,9 +155,12 @@ class Box:
         return (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
 
 
-def _first_root() -> str:
-    end = "-----END CERTIFICATE-----\n"
-    return Path(certifi.where()).read_text("ascii").partition(end)[0] + end
+def _write_one_root(path: Path) -> None:
+    """Once, and whole or not at all: the other parts read it while this one starts."""
+    if not path.exists():
+        end, new = "-----END CERTIFICATE-----\n", path.with_suffix(".new")
+        new.write_text(Path(certifi.where()).read_text("ascii").partition(end)[0] + end)
+        new.rename(path)
 
 
 @contextlib.contextmanager

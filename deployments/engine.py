@@ -9,6 +9,12 @@ from __future__ import annotations
 import gc
 import runpy
 
-if __name__ == "__main__":
+
+def collect_garbage_seldom() -> None:
+    """For a process with a large heap that stays: the engine here, the server beside it, the towns of the tests."""
     gc.set_threshold(100_000, 50, 100)
+
+
+if __name__ == "__main__":
+    collect_garbage_seldom()
     runpy.run_module("prefect.engine", run_name="__main__")

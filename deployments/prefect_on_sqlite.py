@@ -13,11 +13,12 @@ BEGIN IMMEDIATE waits for its turn instead; Prefect itself uses it where it sets
 
 from __future__ import annotations
 
-import gc
 from contextlib import AbstractAsyncContextManager
 
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from deployments.engine import collect_garbage_seldom
 
 
 def begin_immediately() -> None:
@@ -35,6 +36,6 @@ def begin_immediately() -> None:
 if __name__ == "__main__":
     from prefect.cli import app
 
-    gc.set_threshold(100_000, 50, 100)  # as in engine.py beside this
+    collect_garbage_seldom()
     begin_immediately()
     app()

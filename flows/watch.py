@@ -52,15 +52,16 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
             parked, looks = [], {}
             # The server has most of its time for others, however long a reading takes.
             next_reading = time.monotonic() + max(READING_SECONDS, READING_SHARE * (time.monotonic() - began))
+            next_glance = time.monotonic() + STEP_SECONDS
         elif time.monotonic() >= next_glance:
             fresh = moved_lately(read_at - _CLOCKS_APART)
+            next_glance = time.monotonic() + STEP_SECONDS
         if fresh:
             parked = renewed(parked, fresh)
             looks |= known_looks(fresh, own)
             for one in fresh:
                 if mended := mend(one):
                     log.info("%s, %s: %s", one.customer, one.what, mended)
-        next_glance = max(next_glance, time.monotonic() + STEP_SECONDS)
         unanswered = expired_gates(parked, datetime.now(UTC))
         for one in unanswered:
             log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -29,11 +28,12 @@ from prefect.settings import (
 from prefect.states import Cancelled
 from prefect.testing.utilities import prefect_test_harness
 
+from deployments.engine import collect_garbage_seldom
 from tasks.waking import parked_runs
 
 _HERE = Path(__file__).resolve().parent
 
-gc.set_threshold(100_000, 50, 100)  # the towns are a large heap; looking it over took a tenth of the time
+collect_garbage_seldom()  # the towns are a large heap; looking it over took a tenth of the time
 
 settings.register_profile("any machine", deadline=None)  # how fast an example is depends on what else is running
 settings.load_profile("any machine")
@@ -66,6 +66,8 @@ def _as_on_the_box(self: SubprocessASGIServer) -> subprocess.Popen[bytes]:
             **os.environ,
             "PYTHONPATH": str(_HERE.parent),
             "PREFECT_UI_ENABLED": "0",
+            "PREFECT__SERVER_EPHEMERAL": "1",
+            "PREFECT__SERVER_FINAL": "1",
             **get_current_settings().to_environment_variables(exclude_unset=True),
         },
     )

@@ -16,8 +16,8 @@ from mailmove.moving.direct import DirectMover, in_folder
 from mailmove.moving.mailbox import Manners
 from mailmove.moving.pacing import UNLIMITED, Limits
 
-SETTLE = 5.0
-"""Seconds; longer than the lab's cloud lags, and than the last request of a killed life takes on a loaded machine."""
+SETTLE = 2.0
+"""Seconds; longer than the lab's cloud lags."""
 
 
 def make_mover(source: dict[str, Any], target: dict[str, Any], folder: Path, limits: Limits = UNLIMITED) -> DirectMover:

@@ -172,6 +172,25 @@ def test_what_parks_and_what_is_answered_meanwhile_is_found_without_reading_ever
     assert answered.state == "Resuming", "its cutover was woken"
 
 
+def test_a_busy_minute_keeps_nobody_from_glancing(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = parked_night()
+    make_due(night)
+    glances = [0]
+
+    async def due_again_at_once(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+        return [(one, Look(done=False, summary="not yet", next_look=now())) for one, _ in waits]
+
+    def counted(since: Any) -> list[Parked]:
+        glances[0] += 1
+        return []
+
+    monkeypatch.setattr(watching, "look_at_all", due_again_at_once)
+    monkeypatch.setattr(watching, "STEP_SECONDS", 2.5)  # longer than the pause until the next look is due
+    monkeypatch.setattr(watching, "moved_lately", counted)
+    watch(stay_seconds=9)
+    assert glances[0] >= 2
+
+
 def test_what_the_sub_flow_has_seen_since_counts_for_more_than_what_this_process_saw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
