@@ -51,6 +51,8 @@ class Box:
             "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
             # It reads three rows for every question that is open, one by one; the watch closes those of ended cutovers.
             "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "3600",
+            # It reads everything that is parked, for pauses that end by themselves; Mailmove's do not.
+            "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "3600",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             # SQLite has one writer: when many wake at once, it says 503 for minutes, and who gave up would be Failed.

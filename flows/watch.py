@@ -13,7 +13,7 @@ from tasks.asking import UNANSWERED
 from tasks.looking import tells_nothing_new
 from tasks.reviving import revive, to_be_revived
 from tasks.silence import call_crashed, silent
-from tasks.telling import tell_news
+from tasks.telling import Records, tell_news
 from tasks.waking import Parked, mend, moved_lately, parked_runs, wake_all
 from tasks.watching import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all, renewed
 
@@ -21,7 +21,7 @@ STEP_SECONDS = 2.0
 SOON_SECONDS = 50.0
 NEWS_SECONDS = 10.0
 READING_SECONDS = 10.0
-READING_SHARE = 9
+READING_SHARE = 19
 """A reading of everything that is parked is followed by so many times its own length without one."""
 _CLOCKS_APART = timedelta(minutes=1)
 
@@ -40,6 +40,7 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
     parked: list[Parked] = []
     own: Looks = {}
     looks: Looks = {}
+    told: Records = {}
     next_reading = next_glance = next_news = 0.0
     read_at = datetime.now(UTC)
     while True:
@@ -80,7 +81,7 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
         own = {run: look for run, look in own.items() if run not in gone}  # now the sub-flow itself says what is seen
         woken += len(gone)
         if time.monotonic() >= next_news:
-            for line in tell_news(parked, looks):
+            for line in tell_news(parked, looks, told):
                 log.info("%s", line)
             next_news = time.monotonic() + NEWS_SECONDS
         parked = [one for one in parked if one.run.id not in gone]

@@ -39,7 +39,7 @@ def bring_back(cutover: Cutover, root: UUID, bring: bool) -> Receipt:
     cloud, source = tenant(cutover), source_server(cutover)
     if since is None or not isinstance(cloud, GivesMessages) or not isinstance(source, HoldsMessages):
         return Receipt(stage=NAME, remains=remains)
-    changes, ours = [], sent_probes(ledger)
+    changes, ours = [], sent_probes(ledger.entries())
     for box in source.inventory().moving:
         came = [
             one

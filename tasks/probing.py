@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from mailmove.ports import HoldsMessages
 from mailmove.probes import new_message_id, probe, routes
 from mailmove.redeliver import redeliver
 from tasks.acting import witness
-from tasks.ledger import Ledger, this_cutover
+from tasks.ledger import Entry, Ledger, this_cutover
 from tasks.opening import source_server, tenant
 from tasks.served import resolvers_of
 
@@ -41,9 +42,10 @@ def send_probes(cutover: Cutover, stage: str) -> Receipt:
     if not cutover.probes.send:
         return Receipt(stage=stage)
     ledger = Ledger(cutover.customer, this_cutover())
-    recipient = _mailbox(cutover, ledger)
+    entries = ledger.entries()
+    recipient = _mailbox(cutover, ledger, entries)
     ways, unknown = asyncio.run(routes(recipient.partition("@")[2], resolvers_of(cutover)))
-    done = {one.route for one in _probes(ledger, stage)}
+    done = {one.route for one in _probes(entries, stage)}
     for way in ways:
         if way.name in done:
             continue
@@ -76,11 +78,12 @@ def probes_landed(cutover: Cutover, stage: str) -> Evidence:
     if not cutover.probes.send:
         return witness(cutover, stage, ["the plan wants no probes"])
     ledger = Ledger(cutover.customer, this_cutover())
+    entries = ledger.entries()
     waiting = []
-    for one in _probes(ledger, stage):
+    for one in _probes(entries, stage):
         if one.landed:
             continue
-        where = _where(cutover, _mailbox(cutover, ledger), one)
+        where = _where(cutover, _mailbox(cutover, ledger, entries), one)
         if where:
             ledger.record("evidence", f"{stage}: {LANDED}", facts=[one.message_id, where])
         elif not one.answer.startswith("not taken") and now() < one.at + timedelta(
@@ -94,10 +97,11 @@ def probes_landed(cutover: Cutover, stage: str) -> Evidence:
             seen=f"not yet those by {', '.join(waiting)}",
             todo=f"They are looked for again, for {cutover.probes.patience_minutes:g} minutes; nothing depends on it.",
         )
-    facts = [_told(one, cutover.probes.patience_minutes) for one in _probes(ledger, stage)]
+    entries = ledger.entries()
+    facts = [_told(one, cutover.probes.patience_minutes) for one in _probes(entries, stage)]
     facts += [
         fact
-        for entry in ledger.entries()
+        for entry in entries
         if entry.kind == "evidence" and entry.stage == f"{stage}: {SENT}"
         for fact in entry.facts
     ]
@@ -108,10 +112,11 @@ def probes_landed(cutover: Cutover, stage: str) -> Evidence:
 def remove_probes(cutover: Cutover, root: UUID) -> list[str]:
     """Take every probe of a cutover out of both mailboxes; what remains is named."""
     ledger = Ledger(cutover.customer, root)
-    ids = sent_probes(ledger)
+    entries = ledger.entries()
+    ids = sent_probes(entries)
     if not ids:
         return []
-    mailbox, remains = _mailbox(cutover, ledger), []
+    mailbox, remains = _mailbox(cutover, ledger, entries), []
     for name, place in _places(cutover):
         try:
             for item in place.find_messages(mailbox, sorted(ids)):
@@ -121,11 +126,11 @@ def remove_probes(cutover: Cutover, root: UUID) -> list[str]:
     return remains
 
 
-def sent_probes(ledger: Ledger) -> set[str]:
+def sent_probes(entries: Iterable[Entry]) -> set[str]:
     """Message-IDs of all that were sent, or may have been."""
     return {
         change.what
-        for entry in ledger.entries()
+        for entry in entries
         if entry.kind == "intent" and entry.stage.endswith(f": {SENT}")
         for change in entry.changes
     }
@@ -140,9 +145,9 @@ def probe_findings(cutover: Cutover, stage: str) -> list[Finding]:
     ]
 
 
-def _probes(ledger: Ledger, stage: str) -> list[Probe]:
+def _probes(entries: Iterable[Entry], stage: str) -> list[Probe]:
     found: dict[str, Probe] = {}
-    for entry in ledger.entries():
+    for entry in entries:
         if entry.kind == "intent" and entry.stage == f"{stage}: {SENT}":
             for change in entry.changes:
                 found[change.what] = Probe(message_id=change.what, route=change.after["route"], at=entry.at)
@@ -174,11 +179,11 @@ def _places(cutover: Cutover) -> list[tuple[str, HoldsMessages]]:
     return [(name, place) for name, place in both if isinstance(place, HoldsMessages)]
 
 
-def _mailbox(cutover: Cutover, ledger: Ledger) -> str:
+def _mailbox(cutover: Cutover, ledger: Ledger, entries: Iterable[Entry]) -> str:
     """The plan's, or the first user's; once chosen it stays, whatever the directory says later."""
     if cutover.probes.mailbox:
         return cutover.probes.mailbox
-    for entry in ledger.entries():
+    for entry in entries:
         if entry.stage == MAILBOX:
             return entry.facts[0]
     first = min(box.address for box in source_server(cutover).inventory().moving if box.kind == "user")

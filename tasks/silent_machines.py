@@ -33,7 +33,7 @@ def silent_machines(cutover: Cutover) -> list[Finding]:
     except MailmoveError as error:
         means = "It is not known which machines used it before the switch and may use it again."
         return [Finding(subject="the old server's log", seen=str(error), means=means, todo=error.todo)]
-    ours = sent_probes(ledger)
+    ours = sent_probes(ledger.entries())
     others = [one for one in arrivals if one.message_id not in ours]
     return [_finding(one) for one in gone_quiet(others, since, cutover.domains)[:NAMED]]
 

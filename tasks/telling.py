@@ -12,6 +12,7 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -23,7 +24,6 @@ from pydantic import BaseModel, Field
 
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, now
-from mailmove.plan_night import Notices
 from tasks.at_once import at_once
 from tasks.news import Notice, customer_of, lately_ended, moved, waiting
 from tasks.opening import open_block
@@ -63,65 +63,86 @@ class Told(BaseModel):
 
 
 Record = dict[tuple[str, str], Told]
+Records = dict[UUID, Record]
+"""Root flow run -> what was told about it."""
 
 
-def tell_news(parked: list[Parked], looks: dict[UUID, Look]) -> list[str]:
+@dataclass
+class _Case:
+    """A cutover, and what there may be to tell of it."""
+
+    root: FlowRun
+    waits: list[tuple[Parked, Look | None]] = field(default_factory=list)
+    ends: list[Notice] = field(default_factory=list)
+
+
+def tell_news(parked: list[Parked], looks: dict[UUID, Look], known: Records | None = None) -> list[str]:
     """Tell everything that is new about these and about what has ended lately; lines for the log.
 
-    looks: what was last seen of each wait, by its sub-flow run.
+    looks: what was last seen of each wait, by its sub-flow run. known: what this process knows to be told; it grows.
+    Of a thousand cutovers only those are read again that have something to tell, as another process may have told it.
     """
-    over = list(lately_ended())
-    roots: dict[UUID, FlowRun] = {one.root.id: one.root for one in parked} | {run.id: run for run, _ in over}
-    known = told_so_far(list(roots))
-    news: dict[UUID, list[Notice]] = {root: [] for root in roots}
-    before = {root: dict(record) for root, record in known.items()}
+    known = {} if known is None else known
+    cases = {one.root.id: _Case(one.root) for one in parked}
     for one in parked:
-        look = looks.get(one.run.id)
-        news[one.root.id] += [found for found in (waiting(one, look),) if found]
-        if look and look.forecast:
-            news[one.root.id] += _moved(one, look.forecast, known[one.root.id], notices_of(one.root))
-    for run, notice in over:
-        news[run.id].append(notice)
+        cases[one.root.id].waits.append((one, looks.get(one.run.id)))
+    for run, notice in lately_ended():
+        cases.setdefault(run.id, _Case(run)).ends.append(notice)
+    known |= told_so_far([root for root in cases if root not in known])
+    new = [root for root, case in cases.items() if any(_untold(case, known[root]))]
+    known |= told_so_far(new)
     silent: set[str] = set()
-    works = [(run, news[root], known[root], before[root], silent) for root, run in roots.items()]
+    works = [(cases[root], known[root], silent) for root in new]
     return [line for told in at_once(_tell, works, most=_AT_ONCE) for line in told]
 
 
-def told_so_far(roots: list[UUID]) -> dict[UUID, Record]:
+def told_so_far(roots: list[UUID]) -> Records:
     """What was told about each cutover, in few requests."""
     rows = read_latest([_key(root) for root in roots])
     entries = {root: [Told.model_validate(row) for row in rows.get(_key(root), [])] for root in roots}
     return {root: {(told.id, told.channel): told for told in found} for root, found in entries.items()}
 
 
-def _moved(one: Parked, forecast: datetime, record: Record, rules: Notices) -> list[Notice]:
-    """Held against the forecast that was last told (or first seen), so that small steps add up."""
-    place = (f"forecast {one.run.id}", _BASE)
-    base = datetime.fromisoformat(record[place].outcome) if place in record else None
-    far = base is not None and abs(forecast - base) > timedelta(minutes=rules.forecast_moved_minutes)
-    if base is None or far:
-        record[place] = Told(id=place[0], channel=_BASE, outcome=forecast.isoformat(), tries=MOST_TRIES)
-    return [moved(one, base, forecast)] if base and far else []
+def _untold(case: _Case, record: Record) -> tuple[list[tuple[Notice, str]], Record]:
+    """(what is to be told by which channel now, the forecasts that later ones are held against from now on).
 
-
-def _tell(root: FlowRun, news: list[Notice], record: Record, before: Record, silent: set[str]) -> list[str]:
-    rules, lines = notices_of(root), []
-    for notice in news:
-        if notice.kind not in rules.about:
+    A forecast is held against the one that was last told (or first seen), so that small steps add up.
+    """
+    rules, news, bases = notices_of(case.root), list(case.ends), Record()
+    for one, look in case.waits:
+        news += [found for found in (waiting(one, look),) if found]
+        if not (look and look.forecast):
             continue
-        for channel in (EVENTS, *rules.to):
-            earlier = record.get((notice.id, channel))
-            if (earlier and not earlier.due) or channel in silent:
-                continue
-            outcome = _sent(channel, root, notice)
-            if outcome != _SENT:
-                silent.add(channel)  # for the rest of this look: thirty customers do not wait for it thirty times
-            tries = earlier.tries + 1 if earlier else 1
-            record[notice.id, channel] = Told(id=notice.id, channel=channel, outcome=outcome, tries=tries)
-            _write(root.id, record)
-            lines.append(f"{customer_of(root)}: told {channel}: {notice.subject}: {outcome}")
-    if record != before and not lines:
-        _write(root.id, record)
+        place = (f"forecast {one.run.id}", _BASE)
+        base = datetime.fromisoformat(record[place].outcome) if place in record else None
+        far = base is not None and abs(look.forecast - base) > timedelta(minutes=rules.forecast_moved_minutes)
+        if base is None or far:
+            known = look.forecast.isoformat()
+            bases[place] = Told(id=place[0], channel=_BASE, outcome=known, tries=MOST_TRIES)
+        if base and far:
+            news.append(moved(one, base, look.forecast))
+    wanted = [(notice, channel) for notice in news if notice.kind in rules.about for channel in (EVENTS, *rules.to)]
+    earlier = [record.get((notice.id, channel)) for notice, channel in wanted]
+    return [one for one, told in zip(wanted, earlier, strict=True) if told is None or told.due], bases
+
+
+def _tell(case: _Case, record: Record, silent: set[str]) -> list[str]:
+    wanted, bases = _untold(case, record)
+    record |= bases
+    lines = []
+    for notice, channel in wanted:
+        if channel in silent:
+            continue
+        earlier = record.get((notice.id, channel))
+        outcome = _sent(channel, case.root, notice)
+        if outcome != _SENT:
+            silent.add(channel)  # for the rest of this look: thirty customers do not wait for it thirty times
+        tries = earlier.tries + 1 if earlier else 1
+        record[notice.id, channel] = Told(id=notice.id, channel=channel, outcome=outcome, tries=tries)
+        _write(case.root.id, record)
+        lines.append(f"{customer_of(case.root)}: told {channel}: {notice.subject}: {outcome}")
+    if bases and not lines:
+        _write(case.root.id, record)
     return lines
 
 

@@ -25,7 +25,7 @@ from tasks import telling
 from tasks.looking import show_look
 from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 from tasks.people import check_people
-from tasks.telling import EVENTS, MOST_TRIES, tell_news, told_so_far, within
+from tasks.telling import EVENTS, MOST_TRIES, Records, tell_news, told_so_far, within
 from tasks.waking import wake
 from tasks.watching import known_looks
 
@@ -168,6 +168,21 @@ def test_what_failed_is_written_down_without_its_secrets_and_tried_again_later(
 
 def _id(night: Night) -> str:
     return f"waiting {night.parked().run.id} 1"
+
+
+def test_who_has_nothing_new_to_tell_is_not_read_again_and_another_process_may_have_told_it(
+    hook: Hook, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night, known, read = parked(night_with_a_gate, hook.ref), Records(), list[list[str]]()
+    ask = telling.read_latest
+    monkeypatch.setattr(telling, "read_latest", lambda keys: read.append(keys) or ask(keys))
+    known[night.id] = {}  # read before another process told it:
+    told_anew(night)
+    for expected in (1, 0, 0):
+        read.clear()
+        assert tell_news([night.parked()], {}, known) == []
+        assert sum(f"notices-{night.id}" in keys for keys in read) == expected
+    assert len(hook.heard) == 1
 
 
 def test_a_failed_night_is_told(hook: Hook, events: list[dict[str, Any]]) -> None:

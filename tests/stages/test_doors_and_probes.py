@@ -74,7 +74,7 @@ def test_a_probe_shows_todays_way_and_is_never_sent_twice(walk: Walk, monkeypatc
             walk.do(probe_before.apply.fn, walk.plan)
     assert probes_in(walk)[0] == 1
     walk.until(probe_before.apply.fn, walk.plan)
-    assert len(sent_probes(walk.ledger)) == 1, "three resolvers name one server: one probe, kill or not"
+    assert len(sent_probes(walk.ledger.entries())) == 1, "three resolvers name one server: one probe, kill or not"
     facts = walk.until(probe_before.verify.fn, walk.plan).facts
     assert len(facts) == 1
     assert f"mail.northwind.example ({walk.town.places.old_server})" in facts[0]
@@ -145,7 +145,7 @@ def test_the_door_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk)
     assert evidence.facts[1].startswith(f"seen beside it: {places.cloud} port {places.smtp_port}: it takes mail")
     last = walk.ledger.evidence("probe_after_close")
     assert last is not None and "landed in the cloud" in last.facts[0]
-    assert len(sent_probes(walk.ledger)) == 3
+    assert len(sent_probes(walk.ledger.entries())) == 3
     assert probes_in(walk) == (0, 0)
     account = walk.town.account()
     assert account.of("a probe") == [], "none is left behind"
@@ -202,7 +202,7 @@ def copies(walk: Walk, address: str, ids: list[str]) -> list[int]:
 
 def test_the_plan_may_want_no_probes(walk: Walk) -> None:
     none: Cutover = walk.plan.model_copy(update={"probes": walk.plan.probes.model_copy(update={"send": False})})
-    before = sent_probes(walk.ledger)
+    before = sent_probes(walk.ledger.entries())
     walk.do(probe_before.apply.fn, none)
     assert walk.do(probe_before.verify.fn, none).facts == ["the plan wants no probes"]
-    assert sent_probes(walk.ledger) == before
+    assert sent_probes(walk.ledger.entries()) == before
