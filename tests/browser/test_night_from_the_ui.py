@@ -29,7 +29,7 @@ from tasks.waking import Parked, parked_runs
 pytestmark = [
     pytest.mark.night,
     pytest.mark.timeout(900),
-    pytest.mark.skipif("SOAK" not in os.environ, reason="five minutes of both cores; `make soak` runs it"),
+    pytest.mark.skipif("SOAK" not in os.environ, reason="five minutes of both cores; `make fleet` runs it"),
 ]
 SLOW = 600
 """Seconds for what a worker does; a quiet machine takes a tenth of it."""

@@ -20,7 +20,7 @@ from deployments.box import using
 pytestmark = [
     pytest.mark.night,
     pytest.mark.timeout(4500),
-    pytest.mark.skipif("SOAK" not in os.environ, reason="33 minutes for thirty; `make fleet` runs it"),
+    pytest.mark.skipif("SOAK" not in os.environ, reason="twenty minutes for thirty; `make fleet` runs it"),
 ]
 
 CUSTOMERS = int(os.environ.get("FLEET", "6"))
