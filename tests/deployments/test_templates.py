@@ -19,6 +19,7 @@ from prefect.settings import Settings
 from prefect.settings.legacy import _get_settings_fields
 from prefect_redis.client import RedisMessagingSettings
 
+from deployments.box import Box
 from deployments.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,14 @@ def test_every_setting_is_one_that_is_read(file: str) -> None:
     named = named_settings((DEPLOYMENTS / file).read_text("utf-8"))
     assert named and named <= known_settings()
     assert "PREFECT_SERVER_NONSENSE" not in known_settings()
+
+
+@pytest.mark.parametrize("file", ["scale/compose.yaml", "kubernetes/mailmove.yaml"])
+def test_what_waits_costs_a_larger_server_as_little_as_the_box(file: str, tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    spared = {name: value for name, value in box.env.items() if name.startswith("PREFECT_SERVER_SERVICES_")}
+    text = (DEPLOYMENTS / file).read_text("utf-8")
+    assert len(spared) >= 2 and spared == {name: (re.findall(rf'{name}: "(\d+)"', text) or [""])[0] for name in spared}
 
 
 def test_modules_that_settings_name_are_there() -> None:
