@@ -53,7 +53,7 @@ def modules(entrypoint: str) -> float:
 
 def run(tiny: bool) -> Result:
     """The best of some tries; a ratio of 1 would mean that Mailmove itself costs nothing."""
-    tries = 1 if tiny else 5
+    tries = 1 if tiny else 9
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "bare_flow.py"
         bare.write_text(textwrap.dedent(_BARE), encoding="utf-8")
@@ -73,9 +73,10 @@ def _with_import(folder: Path, name: str) -> Path:
 
 
 def _compared(ours: str, bare: Path, tries: int) -> Size:
-    seconds, peak = {}, 0.0
-    for name, entrypoint in (("rival", f"{bare}:bare"), ("ours", ours)):
-        measured = [in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=entrypoint) for _ in range(tries)]
-        seconds[name], peak = min(one.value for one in measured), max(one.peak_mb for one in measured)
+    rival, mine = [], []
+    for _ in range(tries):  # in turn, so that a quick or a busy moment of the machine strikes both
+        rival.append(in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=f"{bare}:bare"))
+        mine.append(in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=ours))
     count = in_fresh_process("benchmarks.entrypoint_import:modules", entrypoint=ours).value
-    return Size(int(count), seconds["ours"], seconds["rival"], peak)
+    quickest = [min(one.value for one in measured) for measured in (mine, rival)]
+    return Size(int(count), *quickest, max(one.peak_mb for one in mine))

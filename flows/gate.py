@@ -9,13 +9,13 @@ from mailmove.plan import Cutover
 from mailmove.plan_night import Gate
 from tasks.acting import approve
 from tasks.asking import Asked, asked_last, has_expired, judge, write_question
-from tasks.parking import GateForm, last_answer, own_run_id, park, times_parked
+from tasks.parking import GateForm, Plan, last_answer, own_run_id, park, times_parked
 from tasks.runbook import stage_behind
 from tasks.showing import question_of
 
 
 @flow(flow_run_name="gate: {name}")
-def gate(cutover: Cutover, name: str, preview: Preview) -> str:
+def gate(cutover: Plan, name: str, preview: Preview) -> str:
     """The digest of what was approved. A no, a late yes, or the word of somebody without a say: it is asked again.
 
     preview: for the first question. One that has expired is asked anew from a fresh look.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from prefect import flow
 
-from mailmove.plan import Cutover
-from tasks.parking import TroubleForm, last_answer, park
+from tasks.parking import Plan, TroubleForm, last_answer, park
 
 
 @flow(flow_run_name="trouble: {name}")
-def trouble(cutover: Cutover, name: str, why: str) -> str:
+def trouble(cutover: Plan, name: str, why: str) -> str:
     """Return who mended it, and how."""
     answer = last_answer(TroubleForm)
     if answer:

@@ -15,10 +15,9 @@ from prefect import flow
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Evidence, Look, now
 from mailmove.plan import Cutover
-from tasks.hours import SKIPPED
 from tasks.ledger import Ledger, this_cutover
-from tasks.looking import SETTLES, UNDOES, last_look, look_once, not_yet, show_look, try_again
-from tasks.parking import WaitForm, last_answer, own_run_id, park
+from tasks.looking import SETTLES, SKIPPED, UNDOES, last_look, look_once, not_yet, show_look, try_again
+from tasks.parking import Plan, WaitForm, last_answer, own_run_id, park
 from tasks.settling import settles
 from tasks.showing import question_of_wait
 from tasks.undoing import undo_stage
@@ -28,7 +27,7 @@ WAITED_OUT = timedelta(seconds=10)
 
 
 @flow(flow_run_name="wait: {name}")
-def wait(cutover: Cutover, name: str, of: UUID | None = None) -> Evidence:
+def wait(cutover: Plan, name: str, of: UUID | None = None) -> Evidence:
     """Return when what `name` stands for has come, or when a person says to go on anyway.
 
     of: the cutover that is being undone; None: the one that this wait belongs to.

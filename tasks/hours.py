@@ -9,10 +9,8 @@ from mailmove.evidence import Look, now
 from mailmove.plan import Cutover
 from mailmove.windows import is_open, next_opening
 from tasks.ledger import Ledger
+from tasks.looking import SKIPPED
 from tasks.zones import rrset_change
-
-SKIPPED = "not waited for any longer"
-"""So begins the evidence of a wait that a person has skipped."""
 
 _WAIT = "window"
 

@@ -21,6 +21,9 @@ SETTLES = "settles: "
 UNDOES = "undoes: "
 """Prefix of a wait's name when it waits until a stage's own `rollback` passes."""
 
+SKIPPED = "not waited for any longer"
+"""So begins the evidence of a wait that a person has skipped."""
+
 FIRST_PATIENCE, LONGEST_PATIENCE = 5.0, 300.0
 """Seconds between tries of a `verify` that has no cheaper condition; doubled each time."""
 

@@ -1,45 +1,20 @@
 """The night, in order. Preflight, cutover, rollback, the command line and the docs all read this one table.
 
-To add a stage: write its module (check, apply, verify, rollback) and put one line here.
+To add a stage: write its module (check, apply, verify, rollback) and put one line here. A module is loaded when it is
+first asked for: a woken night is a new process, and needs few of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
 from mailmove.evidence import Look
 from mailmove.plan import Cutover
-from tasks import (
-    close_old_door,
-    customer_account,
-    delegates,
-    direct_copy,
-    dkim_records,
-    dkim_signing,
-    final_sweep,
-    final_ttl,
-    finish_batch,
-    first_passwords,
-    last_proof,
-    lower_ttl,
-    mailboxes,
-    migration_batch,
-    obtain_certificate,
-    order_licences,
-    outlook_anywhere,
-    probe_after_close,
-    probe_after_switch,
-    probe_before,
-    proof,
-    switch_mail,
-    verified_domain,
-    x500_addresses,
-)
 from tasks.ledger import Ledger
-from tasks.waits import finish_rule, first_sync, old_ttl, propagation, quiet, quiet_inside, window
 
 Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
 """`await condition(cutover, ledger, previous look)`: one look at what is waited for."""
@@ -47,61 +22,61 @@ Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
 
 @dataclass(frozen=True)
 class Stage:
-    """Something that is done. `gate` names the plan's gate that a person must open first."""
+    """Something that is done, by the module `tasks/<name>.py`. `gate`: the plan's, that a person must open first."""
 
-    module: ModuleType
+    name: str
     story: str
     gate: Literal["switch_mail", "close_old_door", "spend_money"] | None = None
 
     @property
-    def name(self) -> str:
-        return self.module.__name__.rpartition(".")[2]
+    def module(self) -> ModuleType:
+        return import_module(f"tasks.{self.name}")
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Something that is waited for."""
+    """Something that is waited for, by the module `tasks/waits/<name>.py`."""
 
-    module: ModuleType
+    name: str
     story: str
 
     @property
-    def name(self) -> str:
-        return self.module.__name__.rpartition(".")[2]
+    def module(self) -> ModuleType:
+        return import_module(f"tasks.waits.{self.name}")
 
 
 RUNBOOK: tuple[Stage | Wait, ...] = (
-    Stage(lower_ttl, "shorten the MX TTL, so that the switch will be noticed soon"),
-    Stage(obtain_certificate, "where the plan says so: get a public certificate, and put it on the old server"),
-    Stage(outlook_anywhere, "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
-    Stage(customer_account, "invite the customer: the partner relationship, approved by them"),
-    Stage(order_licences, "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
-    Stage(verified_domain, "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
-    Stage(dkim_records, "publish the names of Microsoft's DKIM keys"),
-    Stage(migration_batch, "make the migration endpoint and the batch, and start it"),
-    Stage(direct_copy, "where the plan says so: copy the mailboxes ourselves"),
-    Wait(first_sync, "until every mailbox has been copied once"),
-    Stage(mailboxes, "give licences, and turn shared mailboxes into shared ones"),
-    Stage(x500_addresses, "keep the names by which old mail knows people, so that replies to it arrive"),
-    Stage(delegates, "let people open the mailboxes that they could open, and send as them"),
-    Stage(first_passwords, "give everybody a first password, held in a secret block until it is handed over"),
-    Wait(old_ttl, "until the old MX TTL has run out everywhere"),
-    Wait(window, "until one of the plan's windows is open"),
-    Stage(probe_before, "send probes the way that mail takes today"),
-    Stage(switch_mail, "point MX, SPF and autodiscover at Microsoft 365", gate="switch_mail"),
-    Wait(propagation, "until the world has noticed"),
-    Stage(probe_after_switch, "send probes the new way, as every resolver sees it"),
-    Stage(final_sweep, "copy what arrived meanwhile"),
-    Wait(quiet, "until nobody delivers to the old server any more"),
-    Stage(proof, "account for every item, and move by hand what was left behind"),
-    Stage(close_old_door, "close port 25 of the old server", gate="close_old_door"),
-    Stage(probe_after_close, "send probes once more, and take all of them away"),
-    Wait(quiet_inside, "until nobody reaches the old server behind the closed door"),
-    Stage(last_proof, "account for every item once more, now that the door is closed"),
-    Wait(finish_rule, "until Microsoft's own rule for ending the batch holds"),
-    Stage(finish_batch, "remove the batch; the mailboxes stand on their own"),
-    Stage(final_ttl, "give the MX record a sane TTL again"),
-    Stage(dkim_signing, "have Microsoft 365 sign the domain's mail"),
+    Stage("lower_ttl", "shorten the MX TTL, so that the switch will be noticed soon"),
+    Stage("obtain_certificate", "where the plan says so: get a public certificate, and put it on the old server"),
+    Stage("outlook_anywhere", "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
+    Stage("customer_account", "invite the customer: the partner relationship, approved by them"),
+    Stage("order_licences", "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
+    Stage("verified_domain", "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
+    Stage("dkim_records", "publish the names of Microsoft's DKIM keys"),
+    Stage("migration_batch", "make the migration endpoint and the batch, and start it"),
+    Stage("direct_copy", "where the plan says so: copy the mailboxes ourselves"),
+    Wait("first_sync", "until every mailbox has been copied once"),
+    Stage("mailboxes", "give licences, and turn shared mailboxes into shared ones"),
+    Stage("x500_addresses", "keep the names by which old mail knows people, so that replies to it arrive"),
+    Stage("delegates", "let people open the mailboxes that they could open, and send as them"),
+    Stage("first_passwords", "give everybody a first password, held in a secret block until it is handed over"),
+    Wait("old_ttl", "until the old MX TTL has run out everywhere"),
+    Wait("window", "until one of the plan's windows is open"),
+    Stage("probe_before", "send probes the way that mail takes today"),
+    Stage("switch_mail", "point MX, SPF and autodiscover at Microsoft 365", gate="switch_mail"),
+    Wait("propagation", "until the world has noticed"),
+    Stage("probe_after_switch", "send probes the new way, as every resolver sees it"),
+    Stage("final_sweep", "copy what arrived meanwhile"),
+    Wait("quiet", "until nobody delivers to the old server any more"),
+    Stage("proof", "account for every item, and move by hand what was left behind"),
+    Stage("close_old_door", "close port 25 of the old server", gate="close_old_door"),
+    Stage("probe_after_close", "send probes once more, and take all of them away"),
+    Wait("quiet_inside", "until nobody reaches the old server behind the closed door"),
+    Stage("last_proof", "account for every item once more, now that the door is closed"),
+    Wait("finish_rule", "until Microsoft's own rule for ending the batch holds"),
+    Stage("finish_batch", "remove the batch; the mailboxes stand on their own"),
+    Stage("final_ttl", "give the MX record a sane TTL again"),
+    Stage("dkim_signing", "have Microsoft 365 sign the domain's mail"),
 )
 
 STAGES: tuple[Stage, ...] = tuple(step for step in RUNBOOK if isinstance(step, Stage))

@@ -22,8 +22,8 @@ from windows import Window
 
 from deployments.box import Box, using
 from lab.town import Town
-from tasks.hours import SKIPPED
 from tasks.ledger import Ledger
+from tasks.looking import SKIPPED
 from tasks.waking import Parked, parked_runs
 
 pytestmark = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +18,7 @@ from prefect.input.actions import read_flow_run_input
 
 from mailmove.plan import Cutover
 from mailmove.plan_file import plan_from
+from tasks.runbook import Stage
 from tasks.waking import Parked, parked_runs
 
 
@@ -36,6 +39,19 @@ def new_plan(**gates: Any) -> Cutover:
             "gates": gates,
         }
     )
+
+
+@dataclass(frozen=True)
+class PlayedStage(Stage):
+    """A stage whose check, apply, verify and rollback are a test's own."""
+
+    verbs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def module(self) -> ModuleType:
+        module = ModuleType(f"tasks.{self.name}")
+        vars(module).update(self.verbs)
+        return module
 
 
 def form_text(asked: Parked) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import Night, PlayedStage, new_plan
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.filesystems import LocalFileSystem
@@ -67,10 +66,8 @@ def undo(cutover: Cutover, receipt: Receipt) -> Receipt:
 
 
 def stage() -> Stage:
-    module = ModuleType("tasks.switch_mail")
-    module.check, module.apply, module.verify = check, apply.with_options(retries=0), verify  # type: ignore[attr-defined]
-    module.rollback = undo  # type: ignore[attr-defined]
-    return Stage(module, "switch", gate="switch_mail")
+    verbs = {"check": check, "apply": apply.with_options(retries=0), "verify": verify, "rollback": undo}
+    return PlayedStage("switch_mail", "switch", gate="switch_mail", verbs=verbs)
 
 
 @flow(persist_result=True, result_serializer="json")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import Night, PlayedStage, new_plan
 from prefect import flow
 from prefect.client.schemas.objects import StateType
 
@@ -20,8 +20,9 @@ from mailmove.plan_night import Window
 from tasks import hours, switch_mail
 from tasks.acting import act
 from tasks.holding import held_up
-from tasks.hours import SKIPPED, look_at_clock, refuse_outside_window
+from tasks.hours import look_at_clock, refuse_outside_window
 from tasks.ledger import Ledger, entries_so_far, this_cutover
+from tasks.looking import SKIPPED
 from tasks.policies import change, look, make_sure
 from tasks.runbook import Stage
 from tasks.waking import parked_runs, wake
@@ -57,9 +58,8 @@ def verify(cutover: Cutover) -> Evidence:
 
 
 def stage() -> Stage:
-    module = ModuleType("tasks.switch_mail")
-    module.check, module.apply, module.verify = check, apply.with_options(retries=0), verify  # type: ignore[attr-defined]
-    return Stage(module, "switch", gate="switch_mail")
+    verbs = {"check": check, "apply": apply.with_options(retries=0), "verify": verify}
+    return PlayedStage("switch_mail", "switch", gate="switch_mail", verbs=verbs)
 
 
 @change
@@ -78,9 +78,8 @@ def runs(cutover: Cutover) -> Evidence:
 
 @flow(persist_result=True, result_serializer="json")
 def night_of_a_batch(plan: Cutover) -> str:
-    module = ModuleType("tasks.migration_batch")
-    module.apply, module.verify = restart, runs  # type: ignore[attr-defined]
-    _until_done(plan, Stage(module, "start the batch"), held_up(entries_so_far(plan))["migration_batch"])
+    batch = PlayedStage("migration_batch", "start the batch", verbs={"apply": restart, "verify": runs})
+    _until_done(plan, batch, held_up(entries_so_far(plan))["migration_batch"])
     return "started"
 
 
