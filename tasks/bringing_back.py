@@ -34,12 +34,13 @@ def bring_back(cutover: Cutover, root: UUID, bring: bool) -> Receipt:
     """
     ledger = Ledger(cutover.customer, root)
     remains = remove_probes(cutover, root)
-    switched = [one.at for one in ledger.entries() if (one.stage, one.kind) == ("switch_mail", "intent")]
+    entries = ledger.entries()
+    switched = [one.at for one in entries if (one.stage, one.kind) == ("switch_mail", "intent")]
     since = min(switched, default=None)
     cloud, source = tenant(cutover), source_server(cutover)
     if since is None or not isinstance(cloud, GivesMessages) or not isinstance(source, HoldsMessages):
         return Receipt(stage=NAME, remains=remains)
-    changes, ours = [], sent_probes(ledger.entries())
+    changes, ours = [], sent_probes(entries)
     for box in source.inventory().moving:
         came = [
             one

@@ -88,9 +88,10 @@ def tell_news(parked: list[Parked], looks: dict[UUID, Look], known: Records | No
         cases[one.root.id].waits.append((one, looks.get(one.run.id)))
     for run, notice in lately_ended():
         cases.setdefault(run.id, _Case(run)).ends.append(notice)
-    known |= told_so_far([root for root in cases if root not in known])
+    unread = cases.keys() - known.keys()
+    known |= told_so_far(list(unread))
     new = [root for root, case in cases.items() if any(_untold(case, known[root]))]
-    known |= told_so_far(new)
+    known |= told_so_far([root for root in new if root not in unread])
     silent: set[str] = set()
     works = [(cases[root], known[root], silent) for root in new]
     return [line for told in at_once(_tell, works, most=_AT_ONCE) for line in told]
