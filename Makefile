@@ -61,7 +61,7 @@ fleet: setup
 
 soak: setup
 	$(BIN)/python -W ignore -m lab.nights
-	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/target/test_fault_matrix.py
+	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/microsoft365/test_fault_matrix.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -10,7 +10,7 @@ import time
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process
 from benchmarks.parked import customers, parked
-from deployments.box import using
+from deployments.server.box import using
 
 _LEDGER_LINES = 20
 """At least so many has a night by the time of its wait for the old TTL."""
@@ -35,7 +35,7 @@ def _compared(count: int, sample: int) -> Size:
 
 def whole(count: int) -> float:
     """Seconds for the board of all."""
-    from tasks.status import board
+    from tasks.reporting.status import board
 
     started = time.perf_counter()
     nights = board()
@@ -47,7 +47,7 @@ def whole(count: int) -> float:
 
 def loop(names: list[str], count: int) -> float:
     """Seconds for the ledgers of so many, from a sample."""
-    from tasks.ledger import read_entries
+    from tasks.ledger.ledger import read_entries
 
     started = time.perf_counter()
     for customer in names:

@@ -109,11 +109,11 @@ def arrived(folder: Path) -> int:
 
 
 def move(source: dict[str, Any], target: dict[str, Any], boxes: int, folder: str) -> None:
-    from blocks.source.exchange_server import ExchangeServer
-    from blocks.target.microsoft365 import Microsoft365
-    from mailmove.moving.direct import DirectMover, in_folder
-    from mailmove.moving.mailbox import Manners
-    from mailmove.moving.pacing import UNLIMITED
+    from blocks.exchange.exchange_server import ExchangeServer
+    from blocks.microsoft365.microsoft365 import Microsoft365
+    from mailmove.items.copy.mailbox import Manners
+    from mailmove.items.copy.mover import DirectMover, in_folder
+    from mailmove.items.copy.rate_limits import UNLIMITED
 
     mover = DirectMover(
         ExchangeServer.model_validate(source).origin(),
@@ -132,7 +132,7 @@ def loop(source: dict[str, Any], target: dict[str, Any], count: int) -> float:
     import exchangelib
     from exchangelib.protocol import BaseProtocol
 
-    from blocks.trust import ContextAdapter, tls_context
+    from blocks.tls_roots import ContextAdapter, tls_context
 
     def account(fields: dict[str, Any]) -> Any:
         class Adapter(ContextAdapter):

@@ -11,7 +11,7 @@ from benchmarks.bench import Result, Size, grown, in_fresh_process
 
 _ROOT = Path(__file__).parents[1]
 _OURS = ("flows", "tasks", "blocks", "mailmove")
-_SMALLER = ("tasks.waking", "mailmove.plan")
+_SMALLER = ("tasks.parking.wake", "mailmove.plan.cutover")
 """A flow that needs only this much of ours, to show how it grows with the number of modules."""
 _BARE = """
     from prefect import flow, task

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process
-from blocks.source.exchange_server import ExchangeServer
-from mailmove.full_inventory import LARGEST_ITEM
+from blocks.exchange.exchange_server import ExchangeServer
+from mailmove.inventory.full import LARGEST_ITEM
 
 _VERSION = "14.3.123.4"  # the first with inbox rules and archives: the most to ask
 _EACH = ("Get-MailboxStatistics", "Get-MailboxFolderStatistics", "Get-MailboxPermission", "Get-ADPermission")

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bench import Result, Size, grown, memory_mb
-from deployments.box import Box, using
+from deployments.server.box import Box, using
 
 _QUIET, _LOW_TTL, _CYCLE, _THINKS = 6.0, 2.0, 3.0, 1.0
 """Seconds, as `Town.plan()`, `Town` and the rehearsal's operator have them."""

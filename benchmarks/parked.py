@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import httpx
 
-from deployments.box import Box, using
+from deployments.server.box import Box, using
 
 TTL = 21_600
 """Seconds, of the MX before the night: the longest that a plan may give back. So long the first one is parked."""
@@ -99,8 +99,8 @@ def _first() -> Path:
 def _park_one(house: ExitStack) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.status import nights
-    from tasks.tables import read_latest
+    from tasks.ledger.artifact_tables import read_latest
+    from tasks.reporting.status import nights
 
     town = house.enter_context(
         Town(name=_FIRST, users=1, shared=0, public_folders=0, messages=4, ttl=TTL, senders=1, printers=0,

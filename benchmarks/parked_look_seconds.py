@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process
 from benchmarks.parked import edit_looks, parked
-from deployments.box import using
+from deployments.server.box import using
 
 
 def run(tiny: bool) -> Result:
@@ -41,7 +41,7 @@ def _compared(count: int, sample: int) -> Size:
 def look(count: int) -> float:
     """Seconds of one look at everything."""
     from flows.watch import watch
-    from tasks.waking import parked_runs
+    from tasks.parking.wake import parked_runs
 
     started = time.perf_counter()
     woken = watch(stay_seconds=0)
@@ -56,8 +56,8 @@ def loop(count: int, sample: int) -> float:
     """Seconds for all at the pace of the sample."""
     from prefect.client.orchestration import get_client
 
-    from tasks.looking import last_look
-    from tasks.waking import parked_runs
+    from tasks.parking.poll import last_look
+    from tasks.parking.wake import parked_runs
 
     runs = [one.run.id for one in parked_runs()[:sample]]
     with get_client(sync_client=True) as client:

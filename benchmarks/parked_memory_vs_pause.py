@@ -20,7 +20,7 @@ from statistics import mean
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process, memory_mb
 from benchmarks.parked import count_runs, database_mb, edit_looks, parked
-from deployments.box import Box, end_group, using
+from deployments.server.box import Box, end_group, using
 
 _PAUSED = """
     from prefect import flow, pause_flow_run

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.bench import Measured, Result, Size, grown, in_fresh_process
-from mailmove.item_ledger.changes import Folder, MailboxChanges, Page, Standing
-from mailmove.item_ledger.spool import SOURCE, TARGET, Spool
-from mailmove.item_ledger.verdicts import differences
-from mailmove.mail_items import Item
+from mailmove.items.item import Item
+from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Standing
+from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
+from mailmove.items.reconcile.verdicts import differences
 
 EACH = 10
 """Planted differences of each kind."""

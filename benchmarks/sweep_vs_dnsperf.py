@@ -15,7 +15,7 @@ import time
 
 from benchmarks.answerer import domains, nsd, program
 from benchmarks.bench import Result, Size, grown, in_fresh_process, on_core
-from mailmove.dns.sweeping import Question, ask_many
+from mailmove.dns.client.bulk_query import Question, ask_many
 
 _BEST_OF = 5
 

@@ -10,7 +10,7 @@ import dns.query
 
 from benchmarks.answerer import domains, slow
 from benchmarks.bench import Result, Size, grown, in_fresh_process
-from mailmove.dns.sweeping import Question, ask_many
+from mailmove.dns.client.bulk_query import Question, ask_many
 
 _DELAY = 0.02  # seconds
 _SEQUENTIAL = 200  # questions; their rate does not change with more of them

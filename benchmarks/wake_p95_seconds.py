@@ -24,7 +24,7 @@ import httpx
 
 from benchmarks.bench import Result, Size, grown, memory_mb
 from benchmarks.parked import TTL, count_runs, customers, database_mb, edit_rows, parked
-from deployments.box import Box
+from deployments.server.box import Box
 
 BAR = 30.0
 APART = 3.0

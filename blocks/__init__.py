@@ -19,8 +19,8 @@ _PLACES = {
     "manual-firewall": "blocks.firewall.manual_firewall:ManualFirewall",
     "ssh-gateway": "blocks.firewall.ssh_gateway:SshGateway",
     "windows-firewall": "blocks.firewall.windows_firewall:WindowsFirewall",
-    "exchange-server": "blocks.source.exchange_server:ExchangeServer",
-    "microsoft365": "blocks.target.microsoft365:Microsoft365",
+    "exchange-server": "blocks.exchange.exchange_server:ExchangeServer",
+    "microsoft365": "blocks.microsoft365.microsoft365:Microsoft365",
     "partner-center": "blocks.partner.partner_center:PartnerCenter",
 }
 """The slug of a block type, as in `route53/acme`, and where its class is."""

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from blocks import ALL_BLOCKS, Approver, MailNotice
-from mailmove import rights
+from mailmove.plan import required_permissions as rights
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.runbook import RUNBOOK, Stage, Wait
 
@@ -45,7 +45,7 @@ _RIGHTS = {
     "microsoft365": (rights.GRAPH, rights.EXCHANGE_ONLINE, rights.CMDLET),
     "partner-center": (rights.PARTNER,),
 }
-"""Block type -> the systems of `mailmove.rights` that it speaks to."""
+"""Block type -> the systems of `mailmove.plan.required_permissions` that it speaks to."""
 
 _NOTE = "<!-- Written by docs/generate.py; change the code instead, then `make pages`. -->\n"
 

@@ -8,17 +8,17 @@ from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.errors import MailmoveError
-from mailmove.plan import Cutover
-from tasks.acting import approved_last
-from tasks.holding import Held, held_up, hold, turn
-from tasks.ledger import entries_so_far
-from tasks.looking import SETTLES
-from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, to_its_end
-from tasks.passing import passed, step_passed
-from tasks.policies import in_turn
+from mailmove.plan.cutover import Cutover
+from tasks.execution.apply_and_undo import approved_last
+from tasks.execution.retry_policies import in_turn
+from tasks.ledger.ledger import entries_so_far
+from tasks.ledger.stored_plan import keep_names
+from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, to_its_end
+from tasks.parking.poll import SETTLES
+from tasks.progress.completed_steps import passed, step_passed
+from tasks.progress.interruptions import Held, held_up, hold, turn
+from tasks.progress.verify_or_park import settles
 from tasks.runbook import RUNBOOK, Stage, Wait
-from tasks.settling import settles
-from tasks.stored_plan import keep_names
 
 PREFLIGHT = "preflight"
 SKIPPED_WHEN_EMPTY = {"spend_money"}
@@ -47,7 +47,7 @@ def cutover(plan: Cutover) -> str:
         else:
             _until_done(plan, step, held[step.name])
         step_passed(plan, step.name)
-    from tasks.reporting import report
+    from tasks.reporting.publish import report
 
     return report(plan)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from prefect import flow
 
 from mailmove.evidence import Preview
-from mailmove.plan import Cutover
-from mailmove.plan_night import Gate
-from tasks.acting import approve
-from tasks.asking import Asked, asked_last, has_expired, judge, write_question
-from tasks.parking import GateForm, Plan, last_answer, own_run_id, park, times_parked
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.gates_and_windows import Gate
+from tasks.execution.apply_and_undo import approve
+from tasks.parking.gate_questions import Asked, asked_last, has_expired, judge, write_question
+from tasks.parking.park import GateForm, Plan, last_answer, own_run_id, park, times_parked
+from tasks.parking.question_text import question_of
 from tasks.runbook import stage_behind
-from tasks.showing import question_of
 
 
 @flow(flow_run_name="gate: {name}")

@@ -6,11 +6,11 @@ from prefect import flow
 
 from mailmove.errors import Blocked
 from mailmove.evidence import Preview
-from mailmove.plan import Cutover
-from tasks.inventory import check_inventory
-from tasks.people import check_people
-from tasks.reporting import show_preflight
-from tasks.rights import check_rights, stages_to_look_at
+from mailmove.plan.cutover import Cutover
+from tasks.preflight.contacts import check_people
+from tasks.preflight.inventory import check_inventory
+from tasks.preflight.permissions import check_rights, stages_to_look_at
+from tasks.reporting.publish import show_preflight
 
 
 @flow(flow_run_name="preflight {plan.customer}")

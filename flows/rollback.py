@@ -9,14 +9,14 @@ from prefect import flow, tags
 from flows.wait import wait
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Receipt
-from mailmove.plan import Cutover
-from tasks.bringing_back import bring_back
-from tasks.looking import UNDOES
-from tasks.parking import PARKED, WAIT_FLOW, to_its_end
-from tasks.reporting import show_rollback
+from mailmove.plan.cutover import Cutover
+from tasks.items.return_to_source import bring_back
+from tasks.ledger.stored_plan import keep_names
+from tasks.parking.park import PARKED, WAIT_FLOW, to_its_end
+from tasks.parking.poll import UNDOES
+from tasks.progress.rollback_stage import end_cutover, undo_stage
+from tasks.reporting.publish import show_rollback
 from tasks.runbook import STAGES
-from tasks.stored_plan import keep_names
-from tasks.undoing import end_cutover, undo_stage
 
 
 @flow(flow_run_name="rollback {plan.customer}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.parking import Plan, TroubleForm, last_answer, park
+from tasks.parking.park import Plan, TroubleForm, last_answer, park
 
 
 @flow(flow_run_name="trouble: {name}")

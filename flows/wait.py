@@ -14,13 +14,13 @@ from prefect import flow
 
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Evidence, Look, now
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger, this_cutover
-from tasks.looking import SETTLES, SKIPPED, UNDOES, last_look, look_once, not_yet, show_look, try_again
-from tasks.parking import Plan, WaitForm, last_answer, own_run_id, park
-from tasks.settling import settles
-from tasks.showing import question_of_wait
-from tasks.undoing import undo_stage
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.parking.park import Plan, WaitForm, last_answer, own_run_id, park
+from tasks.parking.poll import SETTLES, SKIPPED, UNDOES, last_look, look_once, not_yet, show_look, try_again
+from tasks.parking.question_text import question_of_wait
+from tasks.progress.rollback_stage import undo_stage
+from tasks.progress.verify_or_park import settles
 
 WAITED_OUT = timedelta(seconds=10)
 """So long in all, each time that a wait is come to."""

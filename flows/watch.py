@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
-from tasks.asking import UNANSWERED
-from tasks.looking import tells_nothing_new
-from tasks.reviving import revive, to_be_revived
-from tasks.silence import call_crashed, silent
-from tasks.telling import Records, tell_news
-from tasks.waking import Parked, mend, moved_lately, parked_runs, wake_all
-from tasks.watching import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all, renewed
+from tasks.notifications.deliver import Records, tell_news
+from tasks.parking.detect_zombies import call_crashed, silent
+from tasks.parking.due_polls import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all, renewed
+from tasks.parking.gate_questions import UNANSWERED
+from tasks.parking.poll import tells_nothing_new
+from tasks.parking.restart_crashed import revive, to_be_revived
+from tasks.parking.wake import Parked, mend, moved_lately, parked_runs, wake_all
 
 STEP_SECONDS = 2.0
 SOON_SECONDS = 50.0

@@ -15,10 +15,10 @@ from prefect.deployments import run_deployment
 from lab.mail.accountant import Account
 from lab.town import Town
 from lab.town_blocks import save_blocks
-from mailmove.plan_file import plan_from
-from tasks.looking import last_look
-from tasks.parking import GATE_FLOW, TROUBLE_FLOW
-from tasks.waking import Parked, parked_runs, wake
+from mailmove.plan.load import plan_from
+from tasks.parking.park import GATE_FLOW, TROUBLE_FLOW
+from tasks.parking.poll import last_look
+from tasks.parking.wake import Parked, parked_runs, wake
 
 OPERATOR = "rehearsal operator"
 _THINKS = 1.0
@@ -48,7 +48,7 @@ class Rehearsal:
         run = cast(
             FlowRun,
             run_deployment(
-                "cutover/night", parameters={"plan": plan.model_dump(mode="json")}, timeout=0, as_subflow=False
+                "cutover/cutover", parameters={"plan": plan.model_dump(mode="json")}, timeout=0, as_subflow=False
             ),
         )
         self.cutover = run.id

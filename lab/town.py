@@ -213,7 +213,7 @@ class Town:
         }
 
     def plan(self, **changes: Any) -> dict[str, Any]:
-        """A plan for this town, valid for `mailmove.plan_file.plan_from`; `changes` replace top-level fields."""
+        """A plan for this town, valid for `mailmove.plan.load.plan_from`; `changes` replace top-level fields."""
         return {
             "customer": self.name,
             "domains": [DOMAIN],

@@ -8,10 +8,10 @@ from prefect_aws.client_parameters import AwsClientParameters
 
 from blocks.dns.rfc2136 import Rfc2136
 from blocks.dns.route53 import Route53
+from blocks.exchange.exchange_server import ExchangeServer
 from blocks.firewall.aws_security_group import AwsSecurityGroup
+from blocks.microsoft365.microsoft365 import Microsoft365
 from blocks.partner.partner_center import PartnerCenter
-from blocks.source.exchange_server import ExchangeServer
-from blocks.target.microsoft365 import Microsoft365
 from lab.town import DOMAIN, Town
 
 

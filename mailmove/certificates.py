@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization.pkcs12 import PBES, serialize_key_and_certificates
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from mailmove.outlook_anywhere.certificate import matches, names_of
+from mailmove.certificate_names import matches, names_of
 
 ENOUGH = timedelta(days=21)
 """A certificate that ends sooner is not enough for a move: the service goes on copying for days."""

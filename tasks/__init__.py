@@ -1,1 +1,1 @@
-"""One file a stage: look, act, make sure, undo. `tasks/runbook.py` is the order of the night."""
+"""Prefect tasks: stages, waits and what they share. `tasks/runbook.py` is their order."""

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Literal
 
 from mailmove.evidence import Look
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger
 
 Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
 """`await condition(cutover, ledger, previous look)`: one look at what is waited for."""
@@ -22,15 +22,15 @@ Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
 
 @dataclass(frozen=True)
 class Stage:
-    """Something that is done, by the module `tasks/<name>.py`. `gate`: the plan's, that a person must open first."""
+    """Something that is done, by `tasks/stages/<name>.py`. `gate`: the plan's gate that a person must open first."""
 
     name: str
     story: str
-    gate: Literal["switch_mail", "close_old_door", "spend_money"] | None = None
+    gate: Literal["switch_mail", "close_smtp_port", "spend_money"] | None = None
 
     @property
     def module(self) -> ModuleType:
-        return import_module(f"tasks.{self.name}")
+        return import_module(f"tasks.stages.{self.name}")
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,18 @@ class Wait:
 RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage("lower_ttl", "shorten the MX TTL, so that the switch will be noticed soon"),
     Stage("obtain_certificate", "where the plan says so: get a public certificate, and put it on the old server"),
-    Stage("outlook_anywhere", "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
-    Stage("customer_account", "invite the customer: the partner relationship, approved by them"),
+    Stage("enable_outlook_anywhere", "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
+    Stage("onboard_customer", "invite the customer: the partner relationship, approved by them"),
     Stage("order_licences", "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
-    Stage("verified_domain", "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
-    Stage("dkim_records", "publish the names of Microsoft's DKIM keys"),
-    Stage("migration_batch", "make the migration endpoint and the batch, and start it"),
-    Stage("direct_copy", "where the plan says so: copy the mailboxes ourselves"),
+    Stage("verify_domain", "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
+    Stage("publish_dkim", "publish the names of Microsoft's DKIM keys"),
+    Stage("start_migration_batch", "make the migration endpoint and the batch, and start it"),
+    Stage("copy_mailboxes", "where the plan says so: copy the mailboxes ourselves"),
     Wait("first_sync", "until every mailbox has been copied once"),
-    Stage("mailboxes", "give licences, and turn shared mailboxes into shared ones"),
-    Stage("x500_addresses", "keep the names by which old mail knows people, so that replies to it arrive"),
-    Stage("delegates", "let people open the mailboxes that they could open, and send as them"),
-    Stage("first_passwords", "give everybody a first password, held in a secret block until it is handed over"),
+    Stage("license_mailboxes", "give licences, and turn shared mailboxes into shared ones"),
+    Stage("restore_x500_addresses", "keep the names by which old mail knows people, so that replies to it arrive"),
+    Stage("restore_permissions", "let people open the mailboxes that they could open, and send as them"),
+    Stage("set_first_passwords", "give everybody a first password, held in a secret block until it is handed over"),
     Wait("old_ttl", "until the old MX TTL has run out everywhere"),
     Wait("window", "until one of the plan's windows is open"),
     Stage("probe_before", "send probes the way that mail takes today"),
@@ -68,15 +68,15 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Stage("probe_after_switch", "send probes the new way, as every resolver sees it"),
     Stage("final_sweep", "copy what arrived meanwhile"),
     Wait("quiet", "until nobody delivers to the old server any more"),
-    Stage("proof", "account for every item, and move by hand what was left behind"),
-    Stage("close_old_door", "close port 25 of the old server", gate="close_old_door"),
+    Stage("reconcile_items", "account for every item, and move by hand what was left behind"),
+    Stage("close_smtp_port", "close port 25 of the old server", gate="close_smtp_port"),
     Stage("probe_after_close", "send probes once more, and take all of them away"),
     Wait("quiet_inside", "until nobody reaches the old server behind the closed door"),
-    Stage("last_proof", "account for every item once more, now that the door is closed"),
+    Stage("reconcile_again", "account for every item once more, now that the door is closed"),
     Wait("finish_rule", "until Microsoft's own rule for ending the batch holds"),
     Stage("finish_batch", "remove the batch; the mailboxes stand on their own"),
-    Stage("final_ttl", "give the MX record a sane TTL again"),
-    Stage("dkim_signing", "have Microsoft 365 sign the domain's mail"),
+    Stage("restore_ttl", "give the MX record a sane TTL again"),
+    Stage("enable_dkim", "have Microsoft 365 sign the domain's mail"),
 )
 
 STAGES: tuple[Stage, ...] = tuple(step for step in RUNBOOK if isinstance(step, Stage))

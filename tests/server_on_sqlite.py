@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from prefect.server.api.server import create_app
 
-from deployments.prefect_on_sqlite import begin_immediately
+from deployments.server.sqlite_begin_immediate import begin_immediately
 
 
 def server() -> FastAPI:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from botocore.client import BaseClient
 
 import lab.dns.authoritative
-import tasks.redelivering
+import tasks.items.redeliver
 from lab.cloud.web import CloudWeb
 from lab.exchange.state import ExchangeState
 
@@ -28,7 +28,7 @@ def tapped() -> Iterator[list[str]]:
             (BaseClient, "_make_api_call", _aws),
             (lab.dns.authoritative, "updated", lambda *_: "DNS UPDATE"),
             (ExchangeState, "set_outlook_anywhere", lambda *_: "Outlook Anywhere"),
-            (tasks.redelivering, "redeliver", lambda *_: "SMTP"),
+            (tasks.items.redeliver, "redeliver", lambda *_: "SMTP"),
         ):
             stack.enter_context(patch.object(owner, name, _listening(getattr(owner, name), word, heard)))
         yield heard

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from josepy.jwk import JWKRSA
 
-from blocks.trust import ContextAdapter, tls_context
+from blocks.tls_roots import ContextAdapter, tls_context
 from mailmove.certificates import Challenge
 from mailmove.errors import Blocked, MailmoveError, Throttled, Transient
 

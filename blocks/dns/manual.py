@@ -13,16 +13,16 @@ import dns.rcode
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.dns.by_query import NotServed, read_by_query
-from mailmove.dns.authority import Authority, authorities
-from mailmove.dns.changes import outstanding
-from mailmove.dns.checks import findings_of
-from mailmove.dns.move_names import Key
-from mailmove.dns.typing_lines import typing_lines
-from mailmove.dns.wire import same
+from blocks.dns.read_by_query import NotServed, read_by_query
+from mailmove.dns.canonical import same
+from mailmove.dns.zone.apply_changes import outstanding
+from mailmove.dns.zone.authority import Authority, authorities
+from mailmove.dns.zone.mail_record_names import Key
+from mailmove.dns.zone.manual_entry import typing_lines
+from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked, ByHand, NotYet, Transient
 from mailmove.evidence import Finding
-from mailmove.plan import split_address
+from mailmove.plan.values import split_address
 from mailmove.ports import Checkable, DnsProvider
 from mailmove.records import RRset, RRsetChange, Zone
 

@@ -18,9 +18,9 @@ from pydantic import Field
 
 from blocks.dns.octodns_errors import translated
 from blocks.dns.octodns_records import is_plain, made, refuse_unsafe, rrset_of
-from mailmove.dns.changes import apply_changes, outstanding
-from mailmove.dns.checks import findings_of
-from mailmove.dns.guards import beyond_plan
+from mailmove.dns.zone.apply_changes import apply_changes, outstanding
+from mailmove.dns.zone.guards import beyond_plan
+from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider

@@ -12,7 +12,7 @@ from octodns.record import Record
 from octodns.record.rr import Rrset
 from octodns.zone import Zone as OctoZone
 
-from mailmove.dns.wire import canonical, canonical_value
+from mailmove.dns.canonical import canonical, canonical_value
 from mailmove.errors import Blocked
 from mailmove.records import RRset, RRsetChange
 

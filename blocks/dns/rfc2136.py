@@ -21,11 +21,11 @@ import dns.zone
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from blocks.dns.by_query import NotServed, read_by_query
-from mailmove.dns.changes import apply_changes, outstanding
-from mailmove.dns.checks import findings_of
-from mailmove.dns.move_names import Key
-from mailmove.dns.wire import from_dns, to_dns
+from blocks.dns.read_by_query import NotServed, read_by_query
+from mailmove.dns.canonical import from_dns, to_dns
+from mailmove.dns.zone.apply_changes import apply_changes, outstanding
+from mailmove.dns.zone.mail_record_names import Key
+from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked, Drifted, MailmoveError, Refused, Transient
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider

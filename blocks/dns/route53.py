@@ -21,9 +21,9 @@ from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import Field
 
-from mailmove.dns.changes import apply_changes
-from mailmove.dns.checks import findings_of
-from mailmove.dns.wire import canonical
+from mailmove.dns.canonical import canonical
+from mailmove.dns.zone.apply_changes import apply_changes
+from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet, Refused, Throttled, Transient
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider

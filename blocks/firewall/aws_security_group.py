@@ -12,10 +12,11 @@ from pydantic import Field
 
 from blocks.firewall import aws_rules as rules_
 from blocks.firewall.aws_errors import code_of, ours
-from mailmove.doors import Mode, mode_for
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Finding
+from mailmove.plan.values import Mode
 from mailmove.ports import Checkable, Firewall
+from mailmove.smtp.port_modes import mode_for
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from mailmove.doors import Mode, mode_for, shut
 from mailmove.errors import ByHand, MailmoveError, NotYet
 from mailmove.evidence import Finding
-from mailmove.mail_port import PortLook, look_at_port
+from mailmove.plan.values import Mode
 from mailmove.ports import Checkable, Firewall
+from mailmove.smtp.port_check import PortLook, look_at_port
+from mailmove.smtp.port_modes import mode_for, shut
 
 _HOW: dict[Mode, str] = {
     "refuse": "refuse TCP port {port} of {host} (a TCP reset: often called REJECT)",

@@ -13,10 +13,11 @@ import asyncssh
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
-from mailmove.doors import Mode, mode_for
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding
+from mailmove.plan.values import Mode
 from mailmove.ports import Checkable, Firewall
+from mailmove.smtp.port_modes import mode_for
 
 R = TypeVar("R")
 

@@ -11,11 +11,12 @@ from typing import Any, Literal
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from blocks.source.shell import ExchangeShell
-from mailmove.doors import Mode, mode_for
+from blocks.exchange.powershell.shell import ExchangeShell
 from mailmove.errors import Blocked, MailmoveError, NotYet, Transient
 from mailmove.evidence import Finding
+from mailmove.plan.values import Mode
 from mailmove.ports import Checkable, Firewall
+from mailmove.smtp.port_modes import mode_for
 
 REOPENS_AFTER = 10
 """Minutes after which Windows opens the port again by itself, unless we have come back and told it not to."""

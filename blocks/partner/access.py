@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.http import JsonClient
 from blocks.partner.relationships import PATH
-from blocks.target.answers import Json, Rejected
-from blocks.target.http import JsonClient
-from mailmove.cloud_state import Relationship
 from mailmove.errors import Drifted, NotYet, Refused
-from mailmove.rights import consented_scopes
+from mailmove.plan.required_permissions import consented_scopes
+from mailmove.tenant_state import Relationship
 
 GRAPH_APPLICATION = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_APPLICATION = "00000002-0000-0ff1-ce00-000000000000"

@@ -11,20 +11,20 @@ from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
+from blocks.microsoft365.device_code import age_findings, sign_in_for
+from blocks.microsoft365.held import Held
+from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.sign_in import SignIn
 from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, missing
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
-from blocks.target.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
-from blocks.target.device_code import age_findings, sign_in_for
-from blocks.target.held import Held
-from blocks.target.http import JsonClient
-from blocks.target.sign_in import SignIn
-from blocks.trust import tls_context
-from mailmove.cloud_state import Relationship
+from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding
+from mailmove.plan.purchase import NewCustomer, Order, Price, Product, Purchase
 from mailmove.ports import Checkable, Partner, TakesSignIn
-from mailmove.purchase import NewCustomer, Order, Price, Product, Purchase
+from mailmove.tenant_state import Relationship
 
 WHO = "Partner Center"
 

@@ -14,11 +14,11 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from urllib.parse import quote
 
-from blocks.target.answers import Json, Rejected, damaged, moment
-from blocks.target.http import JsonClient
+from blocks.microsoft365.answers import Json, Rejected, damaged, moment
+from blocks.microsoft365.http import JsonClient
 from mailmove.errors import Blocked, Drifted, NotYet, Transient
 from mailmove.evidence import now
-from mailmove.purchase import NewCustomer, Order, Price, Product
+from mailmove.plan.purchase import NewCustomer, Order, Price, Product
 
 WHO, _SHEET = "Partner Center", "Partner Center's price sheet"
 _GONE = ("cancelled", "canceled", "deleted")

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
-from blocks.patience import look_thrice, pause
-from blocks.target.answers import Json, Rejected
-from blocks.target.http import JsonClient
-from mailmove.cloud_state import Relationship
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.http import JsonClient
+from blocks.retry_budget import look_thrice, pause
 from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.tenant_state import Relationship
 
 WHO = "Microsoft Graph"
 PATH = "tenantRelationships/delegatedAdminRelationships"

@@ -18,9 +18,9 @@ from lab.authority import Authority
 from lab.cloud.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.dkim_cmdlets import DkimCmdlets
 from lab.cloud.exchange_admin import ExchangeAdmin
-from lab.cloud.graph import Graph
-from lab.cloud.graph_domains import Domains
-from lab.cloud.graph_partner import approve
+from lab.cloud.graph.api import Graph
+from lab.cloud.graph.domains import Domains
+from lab.cloud.graph.partner import approve
 from lab.cloud.login import AppAccess, Login, PartnerAccess
 from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration import MigrationService

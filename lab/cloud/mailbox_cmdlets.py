@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.cloud.errors import INVALID_ARGUMENT, OBJECT_NOT_FOUND, CmdletError
-from lab.cloud.graph_mail import mail_folders
+from lab.cloud.graph.mail import mail_folders
 from lab.cloud.tenant import CloudUser, Tenant, utc
 
 Parameters = dict[str, Any]

@@ -22,8 +22,8 @@ from starlette.types import Receive, Scope, Send
 from lab.cloud import wire_faults
 from lab.cloud.errors import ApiError, admin_body, graph_body, partner_body
 from lab.cloud.exchange_admin import ExchangeAdmin
-from lab.cloud.graph import Graph
-from lab.cloud.graph_partner import approve
+from lab.cloud.graph.api import Graph
+from lab.cloud.graph.partner import approve
 from lab.cloud.login import Login
 from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.tenant import Tenant

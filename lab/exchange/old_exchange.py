@@ -11,9 +11,9 @@ from lab.authority import Authority
 from lab.company import Company
 from lab.exchange import windows_firewall
 from lab.exchange.autodiscover import Autodiscover
-from lab.exchange.certificate_cmdlets import show_on_https
-from lab.exchange.ews import Ews
-from lab.exchange.remote_shell import RemoteShell
+from lab.exchange.ews.server import Ews
+from lab.exchange.powershell.certificate_cmdlets import show_on_https
+from lab.exchange.powershell.remote_shell import RemoteShell
 from lab.exchange.rpc_proxy import RpcProxy
 from lab.exchange.smtp_in import SmtpIn
 from lab.exchange.state import ExchangeState

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.exchange.cmdlet_contract import CmdletError
+from lab.exchange.powershell.cmdlet_contract import CmdletError
 from lab.exchange.state import ExchangeState
 from lab.mail_store import Mailbox
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from lab.exchange.outlook_anywhere_cmdlets import FRESH_2013
+from lab.exchange.powershell.outlook_anywhere_cmdlets import FRESH_2013
 from lab.exchange.rpc_server import RpcServer
 from lab.exchange.state import ExchangeState
 from lab.exchange.web import WebHandler

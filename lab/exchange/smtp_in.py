@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from lab.exchange.state import ExchangeState
 from lab.faults import Faults, declare
 from mailmove.evidence import now
-from mailmove.mail_items import Arrival
+from mailmove.items.item import Arrival
 
 LARGEST_MESSAGE = 36 * 1024 * 1024
 

@@ -12,7 +12,7 @@ from typing import Any
 from lab.directory import Directory
 from lab.mail_store import Mailbox, MailStore
 from mailmove.evidence import now
-from mailmove.mail_items import Arrival
+from mailmove.items.item import Arrival
 
 
 @dataclass

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.exchange.cmdlet_contract import CmdletError
+from lab.exchange.powershell.cmdlet_contract import CmdletError
 from lab.exchange.recipients import Row
 from lab.exchange.state import ExchangeState
 

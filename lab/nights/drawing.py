@@ -176,7 +176,7 @@ def _draw_troubles(night: Drawn, luck: random.Random) -> None:
         phase = luck.choice(("before", "during", "after", "line"))
         most = 25 if phase != "line" else 600
         night.deaths.append({"step": luck.choice(STEPS), "nth": luck.randint(1, most), "phase": phase})
-    for gate in ("switch_mail", "close_old_door"):
+    for gate in ("switch_mail", "close_smtp_port"):
         if luck.random() < 0.25:
             no = {"approve": False, "name": "anna", "reason": "not tonight"}
             stranger = {"approve": True, "name": "a stranger", "reason": "why not"}

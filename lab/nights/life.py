@@ -34,21 +34,21 @@ import flows.rollback
 import flows.trouble
 import flows.wait
 import mailmove.evidence
-import tasks.acting
-import tasks.gathering
-import tasks.ledger
-import tasks.limits
-import tasks.opening
-import tasks.password_safe
-import tasks.reporting
-import tasks.settling
-import tasks.tables
-import tasks.undoing
+import tasks.accounts.first_password_store
+import tasks.execution.apply_and_undo
+import tasks.execution.concurrency_limits
+import tasks.execution.open_blocks
+import tasks.ledger.artifact_tables
+import tasks.ledger.ledger
+import tasks.progress.rollback_stage
+import tasks.progress.verify_or_park
+import tasks.reporting.collect_night
+import tasks.reporting.publish
 from lab.nights.dying import Reaper, listen
 from lab.nights.shelf import Shelf
 from lab.town_blocks import blocks_of
 from mailmove.errors import ByHand, MailmoveError, Transient
-from mailmove.plan_file import plan_from
+from mailmove.plan.load import plan_from
 from tasks.runbook import STAGES
 
 COMPLETED, PARKED, FAILED = 0, 75, 70
@@ -132,7 +132,7 @@ class Played:
         return Played(self._life, self._task, step=self._step, fresh=refresh_cache)
 
     def in_turn(self, earlier: int) -> Played:
-        """As `tasks.policies.in_turn`: done once more, and then remembered."""
+        """As `tasks.execution.retry_policies.in_turn`: done once more, and then remembered."""
         return Played(self._life, self._task, step=self._step, earlier=earlier)
 
     def __call__(self, *args: Any, **more: Any) -> Any:
@@ -160,20 +160,31 @@ def prepare(life: Life, spec: dict[str, Any]) -> None:
     """Put the shelf where Prefect was, and the reaper where the world is."""
     logging.disable(logging.CRITICAL)
     for module, name, played in (
-        (tasks.tables, "get_client", life.shelf.client),
-        (tasks.undoing, "get_client", life.shelf.client),
-        (tasks.gathering, "_runs", lambda _: (None, [])),  # as if Prefect had forgotten the run
-        (tasks.ledger, "flow_run", SimpleNamespace(root_flow_run_id=life.root)),
-        (tasks.reporting, "create_markdown_artifact", lambda text, key, **_: life.shelf.put("page", key, text=text)),
-        (tasks.password_safe, "Secret", life.shelf.secret_block()),
-        (tasks.opening, "_load", _blocks(spec).__getitem__),
-        (tasks.limits, "_limits_that_exist", frozenset),
+        (tasks.ledger.artifact_tables, "get_client", life.shelf.client),
+        (tasks.progress.rollback_stage, "get_client", life.shelf.client),
+        (tasks.reporting.collect_night, "_runs", lambda _: (None, [])),  # as if Prefect had forgotten the run
+        (tasks.ledger.ledger, "flow_run", SimpleNamespace(root_flow_run_id=life.root)),
+        (
+            tasks.reporting.publish,
+            "create_markdown_artifact",
+            lambda text, key, **_: life.shelf.put("page", key, text=text),
+        ),
+        (tasks.accounts.first_password_store, "Secret", life.shelf.secret_block()),
+        (tasks.execution.open_blocks, "_load", _blocks(spec).__getitem__),
+        (tasks.execution.concurrency_limits, "_limits_that_exist", frozenset),
         *((module, "own_run_id", life.run_id) for module in (flows.gate, flows.wait)),
         (flows.gate, "times_parked", lambda: len(life.shelf.lines("question", life.run))),
         (flows.cutover, "in_turn", lambda one, earlier: one.in_turn(earlier)),
-        *((module, "settles", Played(life, tasks.settling.settles)) for module in (flows.cutover, flows.wait)),
-        (tasks.settling, "PAUSES", (0.1, 0.2)),
-        (tasks.acting, "leave_if_taken_over", lambda: None),  # a life is the only one, until it is over
+        *(
+            (module, "settles", Played(life, tasks.progress.verify_or_park.settles))
+            for module in (flows.cutover, flows.wait)
+        ),
+        (tasks.progress.verify_or_park, "PAUSES", (0.1, 0.2)),
+        (
+            tasks.execution.apply_and_undo,
+            "leave_if_taken_over",
+            lambda: None,
+        ),  # a life is the only one, until it is over
         *((module, "to_its_end", life.to_its_end) for module in (flows.cutover, flows.rollback)),
         *((module, "park", life.park) for module in (flows.gate, flows.wait, flows.trouble)),
         *((module, "last_answer", life.last_answer) for module in (flows.gate, flows.wait, flows.trouble)),

@@ -115,7 +115,7 @@ def night_of_deaths(
 ) -> Row:
     """phases: () for a night without any. everything: die at reads too. back: roll back at the end, dying there too."""
     drawn = Drawn(len(list(folder.iterdir())), dns, SMALL, {"quiet_minutes": 0.02, "low_ttl": 1, "purchase": PURCHASE})
-    drawn.rollback_at = "dkim_signing" if back else None
+    drawn.rollback_at = "enable_dkim" if back else None
     with counted() as effects, Town(dns=dns, **SMALL) as town:
         effects.clear()  # what the town itself needed
         town.cloud.customer_accepts_reseller()

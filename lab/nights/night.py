@@ -97,7 +97,7 @@ class Night:
         self.shelf = Shelf(folder / f"shelf-{drawn.seed}")
         self.mourned = folder / f"mourned-{drawn.seed}"
         plain = town.plan()
-        gates = {gate: {"approvers": ["anna"]} for gate in ("spend_money", "switch_mail", "close_old_door")}
+        gates = {gate: {"approvers": ["anna"]} for gate in ("spend_money", "switch_mail", "close_smtp_port")}
         plan = town.plan(
             sweep={**plain["sweep"], "quiet_minutes": drawn.plan["quiet_minutes"]},
             dns={**plain["dns"], "low_ttl": drawn.plan["low_ttl"]},

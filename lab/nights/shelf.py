@@ -80,12 +80,12 @@ class Shelf:
 
     @contextmanager
     def client(self, **_: Any) -> Iterator[ArtifactShelf]:
-        """What `get_client(sync_client=True)` gives to `tasks.tables`."""
+        """What `get_client(sync_client=True)` gives to `tasks.ledger.artifact_tables`."""
         yield ArtifactShelf(self)
 
 
 class ArtifactShelf:
-    """As much of Prefect's client as `tasks.tables` and `tasks.undoing` use."""
+    """As much of Prefect's client as `tasks.ledger.artifact_tables` and `tasks.progress.rollback_stage` use."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -10,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from mailmove.certificate_names import matches, names_of
 from mailmove.outlook_anywhere.chain import Chain, Fetcher, build
 from mailmove.outlook_anywhere.steps import Found, Step, found_step, group, step
 
@@ -141,23 +141,3 @@ def compatibility(certificate: x509.Certificate, covers: Sequence[str]) -> Found
         todo = "Get one with an RSA key of 2048 bits."
         return Found("warning", "old versions of Windows do not know this kind of key", todo)
     return Found("ok", "every version of Windows since Server 2008 can use it")
-
-
-def names_of(certificate: x509.Certificate) -> list[str]:
-    """DNS names and addresses in subjectAltName."""
-    try:
-        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return []
-    addresses = held.get_values_for_type(x509.IPAddress)
-    return [*held.get_values_for_type(x509.DNSName), *(str(address) for address in addresses)]
-
-
-def matches(pattern: str, host: str) -> bool:
-    """Does a name in a certificate stand for this host?"""
-    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
-    try:
-        return ipaddress.ip_address(pattern) == ipaddress.ip_address(host)
-    except ValueError:
-        first, _, rest = host.partition(".")
-        return pattern == host or (pattern.startswith("*.") and bool(first) and pattern[2:] == rest and "." in rest)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Callable, Sequence
 
-from mailmove.mail_port import look_at_port
 from mailmove.outlook_anywhere.steps import Deadline, Found, Step, group, skipped, step
+from mailmove.smtp.port_check import look_at_port
 
 SENDER, STRANGER = "mailmove-check@example.com", "mailmove-check@example.net"
 """Reserved for documentation (RFC 2606): nobody's."""

@@ -7,11 +7,11 @@ first, changes only the difference, and returns when the other side has confirme
 
 from __future__ import annotations
 
+from mailmove.items.copy.mover_port import Mover
 from mailmove.ports.checks import Checkable
 from mailmove.ports.clock import HasClock
 from mailmove.ports.dns import CertificateAuthority, DnsProvider
 from mailmove.ports.firewall import Firewall
-from mailmove.ports.moving import Mover
 from mailmove.ports.partner import Partner
 from mailmove.ports.source import HasRpcProxyFeature, HoldsCertificates, HoldsMessages, ItemOrigin, SourceServer
 from mailmove.ports.target import GivesMessages, ItemDestination, TakesSignIn, Tenant

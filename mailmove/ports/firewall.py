@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from mailmove.doors import Mode
 from mailmove.evidence import Finding
+from mailmove.plan.values import Mode
 
 
 class Firewall(ABC):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from mailmove.cloud_state import (
+from mailmove.plan.purchase import NewCustomer, Order, Price, Product, Purchase
+from mailmove.tenant_state import (
     Relationship,
 )
-from mailmove.purchase import NewCustomer, Order, Price, Product, Purchase
 
 
 class Partner(ABC):

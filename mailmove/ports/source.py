@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from mailmove.full_inventory import FullInventory, Grant
-from mailmove.item_ledger.changes import MailboxChanges
-from mailmove.mail_items import Arrival, Item
-from mailmove.moving.parts import Origin
+from mailmove.inventory.full import FullInventory, Grant
+from mailmove.inventory.server import Inventory, OutlookAnywhere
+from mailmove.items.copy.interfaces import Origin
+from mailmove.items.item import Arrival, Item
+from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports.clock import HasClock
-from mailmove.server_state import Inventory, OutlookAnywhere
 
 if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certificate
     from mailmove.certificates import Issued, ServerCertificate

@@ -8,7 +8,15 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from mailmove.cloud_state import (
+from mailmove.evidence import Finding
+from mailmove.inventory.full import Grant
+from mailmove.items.copy.interfaces import Destination
+from mailmove.items.item import Item
+from mailmove.items.reconcile.changes import MailboxChanges
+from mailmove.ports.clock import HasClock
+from mailmove.ports.source import HoldsMessages, SourceServer
+from mailmove.records import RRset
+from mailmove.tenant_state import (
     Domain,
     Endpoint,
     Licence,
@@ -19,14 +27,6 @@ from mailmove.cloud_state import (
     SkippedItem,
     TraceEntry,
 )
-from mailmove.evidence import Finding
-from mailmove.full_inventory import Grant
-from mailmove.item_ledger.changes import MailboxChanges
-from mailmove.mail_items import Item
-from mailmove.moving.parts import Destination
-from mailmove.ports.clock import HasClock
-from mailmove.ports.source import HoldsMessages, SourceServer
-from mailmove.records import RRset
 
 
 class Tenant(HasClock):

@@ -14,10 +14,10 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from mailmove.evidence import Change, Finding, Preview
-from mailmove.plan import Cutover
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.windows import next_opening
 from mailmove.report.handover import Handover
 from mailmove.report.words import lasting
-from mailmove.windows import next_opening
 
 _PER_MAILBOX = ((10, 1, 7), (50, 3, 14), (100, 3, 30), (200, 8, 45))
 """(up to GB, days for half of them, days for nine of ten), learn.microsoft.com/exchange/mailbox-migration/
@@ -151,7 +151,7 @@ def _lower_ttl(clock: _Clock) -> str:
 
 
 def _account(clock: _Clock) -> str:
-    preview = clock.previews.get("customer_account")
+    preview = clock.previews.get("onboard_customer")
     if not clock.plan.target.partner or (preview and not preview.changes):
         return ""
     clock.awake = ["the customer's administrator, who approves the partner relationship"]
@@ -159,7 +159,7 @@ def _account(clock: _Clock) -> str:
 
 
 def _outlook_anywhere(clock: _Clock) -> str:
-    preview = clock.previews.get("outlook_anywhere")
+    preview = clock.previews.get("enable_outlook_anywhere")
     return "Exchange takes up to an hour to obey" if preview and preview.changes else ""
 
 
@@ -228,9 +228,9 @@ def _proof(clock: _Clock) -> str:
 
 _RULES: dict[str, Callable[[_Clock], str]] = {
     "lower_ttl": _lower_ttl,
-    "customer_account": _account,
-    "outlook_anywhere": _outlook_anywhere,
-    "verified_domain": _domain,
+    "onboard_customer": _account,
+    "enable_outlook_anywhere": _outlook_anywhere,
+    "verify_domain": _domain,
     "first_sync": _first_sync,
     "old_ttl": _old_ttl,
     "window": _window,
@@ -238,5 +238,5 @@ _RULES: dict[str, Callable[[_Clock], str]] = {
     "final_sweep": _sweep,
     "quiet": _quiet,
     "quiet_inside": _quiet,
-    "proof": _proof,
+    "reconcile_items": _proof,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailmove.full_inventory import FullInventory, Phone
-from mailmove.inventory_machines import named
+from mailmove.inventory.devices import named
+from mailmove.inventory.full import FullInventory, Phone
 
 
 class _Row(BaseModel):

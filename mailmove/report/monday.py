@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailmove.evidence import Finding
-from mailmove.inventory_machines import PHONE
+from mailmove.inventory.devices import PHONE
 from mailmove.report.handover import Handover, Person
 
 EVERYBODY = (

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from mailmove.dns.propagation import Sweep
+from mailmove.dns.propagation.measure import Sweep
 from mailmove.evidence import Change, Finding
 from mailmove.report.handover import Handover
 from mailmove.report.progress import Progress

@@ -46,7 +46,7 @@ def runbook_html(runbook: Runbook) -> str:
 
 def proof_of(night: Night) -> tuple[str, list[tuple[str, str]]]:
     """(which count it is, what it says of each mailbox): the last one that was written down."""
-    for name in ("last_proof", "proof"):
+    for name in ("reconcile_again", "reconcile_items"):
         step = night.step(name)
         if step and step.facts:
             facts = [fact for fact in step.facts if not any(one in fact for one in night.left_behind)]

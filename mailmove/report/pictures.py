@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
-from mailmove.dns.propagation import Sweep
-from mailmove.dns.resolvers import operator_of
-from mailmove.dns.views import Sees, View
+from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.resolver_view import Sees, View
+from mailmove.plan.public_resolvers import operator_of
 from mailmove.report.night import Landed, Night, Question, Step
 from mailmove.report.progress import Copied, Progress
 from mailmove.report.svg import (
@@ -149,7 +149,7 @@ def marks_of(night: Night) -> list[tuple[datetime, str]]:
     words = {
         "switch_mail": "mail switched",
         "propagation": "the world has noticed",
-        "close_old_door": "old door closed",
+        "close_smtp_port": "old door closed",
     }
     return [(step.ended, words[step.name]) for step in night.steps if step.name in words and step.ended]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from mailmove.cloud_state import MigrationUser
+from mailmove.tenant_state import MigrationUser
 
 COPIED = ("Synced", "IncrementalSyncing", "IncrementalSynced", "Completed", "CompletedWithWarnings")
 """States of a migration user that has been copied once, as Get-MigrationUser spells them."""

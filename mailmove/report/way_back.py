@@ -31,7 +31,7 @@ def until_when(night: Night) -> list[str]:
             lines.append(
                 f"The MX record may be held by resolvers for {lasting(ttl)}: so long a way back takes to be noticed."
             )
-    mailboxes = night.step("mailboxes")
+    mailboxes = night.step("license_mailboxes")
     if mailboxes and mailboxes.changes:
         lines.append(
             "The way back also takes back the licences that were given. Microsoft switches a mailbox without a licence "

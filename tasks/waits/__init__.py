@@ -1,1 +1,1 @@
-"""What is waited for: one file each, with one coroutine `look_on(cutover, ledger, previous)`."""
+"""One module a wait: the condition that is polled."""

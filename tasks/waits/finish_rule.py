@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from mailmove.errors import Blocked
 from mailmove.evidence import Look
-from mailmove.plan import Cutover
-from tasks.clocks import when
-from tasks.ledger import Ledger
-from tasks.naming import batch_name
-from tasks.opening import tenant
-from tasks.traces import reached
+from mailmove.plan.cutover import Cutover
+from tasks.execution.open_blocks import tenant
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.names import batch_name
+from tasks.traffic.message_traces import reached
+from tasks.traffic.server_clocks import when
 
 
 async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:

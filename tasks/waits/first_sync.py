@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from mailmove.cloud_state import MigrationUser
 from mailmove.evidence import Look, now
-from mailmove.plan import Cutover
+from mailmove.plan.cutover import Cutover
 from mailmove.report.progress import COPIED, Progress, bars, watched
-from tasks.copying import is_direct
-from tasks.ledger import Ledger
-from tasks.naming import batch_name
-from tasks.opening import source_server, tenant
+from mailmove.tenant_state import MigrationUser
+from tasks.execution.open_blocks import source_server, tenant
+from tasks.items.copy_mailboxes import is_direct
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.names import batch_name
 
 PROGRESS = "progress"
 """Key of the look's state: `mailmove.report.progress.Progress`."""
@@ -33,7 +33,7 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
 
 def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
     if is_direct(cutover):
-        copied_by_us = ledger.evidence("direct_copy")
+        copied_by_us = ledger.evidence("copy_mailboxes")
         return Look(done=copied_by_us is not None, summary="the mailboxes are copied by Mailmove itself")
     cloud, known = tenant(cutover), dict(previous.state) if previous else {}
     users = cloud.migration_users(batch_name(cutover))

@@ -6,9 +6,9 @@ import asyncio
 from datetime import timedelta
 
 from mailmove.evidence import Look, now
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
-from tasks.zones import rrset_change
+from mailmove.plan.cutover import Cutover
+from tasks.dns.zone_changes import rrset_change
+from tasks.ledger.ledger import Ledger
 
 
 async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:

@@ -6,16 +6,16 @@ import asyncio
 import ipaddress
 from datetime import datetime, timedelta
 
-from mailmove.dns.authority import ask_authorities, authorities
-from mailmove.dns.interference import interference, split_horizons
-from mailmove.dns.propagation import Sweep, look, sweep
-from mailmove.dns.purging import operators_of, purge
+from mailmove.dns.client.interference import interference, split_horizons
+from mailmove.dns.propagation.measure import Sweep, look, sweep
+from mailmove.dns.propagation.purge_caches import operators_of, purge
+from mailmove.dns.zone.authority import ask_authorities, authorities
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Look, now
-from mailmove.plan import Cutover
+from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange
-from tasks.ledger import Ledger
-from tasks.zones import resolvers_of, rrset_change
+from tasks.dns.zone_changes import resolvers_of, rrset_change
+from tasks.ledger.ledger import Ledger
 
 _PURGED, _STRANGE = "purged", "strange"
 """Keys of the look's state, beside the names of the domains: what was said once, and is repeated at every look."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from mailmove.evidence import Look
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
-from tasks.quietness import quiet_since
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger
+from tasks.traffic.quiet_period import quiet_since
 
 
 async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 
 from mailmove.evidence import Look
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
-from tasks.quietness import quiet_since
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger
+from tasks.traffic.quiet_period import quiet_since
 
 
 async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
@@ -19,4 +19,4 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
 
     After the plan's patience a person is asked, and it goes on looking.
     """
-    return await asyncio.to_thread(quiet_since, cutover, ledger, "close_old_door", " behind the closed door")
+    return await asyncio.to_thread(quiet_since, cutover, ledger, "close_smtp_port", " behind the closed door")

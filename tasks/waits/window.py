@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from mailmove.evidence import Look
-from mailmove.plan import Cutover
-from tasks.hours import look_at_clock
-from tasks.ledger import Ledger
+from mailmove.plan.cutover import Cutover
+from tasks.dns.switch_window import look_at_clock
+from tasks.ledger.ledger import Ledger
 
 
 async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:

@@ -16,11 +16,11 @@ import pytest
 from rich.console import Console
 from starlette.testclient import TestClient
 
-from deployments.board_page import COLOURS, STYLE, STYLE_HASH, page
-from deployments.board_server import SHORTEST_TOKEN, board_app
-from deployments.showing import board_view
-from deployments.words import plain
-from tasks.status import Night
+from deployments.board.page import COLOURS, STYLE, STYLE_HASH, page
+from deployments.board.server import SHORTEST_TOKEN, board_app
+from deployments.display.render import board_view
+from deployments.display.safe_text import plain
+from tasks.reporting.status import Night
 
 NOW = datetime(2026, 11, 26, 23, tzinfo=UTC)
 TOKEN = "correct-horse-battery-staple"
@@ -220,7 +220,7 @@ def test_many_who_ask_at_once_cost_one_look_and_a_silent_prefect_is_said(monkeyp
         assert web.get("/", headers=basic(TOKEN)).status_code == 200
     assert len(looks) == 1
     later = time.monotonic() + 60
-    monkeypatch.setattr("deployments.board_server.time.monotonic", lambda: later)
+    monkeypatch.setattr("deployments.board.server.time.monotonic", lambda: later)
     old = web.get("/", headers=basic(TOKEN))
     assert (old.status_code, "Prefect does not answer (ConnectionError)" in old.text) == (503, True)
     assert "asks" in old.text, "what was seen last is still shown"

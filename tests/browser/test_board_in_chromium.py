@@ -16,8 +16,8 @@ from pictures import picture
 from playwright.sync_api import Error, Page
 from windows import Window
 
-from deployments.board_server import board_app
-from tasks.status import Night
+from deployments.board.server import board_app
+from tasks.reporting.status import Night
 
 NOW = datetime.now(UTC)
 TOKEN = "correct-horse-battery-staple"
@@ -34,7 +34,7 @@ def night(customer: str, state: str = "Suspended", **more: Any) -> Night:
 NIGHTS = [
     night("fabrikam", parked="gate: switch_mail", needs=True, on="anna@msp.example or ben@msp.example",
           question="fabrikam: Point the mail at Microsoft 365?", since=NOW - timedelta(minutes=12),
-          done=["lower_ttl", "outlook_anywhere"]),
+          done=["lower_ttl", "enable_outlook_anywhere"]),
     night("wide-world-importers", parked="trouble: probe_after_switch", needs=True, on="a person", question=LONG,
           wrong=f"Exchange said {LONG}", since=NOW - timedelta(minutes=3)),
     night("tailspin", "Failed", wrong="The disk of the worker is full.", since=NOW - timedelta(minutes=40)),

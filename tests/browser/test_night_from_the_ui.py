@@ -20,11 +20,11 @@ from prefect_ui import PATIENCE, PrefectUi
 from real_parts import require
 from windows import Window
 
-from deployments.box import Box, using
+from deployments.server.box import Box, using
 from lab.town import Town
-from tasks.ledger import Ledger
-from tasks.looking import SKIPPED
-from tasks.waking import Parked, parked_runs
+from tasks.ledger.ledger import Ledger
+from tasks.parking.poll import SKIPPED
+from tasks.parking.wake import Parked, parked_runs
 
 pytestmark = [
     pytest.mark.night,
@@ -65,7 +65,7 @@ def evening() -> str:
 
 
 def test_a_bad_plan_is_refused_with_words_before_anything_starts(ui: PrefectUi, box: Box) -> None:
-    ui.open_custom_run("night")
+    ui.open_custom_run("cutover")
     ui.fill("Customer", "Contoso Ltd")
     ui.fill_list("Domains", ["contoso"])
     dns = ui.field("Dns")
@@ -86,7 +86,7 @@ def test_a_bad_plan_is_refused_with_words_before_anything_starts(ui: PrefectUi, 
 
 
 def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, town: Town, box: Box) -> None:
-    ui.open_custom_run("night")
+    ui.open_custom_run("cutover")
     ui.fill_plan(plan := town.plan())
     ui.field("Dns").scroll_into_view_if_needed()
     picture(ui.page, "ui-form")
@@ -116,7 +116,7 @@ def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, t
 
 def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi, town: Town, box: Box) -> None:
     page, before = ui.page, {run.id for run in cutovers()}
-    ui.open_custom_run("night")
+    ui.open_custom_run("cutover")
     ui.fill_plan(town.plan())
     ui.submit()
     (root,) = {run.id for run in cutovers()} - before
@@ -155,7 +155,7 @@ def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi
     (approval,) = [entry for entry in Ledger("northwind", root).entries() if entry.kind == "approval"]
     assert "anna" in str(approval.facts) and "all phones are ready" in str(approval.facts)
 
-    parked_at(page, root, "close_old_door")  # the waits before it may be over before anybody looks
+    parked_at(page, root, "close_smtp_port")  # the waits before it may be over before anybody looks
     ui.open_run(root)
     sure = ui.menu("Cancel")
     expect(sure).to_contain_text("Are you sure")

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from deployments.cli import NOTHING, WRONG, app
-from deployments.running import time_of
+from deployments.cli.main import NOTHING, WRONG, app
+from deployments.cli.start_runs import time_of
 from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults
@@ -35,7 +35,7 @@ def test_a_bad_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
 
 
 def test_the_example_plan_is_sound() -> None:
-    from mailmove.plan_file import load_plan
+    from mailmove.plan.load import load_plan
 
     assert load_plan(Path("docs/plan.example.yaml")).customer == "contoso"
 
@@ -55,7 +55,7 @@ def test_nothing_to_approve_is_its_own_status() -> None:
 
 
 def test_status_of_no_customers_is_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.status.nights", list)
+    monkeypatch.setattr("tasks.reporting.status.nights", list)
     assert json.loads(runner.invoke(app, ["status", "--json"]).stdout) == []
 
 
@@ -72,7 +72,7 @@ def test_a_domain_is_assessed_without_plan_or_server() -> None:
 
 
 def test_help_does_not_import_prefect() -> None:
-    code = "import sys; from deployments.cli import app; sys.exit('prefect' in sys.modules)"
+    code = "import sys; from deployments.cli.main import app; sys.exit('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -14,7 +14,7 @@ TWO_WRITERS = """
 import asyncio, sys
 import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
-from deployments.prefect_on_sqlite import begin_immediately
+from deployments.server.sqlite_begin_immediate import begin_immediately
 
 if sys.argv[2] == "immediately":
     begin_immediately()

@@ -19,8 +19,8 @@ from prefect.settings import Settings
 from prefect.settings.legacy import _get_settings_fields
 from prefect_redis.client import RedisMessagingSettings
 
-from deployments.box import Box
-from deployments.cli import app
+from deployments.cli.main import app
+from deployments.server.box import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOYMENTS = ROOT / "deployments"

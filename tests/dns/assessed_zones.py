@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lab.dns.zone_data import rrset
-from mailmove.dns.spf import value_of
+from mailmove.dns.mail_auth.spf import value_of
 from mailmove.records import RRset
 
 GOOD_POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.{domain}\r\nmax_age: 86400\r\n"

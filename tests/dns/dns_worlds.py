@@ -20,7 +20,7 @@ from blocks.dns.octodns import OctoDns
 from blocks.dns.rfc2136 import Rfc2136
 from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
-from mailmove.dns.wire import from_dns
+from mailmove.dns.canonical import from_dns
 from mailmove.errors import ByHand, NotYet
 from mailmove.ports import DnsProvider
 from mailmove.records import RRset, RRsetChange, Zone

@@ -23,7 +23,7 @@ import requests
 from real_parts import require
 
 from lab.places import free_ports
-from mailmove.dns.wire import from_dns, to_dns
+from mailmove.dns.canonical import from_dns, to_dns
 from mailmove.records import RRset, Zone
 
 Server = tuple[str, int]

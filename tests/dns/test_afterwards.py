@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lab.dns.zone_data import rrset
-from mailmove.dns import spf
-from mailmove.dns.afterwards import suggestions
-from mailmove.dns.mta_sts import Policy
+from mailmove.dns.mail_auth import spf
+from mailmove.dns.mail_auth.mta_sts import Policy
+from mailmove.dns.zone.cleanup import suggestions
 from mailmove.records import zone_of
 
 D = "contoso.test"

@@ -24,8 +24,8 @@ from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
-from mailmove.dns.assessment import Assessment, assess, assess_domain
-from mailmove.dns.policy_file import Fetched
+from mailmove.dns.assessment.assess import Assessment, assess, assess_domain
+from mailmove.dns.mail_auth.mta_sts_fetch import Fetched
 from mailmove.records import RRset
 
 AT = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)

@@ -19,9 +19,9 @@ from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults
 from lab.places import Places
-from mailmove.dns import survey
-from mailmove.dns.assessment import Assessment, assess
-from mailmove.dns.policy_file import Fetched
+from mailmove.dns.assessment import survey
+from mailmove.dns.assessment.assess import Assessment, assess
+from mailmove.dns.mail_auth.mta_sts_fetch import Fetched
 
 FILES = {case.domain: case.policy_text for case in CASES}
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.dns.zone_data import rrset
-from mailmove.dns import spf
-from mailmove.dns.changes import apply_changes, outstanding
-from mailmove.dns.desired import lowered, restored_ttl, switch_changes, switched
-from mailmove.dns.findings import findings
+from mailmove.dns.mail_auth import spf
+from mailmove.dns.zone.apply_changes import apply_changes, outstanding
+from mailmove.dns.zone.desired import lowered, restored_ttl, switch_changes, switched
+from mailmove.dns.zone.findings import findings
 from mailmove.errors import Blocked, Drifted
 from mailmove.records import RRset, RRsetChange, Zone, difference, zone_of
 

@@ -17,9 +17,9 @@ from lab.dns.resolver import HONEST
 from lab.dns.town_dns import NAME_SERVERS, TownDns
 from lab.dns.zone_data import ZoneData, rrset
 from lab.faults import Faults
-from mailmove.dns.ask import ask
-from mailmove.dns.guards import _referral, beyond_plan, delegation_findings
-from mailmove.dns.move_names import changed_by_move
+from mailmove.dns.client.query import ask
+from mailmove.dns.zone.guards import _referral, beyond_plan, delegation_findings
+from mailmove.dns.zone.mail_record_names import changed_by_move
 from mailmove.evidence import Finding
 
 

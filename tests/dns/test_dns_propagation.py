@@ -15,11 +15,11 @@ from lab.dns.resolver import CLAMPED, HONEST, Behaviour
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
-from mailmove.dns.ask import ask
-from mailmove.dns.authority import Authority, agree, ask_authorities, authorities, disagreements
-from mailmove.dns.propagation import Sweep, View, forecast, judge, look, next_look, sweep
-from mailmove.dns.reading import effective_mx
-from mailmove.plan import split_address
+from mailmove.dns.client.query import ask
+from mailmove.dns.propagation.measure import Sweep, View, forecast, judge, look, next_look, sweep
+from mailmove.dns.zone.authority import Authority, agree, ask_authorities, authorities, disagreements
+from mailmove.dns.zone.effective_mx import effective_mx
+from mailmove.plan.values import split_address
 
 OLD = rrset(ZONE, "MX", 2, "10 mail.contoso.test.")
 NEW = rrset(ZONE, "MX", 2, "0 contoso-test.j-v1.mx.microsoft.")

@@ -17,9 +17,9 @@ from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
-from mailmove.dns.lookups import Lookups
-from mailmove.dns.mta_sts import Policy, judge, narrowed, read_policy, remember, widened
-from mailmove.dns.policy_file import Fetched, https_fetch
+from mailmove.dns.client.lookups import Lookups
+from mailmove.dns.mail_auth.mta_sts import Policy, judge, narrowed, read_policy, remember, widened
+from mailmove.dns.mail_auth.mta_sts_fetch import Fetched, https_fetch
 
 OLD = Policy(mode="enforce", mx=("mail.contoso.test",), max_age=604_800)
 NEW = ["contoso-test.q-v1.mx.microsoft."]

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.dns.zone_data import rrset
-from mailmove.dns import spf
-from mailmove.dns.changes import apply_changes, outstanding
-from mailmove.dns.desired import lowered, restored_ttl, switch_changes
-from mailmove.dns.dkim import dkim_changes
-from mailmove.dns.verification import with_verification
+from mailmove.dns.mail_auth import spf
+from mailmove.dns.mail_auth.dkim import dkim_changes
+from mailmove.dns.zone.apply_changes import apply_changes, outstanding
+from mailmove.dns.zone.desired import lowered, restored_ttl, switch_changes
+from mailmove.dns.zone.domain_proof import with_verification
 from mailmove.errors import Blocked
 from mailmove.records import RRset, RRsetChange, Zone, difference, zone_of
 

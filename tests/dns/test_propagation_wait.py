@@ -23,26 +23,26 @@ from lab.dns.resolver import HONEST, Behaviour
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import ZoneData, rrset
 from lab.faults import Faults
-from mailmove.dns.answers import Answer
-from mailmove.dns.ask import ask
-from mailmove.dns.interference import (
+from mailmove.dns.client.answer import Answer
+from mailmove.dns.client.interference import (
     answered_from_nowhere,
     interference,
     same_hand,
     split_horizon,
     strange_identity,
 )
-from mailmove.dns.picture import picture
-from mailmove.dns.policy import Policy
-from mailmove.dns.propagation import Sweep, forecast, judge
-from mailmove.dns.purging import operators_of, purge
-from mailmove.dns.resolvers import Operator, public_addresses, shipped
-from mailmove.dns.views import View
+from mailmove.dns.client.query import ask
+from mailmove.dns.propagation.measure import Sweep, forecast, judge
+from mailmove.dns.propagation.purge_caches import operators_of, purge
+from mailmove.dns.propagation.resolver_view import View
+from mailmove.dns.propagation.text_chart import picture
 from mailmove.evidence import Change, Evidence, Look, Receipt
-from mailmove.plan import Cutover, Propagation
-from tasks.showing import question_of_wait
+from mailmove.plan.cutover import Cutover, Propagation
+from mailmove.plan.public_resolvers import Operator, public_addresses, shipped
+from mailmove.plan.quorum import Policy
+from tasks.parking.due_polls import asks_anew
+from tasks.parking.question_text import question_of_wait
 from tasks.waits import old_ttl, propagation
-from tasks.watching import asks_anew
 
 OLD = rrset(ZONE, "MX", 300, "10 mail.contoso.test.")
 NEW = rrset(ZONE, "MX", 300, "0 contoso-test.j-v1.mx.microsoft.")

@@ -14,7 +14,7 @@ from real_authorities import Authorities, bind, powerdns
 from blocks.dns.octodns import OctoDns
 from blocks.dns.rfc2136 import Rfc2136
 from lab.dns.zone_data import rrset
-from mailmove.dns.wire import canonical
+from mailmove.dns.canonical import canonical
 from mailmove.errors import Blocked, Drifted, Refused, TtlRaised
 from mailmove.records import RRset, RRsetChange, zone_of
 

@@ -21,9 +21,9 @@ from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
-from mailmove.dns.ask import ask
-from mailmove.dns.authority import Authority, agree, ask_authorities
-from mailmove.dns.propagation import Sweep, forecast, judge, look, next_look, sweep
+from mailmove.dns.client.query import ask
+from mailmove.dns.propagation.measure import Sweep, forecast, judge, look, next_look, sweep
+from mailmove.dns.zone.authority import Authority, agree, ask_authorities
 
 TTL, MINIMUM = 4, 9  # seconds
 OLD = rrset(ZONE, "MX", TTL, "10 mail.contoso.test.")

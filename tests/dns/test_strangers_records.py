@@ -8,11 +8,11 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmove.dns import dmarc, mta_sts, spf, tls_rpt
-from mailmove.dns.answers import Answer
-from mailmove.dns.assessment import assess
-from mailmove.dns.policy_file import Fetched
-from mailmove.dns.spf_cost import measure
+from mailmove.dns.assessment.assess import assess
+from mailmove.dns.client.answer import Answer
+from mailmove.dns.mail_auth import dmarc, mta_sts, spf, tls_rpt
+from mailmove.dns.mail_auth.mta_sts_fetch import Fetched
+from mailmove.dns.mail_auth.spf_cost import measure
 
 BITS = (
     "v=spf1 |v=DMARC1;|v=STSv1;|v=TLSRPTv1;| |;|=|:|/|//|%{i}|%|mx|include:|a|redirect=|ip4:|1.2.3.4|/33|all|-|p=none|"

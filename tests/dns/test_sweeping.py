@@ -29,10 +29,10 @@ from hypothesis import strategies as st
 from lab.dns.resolver import HONEST
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
-from mailmove.dns.ask import ask
-from mailmove.dns.messages import Asking, read_slowly
-from mailmove.dns.pace import Pace
-from mailmove.dns.sweeping import Question, ask_many
+from mailmove.dns.client.bulk_query import Question, ask_many
+from mailmove.dns.client.messages import Asking, read_slowly
+from mailmove.dns.client.query import ask
+from mailmove.dns.client.rate_limit import Pace
 
 Reply = Callable[[bytes, int], Sequence[bytes]]
 """(query, how many came before) -> packets to send back."""

@@ -15,10 +15,10 @@ import yaml
 from prefect.cli._app import _app as prefect_app
 from typer.core import TyperGroup
 
-from deployments.cli import app
+from deployments.cli.main import app
 from docs.generate import pages
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -16,11 +16,11 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from pydantic import SecretStr
 
+from blocks.exchange.powershell.shell import ExchangeShell
 from blocks.firewall.aws_security_group import AwsSecurityGroup
 from blocks.firewall.manual_firewall import ManualFirewall
 from blocks.firewall.ssh_gateway import SshGateway
 from blocks.firewall.windows_firewall import WindowsFirewall
-from blocks.source.shell import ExchangeShell
 from lab.authority import Authority
 from lab.company import make_company
 from lab.dns.route53 import AwsServer
@@ -29,10 +29,10 @@ from lab.faults import Faults
 from lab.mail.gateway import Gateway
 from lab.mail.security_group import SecurityGroups
 from lab.places import Places
-from mailmove.doors import Mode
 from mailmove.errors import ByHand
-from mailmove.mail_port import look_at_port
+from mailmove.plan.values import Mode
 from mailmove.ports import Firewall
+from mailmove.smtp.port_check import look_at_port
 
 PASSWORD = "S3cret-0f-the-device"
 

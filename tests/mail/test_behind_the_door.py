@@ -9,8 +9,8 @@ import pytest
 
 from mailmove.errors import Transient
 from mailmove.evidence import Evidence
-from mailmove.mail_items import Arrival
-from tasks import behind_the_door
+from mailmove.items.item import Arrival
+from tasks.traffic import inside_senders as behind_the_door
 
 QUIET = datetime.now(UTC) - timedelta(hours=1)
 COUNTED = QUIET + timedelta(minutes=10)
@@ -39,7 +39,7 @@ def told(monkeypatch: pytest.MonkeyPatch, book: Mock, *minutes: int) -> list[str
 
 
 def test_a_scanner_that_goes_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    over = ledger(quiet_inside=QUIET, last_proof=COUNTED)
+    over = ledger(quiet_inside=QUIET, reconcile_again=COUNTED)
     assert told(monkeypatch, over, -5) == [], "what came before it was quiet is counted"
     [line] = told(monkeypatch, over, -5, 20, 30)
     assert line.startswith("192.168.1.20 (MFP-2OG) still delivers to the old server: 2 messages")
@@ -53,5 +53,5 @@ def test_nothing_is_told_before_the_last_count(monkeypatch: pytest.MonkeyPatch) 
 def test_a_log_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     away = Mock(clock=Mock(side_effect=Transient("EWS", wanted="the time", seen="nothing", todo="Ask again.")))
     monkeypatch.setattr(behind_the_door, "source_server", lambda _: away)
-    [line] = behind_the_door.behind_the_door(Mock(), ledger(last_proof=COUNTED))
+    [line] = behind_the_door.behind_the_door(Mock(), ledger(reconcile_again=COUNTED))
     assert "not known: EWS: wanted the time" in line

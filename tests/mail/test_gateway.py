@@ -15,7 +15,7 @@ from lab.faults import Faults
 from lab.mail.gateway import LOOK_EVERY, Gateway
 from lab.mail.security_group import SecurityGroups
 from lab.places import Places
-from mailmove.mail_port import look_at_port
+from mailmove.smtp.port_check import look_at_port
 
 
 class Rule:

@@ -10,10 +10,11 @@ from unittest.mock import Mock
 import pytest
 
 from mailmove.evidence import Evidence, Look, now
-from mailmove.late_senders import gone_quiet, late_senders
-from mailmove.mail_items import Arrival
-from tasks import clocks, quietness
-from tasks.ledger import Ledger
+from mailmove.items.item import Arrival
+from mailmove.smtp.late_senders import gone_quiet, late_senders
+from tasks.ledger.ledger import Ledger
+from tasks.traffic import quiet_period as quietness
+from tasks.traffic import server_clocks as clocks
 from tasks.waits import quiet
 
 THEN = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ from mail_world import Sink
 
 from lab.places import Places
 from mailmove.errors import Blocked, Transient
-from mailmove.mail_port import look_at_port
-from mailmove.redeliver import MaybeTaken, redeliver
+from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.redeliver import MaybeTaken, redeliver
 
 CONTENT = "Message-ID: <1@x>\r\nSubject: Grüße\r\n\r\n.one dot\r\n敬具\r\n".encode()
 

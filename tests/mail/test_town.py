@@ -13,8 +13,8 @@ from lab.dns.zone_data import rrset
 from lab.mail_store import Mailbox
 from lab.town import DOMAIN, Town
 from lab.town_zones import MX_ZONE
-from mailmove.mail_port import look_at_port
-from mailmove.plan_file import plan_from
+from mailmove.plan.load import plan_from
+from mailmove.smtp.port_check import look_at_port
 
 
 def small(**settings: object) -> Town:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from real_parts import require
 
-from deployments.box import POOL, Box, end_group
+from deployments.server.box import POOL, Box, end_group
 from lab.places import free_ports
 
 _NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]  # PostgreSQL refuses to run as root

@@ -15,7 +15,7 @@ import pytest
 from big_box import BigBox, PostgreSql, redis
 from wire_tap import tapped
 
-from deployments.box import using
+from deployments.server.box import using
 
 pytestmark = [
     pytest.mark.night,
@@ -42,8 +42,8 @@ def box() -> Iterator[BigBox]:
 def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(box: BigBox) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.status import nights
-    from tasks.waking import parked_runs
+    from tasks.parking.wake import parked_runs
+    from tasks.reporting.status import nights
 
     with ExitStack() as stack:
         heard = stack.enter_context(tapped())

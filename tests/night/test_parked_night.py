@@ -22,7 +22,7 @@ from watching_a_night import until
 from web_hook import WebHook
 from wire_tap import tapped
 
-from deployments.box import Box, using
+from deployments.server.box import Box, using
 
 pytestmark = [pytest.mark.night, pytest.mark.timeout(1800)]
 
@@ -40,9 +40,9 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
     from lab.rehearsal import Rehearsal
     from lab.town import Town
     from lab.town_blocks import blocks_of
-    from tasks.ledger import Ledger
-    from tasks.password_safe import passwords_to_hand_over
-    from tasks.status import nights
+    from tasks.accounts.first_password_store import passwords_to_hand_over
+    from tasks.ledger.ledger import Ledger
+    from tasks.reporting.status import nights
 
     secrets: dict[str, str] = {}
 
@@ -55,7 +55,7 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
             secrets |= secrets_of(ref, block)
         night = Rehearsal(town)
         cutover = night.start()
-        until(lambda: nights(1)[0].parked == "wait: settles: customer_account", night, 180)
+        until(lambda: nights(1)[0].parked == "wait: settles: onboard_customer", night, 180)
         until(lambda: not _processes_of(str(cutover)), night, 30)  # a parked cutover costs no process
 
         _kill(box.parts["worker"])
@@ -71,7 +71,7 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
         acts = Counter(entry.stage for entry in Ledger("northwind", cutover).entries() if entry.kind == "intent")
         twice = {stage: count for stage, count in acts.items() if count > 1}
         # Two acts each: something is asked for at Microsoft; then what it wants is published, or what it gave is used.
-        assert twice == {"customer_account": 2, "verified_domain": 2, "dkim_records": 2}
+        assert twice == {"onboard_customer": 2, "verify_domain": 2, "publish_dkim": 2}
         calls = Counter(call for call in heard if call.split("-")[0] in ("New", "Remove") or call.endswith("/domains"))
         once = ("New-MigrationEndpoint", "New-MigrationBatch", "Remove-MigrationBatch", "Remove-MigrationEndpoint")
         assert {name: calls[name] for name in (*once, "New-DkimSigningConfig")} == dict.fromkeys(
@@ -100,13 +100,13 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
 def test_a_cutover_that_died_with_its_worker_is_found_by_its_silence(box: Box) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.status import nights
+    from tasks.reporting.status import nights
 
     with Town(users=1, shared=0, public_folders=0, messages=10, ttl=6, mail_per_second=0) as town:
         night = Rehearsal(town)
         cutover = night.start()
         # A power cut in the middle of a stage: worker and flow die in one moment, so that nobody reports it.
-        until(lambda: "verified_domain" in nights(1)[0].done and bool(_pids_of(str(cutover))), night, 400)
+        until(lambda: "verify_domain" in nights(1)[0].done and bool(_pids_of(str(cutover))), night, 400)
         os.killpg(box.parts["worker"].pid, signal.SIGKILL)
         for pid in _pids_of(str(cutover)):
             os.kill(pid, signal.SIGKILL)
@@ -124,9 +124,9 @@ def test_a_cutover_that_died_with_its_worker_is_found_by_its_silence(box: Box) -
 def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_path: Path) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.parking import GATE_FLOW
-    from tasks.status import nights
-    from tasks.waking import parked_runs, wake
+    from tasks.parking.park import GATE_FLOW
+    from tasks.parking.wake import parked_runs, wake
+    from tasks.reporting.status import nights
 
     small: dict[str, Any] = {"users": 1, "shared": 1, "public_folders": 0, "messages": 20, "mail_per_second": 0}
     with Town(ttl=6, dns="rfc2136", **small) as town, WebHook() as pager:
@@ -140,7 +140,7 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
         for one in parked_runs():
             if one.flow == GATE_FLOW:
                 wake(one, {"approve": True, "name": "anna", "reason": "test"})
-        until(lambda: nights(1)[0].parked == "gate: close_old_door", night, 240)
+        until(lambda: nights(1)[0].parked == "gate: close_smtp_port", night, 240)
         switched = town.picture()
         assert switched["zones"] != first["zones"]
 
@@ -178,7 +178,7 @@ def _automation_calls(pager: WebHook) -> None:
 
 def _mailmove(box: Box, *words: str) -> str:
     """What the command says; it must end well."""
-    command = [sys.executable, "-m", "deployments.cli", *words]
+    command = [sys.executable, "-m", "deployments.cli.main", *words]
     done = subprocess.run(command, env=box.env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.box import Box
+from deployments.server.box import Box
 
 pytestmark = [
     pytest.mark.night,
@@ -22,7 +22,7 @@ pytestmark = [
 _HOLDER = """
 import sys, time
 from prefect.concurrency.sync import concurrency
-from tasks.limits import LEASE_SECONDS
+from tasks.execution.concurrency_limits import LEASE_SECONDS
 with concurrency(sys.argv[1], lease_duration=LEASE_SECONDS):
     print("held", flush=True)
     time.sleep(600)

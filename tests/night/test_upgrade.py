@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from watching_a_night import until
 
-from deployments.box import Box, using
+from deployments.server.box import Box, using
 
 OLDER = "3.8.0"
 
@@ -34,13 +34,13 @@ def older_prefect(tmp_path: Path) -> Path:
 def test_what_parked_under_an_older_prefect_goes_on_under_this_one(older_prefect: Path, tmp_path: Path) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.ledger import Ledger
-    from tasks.status import nights
+    from tasks.ledger.ledger import Ledger
+    from tasks.reporting.status import nights
 
     def parked() -> bool:
         """Suspended, too: the older box is stopped then, and would cut short a process that is about to end."""
         seen = nights(1)[0]
-        return (seen.parked, seen.state) == ("wait: settles: customer_account", "Suspended")
+        return (seen.parked, seen.state) == ("wait: settles: onboard_customer", "Suspended")
 
     home = tmp_path / "box"
     older = {"PYTHONPATH": str(older_prefect)}
@@ -60,6 +60,6 @@ def test_what_parked_under_an_older_prefect_goes_on_under_this_one(older_prefect
         assert [entry.stage for entry in entries][: len(before)] == before, "the ledger is the one from before"
         acts = Counter(entry.stage for entry in entries if entry.kind == "intent")
         assert {stage for stage, count in acts.items() if count > 1} <= {
-            "customer_account", "verified_domain", "dkim_records"
+            "onboard_customer", "verify_domain", "publish_dkim"
         }, acts  # fmt: skip
         assert night.account().adds_up

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from lab.rehearsal import Rehearsal
-from tasks.status import nights
+from tasks.reporting.status import nights
 
 
 def until(true: Callable[[], bool], night: Rehearsal, seconds: float) -> None:

@@ -16,10 +16,10 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.input.actions import read_flow_run_input
 
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
+from tasks.parking.wake import Parked, parked_runs
 from tasks.runbook import Stage
-from tasks.waking import Parked, parked_runs
 
 
 def new_plan(**gates: Any) -> Cutover:
@@ -49,7 +49,7 @@ class PlayedStage(Stage):
 
     @property
     def module(self) -> ModuleType:
-        module = ModuleType(f"tasks.{self.name}")
+        module = ModuleType(f"tasks.stages.{self.name}")
         vars(module).update(self.verbs)
         return module
 

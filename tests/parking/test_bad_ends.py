@@ -19,12 +19,12 @@ from flows.cutover import _until_done
 from flows.rollback import rollback
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.plan import Cutover
-from tasks.acting import act
-from tasks.looking import STUCK
-from tasks.policies import change, look, put_back
+from mailmove.plan.cutover import Cutover
+from tasks.execution.apply_and_undo import act
+from tasks.execution.retry_policies import change, look, put_back
+from tasks.parking.poll import STUCK
+from tasks.parking.wake import wake
 from tasks.runbook import Stage
-from tasks.waking import wake
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("nothing_parked")]
 DONE: list[str] = []
@@ -79,7 +79,7 @@ def night_of_one_stage(plan: Cutover) -> str:
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Results lie in a folder of its own: what is lost or counted here must not be that of other tests."""
-    monkeypatch.setattr("tasks.settling.stage_named", lambda _: stage())
+    monkeypatch.setattr("tasks.progress.verify_or_park.stage_named", lambda _: stage())
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / "results"}):
         yield
     for one in (DONE, DYING, DENIED):
@@ -142,7 +142,7 @@ def test_a_failed_night_goes_on_when_somebody_presses_retry_in_the_ui() -> None:
 @pytest.fixture
 def way_back(monkeypatch: pytest.MonkeyPatch) -> Night:
     """Of a night that has switched; the provider has taken our rights away since."""
-    monkeypatch.setattr("tasks.undoing.stage_named", lambda _: stage())
+    monkeypatch.setattr("tasks.progress.rollback_stage.stage_named", lambda _: stage())
     monkeypatch.setattr("flows.rollback.STAGES", (stage(),))
     night = ended_after_the_gate()
     assert night.go_on() == "switched"

@@ -14,19 +14,19 @@ from parked_world import Night, form_text, new_plan
 from prefect import flow, tags
 
 from blocks.approver import Approver
-from deployments.approving import answer, make_approver, question_at
+from deployments.cli.approver_keys import answer, make_approver, question_at
 from flows.gate import gate
 from flows.watch import watch
-from mailmove.approval import Yes, code_for, is_code_of, new_key
+from mailmove.approval_codes import Yes, code_for, is_code_of, new_key
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Preview, now
-from mailmove.plan import Cutover
-from tasks.asking import UNANSWERED, asked_last, write_question
-from tasks.ledger import Ledger
-from tasks.parking import GATE_FLOW, PARKED, known_as
-from tasks.telling import EVENTS, told_so_far
-from tasks.waking import wake
-from tasks.watching import expired_gates
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger
+from tasks.notifications.deliver import EVENTS, told_so_far
+from tasks.parking.due_polls import expired_gates
+from tasks.parking.gate_questions import UNANSWERED, asked_last, write_question
+from tasks.parking.park import GATE_FLOW, PARKED, known_as
+from tasks.parking.wake import wake
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

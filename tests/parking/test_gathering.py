@@ -12,27 +12,27 @@ from parked_world import Night, new_plan
 from prefect import flow, tags
 from typer.testing import CliRunner
 
-from deployments.cli import NOTHING, WRONG, app
+from deployments.cli.main import NOTHING, WRONG, app
 from flows.gate import gate
-from mailmove.cloud_state import MigrationUser
-from mailmove.dns.propagation import Sweep
+from mailmove.dns.propagation.measure import Sweep
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Evidence, Finding, Look, Preview
-from mailmove.plan import Cutover
+from mailmove.plan.cutover import Cutover
 from mailmove.report.handover import Handover, Person
 from mailmove.report.progress import watched
-from tasks.accounting import STAYS_BEHIND
-from tasks.acting import witness
-from tasks.closing import Closing
-from tasks.gathering import night_of_customer, outlines, runbook_of_preflight
-from tasks.ledger import Ledger, this_cutover
-from tasks.looking import show_look
-from tasks.naming import closing_key, handover_key, previews_key
-from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, known_as, own_run_id
+from mailmove.tenant_state import MigrationUser
+from tasks.execution.apply_and_undo import witness
+from tasks.items.reconcile import STAYS_BEHIND
+from tasks.ledger.artifact_tables import write_table
+from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.ledger.names import closing_key, handover_key, previews_key
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, known_as, own_run_id
+from tasks.parking.poll import show_look
+from tasks.parking.wake import wake
+from tasks.reporting.closing_facts import Closing
+from tasks.reporting.collect_night import night_of_customer, outlines, runbook_of_preflight
 from tasks.runbook import RUNBOOK
-from tasks.tables import write_table
 from tasks.waits.first_sync import PROGRESS
-from tasks.waking import wake
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()
@@ -69,7 +69,9 @@ def evening(plan: Cutover) -> None:
         known_as(look_only, "first_sync")(plan, "first_sync")
     with tags(PARKED, GATE_FLOW):
         known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
-    witness(plan, "last_proof", ["a@contoso.com: 9 items found again", f"{STAYS_BEHIND}a@contoso.com: message 'big'"])
+    witness(
+        plan, "reconcile_again", ["a@contoso.com: 9 items found again", f"{STAYS_BEHIND}a@contoso.com: message 'big'"]
+    )
     closing = Closing(tidy=["remove the old name"], landed_note="nobody knows")
     write_table(closing_key(plan.customer), [closing.model_dump(mode="json")], description="", flow_run=root)
 

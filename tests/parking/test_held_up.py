@@ -15,17 +15,18 @@ from prefect.client.schemas.objects import StateType
 from flows.cutover import _until_done
 from mailmove.errors import Blocked, Drifted, WindowClosed
 from mailmove.evidence import Change, Evidence, Look, Preview, Receipt
-from mailmove.plan import Cutover
-from mailmove.plan_night import Window
-from tasks import hours, switch_mail
-from tasks.acting import act
-from tasks.holding import held_up
-from tasks.hours import look_at_clock, refuse_outside_window
-from tasks.ledger import Ledger, entries_so_far, this_cutover
-from tasks.looking import SKIPPED
-from tasks.policies import change, look, make_sure
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.gates_and_windows import Window
+from tasks.dns import switch_window as hours
+from tasks.dns.switch_window import look_at_clock, refuse_outside_window
+from tasks.execution.apply_and_undo import act
+from tasks.execution.retry_policies import change, look, make_sure
+from tasks.ledger.ledger import Ledger, entries_so_far, this_cutover
+from tasks.parking.poll import SKIPPED
+from tasks.parking.wake import parked_runs, wake
+from tasks.progress.interruptions import held_up
 from tasks.runbook import Stage
-from tasks.waking import parked_runs, wake
+from tasks.stages import switch_mail
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
 
@@ -64,22 +65,22 @@ def stage() -> Stage:
 
 @change
 def restart(cutover: Cutover, approved: str | None = None) -> Receipt:
-    """As `migration_batch` starts a batch that has failed."""
+    """As `start_migration_batch` starts a batch that has failed."""
     WORLD.done.append(WORLD.at)
-    return Receipt(stage="migration_batch")
+    return Receipt(stage="start_migration_batch")
 
 
 @make_sure
 def runs(cutover: Cutover) -> Evidence:
     if WORLD.raises:
         raise WORLD.raises
-    return Evidence(stage="migration_batch", facts=["it runs"])
+    return Evidence(stage="start_migration_batch", facts=["it runs"])
 
 
 @flow(persist_result=True, result_serializer="json")
 def night_of_a_batch(plan: Cutover) -> str:
-    batch = PlayedStage("migration_batch", "start the batch", verbs={"apply": restart, "verify": runs})
-    _until_done(plan, batch, held_up(entries_so_far(plan))["migration_batch"])
+    batch = PlayedStage("start_migration_batch", "start the batch", verbs={"apply": restart, "verify": runs})
+    _until_done(plan, batch, held_up(entries_so_far(plan))["start_migration_batch"])
     return "started"
 
 
@@ -92,7 +93,7 @@ def night_of_one_stage(plan: Cutover) -> str:
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     WORLD.before, WORLD.raises, WORLD.done, WORLD.at = "old", None, [], datetime(2026, 12, 1, 23, tzinfo=UTC)
-    monkeypatch.setattr("tasks.settling.stage_named", lambda _: stage())
+    monkeypatch.setattr("tasks.progress.verify_or_park.stage_named", lambda _: stage())
     monkeypatch.setattr(hours, "now", lambda: WORLD.at)
 
 
@@ -129,7 +130,9 @@ def test_trouble_that_is_mended_is_come_back_to_and_asked_anew() -> None:
 
 def test_what_was_done_before_the_trouble_is_done_again_when_it_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch was started, and failed; its start, remembered as done, must not be all that follows the mending."""
-    monkeypatch.setattr("tasks.settling.stage_named", lambda _: SimpleNamespace(module=SimpleNamespace(verify=runs)))
+    monkeypatch.setattr(
+        "tasks.progress.verify_or_park.stage_named", lambda _: SimpleNamespace(module=SimpleNamespace(verify=runs))
+    )
     WORLD.raises = Blocked("Exchange Online", wanted="the batch running", seen="Failed", todo="Mend it.")
     night = Night(night_of_a_batch, new_plan())
     for times in (1, 2):
@@ -267,7 +270,7 @@ def test_the_switch_looks_at_the_clock_right_before_it_acts(monkeypatch: pytest.
 
 def test_drifted_is_not_trouble() -> None:
     """`Drifted` asks again by itself; only what a person must mend is trouble."""
-    from tasks.holding import _kind
+    from tasks.progress.interruptions import _kind
 
     words = {"wanted": "a", "seen": "b", "todo": "c"}
     assert [_kind(kind("x", **words)) for kind in (Drifted, WindowClosed, Blocked)] == ["drifted", "window", "trouble"]

@@ -16,13 +16,13 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
 from flows.gate import gate
 from mailmove.evidence import Preview
-from mailmove.plan import Cutover
-from tasks import limits
-from tasks.limits import USES, limits_of, within_limits
-from tasks.parking import GATE_FLOW, PARKED, known_as
-from tasks.policies import look
+from mailmove.plan.cutover import Cutover
+from tasks.execution import concurrency_limits as limits
+from tasks.execution.concurrency_limits import USES, limits_of, within_limits
+from tasks.execution.retry_policies import look
+from tasks.parking.park import GATE_FLOW, PARKED, known_as
+from tasks.parking.wake import wake
 from tasks.runbook import STAGES
-from tasks.waking import wake
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -60,7 +60,7 @@ def test_every_stage_says_whom_it_talks_to(plan: Cutover) -> None:
         "mailmove.microsoft365",
         f"mailmove.microsoft365.{plan.customer}",
     ]
-    assert limits_of(plan, "customer_account") == [], "a plan without a partner"
+    assert limits_of(plan, "onboard_customer") == [], "a plan without a partner"
     assert limits_of(plan, "rights") == []
 
 
@@ -71,7 +71,7 @@ def test_a_slot_is_held_inside_and_given_back_whatever_happens(plan: Cutover, li
     with pytest.raises(ZeroDivisionError), within_limits(plan, "lower_ttl"):
         raise ZeroDivisionError
     assert held(limit) == 0
-    with within_limits(plan, "mailboxes"):
+    with within_limits(plan, "license_mailboxes"):
         assert held(limit) == 0, "that stage does not talk to DNS"
 
 
@@ -82,7 +82,7 @@ def test_two_that_want_the_same_two_slots_take_turns(plan: Cutover, limit: str) 
     inside, most = [0], [0]
 
     def work() -> None:
-        for stage in ("switch_mail", "verified_domain"):
+        for stage in ("switch_mail", "verify_domain"):
             with within_limits(plan, stage):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])

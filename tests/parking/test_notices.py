@@ -19,15 +19,15 @@ from web_hook import WebHook
 
 from flows.gate import gate
 from mailmove.evidence import Look, Preview, now
-from mailmove.plan import Cutover
-from mailmove.plan_night import Notices
-from tasks import telling
-from tasks.looking import show_look
-from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
-from tasks.people import check_people
-from tasks.telling import EVENTS, MOST_TRIES, Records, tell_news, told_so_far, within
-from tasks.waking import wake
-from tasks.watching import known_looks
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.gates_and_windows import Notices
+from tasks.notifications import deliver as telling
+from tasks.notifications.deliver import EVENTS, MOST_TRIES, Records, tell_news, told_so_far, within
+from tasks.parking.due_polls import known_looks
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
+from tasks.parking.poll import show_look
+from tasks.parking.wake import wake
+from tasks.preflight.contacts import check_people
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 SECRET = "hooks-secret-path"

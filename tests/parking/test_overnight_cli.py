@@ -14,14 +14,16 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
-from deployments import boarding, cli, running
-from deployments.cli import IN_THE_WAY, WRONG, app
+from deployments.cli import board as boarding
+from deployments.cli import main as cli
+from deployments.cli import start_runs as running
+from deployments.cli.main import IN_THE_WAY, WRONG, app
 from flows.cutover import cutover
 from flows.gate import gate
 from mailmove.evidence import Change, Preview
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
-from tasks.parking import GATE_FLOW, PARKED, known_as
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger
+from tasks.parking.park import GATE_FLOW, PARKED, known_as
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()

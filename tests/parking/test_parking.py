@@ -16,12 +16,12 @@ from prefect.states import Cancelled, Completed, Paused, Running
 from flows.gate import gate
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Look, Preview
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
-from tasks.looking import show_look
-from tasks.parking import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
-from tasks.waking import Parked, mend, resume_cutover, wake, wake_all
-from tasks.watching import SOONEST, due, known_looks, look_at_all
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Ledger
+from tasks.parking.due_polls import SOONEST, due, known_looks, look_at_all
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
+from tasks.parking.poll import show_look
+from tasks.parking.wake import Parked, mend, resume_cutover, wake, wake_all
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -171,7 +171,7 @@ def test_a_parked_question_under_a_running_cutover_suspends_it(monkeypatch: pyte
 
     night = Night(night_with_a_wait, new_plan())
     with monkeypatch.context() as dying, pytest.raises(Killed):
-        dying.setattr("tasks.parking.suspend_cutover", kill)
+        dying.setattr("tasks.parking.park.suspend_cutover", kill)
         night.go_on()
     # A dead process says no more; the engine in this one has said that both crashed.
     asked = night.crashed_sub_flow()
@@ -307,7 +307,7 @@ def test_only_waits_that_are_parked_are_looked_at_and_the_next_one_is_told() -> 
 
 
 async def test_one_wait_that_cannot_be_looked_at_keeps_no_other_waiting() -> None:
-    sound = {"name": "settles: proof", "cutover": new_plan().model_dump(mode="json")}  # only trying tells
+    sound = {"name": "settles: reconcile_items", "cutover": new_plan().model_dump(mode="json")}  # only trying tells
     broken = parked_wait(age=9, parameters={"name": "quiet", "cutover": {"customer": "of an older version"}})
     good = parked_wait(age=9, parameters=sound)
     (first, bad), (second, seen) = await look_at_all([(broken, None), (good, None)])

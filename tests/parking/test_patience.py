@@ -16,16 +16,16 @@ from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
-from mailmove.dns.ask import ask
+from mailmove.dns.client.query import ask
 from mailmove.evidence import Look
-from mailmove.plan import Cutover, Propagation
+from mailmove.plan.cutover import Cutover, Propagation
 from mailmove.records import RRsetChange
-from tasks.ledger import Ledger
-from tasks.looking import last_look, show_look
-from tasks.parking import PARKED, WAIT_FLOW, known_as
-from tasks.waking import Parked, wake
-from tasks.watching import asks_anew, look_at_all
-from tasks.zones import change_of
+from tasks.dns.zone_changes import change_of
+from tasks.ledger.ledger import Ledger
+from tasks.parking.due_polls import asks_anew, look_at_all
+from tasks.parking.park import PARKED, WAIT_FLOW, known_as
+from tasks.parking.poll import last_look, show_look
+from tasks.parking.wake import Parked, wake
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

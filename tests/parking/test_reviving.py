@@ -16,10 +16,10 @@ from prefect.context import TaskRunContext
 from prefect.states import Crashed
 
 from mailmove.evidence import now
-from mailmove.plan import Cutover
-from tasks import reviving
-from tasks.reviving import MOST, revive, to_be_revived
-from tasks.undoing import end_cutover
+from mailmove.plan.cutover import Cutover
+from tasks.parking import restart_crashed as reviving
+from tasks.parking.restart_crashed import MOST, revive, to_be_revived
+from tasks.progress.rollback_stage import end_cutover
 
 DONE: Counter[str] = Counter()
 

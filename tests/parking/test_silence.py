@@ -16,10 +16,10 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from mailmove.evidence import now
-from mailmove.plan import Cutover
-from tasks import silence
-from tasks.reviving import to_be_revived
-from tasks.silence import call_crashed, silent
+from mailmove.plan.cutover import Cutover
+from tasks.parking import detect_zombies as silence
+from tasks.parking.detect_zombies import call_crashed, silent
+from tasks.parking.restart_crashed import to_be_revived
 
 pytestmark = pytest.mark.timeout(240)
 

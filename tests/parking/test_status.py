@@ -20,13 +20,13 @@ from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.evidence import Look, Preview, now
-from mailmove.plan import Cutover
-from tasks.ledger import Entry, Kind, Ledger
-from tasks.looking import show_look
-from tasks.parking import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.ledger import Entry, Kind, Ledger
+from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from tasks.parking.poll import show_look
+from tasks.parking.wake import wake
+from tasks.reporting.status import Night, _behind, board
 from tasks.runbook import RUNBOOK
-from tasks.status import Night, _behind, board
-from tasks.waking import wake
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
 NAMES = [step.name for step in RUNBOOK]
@@ -41,7 +41,7 @@ def at_a_gate(plan: Cutover) -> str:
 @flow(name="cutover", persist_result=True, result_serializer="json")
 def at_trouble(plan: Cutover) -> str:
     with tags(PARKED, TROUBLE_FLOW):
-        return known_as(trouble, "proof")(plan, "proof", "an item is missing")
+        return known_as(trouble, "reconcile_items")(plan, "reconcile_items", "an item is missing")
 
 
 @flow(name="cutover", persist_result=True, result_serializer="json")
@@ -89,8 +89,8 @@ def test_one_that_runs_or_has_failed_is_placed_by_the_newest_line_of_its_ledger(
     run = Run(at_a_gate, new_plan())
     assert on_board(run).done == []
     ledger = Ledger(run.plan.customer, run.id)
-    ledger.record("evidence", "mailboxes", facts=["all there"])
-    assert on_board(run).done == NAMES[: NAMES.index("mailboxes") + 1]
+    ledger.record("evidence", "license_mailboxes", facts=["all there"])
+    assert on_board(run).done == NAMES[: NAMES.index("license_mailboxes") + 1]
     ledger.record("intent", "switch_mail")
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, Failed(message="the worker is gone"), force=True)
@@ -142,7 +142,7 @@ def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -
         ("intent", "switch_mail", "probe_before"),
         ("receipt", "switch_mail", "probe_before"),
         ("evidence", "switch_mail", "switch_mail"),
-        ("passed", "proof", "proof"),
+        ("passed", "reconcile_items", "reconcile_items"),
         ("evidence", "proof: asked for a sync", "quiet"),
         ("evidence", "final_sweep: copied", "probe_after_switch"),
     ],

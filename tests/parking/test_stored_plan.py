@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow
 
 from blocks.dns.rfc2136 import Rfc2136
-from mailmove.plan import Cutover
-from tasks.stored_plan import GONE, keep_names, notices_of, plan_of
+from mailmove.plan.cutover import Cutover
+from tasks.ledger.stored_plan import GONE, keep_names, notices_of, plan_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 SECRET = "cGxhbnRlZC1zZWNyZXQtb2YtdGhlLXpvbmU="

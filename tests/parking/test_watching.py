@@ -21,14 +21,14 @@ from flows.wait import wait
 from flows.watch import watch
 from lab.dns.zone_data import rrset
 from mailmove.evidence import Look, now
-from mailmove.plan import Cutover
+from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange
-from tasks.ledger import Ledger
-from tasks.looking import last_look, show_look, tells_nothing_new
-from tasks.parking import PARKED, WAIT_FLOW, known_as
-from tasks.waking import Parked
-from tasks.watching import due, known_looks
-from tasks.zones import change_of
+from tasks.dns.zone_changes import change_of
+from tasks.ledger.ledger import Ledger
+from tasks.parking.due_polls import due, known_looks
+from tasks.parking.park import PARKED, WAIT_FLOW, known_as
+from tasks.parking.poll import last_look, show_look, tells_nothing_new
+from tasks.parking.wake import Parked
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "nothing_parked")
 

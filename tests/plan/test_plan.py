@@ -19,8 +19,9 @@ from pydantic import BaseModel
 
 from flows.cutover import cutover
 from mailmove.errors import BadPlan
-from mailmove.plan import Cutover, split_address
-from mailmove.plan_file import Fault, _Loader, faults_of, load_plan, plan_from
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import Fault, _Loader, faults_of, load_plan, plan_from
+from mailmove.plan.values import split_address
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND: dict[str, Any] = {

@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from blocks import ALL_BLOCKS
 from blocks.approver import Approver
 from flows.cutover import cutover
-from mailmove.plan_blocks import AUTHORITY, DNS, EXCHANGE, FIREWALL, NOTICE, PARTNER, TENANT, BlockRef, Lists
+from mailmove.plan.block_refs import AUTHORITY, DNS, EXCHANGE, FIREWALL, NOTICE, PARTNER, TENANT, BlockRef, Lists
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 
 ID = {"$ref": {"block_document_id": "3f0e2a52-8c6e-4c3a-9e0c-0d8f6f4d1f11"}}

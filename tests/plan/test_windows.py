@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mailmove.plan_night import Window
-from mailmove.windows import closes, is_open, next_opening
+from mailmove.plan.gates_and_windows import Window
+from mailmove.plan.windows import closes, is_open, next_opening
 
 
 def window(opens: str = "22:00", closes: str = "06:00", timezone: str = "Europe/London", **more: Any) -> Window:

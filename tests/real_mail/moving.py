@@ -21,11 +21,11 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cabling import CLOUD, DOMAIN, KEY, NAME_SERVER, OLD, POSTFIX, RESOLVER
 
 from blocks.dns.rfc2136 import Rfc2136
-from mailmove.dns.authority import authorities
-from mailmove.dns.policy import Policy
-from mailmove.dns.propagation import look, sweep
-from mailmove.mail_port import look_at_port
+from mailmove.dns.propagation.measure import look, sweep
+from mailmove.dns.zone.authority import authorities
+from mailmove.plan.quorum import Policy
 from mailmove.records import RRsetChange
+from mailmove.smtp.port_check import look_at_port
 
 
 class Sink:

@@ -17,9 +17,9 @@ from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults
 from lab.places import Places
+from mailmove.certificate_names import names_of
 from mailmove.certificates import Challenge
 from mailmove.errors import Blocked
-from mailmove.outlook_anywhere.certificate import names_of
 from mailmove.records import RRset, RRsetChange
 
 NAMES = ["mail.contoso.com", "autodiscover.contoso.com"]

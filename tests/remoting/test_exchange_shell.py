@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from town import ADMIN, PASSWORD, USER, Town, secret, tcp_server, town
 
-from blocks.source.shell import ExchangeShell
+from blocks.exchange.powershell.shell import ExchangeShell
 from lab.authority import Authority
 from lab.places import Places
 from mailmove.errors import Blocked, MailmoveError, Refused, Transient

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.exchange.cmdlet_contract import CmdletError, bind
+from lab.exchange.powershell.cmdlet_contract import CmdletError, bind
 
 E2007, E2010, E2013, E2016 = "8.3.83.6", "14.3.123.4", "15.0.847.32", "15.1.2507.6"
 OLD_ENABLE = {"ExternalHostname": "mail.x.example", "ClientAuthenticationMethod": "Basic", "SSLOffloading": False}

@@ -11,7 +11,7 @@ from certificates import Maker, make
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from blocks.source.exchange_server import ExchangeServer
+from blocks.exchange.exchange_server import ExchangeServer
 from lab.authority import Authority
 from lab.company import make_company
 from lab.exchange.old_exchange import OldExchange

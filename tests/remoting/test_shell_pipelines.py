@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from town import ADMIN, USER, Town, secret, town
 
-from blocks.source.clixml import properties
-from blocks.source.shell import ExchangeShell
-from lab.exchange.cmdlet_contract import CmdletError, bind
+from blocks.exchange.powershell.from_clixml import properties
+from blocks.exchange.powershell.shell import ExchangeShell
+from lab.exchange.powershell.cmdlet_contract import CmdletError, bind
 from mailmove.errors import Blocked
 
 E2007, E2010, E2013 = "8.3.83.6", "14.3.123.4", "15.0.847.32"

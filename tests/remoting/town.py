@@ -14,14 +14,14 @@ from typing import Any
 from pydantic import SecretStr
 
 from lab.authority import Authority
-from lab.exchange.remote_shell import RemoteShell
+from lab.exchange.powershell.remote_shell import RemoteShell
 from lab.exchange.rpc_proxy import RpcProxy
 from lab.exchange.state import ExchangeState
 from lab.exchange.web import ExchangeWeb
 from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
 from lab.places import Places
-from mailmove.mail_items import Arrival
+from mailmove.items.item import Arrival
 
 HOST = "mail.contoso.com"
 ADMIN, USER, PASSWORD = "admin@contoso.com", "anna@contoso.com", "Passw0rd!"

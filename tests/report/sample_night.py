@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailmove.cloud_state import MigrationUser
-from mailmove.dns.propagation import Sweep
-from mailmove.dns.views import Sees, View
+from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.resolver_view import Sees, View
 from mailmove.evidence import Change, Finding
 from mailmove.report.handover import Handover, Machine, Person
 from mailmove.report.night import Decision, Landed, Night, Question, Step
 from mailmove.report.progress import Progress, watched
+from mailmove.tenant_state import MigrationUser
 
 HARM = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x00]]>"
 BEGAN = datetime(2026, 11, 27, 20, 30, tzinfo=UTC)
@@ -20,15 +20,18 @@ BEGAN = datetime(2026, 11, 27, 20, 30, tzinfo=UTC)
 _MX: dict[str, Any] = {"name": "contoso.com.", "type": "MX", "ttl": 3600, "values": ["10 mail.contoso.com."]}
 _NEW: dict[str, Any] = {**_MX, "values": ["0 contoso-com.mail.protection.example."]}
 _MINUTES = {  # stage or wait: minutes from the beginning
-    "lower_ttl": (0, 2), "outlook_anywhere": (2, 14), "verified_domain": (14, 20), "migration_batch": (20, 21),
-    "first_sync": (21, 95), "mailboxes": (95, 97), "old_ttl": (97, 98), "switch_mail": (98, 128),
-    "propagation": (128, 134), "final_sweep": (134, 150), "quiet": (150, 172), "proof": (172, 175),
-    "close_old_door": (175, 184), "last_proof": (184, 187), "finish_batch": (187, 188), "final_ttl": (188, 189),
+    "lower_ttl": (0, 2), "enable_outlook_anywhere": (2, 14), "verify_domain": (14, 20),
+    "start_migration_batch": (20, 21),
+    "first_sync": (21, 95), "license_mailboxes": (95, 97), "old_ttl": (97, 98), "switch_mail": (98, 128),
+    "propagation": (128, 134), "final_sweep": (134, 150), "quiet": (150, 172), "reconcile_items": (172, 175),
+    "close_smtp_port": (175, 184), "reconcile_again": (184, 187), "finish_batch": (187, 188), "restore_ttl": (188, 189),
 }  # fmt: skip
 _WAITS = {"first_sync", "old_ttl", "propagation", "quiet"}
 _CHANGES = {
     "lower_ttl": [Change(what="MX contoso.com.", before=_MX, after={**_MX, "ttl": 60})],
-    "mailboxes": [Change(what=f"licence of user{n}@contoso.com", before=None, after="given") for n in range(14)],
+    "license_mailboxes": [
+        Change(what=f"licence of user{n}@contoso.com", before=None, after="given") for n in range(14)
+    ],
     "switch_mail": [
         Change(what="MX contoso.com.", before={**_MX, "ttl": 60}, after={**_NEW, "ttl": 60}),
         Change(
@@ -37,8 +40,8 @@ _CHANGES = {
             after={**_MX, "type": "TXT", "values": ['"v=spf1 mx include:spf.protection.example -all"']},
         ),
     ],
-    "close_old_door": [Change(what="TCP port 25 of mail.contoso.com", before=["0.0.0.0/0"], after=[])],
-    "final_ttl": [Change(what="MX contoso.com.", before={**_NEW, "ttl": 60}, after=_NEW)],
+    "close_smtp_port": [Change(what="TCP port 25 of mail.contoso.com", before=["0.0.0.0/0"], after=[])],
+    "restore_ttl": [Change(what="MX contoso.com.", before={**_NEW, "ttl": 60}, after=_NEW)],
 }
 
 
@@ -69,7 +72,7 @@ def night(**other: Any) -> Night:
             began=at(begins),
             ended=at(ends),
             changes=_CHANGES.get(name, []),
-            facts=facts if name in ("proof", "last_proof") else [f"{name} was seen"],
+            facts=facts if name in ("reconcile_items", "reconcile_again") else [f"{name} was seen"],
         )
         for name, (begins, ends) in _MINUTES.items()
     ]
@@ -85,11 +88,11 @@ def night(**other: Any) -> Night:
         "old_host": "mail.contoso.com",
         "steps": steps,
         "questions": [
-            Question(kind="wait", name="settles: outlook_anywhere", asked=at(3), answered=at(14), words="not yet"),
+            Question(kind="wait", name="settles: enable_outlook_anywhere", asked=at(3), answered=at(14), words="no"),
             Question(kind="wait", name="first_sync", asked=at(21), answered=at(95)),
             Question(kind="gate", name="switch_mail", asked=at(99), answered=at(126), words="Point the mail?"),
             Question(kind="trouble", name="final_sweep", asked=at(137), answered=at(144), words="503"),
-            Question(kind="gate", name="close_old_door", asked=at(175.5), answered=at(183)),
+            Question(kind="gate", name="close_smtp_port", asked=at(175.5), answered=at(183)),
         ],
         "decisions": [Decision(stage="switch_mail", at=at(126), words=["approved by anna", f"reason: {HARM}"])],
         "handover": Handover(

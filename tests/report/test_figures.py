@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmove.cloud_state import MigrationUser
 from mailmove.evidence import Change
-from mailmove.full_inventory import FullInventory, Phone, Relay
+from mailmove.inventory.full import FullInventory, Phone, Relay
+from mailmove.inventory.server import SourceMailbox
 from mailmove.report.handover import handover_of
 from mailmove.report.landed import landed
 from mailmove.report.progress import MOST_POINTS, Progress, bars, watched
 from mailmove.report.svg import TimeAxis
 from mailmove.report.words import lasting
 from mailmove.report.zone_diff import zone_diff
-from mailmove.server_state import SourceMailbox
+from mailmove.tenant_state import MigrationUser
 
 START = datetime(2026, 11, 27, 20, tzinfo=UTC)
 

@@ -14,8 +14,8 @@ from lxml import etree, html
 from sample_night import HARM, at, night, progress, sweep
 
 from mailmove.evidence import Change, Finding, Preview
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
 from mailmove.report import monday, pictures
 from mailmove.report.forecast import Outline, Runbook, runbook_of
 from mailmove.report.night import Night
@@ -47,7 +47,7 @@ OUTLINES = [
     Outline("switch_mail", "point the mail", "stage", "switch_mail", undo="As it was."),
     Outline("propagation", "until the world has noticed", "wait"),
     Outline("quiet", "until it is quiet", "wait"),
-    Outline("close_old_door", "close the port", "stage", "close_old_door"),
+    Outline("close_smtp_port", "close the port", "stage", "close_smtp_port"),
 ]
 
 
@@ -118,7 +118,7 @@ def test_only_what_asks_for_something_is_open_and_nothing_stands_there_twice() -
 
 def test_a_night_that_goes_on_or_was_put_back_is_never_called_finished() -> None:
     steps = night().steps
-    under_way = [step.model_copy(update={"ended": None}) if step.name == "final_ttl" else step for step in steps]
+    under_way = [step.model_copy(update={"ended": None}) if step.name == "restore_ttl" else step for step in steps]
     assert "The move is not finished" in report_html(night(steps=under_way, state="Suspended"))
     put_back = [step.model_copy(update={"undone": step.name == "switch_mail"}) for step in steps]
     text = report_html(night(steps=put_back))
@@ -168,14 +168,14 @@ def test_a_forecast_adds_up_what_is_known_and_nothing_else() -> None:
     assert seen["window"].not_before == start + timedelta(hours=1), "the old TTL was 3600 s"
     assert seen["propagation"].not_before == seen["switch_mail"].not_before == start + timedelta(hours=1)
     assert seen["quiet"].not_before == start + timedelta(hours=1, seconds=60)
-    assert seen["close_old_door"].not_before == start + timedelta(hours=1, minutes=16)
+    assert seen["close_smtp_port"].not_before == start + timedelta(hours=1, minutes=16)
 
 
 def test_windows_and_gates_say_when_and_who() -> None:
     window = {"opens": "23:30", "closes": "05:00", "timezone": "Europe/Berlin"}
     rules: dict[str, Any] = {
         "windows": [window],
-        "gates": {"switch_mail": {"approvers": ["anna@msp.example"]}, "close_old_door": {"required": False}},
+        "gates": {"switch_mail": {"approvers": ["anna@msp.example"]}, "close_smtp_port": {"required": False}},
     }
     made = runbook(**rules)
     switch = next(step for step in made.steps if step.name == "switch_mail")

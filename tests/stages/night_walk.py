@@ -19,10 +19,10 @@ from lab.town import Town
 from lab.town_blocks import save_blocks
 from mailmove.errors import Transient
 from mailmove.evidence import Evidence, Look
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
-from tasks.acting import witness
-from tasks.ledger import Ledger, this_cutover
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
+from tasks.execution.apply_and_undo import witness
+from tasks.ledger.ledger import Ledger, this_cutover
 from tasks.runbook import RUNBOOK, Stage, Wait, condition_of
 
 R = TypeVar("R")

@@ -8,8 +8,8 @@ from night_walk import Walk, differing, unexplained
 from wire_tap import tapped
 
 from mailmove.evidence import Preview, Receipt
+from tasks.progress.rollback_stage import undo_stage
 from tasks.runbook import Stage
-from tasks.undoing import undo_stage
 
 ASKS = {"final_sweep"}
 """Stages that ask again until the world agrees; asking is no change."""

@@ -16,10 +16,10 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed, Running
 
 from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.evidence import Change, Finding, Preview, Receipt
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
-from tasks.acting import act, approve, undo
-from tasks.ledger import Ledger, this_cutover
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
+from tasks.execution.apply_and_undo import act, approve, undo
+from tasks.ledger.ledger import Ledger, this_cutover
 
 STAGE = "paint"
 BEFORE = {"door": "brown", "wall": "grey"}

@@ -9,14 +9,14 @@ from night_walk import FlowRunOpen, settled
 from pydantic import SecretStr
 from test_partner_stages import QUIET, plan_of
 
-from blocks.target.microsoft365 import Microsoft365
+from blocks.microsoft365.microsoft365 import Microsoft365
 from lab.town import CUSTOMER, Town
 from lab.town_blocks import save_blocks
 from mailmove.errors import Blocked
-from mailmove.plan import Cutover
-from tasks import customer_account
-from tasks.rights import CLOSED, check_rights, stages_to_look_at
+from mailmove.plan.cutover import Cutover
+from tasks.preflight.permissions import CLOSED, check_rights, stages_to_look_at
 from tasks.runbook import STAGES
+from tasks.stages import onboard_customer
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -45,14 +45,14 @@ def test_preflight_goes_as_far_as_it_can_and_the_rest_is_proved_later(
     rights = run.do(check_rights.fn, plan)
     assert rights.blockers == []
     [found] = [one for one in rights.findings if one.subject == CLOSED]
-    assert "AADSTS50020" in found.seen and "customer_account" in found.todo
+    assert "AADSTS50020" in found.seen and "onboard_customer" in found.todo
     names = [stage.name for stage in stages_to_look_at(rights)]
-    assert names == [stage.name for stage in STAGES][: len(names)] and names[-1] == "customer_account"
+    assert names == [stage.name for stage in STAGES][: len(names)] and names[-1] == "onboard_customer"
 
-    run.do(customer_account.apply.fn, plan)
+    run.do(onboard_customer.apply.fn, plan)
     town.cloud.customer_approves()
     with pytest.raises(Blocked, match="opens nobody else's mailbox"):  # a person's token; preflight would have said so
-        settled(lambda: run.do(customer_account.verify.fn, plan))
+        settled(lambda: run.do(onboard_customer.verify.fn, plan))
     rights = run.do(check_rights.fn, plan)
     assert {one.subject for one in rights.blockers} == {
         "Mail.ReadBasic.All",

@@ -12,13 +12,19 @@ from wire_tap import tapped
 from lab.mail_store import Mailbox
 from lab.town import Town
 from mailmove.errors import Blocked
-from tasks import direct_copy, final_sweep, first_passwords, migration_batch, outlook_anywhere
-from tasks.gathering import night_of_customer
+from tasks.reporting.collect_night import night_of_customer
+from tasks.stages import (
+    copy_mailboxes,
+    enable_outlook_anywhere,
+    final_sweep,
+    set_first_passwords,
+    start_migration_batch,
+)
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {
-    "outlook_anywhere", "verified_domain", "migration_batch", "direct_copy", "first_sync", "mailboxes",
-    "first_passwords", "final_sweep", "proof", "finish_rule", "finish_batch",
+    "enable_outlook_anywhere", "verify_domain", "start_migration_batch", "copy_mailboxes", "first_sync",
+    "license_mailboxes", "set_first_passwords", "final_sweep", "reconcile_items", "finish_rule", "finish_batch",
 }  # fmt: skip
 
 
@@ -46,22 +52,22 @@ def held(store: Any) -> dict[str, int]:
 
 
 def test_without_the_mailboxes_it_stops_and_says_who_must_make_what(walk: Walk) -> None:
-    walk.bring_to("direct_copy")
-    said = " ".join(one.seen for one in walk.do(direct_copy.check.fn, walk.plan).findings)
+    walk.bring_to("copy_mailboxes")
+    said = " ".join(one.seen for one in walk.do(copy_mailboxes.check.fn, walk.plan).findings)
     assert "4 mailboxes are not in the tenant yet" in said
     assert "ExportItems" not in said
     walk.town.cloud.app.roles -= {"Mail.ReadWrite"}
-    assert [one.subject for one in walk.do(direct_copy.check.fn, walk.plan).blockers] == ["Mail.ReadWrite"]
+    assert [one.subject for one in walk.do(copy_mailboxes.check.fn, walk.plan).blockers] == ["Mail.ReadWrite"]
     walk.town.cloud.app.roles |= {"Mail.ReadWrite"}
     with pytest.raises(Blocked, match=r"none for anna@northwind\.example"):
-        walk.do(direct_copy.apply.fn, walk.plan)
+        walk.do(copy_mailboxes.apply.fn, walk.plan)
 
 
 def test_the_old_server_is_left_as_it_is_and_no_batch_is_made(walk: Walk) -> None:
     assert walk.town.old.state.outlook_anywhere is None
-    assert walk.do(outlook_anywhere.check.fn, walk.plan).blockers == []
+    assert walk.do(enable_outlook_anywhere.check.fn, walk.plan).blockers == []
     with tapped() as heard:
-        walk.until(migration_batch.apply.fn, walk.plan)
+        walk.until(start_migration_batch.apply.fn, walk.plan)
     assert heard == []
     picture = walk.town.cloud.picture()
     assert (picture["batches"], picture["endpoints"]) == ({}, {})
@@ -72,7 +78,9 @@ def test_everything_is_copied_once_and_what_comes_later_is_swept_up(walk: Walk) 
     walk.bring_to("final_sweep")
     wanted = held(walk.town.old.store)
     assert held(walk.town.cloud.store) == wanted
-    assert walk.do(first_passwords.check.fn, walk.plan).changes == [], "whoever made the accounts knows the passwords"
+    assert walk.do(set_first_passwords.check.fn, walk.plan).changes == [], (
+        "whoever made the accounts knows the passwords"
+    )
 
     progress = night_of_customer(walk.plan.customer, walk.root).progress
     assert progress is not None and set(progress.mailboxes) == set(wanted)

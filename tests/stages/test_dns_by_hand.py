@@ -23,16 +23,16 @@ from lab.dns.zone_data import rrset
 from lab.town import CUSTOMER, DOMAIN, Town
 from lab.town_blocks import save_blocks
 from mailmove.errors import ByHand, NotYet, TtlRaised
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
-from tasks import final_ttl, lower_ttl
-from tasks.ledger import Ledger, this_cutover
-from tasks.looking import show_look
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
+from tasks.ledger.artifact_tables import read_latest
+from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.parking.due_polls import due, known_looks, look_at_all
+from tasks.parking.poll import show_look
+from tasks.parking.wake import parked_runs, wake
+from tasks.progress.rollback_stage import undo_stage
 from tasks.runbook import stage_named
-from tasks.tables import read_latest
-from tasks.undoing import undo_stage
-from tasks.waking import parked_runs, wake
-from tasks.watching import due, known_looks, look_at_all
+from tasks.stages import lower_ttl, restore_ttl
 
 pytestmark = pytest.mark.timeout(240)
 QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0}
@@ -175,7 +175,7 @@ def test_a_ttl_floor_is_said_and_planned_for(prefect_server: None) -> None:
         assert change.before["ttl"] == 20 and change.after["ttl"] == 5
         evidence = settled(lambda: run.do(lower_ttl.verify.fn, plan))
         assert "asked for 2 s; the provider's lowest is 5 s" in evidence.facts
-        preview = run.do(final_ttl.check.fn, plan)
+        preview = run.do(restore_ttl.check.fn, plan)
         assert any("lowest is 5 s" in found.seen and not found.blocks for found in preview.findings)
         assert preview.changes[0].after["ttl"] == 20
 

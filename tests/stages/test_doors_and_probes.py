@@ -13,21 +13,29 @@ from night_walk import SMALL, FlowRunOpen, Walk
 from lab.town import Town
 from mailmove.errors import NotYet
 from mailmove.evidence import Finding, Preview
-from mailmove.mail_port import PortLook, look_at_port
-from mailmove.plan import Cutover
-from tasks import bringing_back, close_old_door, probe_after_close, probe_after_switch, probe_before, switch_mail
-from tasks.asking import Asked
-from tasks.bringing_back import bring_back
-from tasks.probing import sent_probes
+from mailmove.plan.cutover import Cutover
+from mailmove.smtp.port_check import PortLook, look_at_port
+from tasks.items import return_to_source as bringing_back
+from tasks.items.return_to_source import bring_back
+from tasks.parking.gate_questions import Asked
+from tasks.parking.question_text import question_of
+from tasks.progress.rollback_stage import undo_stage
 from tasks.runbook import STAGES
-from tasks.showing import question_of
-from tasks.undoing import undo_stage
+from tasks.stages import close_smtp_port, probe_after_close, probe_after_switch, probe_before, switch_mail
+from tasks.traffic.probes import sent_probes
 
 pytestmark = pytest.mark.timeout(600)
 
 STEPS = [
-    *("outlook_anywhere", "customer_account", "verified_domain", "migration_batch", "first_sync", "mailboxes"),
-    *("probe_before", "switch_mail", "propagation", "probe_after_switch", "close_old_door", "probe_after_close"),
+    *(
+        "enable_outlook_anywhere",
+        "onboard_customer",
+        "verify_domain",
+        "start_migration_batch",
+        "first_sync",
+        "license_mailboxes",
+    ),
+    *("probe_before", "switch_mail", "propagation", "probe_after_switch", "close_smtp_port", "probe_after_close"),
 ]
 
 
@@ -69,7 +77,7 @@ def probes_in(walk: Walk) -> tuple[int, int]:
 def test_a_probe_shows_todays_way_and_is_never_sent_twice(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     walk.bring_to("probe_before")
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.probing.redeliver", dying_after(bringing_back.redeliver))
+        patch.setattr("tasks.traffic.probes.redeliver", dying_after(bringing_back.redeliver))
         with pytest.raises(Killed):
             walk.do(probe_before.apply.fn, walk.plan)
     assert probes_in(walk)[0] == 1
@@ -86,7 +94,7 @@ def test_a_probe_shows_todays_way_and_is_never_sent_twice(walk: Walk, monkeypatc
 
 
 def test_after_the_switch_probes_land_in_the_cloud(walk: Walk) -> None:
-    walk.bring_to("close_old_door")
+    walk.bring_to("close_smtp_port")
     evidence = walk.ledger.evidence("probe_after_switch")
     assert evidence is not None
     (fact,) = evidence.facts
@@ -99,26 +107,26 @@ def test_a_mode_that_the_firewall_cannot_do_stands_in_the_way(walk: Walk) -> Non
     refuse = walk.plan.model_copy(
         update={"firewall": walk.plan.firewall.model_copy(update={"mode": "refuse"})}, deep=True
     )
-    (blocker,) = walk.do(close_old_door.check.fn, refuse).blockers
+    (blocker,) = walk.do(close_smtp_port.check.fn, refuse).blockers
     assert "it cannot refuse, only drop" in blocker.seen
     assert "firewall.mode" in blocker.todo
-    assert walk.do(close_old_door.check.fn, walk.plan).blockers == []
-    preview = walk.do(close_old_door.check.fn, walk.plan)
+    assert walk.do(close_smtp_port.check.fn, walk.plan).blockers == []
+    preview = walk.do(close_smtp_port.check.fn, walk.plan)
     for plan, words in ((walk.plan, "each try costs it its whole timeout"), (refuse, "refused at once")):
-        question = question_of(plan, "close_old_door", Asked(run=uuid4(), key=1, preview=preview), "")
+        question = question_of(plan, "close_smtp_port", Asked(run=uuid4(), key=1, preview=preview), "")
         assert words in question, "the gate says what follows"
 
 
 def test_who_sends_seldom_is_named_before_the_door_is_closed(walk: Walk) -> None:
-    (found,) = [one for one in walk.do(close_old_door.check.fn, walk.plan).findings if one.subject == COPIER]
+    (found,) = [one for one in walk.do(close_smtp_port.check.fn, walk.plan).findings if one.subject == COPIER]
     assert "(COPIER2) to the old server in the two weeks before the switch, none since" in found.seen
     assert not found.blocks, "a person may go on all the same"
 
 
 def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotYet, match=r"port \d+ closed"):  # it is still open
-        walk.do(close_old_door.verify.fn, walk.plan)
-    preview = walk.do(close_old_door.check.fn, walk.plan)
+        walk.do(close_smtp_port.verify.fn, walk.plan)
+    preview = walk.do(close_smtp_port.check.fn, walk.plan)
     assert preview.changes and of_the_door(preview) == []
 
     def blocked(address: str, port: int, timeout: float = 10.0) -> PortLook:
@@ -126,18 +134,18 @@ def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monke
         return PortLook(address=address, port=port, state="silent", words="no answer in 10 s")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.close_old_door.look_at_port", blocked)
-        (finding,) = of_the_door(walk.do(close_old_door.check.fn, walk.plan))
+        patch.setattr("tasks.stages.close_smtp_port.look_at_port", blocked)
+        (finding,) = of_the_door(walk.do(close_smtp_port.check.fn, walk.plan))
         assert "although the firewall lets it in" in finding.seen
         with pytest.raises(NotYet) as caught:
-            walk.do(close_old_door.verify.fn, walk.plan)
+            walk.do(close_smtp_port.verify.fn, walk.plan)
     assert caught.value.who == "this worker's network"
     assert "What looks closed from here may be open" in caught.value.todo
 
 
 def test_the_door_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk) -> None:
     walk.bring_to(None)
-    evidence = walk.ledger.evidence("close_old_door")
+    evidence = walk.ledger.evidence("close_smtp_port")
     assert evidence is not None
     places = walk.town.places
     assert f"{places.old_server} port {places.smtp_port}: no answer" in evidence.facts[0]
@@ -181,7 +189,7 @@ def test_mail_of_the_cloud_is_listed_and_brought_back_once(walk: Walk, monkeypat
         assert copies(walk, box.address, ids) == [0, 0, 0]
 
         with monkeypatch.context() as patch:
-            patch.setattr("tasks.bringing_back.redeliver", dying_after(bringing_back.redeliver))
+            patch.setattr("tasks.items.return_to_source.redeliver", dying_after(bringing_back.redeliver))
             with pytest.raises(Killed):
                 way_back.do(bring_back.fn, walk.plan, walk.root, True)
         brought = way_back.do(bring_back.fn, walk.plan, walk.root, True)

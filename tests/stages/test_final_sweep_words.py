@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mailmove.cloud_state import MigrationUser
-from tasks import final_sweep
+from mailmove.tenant_state import MigrationUser
+from tasks.stages import final_sweep
 
 SINCE = datetime(2026, 11, 27, 2, 0, tzinfo=UTC)
 

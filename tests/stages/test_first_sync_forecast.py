@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mailmove.cloud_state import MigrationUser, SkippedItem
 from mailmove.evidence import Look, now
+from mailmove.tenant_state import MigrationUser, SkippedItem
 from tasks.waits import first_sync
 
 ANNA, BEN = "anna@c.example", "ben@c.example"

@@ -9,9 +9,9 @@ from night_walk import SMALL, FlowRunOpen, Walk
 
 from lab.town import Town
 from mailmove.evidence import Preview
-from tasks.inventory import check_inventory
-from tasks.migration_batch import check
-from tasks.tables import read_latest
+from tasks.ledger.artifact_tables import read_latest
+from tasks.preflight.inventory import check_inventory
+from tasks.stages.start_migration_batch import check
 
 pytestmark = pytest.mark.timeout(200)
 

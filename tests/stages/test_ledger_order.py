@@ -10,16 +10,16 @@ from uuid import uuid4
 import pytest
 
 import mailmove.evidence
-import tasks.tables
+import tasks.ledger.artifact_tables
 from lab.nights.shelf import Shelf
 from mailmove.evidence import Change
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 
 STAGE = "paint"
 
 
 def test_entries_come_in_the_order_in_which_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks.tables, "get_client", Shelf(tmp_path / "shelf").client)
+    monkeypatch.setattr(tasks.ledger.artifact_tables, "get_client", Shelf(tmp_path / "shelf").client)
     ledger = Ledger("contoso", uuid4())
     ledger.record("intent", STAGE, changes=[Change(what="door", before="brown", after="red")])
 

@@ -11,12 +11,13 @@ from night_walk import FlowRunOpen, Walk
 from lab.dns.zone_data import rrset
 from lab.town import DOMAIN, Town
 from lab.town_zones import MX_ZONE
-from mailmove.dns.mta_sts import Policy, widened
-from mailmove.dns.policy_file import Fetch, Fetched
+from mailmove.dns.mail_auth.mta_sts import Policy, widened
+from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, Fetched
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
-from tasks import mail_policies, switch_mail
-from tasks.tidying import tidying
+from tasks.dns import mail_policies
+from tasks.reporting.dns_cleanup import tidying
+from tasks.stages import switch_mail
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -29,7 +30,7 @@ def walk(prefect_server: None) -> Iterator[Walk]:
         Town(dns="rfc2136", users=1, shared=0, public_folders=0, messages=3, mail_per_second=0.0, ttl=2) as town,
         FlowRunOpen() as run,
     ):
-        walk = Walk(town, run, only=("lower_ttl", "verified_domain", "switch_mail"))
+        walk = Walk(town, run, only=("lower_ttl", "verify_domain", "switch_mail"))
         walk.bring_to("switch_mail")
         yield walk
 

@@ -14,11 +14,11 @@ from flows.cutover import _until_done
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.town import Town
 from lab.town_blocks import save_blocks
-from mailmove.plan import Cutover
-from tasks.ledger import Ledger
-from tasks.opening import partner
+from mailmove.plan.cutover import Cutover
+from tasks.execution.open_blocks import partner
+from tasks.ledger.ledger import Ledger
+from tasks.parking.wake import parked_runs, wake
 from tasks.runbook import stage_named
-from tasks.waking import parked_runs, wake
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -12,13 +12,13 @@ from stage_promises import keeps_its_promises
 from wire_tap import tapped
 
 from blocks.certificate.acme import AcmeAuthority
-from blocks.source.exchange_server import ExchangeServer
+from blocks.exchange.exchange_server import ExchangeServer
 from lab.dns.zone_data import rrset
 from lab.town import DOMAIN, Town
 from lab.town_blocks import blocks_of
 from mailmove.evidence import Preview
-from tasks import obtain_certificate
 from tasks.runbook import stage_named
+from tasks.stages import obtain_certificate
 
 HOST = f"remote.{DOMAIN}"  # which the town's own certificate does not cover
 pytestmark = pytest.mark.timeout(300)
@@ -86,10 +86,10 @@ def test_a_missing_windows_feature_is_installed_and_removed_again(walk: Walk) ->
     state = walk.town.old.state
     state.settings["rpc_proxy_feature"] = False
     first = walk.picture()
-    stage = stage_named("outlook_anywhere")
+    stage = stage_named("enable_outlook_anywhere")
     keeps_its_promises(walk, stage)
     assert state.settings.get("rpc_proxy_feature") is None
-    receipt = walk.ledger.receipt("outlook_anywhere")
+    receipt = walk.ledger.receipt("enable_outlook_anywhere")
     assert [one.what for one in receipt.changes] == ["Windows feature RPC over HTTP Proxy", "Outlook Anywhere"]
     walk.until(stage.module.rollback.fn, walk.plan, receipt)
     assert walk.picture() == first

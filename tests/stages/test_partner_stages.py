@@ -16,12 +16,12 @@ from lab.town import Town
 from lab.town_blocks import save_blocks
 from mailmove.errors import BadPlan, Drifted, NotYet
 from mailmove.evidence import Preview
-from mailmove.plan import Cutover
-from mailmove.plan_file import plan_from
-from tasks import customer_account, order_licences
-from tasks.acting import approve
-from tasks.ledger import Ledger, this_cutover
-from tasks.undoing import undo_stage
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
+from tasks.execution.apply_and_undo import approve
+from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.progress.rollback_stage import undo_stage
+from tasks.stages import onboard_customer, order_licences
 
 pytestmark = pytest.mark.timeout(240)
 QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0}
@@ -75,17 +75,17 @@ def night(prefect_server: None) -> Iterator[Night]:
 def test_after_the_approval_the_group_gets_its_roles_and_the_application_its_consent(night: Night) -> None:
     cloud, plan = night.town.cloud, night.plan
     assert [one.after["total"] for one in night.check().changes] == ["77.28 GBP for each billing period, before tax"]
-    night.do(customer_account.apply.fn, plan)
+    night.do(onboard_customer.apply.fn, plan)
     with pytest.raises(NotYet, match="granularAdminRelationships"):
-        night.do(customer_account.verify.fn, plan)
+        night.do(onboard_customer.verify.fn, plan)
     cloud.customer_approves()
     with pytest.raises(NotYet, match="ResellerRelationship"):
         settled_but_reseller(night)
     assert list(cloud.tenant.consents) == [cloud.partner.client_id]
-    look = night.do(asyncio.run, customer_account.look_on(plan, Ledger(plan.customer, night.do(this_cutover)), None))
+    look = night.do(asyncio.run, onboard_customer.look_on(plan, Ledger(plan.customer, night.do(this_cutover)), None))
     assert (look.done, "reseller" in look.summary) == (False, True)
     cloud.customer_accepts_reseller()
-    facts = settled(lambda: night.do(customer_account.verify.fn, plan)).facts
+    facts = settled(lambda: night.do(onboard_customer.verify.fn, plan)).facts
     assert any("consent to our application" in fact for fact in facts)
     assert any("roles of 'Mailmove northwind'" in fact for fact in facts)
 
@@ -94,7 +94,7 @@ def settled_but_reseller(night: Night) -> None:
     """Ask until nothing else is missing."""
     while True:
         try:
-            night.do(customer_account.verify.fn, night.plan)
+            night.do(onboard_customer.verify.fn, night.plan)
         except NotYet as error:
             if "ResellerRelationship" in str(error):
                 raise
@@ -160,7 +160,7 @@ def test_what_was_ordered_stays_and_is_named(night: Night) -> None:
         f"Order {BUSINESS_BASIC}: 14 stay ordered; Partner Center lets you cancel within seven days"
     ]
     assert night.ordered == [BUSINESS_BASIC]
-    night.do(undo_stage, night.plan, "customer_account", root)
+    night.do(undo_stage, night.plan, "onboard_customer", root)
     assert night.town.cloud.tenant.consents == {}
     assert list(night.town.cloud.picture()["relationships"].values()) == ["terminated"]
 

@@ -14,21 +14,26 @@ from night_walk import SMALL, FlowRunOpen, Walk
 from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
-from blocks.target.microsoft365 import Microsoft365
-from deployments.cli import app
+from blocks.microsoft365.microsoft365 import Microsoft365
+from deployments.cli.main import app
 from lab.cloud.tenant import CloudUser, utc
 from lab.town import Town
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, Preview, now
-from tasks import finish_batch, first_passwords, mailboxes, migration_batch
-from tasks.clocks import ROUNDED
-from tasks.traces import findings_since_the_switch
+from tasks.stages import (
+    finish_batch,
+    license_mailboxes,
+    set_first_passwords,
+    start_migration_batch,
+)
+from tasks.traffic.message_traces import findings_since_the_switch
+from tasks.traffic.server_clocks import ROUNDED
 from tasks.waits import finish_rule, first_sync
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {
-    "outlook_anywhere", "verified_domain", "migration_batch", "first_sync", "mailboxes", "x500_addresses", "delegates",
-    "first_passwords",
+    "enable_outlook_anywhere", "verify_domain", "start_migration_batch", "first_sync", "license_mailboxes",
+    "restore_x500_addresses", "restore_permissions", "set_first_passwords",
 }  # fmt: skip
 SKU = "O365_BUSINESS_ESSENTIALS"
 UNDER_WAY = ("Starting", "Syncing", "IncrementalSyncing")
@@ -72,23 +77,23 @@ def looks(walk: Walk, wait: Any, good: Callable[[Look], bool], seconds: float = 
 
 
 def test_licences_are_counted_before_anybody_is_there(walk: Walk) -> None:
-    walk.bring_to("migration_batch")
-    [said] = preview_of(walk, mailboxes).findings
+    walk.bring_to("start_migration_batch")
+    [said] = preview_of(walk, license_mailboxes).findings
     assert (said.seen, said.todo, said.blocks) == ("3 needed, 150 free of 150", "Nothing to do.", False)
     assert "30 days" in said.means
     walk.town.cloud.set_licences(SKU, 2)
-    [said] = preview_of(walk, mailboxes).findings
+    [said] = preview_of(walk, license_mailboxes).findings
     assert (said.seen, said.todo[:10], said.blocks) == ("3 needed, 2 free of 2", "Buy 1 more", False)
     walk.town.cloud.set_licences(SKU, 150)
 
 
 def test_who_is_in_the_way_is_named_and_nothing_is_made(walk: Walk) -> None:
     cloud = walk.town.cloud
-    assert preview_of(walk, migration_batch).blockers == []
+    assert preview_of(walk, start_migration_batch).blockers == []
     cloud.add_user(ANNA)
     cloud.add_recipient("team@northwind.example", "GroupMailbox", aliases=("lukasz.office@northwind.example",))
     cloud.tenant.directory_sync = True
-    blockers = preview_of(walk, migration_batch).blockers
+    blockers = preview_of(walk, start_migration_batch).blockers
     assert [(one.subject, one.seen.rpartition(" ")[2]) for one in blockers] == [
         ("directory synchronisation", "tenant"),
         (ANNA, "(User)"),
@@ -96,7 +101,7 @@ def test_who_is_in_the_way_is_named_and_nothing_is_made(walk: Walk) -> None:
     ]
     assert all(one.todo for one in blockers)
     with pytest.raises(Blocked, match="GroupMailbox"):
-        walk.do(migration_batch.apply.fn, walk.plan)
+        walk.do(start_migration_batch.apply.fn, walk.plan)
     assert (cloud.picture()["batches"], cloud.picture()["endpoints"]) == ({}, {})
     cloud.tenant.directory_sync = False
     cloud.tenant.users.pop(ANNA)
@@ -107,7 +112,7 @@ def test_microsoft_tests_the_connection_before_the_endpoint_is_made(walk: Walk) 
     settings = dict(walk.town.old.state.outlook_anywhere or {})
     walk.town.old.state.set_outlook_anywhere(None)
     with pytest.raises(Blocked, match="check-server"):
-        walk.do(migration_batch.apply.fn, walk.plan)
+        walk.do(start_migration_batch.apply.fn, walk.plan)
     assert walk.town.cloud.picture()["endpoints"] == {}
     walk.town.old.state.set_outlook_anywhere(settings)
 
@@ -118,8 +123,8 @@ def test_a_failed_mailbox_is_tried_again_a_few_times_and_then_a_person_is_asked(
     monkeypatch.setattr(first_sync, "_SOON", timedelta(0))
     faults, cloud = walk.town.faults, walk.town.cloud
     faults.set("migration.frozen")
-    walk.until(migration_batch.apply.fn, walk.plan)
-    walk.done.append("migration_batch")
+    walk.until(start_migration_batch.apply.fn, walk.plan)
+    walk.done.append("start_migration_batch")
     cloud.add_recipient(JOSE)  # somebody makes a contact after the check
     faults.clear("migration.frozen")
     asked = looks(walk, first_sync, lambda seen: seen.asks is not None)
@@ -140,7 +145,7 @@ def test_a_failed_mailbox_is_tried_again_a_few_times_and_then_a_person_is_asked(
 
 
 def test_permissions_and_names_of_old_mail_are_carried_over(walk: Walk) -> None:
-    walk.bring_to("first_passwords")
+    walk.bring_to("set_first_passwords")
     assert user(walk, INFO).delegates == {("FullAccess", LUKASZ), ("SendAs", LUKASZ)}
     assert user(walk, ANNA).delegates == {("FullAccess", JOSE), ("SendOnBehalf", LUKASZ)}
     box = walk.town.old.store.mailboxes[ANNA]
@@ -166,23 +171,23 @@ def test_a_killed_try_never_gives_a_second_password(walk: Walk, monkeypatch: pyt
     for address in (JOSE, LUKASZ):
         with monkeypatch.context() as death, pytest.raises(Killed):
             death.setattr(Microsoft365, "set_password", dying)
-            walk.do(first_passwords.apply.fn, walk.plan)
+            walk.do(set_first_passwords.apply.fn, walk.plan)
         assert sent[-1] == address
     given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
-    walk.until(first_passwords.apply.fn, walk.plan)
+    walk.until(set_first_passwords.apply.fn, walk.plan)
     assert sent == [JOSE, LUKASZ]
     assert {one: user(walk, one).password for one in given} == given
     assert all(user(walk, one).must_change for one in given)
     assert not user(walk, ANNA).must_change
-    [alone] = preview_of(walk, first_passwords).findings
+    [alone] = preview_of(walk, set_first_passwords).findings
     assert (alone.subject, alone.blocks) == (ANNA, False)
-    assert preview_of(walk, first_passwords).changes == []
-    walk.done.append("first_passwords")
+    assert preview_of(walk, set_first_passwords).changes == []
+    walk.done.append("set_first_passwords")
 
 
 def test_passwords_are_shown_to_who_asks_and_stand_nowhere_else(walk: Walk) -> None:
     given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
-    walk.until(first_passwords.verify.fn, walk.plan)
+    walk.until(set_first_passwords.verify.fn, walk.plan)
     told = CliRunner().invoke(app, ["passwords", walk.plan.customer, "--json"])
     assert json.loads(told.stdout) == given
     with get_client(sync_client=True) as client:
@@ -203,14 +208,14 @@ def test_handed_over_they_are_forgotten_and_nobody_gets_another(walk: Walk) -> N
     runner, given = CliRunner(), user(walk, LUKASZ).password
     assert "2 first passwords erased" in runner.invoke(app, ["passwords", walk.plan.customer, "--erase"]).stdout
     assert runner.invoke(app, ["passwords", walk.plan.customer]).exit_code == 3
-    walk.until(first_passwords.apply.fn, walk.plan)
+    walk.until(set_first_passwords.apply.fn, walk.plan)
     assert user(walk, LUKASZ).password == given
 
 
 def test_a_rollback_leaves_a_password_that_its_owner_has_chosen(walk: Walk) -> None:
     user(walk, JOSE).password, user(walk, JOSE).password_changed = "his own Choice 1", now()
     before = user(walk, LUKASZ).password
-    undone = walk.until(first_passwords.rollback.fn, walk.plan, walk.ledger.receipt("first_passwords"))
+    undone = walk.until(set_first_passwords.rollback.fn, walk.plan, walk.ledger.receipt("set_first_passwords"))
     assert [line.split(":")[0] for line in undone.remains] == [f"password of {JOSE}"]
     assert user(walk, JOSE).password == "his own Choice 1"
     assert user(walk, LUKASZ).password != before
@@ -253,6 +258,6 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
 
 
 def test_mailboxes_of_our_own_batch_are_in_nobodys_way(walk: Walk) -> None:
-    preview = preview_of(walk, migration_batch)
+    preview = preview_of(walk, start_migration_batch)
     assert preview.changes
     assert preview.blockers == []

@@ -18,12 +18,12 @@ from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.town import Town
 from mailmove.errors import Blocked, NotYet, Transient
 from mailmove.evidence import now
-from mailmove.redeliver import redeliver
-from tasks import customer_account
-from tasks.accounting import account_for_items
+from mailmove.smtp.redeliver import redeliver
+from tasks.items.reconcile import account_for_items
+from tasks.ledger.artifact_tables import read_latest
+from tasks.progress.rollback_stage import undo_stage
 from tasks.runbook import STAGES, Stage
-from tasks.tables import read_latest
-from tasks.undoing import undo_stage
+from tasks.stages import onboard_customer
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -47,20 +47,20 @@ def test_what_the_service_left_behind_is_delivered_again_once(walk: Walk, monkey
     box = next(box for box in walk.town.old.store.mailboxes.values() if box.kind == "user")
     late, killed = "<late.1@machine.example>", "<killed.1@machine.example>"
     send(walk, box.address, late)
-    walk.until(account_for_items, walk.plan, "proof")
+    walk.until(account_for_items, walk.plan, "reconcile_items")
     assert [trace["senderAddress"] for trace in walk.town.cloud.tenant.traces if trace["messageId"] == late] == [SENDER]
 
     send(walk, box.address, killed)
     with monkeypatch.context() as dying:
-        dying.setattr("tasks.redelivering.redeliver", kill)
+        dying.setattr("tasks.items.redeliver.redeliver", kill)
         with pytest.raises(Killed):
-            walk.do(account_for_items, walk.plan, "proof")
+            walk.do(account_for_items, walk.plan, "reconcile_items")
     with tapped() as heard, pytest.raises(NotYet):
-        walk.do(account_for_items, walk.plan, "proof")
+        walk.do(account_for_items, walk.plan, "reconcile_items")
     assert heard == [], "whether it was delivered is not known, so it is not delivered again"
     with monkeypatch.context() as later, tapped() as heard:
-        later.setattr("tasks.redelivering.SETTLE", timedelta(0))
-        walk.until(account_for_items, walk.plan, "last_proof")
+        later.setattr("tasks.items.redeliver.SETTLE", timedelta(0))
+        walk.until(account_for_items, walk.plan, "reconcile_again")
     assert heard == ["SMTP"], "neither the mailbox nor the trace has shown it for long enough: it never got there"
     assert [trace["messageId"] for trace in walk.town.cloud.tenant.traces].count(killed) == 1
 
@@ -71,10 +71,10 @@ def test_what_was_not_taken_is_sent_again_and_what_was_is_not(walk: Walk, monkey
     refused, silent = "<refused.1@machine.example>", "<silent.1@machine.example>"
     send(walk, box.address, refused)
     with monkeypatch.context() as away:
-        away.setattr("tasks.redelivering._mx", lambda *_: (walk.town.places.old_server, 9))  # nobody listens there
+        away.setattr("tasks.items.redeliver._mx", lambda *_: (walk.town.places.old_server, 9))  # nobody listens there
         with pytest.raises(Transient):
-            walk.do(account_for_items, walk.plan, "proof")
-    walk.until(account_for_items, walk.plan, "proof")
+            walk.do(account_for_items, walk.plan, "reconcile_items")
+    walk.until(account_for_items, walk.plan, "reconcile_items")
     assert [trace["messageId"] for trace in walk.town.cloud.tenant.traces].count(refused) == 1
 
     send(walk, box.address, silent)
@@ -84,21 +84,21 @@ def test_what_was_not_taken_is_sent_again_and_what_was_is_not(walk: Walk, monkey
         raise Killed
 
     with monkeypatch.context() as dying:
-        dying.setattr("tasks.redelivering.redeliver", taken_and_killed)
+        dying.setattr("tasks.items.redeliver.redeliver", taken_and_killed)
         with pytest.raises(Killed):
-            walk.do(account_for_items, walk.plan, "proof")
+            walk.do(account_for_items, walk.plan, "reconcile_items")
     box_there = walk.town.cloud.store.find(box.address)
     assert box_there is not None
     [there] = [one for one in box_there.items.values() if one.message_id == silent]
     del box_there.items[there.id]  # as if a filter had taken it out
     with monkeypatch.context() as later, tapped() as heard:
         for name in ("SETTLE", "SHOWS"):
-            later.setattr(f"tasks.redelivering.{name}", timedelta(0))
+            later.setattr(f"tasks.items.redeliver.{name}", timedelta(0))
         with pytest.raises(Blocked, match=r"Exchange Online took it .* it is not in the mailbox"):
-            walk.do(account_for_items, walk.plan, "last_proof")
+            walk.do(account_for_items, walk.plan, "reconcile_again")
     assert heard == [], "the trace has shown it: a second one would be a double"
     box_there.items[there.id] = there
-    walk.until(account_for_items, walk.plan, "proof")
+    walk.until(account_for_items, walk.plan, "reconcile_items")
 
 
 def test_what_its_user_has_deleted_is_not_brought_back(walk: Walk) -> None:
@@ -112,7 +112,7 @@ def test_what_its_user_has_deleted_is_not_brought_back(walk: Walk) -> None:
         gone = store.delete(box.address, first.id)
         first = gone or first
         with tapped() as heard:
-            facts = walk.do(account_for_items, walk.plan, "proof")
+            facts = walk.do(account_for_items, walk.plan, "reconcile_items")
         assert heard == []
     assert any("1 purged; 0 missing" in fact for fact in facts if fact.startswith(box.address))
     rows = read_latest([f"items-{walk.plan.customer}"])[f"items-{walk.plan.customer}"]
@@ -130,11 +130,11 @@ def test_events_and_contacts_left_behind_are_copied_once(walk: Walk) -> None:
     walk.town.old.store.put(
         box.address, contact_mime(ContactParts("Late Person", "late@x.example")), folder="Contacts", kind="contact"
     )
-    walk.until(account_for_items, walk.plan, "proof")
+    walk.until(account_for_items, walk.plan, "reconcile_items")
     held = [item.subject for item in walk.town.cloud.store.snapshot(box.address)]
     assert (held.count("A late meeting"), held.count("Late Person")) == (1, 1)
     with tapped() as heard:
-        walk.do(account_for_items, walk.plan, "proof")
+        walk.do(account_for_items, walk.plan, "reconcile_items")
     assert heard == [], "there is nothing left to copy"
 
 
@@ -151,10 +151,10 @@ def test_the_whole_night_goes_back(walk: Walk) -> None:
 
 
 def test_an_invitation_that_nobody_has_answered_remains_and_says_so(walk: Walk) -> None:
-    receipt = walk.until(customer_account.apply.fn, walk.plan)
+    receipt = walk.until(onboard_customer.apply.fn, walk.plan)
     before = walk.picture()
     assert before["|cloud|relationships|Mailmove northwind 3"] == "approvalPending", "names are not used twice"
-    undone = walk.do(customer_account.rollback.fn, walk.plan, receipt)
+    undone = walk.do(onboard_customer.rollback.fn, walk.plan, receipt)
     assert undone.changes == []
     assert "Mailmove northwind 3' is approvalPending" in undone.remains[0]
     assert walk.picture() == before

@@ -13,7 +13,7 @@ from tasks.runbook import STAGES, Stage
 
 pytestmark = pytest.mark.timeout(300)
 
-ON_DNS = [stage for stage in STAGES if stage.name in ("lower_ttl", "verified_domain", "switch_mail", "final_ttl")]
+ON_DNS = [stage for stage in STAGES if stage.name in ("lower_ttl", "verify_domain", "switch_mail", "restore_ttl")]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from night_walk import SMALL, FlowRunOpen, Walk
 from lab.dns.zone_data import rrset
 from lab.town import DOMAIN, Town
 from mailmove.errors import Blocked
-from tasks import close_old_door, dkim_signing, final_ttl
+from tasks.stages import close_smtp_port, enable_dkim, restore_ttl
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -22,15 +22,19 @@ def walk(prefect_server: None) -> Iterator[Walk]:
 
 
 def test_the_door_is_not_closed_on_mail_that_still_comes(walk: Walk) -> None:
-    walk.bring_to("close_old_door")
+    walk.bring_to("close_smtp_port")
     switched = walk.town.dns.zone(DOMAIN)[f"{DOMAIN}.", "MX"]
-    assert walk.do(close_old_door.check.fn, walk.plan).blockers == []
+    assert walk.do(close_smtp_port.check.fn, walk.plan).blockers == []
     walk.town.dns.edit(DOMAIN, rrset(DOMAIN, "MX", 60, f"10 mail.{DOMAIN}."))
-    assert [found.subject for found in walk.do(close_old_door.check.fn, walk.plan).blockers] == [f"MX {DOMAIN}."]
-    for step in (close_old_door.apply, final_ttl.apply, dkim_signing.verify):  # the last is the last look of the night
+    assert [found.subject for found in walk.do(close_smtp_port.check.fn, walk.plan).blockers] == [f"MX {DOMAIN}."]
+    for step in (
+        close_smtp_port.apply,
+        restore_ttl.apply,
+        enable_dkim.verify,
+    ):  # the last is the last look of the night
         with pytest.raises(Blocked, match=r"as the switch has made it|since the switch"):
             walk.do(step.fn, walk.plan)
     assert walk.town.security_group.is_open(walk.town.places.smtp_port)
     walk.town.dns.edit(DOMAIN, switched.model_copy(update={"ttl": 30}))  # another TTL is nobody's business
-    walk.until(close_old_door.apply.fn, walk.plan)
+    walk.until(close_smtp_port.apply.fn, walk.plan)
     assert not walk.town.security_group.is_open(walk.town.places.smtp_port)

@@ -63,7 +63,7 @@ def test_the_form_hides_what_it_must(block: type[Block]) -> None:
 
 
 def test_every_block_implements_a_port_and_can_be_checked_before_the_night() -> None:
-    assert all(not issubclass(block, PORTS) for block in PEOPLE), "`tasks.people` asks them"
+    assert all(not issubclass(block, PORTS) for block in PEOPLE), "`tasks.preflight.contacts` asks them"
     for block in set(ALL_BLOCKS) - set(PEOPLE):
         assert len([port for port in PORTS if issubclass(block, port)]) == 1, block
         assert issubclass(block, Checkable), f"{block.__name__}: the preflight could not ask it"

@@ -37,7 +37,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_help_waits_for_nothing_that_it_does_not_print() -> None:
-    code = "import sys\nsys.argv = ['mailmove', '--help']\nfrom deployments.cli import app\n"
+    code = "import sys\nsys.argv = ['mailmove', '--help']\nfrom deployments.cli.main import app\n"
     code += "try:\n    app()\nexcept SystemExit:\n    pass"
     ours = loaded_by(code) - loaded_by("import sys")
     strangers = {name for name in ours if name not in sys.stdlib_module_names and not name.startswith("_")}
@@ -58,7 +58,7 @@ def test_a_flow_is_there_before_any_provider_is(entrypoint: str) -> None:
 
 
 def test_who_opens_a_block_pays_for_that_one_only() -> None:
-    code = "from tasks.opening import open_block\nfrom mailmove.ports import DnsProvider\n"
+    code = "from tasks.execution.open_blocks import open_block\nfrom mailmove.ports import DnsProvider\n"
     code += "from mailmove.errors import Blocked\n"
     code += "from unittest.mock import patch\nfrom blocks.dns.rfc2136 import Rfc2136\n"
     code += "with patch.object(Rfc2136, 'load', side_effect=ValueError) as load:\n"
@@ -76,7 +76,7 @@ def test_prefect_itself_opens_a_block_that_a_form_names_by_its_id() -> None:
 
 
 def test_who_opens_the_old_server_pays_for_exchangelib_only_when_it_speaks_ews() -> None:
-    assert "exchangelib" not in loaded_by("import blocks.source.exchange_server")
+    assert "exchangelib" not in loaded_by("import blocks.exchange.exchange_server")
 
 
 def test_prefect_finds_every_block_type_in_the_package() -> None:

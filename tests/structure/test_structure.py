@@ -21,11 +21,11 @@ import yaml
 from importlinter.cli import lint_imports
 from prefect import Task
 
-import tasks
+import tasks.stages
 import tasks.waits
-from mailmove.plan_night import Gates
+from mailmove.plan.gates_and_windows import Gates
+from tasks.parking.question_text import QUESTIONS
 from tasks.runbook import RUNBOOK, STAGES, WAITS, Stage
-from tasks.showing import QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = ("mailmove", "blocks", "tasks", "flows", "deployments")
@@ -56,7 +56,7 @@ def test_arrows_go_down_only(capsys: pytest.CaptureFixture[str], monkeypatch: py
 
 
 def test_stages_never_import_each_other() -> None:
-    stages = {f"tasks.{stage.name}" for stage in STAGES}
+    stages = {f"tasks.stages.{stage.name}" for stage in STAGES}
     for stage in STAGES:
         assert imported_by(Path(str(stage.module.__file__))) & stages == set(), stage.name
 
@@ -102,7 +102,9 @@ def modules_in(package: ModuleType) -> Iterator[ModuleType]:
 def test_every_stage_and_every_wait_is_in_the_runbook_once() -> None:
     named = Counter(step.name for step in RUNBOOK)
     assert [name for name, times in named.items() if times > 1] == []
-    stages = {module for module in modules_in(tasks) if all(isinstance(getattr(module, v, None), Task) for v in VERBS)}
+    stages = {
+        module for module in modules_in(tasks.stages) if all(isinstance(getattr(module, v, None), Task) for v in VERBS)
+    }
     assert {stage.module for stage in STAGES} == stages
     waits = {module for module in modules_in(tasks.waits) if hasattr(module, "look_on")}
     assert waits <= {wait.module for wait in WAITS}

@@ -1,0 +1,1 @@
+"""The source: an Exchange server by EWS and PowerShell."""

@@ -1,0 +1,1 @@
+"""EWS of the source server."""

@@ -1,0 +1,258 @@
+"""The old Exchange server (2007 SP1 to 2019): its mailboxes through EWS, its settings through its own shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect.blocks.core import Block
+from pydantic import Field, PrivateAttr, SecretStr
+
+from blocks.exchange.ews.copy_source import EwsOrigin
+from blocks.exchange.ews.soap import EwsConnections
+from blocks.exchange.ews.sync_changes import EwsChanges
+from blocks.exchange.inventory import read_delegates, read_inventory
+from blocks.exchange.powershell import outlook_anywhere as oa
+from blocks.exchange.powershell.certificates import ShellCertificates
+from blocks.exchange.powershell.recipients import mailboxes, public_folders, server_version, statistics
+from blocks.exchange.powershell.rpc_proxy_feature import ShellFeature
+from blocks.exchange.powershell.shell import ExchangeShell
+from blocks.server_clock import clock_at
+from blocks.tls_roots import tls_context
+from mailmove.errors import Blocked, MailmoveError, NotYet
+from mailmove.evidence import Finding
+from mailmove.inventory.full import FullInventory, Grant
+from mailmove.inventory.server import Inventory, OutlookAnywhere
+from mailmove.items.copy.interfaces import Origin
+from mailmove.items.item import Arrival, Item
+from mailmove.items.reconcile.changes import MailboxChanges
+from mailmove.ports import Checkable, HoldsMessages, ItemOrigin, SourceServer
+
+if TYPE_CHECKING:
+    from blocks.exchange.ews.client import EwsClient
+
+PATIENCE = 120.0
+"""Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
+
+
+class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, ShellCertificates, ShellFeature):
+    """The server in the cupboard, and an account that may administer it and open every mailbox.
+
+    Rights needed: Exchange organization administrator (2007) or Organization Management, and Full Access to every
+    mailbox or Receive As on the databases. Errors: Refused, Blocked, Throttled, Transient, NotYet.
+    """
+
+    _block_type_name = "Exchange Server"
+    _block_type_slug = "exchange-server"
+    _documentation_url = "https://mailmove.example/docs/blocks/exchange-server"  # type: ignore[assignment]
+    _logo_url = "https://mailmove.example/docs/blocks/exchange-server.png"  # type: ignore[assignment]
+
+    ews_url: str = Field(
+        pattern=r"^https://", description="Its EWS address.", examples=["https://mail.contoso.com/EWS/Exchange.asmx"]
+    )
+    username: str = Field(description="The account's name.", examples=["administrator@contoso.com", "CONTOSO\\mover"])
+    password: SecretStr = Field(description="The account's password.")
+    shell_url: str = Field(
+        pattern=r"^https?://",
+        description="Where remote PowerShell answers.",
+        examples=["https://mail.contoso.com/powershell", "https://sbs2008.contoso.local:5986/wsman"],
+    )
+    shell_kind: Literal["exchange", "winrm"] = Field(
+        default="winrm", description="exchange: 2010 and later; winrm: 2007 and SBS 2008, an ordinary WinRM session."
+    )
+    authentication: Literal["basic", "ntlm"] = Field(default="basic", description="How the account signs in.")
+    extra_ca: str | None = Field(default=None, description="PEM of a root certificate to trust besides the system's.")
+
+    _version: Any = PrivateAttr(default=None)
+
+    def inventory(self) -> Inventory:
+        """The server that holds the mailboxes, with every mailbox and mail-enabled public folder."""
+        with self._shell() as shell:
+            server = self._server(shell)
+            name = str(server["Name"])
+            counts = statistics(shell.run("Get-MailboxStatistics", Server=name))
+            boxes = mailboxes(shell.run("Get-Mailbox", ResultSize="Unlimited"), counts)
+            folders = public_folders(shell.run("Get-MailPublicFolder", ResultSize="Unlimited"))
+            return Inventory(server=name, version=server_version(server), mailboxes=[*boxes, *folders])
+
+    def full_inventory(self) -> FullInventory:
+        """All that a move must know of, by a few sessions at once; minutes on a large server."""
+        return read_inventory(self._shell, self._ews, self._server)
+
+    def grants(self) -> list[Grant]:
+        """Who was given a right on a mailbox by hand; a minute on a large server."""
+        return read_delegates(self._shell, self._server)
+
+    def outlook_anywhere(self) -> OutlookAnywhere | None:
+        """None also where 2013 and later have the directory but no external name for it."""
+        with self._shell() as shell:
+            row = oa.directory(shell, str(self._server(shell)["Name"]))
+            return oa.settings(row) if row else None
+
+    def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
+        """Enable, change or disable it, and read back. It works up to an hour later; that is not waited for.
+
+        Blocked: the version knows no such setting, or IIS does not accept the authentication wanted.
+        """
+        with self._shell() as shell:
+            server = self._server(shell)
+            name, major = str(server["Name"]), int(server_version(server).split(".")[0])
+            row = oa.directory(shell, name)
+            if (oa.settings(row) if row else None) == wanted:
+                return
+            oa.change(shell, name, major, row, wanted)
+            row = oa.directory(shell, name)
+            seen = oa.settings(row) if row else None
+            if seen != wanted:
+                raise NotYet(
+                    f"Exchange on {name}",
+                    wanted=f"Outlook Anywhere to be {wanted or 'off'}",
+                    seen=str(seen or "off"),
+                    todo="Look again: with several domain controllers a change takes minutes to be seen.",
+                )
+
+    def items(self, mailbox: str) -> Iterator[Item]:
+        """Every item of a mailbox, all folders; read in pages while you take them."""
+        with self._ews() as ews:
+            yield from ews.items(mailbox)
+
+    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """(item id, MIME content) in the order asked for; an event comes as a message of type text/calendar.
+
+        Blocked: an item is gone, or has no MIME content (contacts, on Exchange 2007).
+        """
+        with self._ews() as ews:
+            yield from ews.contents(mailbox, item_ids)
+
+    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+        with self._ews() as ews:
+            return list(ews.find(mailbox, message_ids)) if message_ids else []
+
+    def remove_message(self, mailbox: str, item_id: str) -> None:
+        with self._ews() as ews:
+            ews.remove(mailbox, item_id)
+
+    def origin(self) -> Origin:
+        """For a copy of our own; it keeps a few connections as long as it is kept."""
+        return EwsOrigin(self._connections())
+
+    def item_changes(self) -> MailboxChanges:
+        """For the ledger of items; it keeps its connections as long as it is kept."""
+        return EwsChanges(self._connections())
+
+    def _connections(self) -> EwsConnections:
+        return EwsConnections(
+            self.ews_url,
+            self.username,
+            self.password,
+            self.authentication,
+            tls_context(self.extra_ca),
+            patience=PATIENCE,
+        )
+
+    def migration_account(self) -> tuple[str, SecretStr]:
+        """This block's own account: it has the rights that the migration service needs."""
+        return self.username, self.password
+
+    def trusted_ca(self) -> str | None:
+        """PEM of the additional root, for whoever looks at the same server by another way."""
+        return self.extra_ca
+
+    def clock(self) -> datetime:
+        """That of IIS, which is the server's own."""
+        return clock_at(self.ews_url, f"EWS at {self.ews_url}", tls_context(self.extra_ca))
+
+    def arrivals(self, since: datetime) -> list[Arrival]:
+        """RECEIVE events by SMTP from the message tracking log of every transport server, oldest first."""
+        found: list[Arrival] = []
+        with self._shell() as shell:
+            for server in shell.run("Get-ExchangeServer"):
+                if not (server.get("IsHubTransportServer") or server.get("IsMailboxServer")):
+                    continue
+                rows = shell.run(
+                    "Get-MessageTrackingLog",
+                    Server=str(server["Name"]),
+                    EventId="RECEIVE",
+                    Start=since,
+                    ResultSize="Unlimited",
+                )
+                found += [_arrival(row) for row in rows if str(row.get("Source")).upper() == "SMTP"]
+        return sorted(found, key=lambda arrival: arrival.at)
+
+    def findings(self) -> list[Finding]:
+        """Sign in both ways and open every mailbox; what fails is a finding."""
+        try:
+            boxes = self.inventory().moving
+        except MailmoveError as error:
+            return [_finding("Remote PowerShell", error, "The server cannot be administered from here.")]
+        found: list[Finding] = []
+        with self._ews() as ews:
+            for box in boxes:
+                try:
+                    ews.open(box.address)
+                except MailmoveError as error:
+                    means = "Its items can neither be counted nor swept up."
+                    found.append(_finding(f"Mailbox {box.address}", error, means))
+                    if "sign-in" in error.seen:  # the same for all; more tries would lock the account
+                        break
+        return found
+
+    def _server(self, shell: ExchangeShell) -> dict[str, Any]:
+        """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
+        rows = [row for row in shell.run("Get-ExchangeServer") if row.get("IsMailboxServer")]
+        hosts = self.ews_url.lower() + self.shell_url.lower()
+        for row in rows:
+            if f"//{str(row['Name']).lower()}." in hosts or f"//{str(row.get('Fqdn')).lower()}" in hosts:
+                return row
+        if not rows:
+            raise Blocked(
+                f"Remote PowerShell at {self.shell_url}",
+                wanted="an Exchange server with mailboxes",
+                seen="none in this organisation",
+                todo="Check that the address belongs to the customer's Exchange.",
+            )
+        return rows[0]
+
+    def _shell(self) -> ExchangeShell:
+        return ExchangeShell(
+            self.shell_url, self.shell_kind, self.username, self.password, self.authentication, self.extra_ca
+        )
+
+    @contextmanager
+    def _ews(self) -> Iterator[EwsClient]:
+        from blocks.exchange.ews.client import (
+            EwsClient,  # here: exchangelib takes 0.4 s, and most stages open the shell only
+        )
+
+        with EwsClient(
+            self.ews_url,
+            self.username,
+            self.password,
+            self.authentication,
+            self.extra_ca,
+            patience=PATIENCE,
+            version=self._version,
+        ) as client:
+            yield client
+            self._version = client.version
+
+
+def _arrival(row: dict[str, Any]) -> Arrival:
+    recipients = row.get("Recipients") or []
+    # From 2013 on the front end hands mail on, and only this says from whom it came.
+    client = str(row.get("OriginalClientIp") or row.get("ClientIp") or "")
+    name = str(row.get("ClientHostname") or "") if client == str(row.get("ClientIp") or "") else ""
+    return Arrival(
+        at=row["Timestamp"],
+        message_id=str(row.get("MessageId") or ""),
+        sender=str(row.get("Sender") or ""),
+        recipients=tuple(str(one).lower() for one in ([recipients] if isinstance(recipients, str) else recipients)),
+        client_ip=client,
+        client_name=name if name != client else "",
+    )
+
+
+def _finding(subject: str, error: MailmoveError, means: str) -> Finding:
+    return Finding(subject=subject, seen=f"{error.who}: {error.seen}", means=means, todo=error.todo, blocks=True)

@@ -1,0 +1,90 @@
+"""Everything at once: wide pipelines over a few sessions of the shell, EWS only where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from blocks.exchange.inventory.contents import read_folders, read_grants
+from blocks.exchange.inventory.directory import Directory, read_directory
+from blocks.exchange.inventory.large_items import read_large_items, suspects
+from blocks.exchange.inventory.relays import read_relays
+from blocks.exchange.inventory.rules_and_phones import read_rules, start_phones
+from blocks.exchange.inventory.sessions import Sessions
+from blocks.exchange.powershell.recipients import server_version
+from blocks.exchange.powershell.shell import ExchangeShell
+from mailmove.inventory.full import Forwarding, FullInventory, Grant, MailFolder, Relay
+
+if TYPE_CHECKING:
+    from blocks.exchange.ews.client import EwsClient
+
+
+def read_inventory(
+    open_shell: Callable[[], ExchangeShell],
+    open_ews: Callable[[], AbstractContextManager[EwsClient]],
+    choose_server: Callable[[ExchangeShell], dict[str, Any]],
+) -> FullInventory:
+    """What the server cannot or will not tell stands in `not_read`. Errors: Refused, Blocked, Throttled, Transient."""
+    with Sessions(open_shell) as sessions:
+        server = sessions.start(choose_server).result()
+        version = server_version(server)
+        major = int(version.split(".")[0])
+        known = read_directory(sessions, str(server["Name"]))
+        folders: Future[dict[str, tuple[MailFolder, ...]]] = sessions.optional(
+            "folders", lambda shell: read_folders(sessions, shell, known), dict
+        )
+        grants: list[Future[list[Grant]]] = [
+            sessions.optional(
+                "full-access permissions", lambda shell: read_grants(sessions, shell, known, "full_access"), list
+            ),
+            sessions.optional(
+                "send-as permissions", lambda shell: read_grants(sessions, shell, known, "send_as"), list
+            ),
+        ]
+        relays: Future[list[Relay]] = sessions.optional(
+            "machines that relay mail",
+            lambda shell: read_relays(shell, shell.run("Get-ExchangeServer"), major),
+            list,
+        )
+        rules: Future[list[Forwarding]] = sessions.optional(
+            "inbox rules", lambda shell: read_rules(sessions, shell, major, known), list
+        )
+        phones = start_phones(sessions, major, known)
+        large, closed = read_large_items(open_ews, suspects(known.mailboxes, folders.result()))
+        return FullInventory(
+            server=str(server["Name"]),
+            version=version,
+            mailboxes=known.mailboxes,
+            x500=known.x500,
+            groups=known.groups,
+            contacts=known.contacts,
+            others=known.others,
+            forwardings=[*known.forwardings, *rules.result()],
+            grants=[*(one for part in grants for one in part.result()), *known.on_behalf],
+            archives=known.archives,
+            folders=folders.result(),
+            large_items=large,
+            phones=[one for share in phones for one in share.result()],
+            relays=relays.result(),
+            not_read=[*sessions.not_read, *closed],
+        )
+
+
+def read_delegates(
+    open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], dict[str, Any]]
+) -> list[Grant]:
+    """Only who may open mailboxes, send as them, and send on their behalf. What cannot be read is an error here."""
+    with Sessions(open_shell) as sessions:
+        known = read_directory(sessions, str(sessions.start(choose_server).result()["Name"]))
+        rights: tuple[Literal["full_access", "send_as"], ...] = ("full_access", "send_as")
+        asked = [sessions.start(partial(_grants, sessions, known, right)) for right in rights]
+        return [*(one for part in asked for one in part.result()), *known.on_behalf]
+
+
+def _grants(
+    sessions: Sessions, known: Directory, right: Literal["full_access", "send_as"], shell: ExchangeShell
+) -> list[Grant]:
+    return read_grants(sessions, shell, known, right)

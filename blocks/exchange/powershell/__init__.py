@@ -1,0 +1,1 @@
+"""Remote PowerShell of the source server."""

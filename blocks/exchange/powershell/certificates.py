@@ -1,0 +1,134 @@
+"""Certificates of the old Exchange through its shell, spelt as each version wants it.
+
+2007 imports from a file on the server's own disk (-Path, TechNet bb124424): the file is written through the session and
+removed again. 2010 and later take its bytes (-FileData).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from abc import abstractmethod
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+from pypsrp.complex_objects import ObjectMeta
+
+from blocks.exchange.powershell.recipients import server_version
+from blocks.exchange.powershell.shell import ExchangeShell
+from mailmove.certificates import Issued, ServerCertificate
+from mailmove.errors import Blocked, NotYet
+from mailmove.ports import HoldsCertificates
+
+
+class ShellCertificates(HoldsCertificates):
+    """The part of an Exchange server's block that handles certificates."""
+
+    @abstractmethod
+    def _shell(self) -> ExchangeShell: ...
+
+    def certificates(self) -> list[ServerCertificate]:
+        """Every certificate that Exchange shows."""
+        with self._shell() as shell:
+            return _listed(shell)
+
+    def import_certificate(self, issued: Issued) -> None:
+        """Import it with its key, unless it is there; read back. The key travels sealed, under a password made here."""
+        with self._shell() as shell:
+            if _find(shell, issued.thumbprint):
+                return
+            password = SecretStr(secrets.token_urlsafe(24))
+            pfx, sealed = issued.pfx(password), _sealed(shell, password)
+            if _major(shell) >= 14:
+                shell.run("Import-ExchangeCertificate", FileData=pfx, Password=sealed)
+            else:
+                _import_2007(shell, issued.thumbprint, pfx, sealed)
+            if not _find(shell, issued.thumbprint):
+                raise _not_seen(issued.thumbprint)
+
+    def use_certificate(self, thumbprint: str) -> None:
+        """Enable it for IIS, unless it is; read back."""
+        with self._shell() as shell:
+            found = _find(shell, thumbprint)
+            if found is None:
+                raise Blocked(
+                    "Get-ExchangeCertificate",
+                    wanted=f"certificate {thumbprint}",
+                    seen="it is not in the store",
+                    todo="Import it again.",
+                )
+            if "IIS" not in found.services:
+                shell.run("Enable-ExchangeCertificate", Thumbprint=thumbprint, Services="IIS")
+                found = _find(shell, thumbprint)
+                if found is None or "IIS" not in found.services:
+                    raise _not_seen(thumbprint)
+
+    def remove_certificate(self, thumbprint: str) -> None:
+        """Remove it, if it is there."""
+        with self._shell() as shell:
+            if _find(shell, thumbprint):
+                shell.run("Remove-ExchangeCertificate", Thumbprint=thumbprint, Confirm=False)
+
+
+def _sealed(shell: ExchangeShell, password: SecretStr) -> Any:
+    """A SecureString of PowerShell remoting, under the session's own key (MS-PSRP 2.2.5.1.24)."""
+    with shell._translated("a session key"):
+        pool = shell._opened()
+        pool.exchange_keys()
+        return pool.serialize(password.get_secret_value(), ObjectMeta("SS"))
+
+
+def _import_2007(shell: ExchangeShell, thumbprint: str, pfx: bytes, sealed: Any) -> None:
+    if shell.kind != "winrm":
+        raise Blocked(
+            shell.url,
+            wanted="to write a file on the server, from which Exchange 2007 imports",
+            seen="Exchange's own endpoint, which runs only its own cmdlets",
+            todo="Use an ordinary WinRM session (shell_kind: winrm) in the server's block.",
+        )
+    path = f"C:\\Windows\\Temp\\mailmove-{thumbprint}.pfx"
+    shell.run("Set-Content", Path=path, Value=pfx, Encoding="Byte", Force=True)
+    try:
+        shell.run("Import-ExchangeCertificate", Path=path, Password=sealed)
+    finally:
+        with contextlib.suppress(Blocked):  # it is useless without the password, which nobody knows any more
+            shell.run("Remove-Item", Path=path, Force=True)
+
+
+def _listed(shell: ExchangeShell) -> list[ServerCertificate]:
+    return [_read(row) for row in shell.run("Get-ExchangeCertificate")]
+
+
+def _find(shell: ExchangeShell, thumbprint: str) -> ServerCertificate | None:
+    return next((one for one in _listed(shell) if one.thumbprint == thumbprint.upper()), None)
+
+
+def _read(row: dict[str, Any]) -> ServerCertificate:
+    names, ends = row.get("CertificateDomains") or [], row.get("NotAfter")
+    if isinstance(ends, str):
+        ends = datetime.fromisoformat(ends)
+    if isinstance(ends, datetime) and ends.tzinfo is None:
+        ends = ends.replace(tzinfo=UTC)
+    services = str(row.get("Services") or "").split(",")
+    return ServerCertificate(
+        thumbprint=str(row["Thumbprint"]).upper(),
+        names=tuple(str(one) for one in ([names] if isinstance(names, str) else names)),
+        ends=ends,
+        services=tuple(one.strip() for one in services if one.strip() not in ("", "None")),
+        self_signed=bool(row.get("IsSelfSigned")),
+    )
+
+
+def _major(shell: ExchangeShell) -> int:
+    rows = shell.run("Get-ExchangeServer")
+    return max(int(server_version(row).split(".")[0]) for row in rows) if rows else 14
+
+
+def _not_seen(thumbprint: str) -> NotYet:
+    return NotYet(
+        "Get-ExchangeCertificate",
+        wanted=f"certificate {thumbprint} in place",
+        seen="it is not seen yet",
+        todo="It is looked at again.",
+    )

@@ -1,0 +1,1 @@
+"""The target: Microsoft Graph and the Exchange admin API."""

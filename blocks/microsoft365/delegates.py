@@ -1,0 +1,93 @@
+"""Who may open a mailbox in Exchange Online, send as it, or send on its behalf.
+
+Sources: pages of *-MailboxPermission, *-RecipientPermission and Set-Mailbox -GrantSendOnBehalfTo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from blocks.microsoft365.answers import Json
+from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin
+from blocks.microsoft365.recipients import exchange_recipients
+from mailmove.errors import NotYet
+from mailmove.inventory.full import Grant
+
+_NOBODY = ("nt authority\\", "s-1-5-")
+
+
+class Delegates:
+    def __init__(self, exchange: ExchangeAdmin) -> None:
+        self._exchange = exchange
+
+    def of(self, mailboxes: Sequence[str]) -> list[Grant]:
+        """Given by hand only; by mailbox, right and trustee."""
+        names = self._names() if mailboxes else {}
+        found = {grant for mailbox in mailboxes for grant in self._of_one(mailbox, names)}
+        return sorted(found, key=lambda one: (one.mailbox, one.right, one.trustee))
+
+    def give(self, grant: Grant) -> None:
+        self._change(grant, given=True)
+
+    def take(self, grant: Grant) -> None:
+        self._change(grant, given=False)
+
+    def _change(self, grant: Grant, *, given: bool) -> None:
+        """Looks first, and reads back. NotYet: it is not to be seen yet."""
+        names = self._names()
+        if (grant in self._of_one(grant.mailbox, names)) == given:
+            return
+        verb, wanted = ("Add", "given to") if given else ("Remove", "taken from")
+        said = f"{grant.right.replace('_', ' ')} on {grant.mailbox} {wanted} {grant.trustee}"
+        if grant.right == "full_access":
+            rights: Json = {"User": grant.trustee, "AccessRights": ["FullAccess"], "InheritanceType": "All"}
+            self._exchange.run(f"{verb}-MailboxPermission", {"Identity": grant.mailbox, **rights}, wanted=said)
+        elif grant.right == "send_as":
+            rights = {"Trustee": grant.trustee, "AccessRights": ["SendAs"]}
+            self._exchange.run(f"{verb}-RecipientPermission", {"Identity": grant.mailbox, **rights}, wanted=said)
+        else:
+            change = {"GrantSendOnBehalfTo": {verb: [grant.trustee]}}
+            self._exchange.run("Set-Mailbox", {"Identity": grant.mailbox, **change}, wanted=said)
+        if (grant in self._of_one(grant.mailbox, names)) != given:
+            raise NotYet(WHO, wanted=said, seen="not yet", todo="Look again in a minute.")
+
+    def _of_one(self, mailbox: str, names: dict[str, str]) -> list[Grant]:
+        opening = self._rows("Get-MailboxPermission", mailbox, "User", "fullaccess")
+        sending = self._rows("Get-RecipientPermission", mailbox, "Trustee", "sendas")
+        boxes = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
+        behalf = [name for box in boxes for name in _listed(box.get("GrantSendOnBehalfTo"))]
+        grants = (
+            *(("full_access", one) for one in opening),
+            *(("send_as", one) for one in sending),
+            *(("send_on_behalf", one) for one in behalf),
+        )
+        return [
+            Grant.model_validate({"mailbox": mailbox, "right": right, "trustee": names.get(one.lower(), one)})
+            for right, one in grants
+        ]
+
+    def _rows(self, cmdlet: str, mailbox: str, whom: str, right: str) -> list[str]:
+        rows = self._exchange.of_one(cmdlet, {"Identity": mailbox}, wanted=f"who may use {mailbox}")
+        return [
+            str(row.get(whom))
+            for row in rows
+            if right in ("".join(one.split()).lower() for one in _listed(row.get("AccessRights")))
+            and not (row.get("IsInherited") or row.get("Deny") or str(row.get("AccessControlType")).lower() == "deny")
+            and not str(row.get(whom)).lower().startswith(_NOBODY)
+        ]
+
+    def _names(self) -> dict[str, str]:
+        """What Exchange may call a recipient -> its primary address.
+
+        Unverified: by which name `GrantSendOnBehalfTo`, `User` and `Trustee` show somebody; all known ones are read.
+        """
+        found: dict[str, str] = {}
+        for one in exchange_recipients(self._exchange):
+            found.update(dict.fromkeys({*one.names, *one.addresses}, one.address))
+        return found
+
+
+def _listed(value: Any) -> list[str]:
+    """A multivalued property: a list, or a text with commas."""
+    return [str(one) for one in (value.split(",") if isinstance(value, str) else value or [])]

@@ -1,0 +1,213 @@
+"""Domains of a tenant, by Microsoft Graph v1.0 (learn.microsoft.com/graph/api/resources/domain)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.http import JsonClient
+from blocks.retry_budget import look_thrice
+from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.records import RRset
+from mailmove.tenant_state import Domain
+
+WHO = "Microsoft Graph"
+
+
+class Domains:
+    def __init__(self, graph: JsonClient) -> None:
+        self._graph = graph
+
+    def get(self, name: str) -> Domain | None:
+        """The domain with the records that Microsoft asks for; None: not added."""
+        found = self._look(name)
+        return None if found is None else self._complete(found)
+
+    def add(self, name: str) -> Domain:
+        there = self.get(name)
+        if there is not None:
+            return there
+        try:
+            self._graph.call("POST", "domains", wanted=f"the domain {name} added", json={"id": name})
+        except (Rejected, Drifted) as error:
+            # Graph says 400 or 409 when the name is taken, here (an answer got lost) or in another tenant.
+            there = self.get(name)
+            if there is not None:
+                return there
+            raise Blocked(
+                WHO,
+                wanted=f"the domain {name} added",
+                seen=error.seen,
+                todo="It may belong to another tenant: have it removed there first.",
+            ) from None
+        return self._back(name)
+
+    def verify(self, name: str) -> Domain:
+        """NotYet: Microsoft does not see the TXT record yet. Blocked: another tenant holds the domain."""
+        there = self._must(name)
+        if there.verified:
+            return there
+        try:
+            self._graph.call("POST", f"{_path(name)}/verify", wanted=f"{name} verified")
+        except (Rejected, Drifted) as error:
+            if belongs_elsewhere(error.seen):
+                raise Blocked(
+                    WHO, wanted=f"{name} verified", seen=error.seen, todo="Have it removed from the other tenant first."
+                ) from None
+            raise NotYet(
+                WHO,
+                wanted=f"{name} verified by {there.verification[0] if there.verification else 'its TXT record'}",
+                seen=error.seen,
+                todo="Microsoft looks again when asked; DNS may need some minutes.",
+            ) from None
+        after = self._back(name)
+        if not after.verified:
+            raise NotYet(
+                WHO, wanted=f"{name} verified", seen="it still says unverified", todo="Look again in a minute."
+            )
+        return after
+
+    def enable_mail(self, name: str) -> Domain:
+        """Add Email to the domain's services; the others stay. NotYet: no MX record is offered yet."""
+        there = self._must(name)
+        if not there.mail_enabled:
+            services = [str(one) for one in (self._look(name) or {}).get("supportedServices") or []]
+            self._graph.call(
+                "PATCH",
+                _path(name),
+                wanted=f"mail service for {name}",
+                json={"supportedServices": [*services, "Email"]},
+            )
+            there = self._back(name)
+        if not there.mail_enabled or not any(rrset.type == "MX" for rrset in there.service_records):
+            raise NotYet(
+                WHO, wanted=f"mail service for {name}", seen="no MX record offered yet", todo="Look again in a minute."
+            )
+        return there
+
+    def remove(self, name: str) -> None:
+        """Blocked: users, groups or applications still use it."""
+        if self._look(name) is None:
+            return
+        try:
+            self._graph.call("DELETE", _path(name), wanted=f"the domain {name} removed")
+        except (Rejected, Drifted) as error:
+            if getattr(error, "status", 0) != 404:
+                raise Blocked(
+                    WHO,
+                    wanted=f"the domain {name} removed",
+                    seen=error.seen,
+                    todo="Give users and groups other addresses first.",
+                ) from None
+        if self._look(name) is not None:
+            raise NotYet(WHO, wanted=f"the domain {name} removed", seen="it is still there", todo="Look again.")
+
+    def _look(self, name: str) -> Json | None:
+        try:
+            return self._graph.get(_path(name), wanted=f"the domain {name}")
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _must(self, name: str) -> Domain:
+        there = look_thrice(lambda: self.get(name), self._graph.sleep)
+        if there is None:
+            raise Blocked(WHO, wanted=f"the domain {name}", seen="no such domain", todo="Add it to the tenant first.")
+        return there
+
+    def _back(self, name: str) -> Domain:
+        there = self.get(name)
+        if there is None:
+            raise NotYet(
+                WHO, wanted=f"the domain {name}", seen="404 after it was added", todo="Look again in a minute."
+            )
+        return there
+
+    def _complete(self, found: Json) -> Domain:
+        name = str(found["id"])
+        verified = bool(found.get("isVerified"))
+        enabled = "Email" in (found.get("supportedServices") or [])
+        return Domain(
+            name=name,
+            verified=verified,
+            mail_enabled=enabled,
+            verification=() if verified else self._records(name, "verificationDnsRecords", {"TXT"}),
+            service_records=self._records(name, "serviceConfigurationRecords") if verified and enabled else (),
+        )
+
+    def _records(self, name: str, kind: str, types: set[str] | None = None) -> tuple[RRset, ...]:
+        found = self._graph.pages(f"{_path(name)}/{kind}", wanted=f"the DNS records that {name} needs")
+        rrsets: dict[tuple[str, str], RRset] = {}
+        for record in found:
+            rrset = rrset_of(record, name)
+            # A domain with Teams has records of other services too; they are not ours to change.
+            if rrset is None or (types and rrset.type not in types) or (not types and not _is_mail(record)):
+                continue
+            other = rrsets.get(rrset.key)
+            rrsets[rrset.key] = rrset.model_copy(update={"values": _joined(other, rrset)}) if other else rrset
+        return tuple(rrsets[key] for key in sorted(rrsets))
+
+
+def rrset_of(record: Json, domain: str) -> RRset | None:
+    """One domainDnsRecord as a record set; None: a type that mail does not need, or one that Graph cannot show."""
+    match str(record.get("@odata.type") or "").rpartition(".")[2]:
+        case "domainDnsMxRecord":
+            rrtype, value = "MX", f"{record['preference']} {_absolute(record['mailExchange'])}"
+        case "domainDnsTxtRecord":
+            rrtype, value = "TXT", txt_value(str(record["text"]))
+        case "domainDnsCnameRecord":
+            rrtype, value = "CNAME", _absolute(record["canonicalName"])
+        case _:
+            return None
+    return RRset(name=owner_name(record, domain), type=rrtype, ttl=int(record.get("ttl") or 3600), values=(value,))
+
+
+def owner_name(record: Json, domain: str) -> str:
+    """The absolute owner name of a record.
+
+    Unverified: Microsoft's examples give `label` as the whole name (`autodiscover.contoso.com`); `@` and a name
+    relative to the domain are understood too.
+    """
+    label = str(record.get("label") or "@").lower().rstrip(".")
+    if label == "@" or label == domain.lower():
+        return f"{domain}."
+    return f"{label}." if label.endswith(f".{domain.lower()}") else f"{label}.{domain}."
+
+
+def txt_value(text: str) -> str:
+    """TXT RDATA in presentation format: quoted strings of at most 255 bytes (RFC 1035 sections 3.3 and 5.1)."""
+    data = text.encode()
+    chunks = [data[at : at + 255] for at in range(0, len(data), 255)] or [b""]
+    return " ".join(f'"{_escaped(chunk)}"' for chunk in chunks)
+
+
+def _escaped(chunk: bytes) -> str:
+    return "".join(
+        f"\\{chr(byte)}" if byte in b'"\\' else chr(byte) if 32 <= byte < 127 else f"\\{byte:03}" for byte in chunk
+    )
+
+
+def belongs_elsewhere(words: str) -> bool:
+    """Does a failed verification say that another tenant holds the domain, rather than that DNS is not there yet?
+
+    Unverified: no page lists the errors of POST /domains/{id}/verify.
+    """
+    said = words.lower()
+    return "objectconflict" in said or "another" in said or "already verified" in said or "other tenant" in said
+
+
+def _is_mail(record: Json) -> bool:
+    return record.get("supportedService") == "Email"
+
+
+def _joined(one: RRset, other: RRset) -> tuple[str, ...]:
+    return tuple(sorted({*one.values, *other.values}))
+
+
+def _absolute(name: object) -> str:
+    return f"{str(name).rstrip('.').lower()}."
+
+
+def _path(name: str) -> str:
+    return f"domains/{quote(name.rstrip('.').lower(), safe='')}"

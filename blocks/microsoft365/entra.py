@@ -1,0 +1,139 @@
+"""Entra ID's token endpoints by msal, and what their failures are called here.
+
+msal tells neither status nor headers of an answer, lets errors of its own and of others through, and gives what failed
+again for a minute without asking; this is the one place that knows it.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import msal
+import requests
+from msal.exceptions import MsalError
+
+from blocks.microsoft365.answers import retry_after
+from blocks.microsoft365.clouds import LOGIN_HOSTS
+from blocks.retry_budget import Patience
+from blocks.tls_roots import UNTRUSTED, requests_session, untrusted
+from mailmove.errors import MailmoveError, Refused, Throttled, Transient
+
+WHO = "Microsoft Entra ID"
+CAPABILITIES = ["cp1"]
+"""What we tell Entra ID: that we answer claims challenges."""
+
+AGAIN = "sign in again: `mailmove sign-in` and the block's name."
+_ADVICE = {
+    "AADSTS7000215": "The client secret is wrong: paste the secret's value, not its id.",
+    "AADSTS7000222": "The client secret has run out: make a new one.",
+    "AADSTS700016": "The tenant does not know this application: consent to it there, or check client_id and tenant_id.",
+    "AADSTS90002": "There is no such tenant: check tenant_id.",
+    "AADSTS65001": "Nobody consented to this application in the tenant: grant admin consent.",
+    "AADSTS700027": "The certificate is not the one registered for the application.",
+    "AADSTS50020": "The partner has no access to this customer: is the GDAP relationship active, our group assigned?",
+    "AADSTS700082": f"The refresh token has run out (90 days): {AGAIN}",
+    "AADSTS50173": f"The refresh token was revoked: {AGAIN}",
+    "AADSTS50079": f"Multi-factor authentication is wanted: {AGAIN}",
+    "AADSTS70043": f"The sign-in is older than the tenant allows: {AGAIN}",
+    "AADSTS7000218": "The application is no public client: fill in its secret, or allow public client flows for it.",
+    "AADSTS700025": "The application is a public client: leave secret and certificate empty.",
+    "AADSTS50076": f"Multi-factor authentication is wanted: {AGAIN}",
+}
+_PASSING = {"temporarily_unavailable", "server_error"}
+PATIENCE = 10.0
+"""Seconds to wait in all for one answer."""
+
+
+class Entra:
+    """One tenant's endpoints. `application` is msal's; it is made by the first question, and anew after a failure."""
+
+    def __init__(self, login_url: str, tenant: str, client_id: str, tls: ssl.SSLContext) -> None:
+        self._tenant, self._client_id = tenant, client_id
+        self._authority = f"{login_url.rstrip('/')}/{tenant}"
+        self._microsoft = self._authority.split("/")[2] in LOGIN_HOSTS
+        self._session = requests_session(tls)
+        self._session.hooks["response"].append(self._remember)
+        self._application: Any = None
+        self._last: requests.Response | None = None
+
+    def _remember(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._last = response
+
+    def forget(self) -> None:
+        """msal's memory of tokens and failures."""
+        self._application = None
+
+    def application(self, credential: Callable[[], Any] | None) -> Any:
+        """credential None: a public client. Reads the tenant's configuration page: call it inside `ask`."""
+        if self._application is None:
+            kind = msal.PublicClientApplication if credential is None else msal.ConfidentialClientApplication
+            self._application = kind(
+                self._client_id,
+                **({} if credential is None else {"client_credential": credential()}),
+                authority=self._authority,
+                # Only Microsoft's own hosts can vouch for an authority; any other is trusted because the block says so.
+                instance_discovery=None if self._microsoft else False,
+                http_client=self._session,
+                client_capabilities=CAPABILITIES,
+            )
+        return self._application
+
+    def ask_patiently(self, wanted: str, question: Callable[[], Any], holds: str) -> dict[str, Any]:
+        """The same, asked again while it fails in passing."""
+        patience = Patience(PATIENCE)
+        while True:
+            try:
+                return self.ask(wanted, question, holds)
+            except Transient as error:
+                patience.wait(error)
+
+    def ask(self, wanted: str, question: Callable[[], Any], holds: str) -> dict[str, Any]:
+        """An answer of msal's that has a member `holds`, or that says no. Transient, Throttled; Refused: no tenant."""
+        self._last = None
+        try:
+            answer = dict(question())
+        except requests.RequestException as error:
+            self.forget()
+            if UNTRUSTED in str(error):
+                raise untrusted(WHO, wanted) from None
+            raise self._passing(wanted, type(error).__name__) from None
+        except (ValueError, KeyError, RuntimeError, MsalError) as error:
+            self.forget()
+            # msal reads the tenant's configuration page first: 400 or 404 there means that there is no such tenant.
+            if re.search(r"HTTP status: 40[04]\b", f"{error} {error.__context__}"):
+                words = f"AADSTS90002: no tenant {self._tenant}"
+                raise self.error({"error": "invalid_tenant", "error_description": words}, wanted) from None
+            raise self._passing(wanted, "an answer that could not be read") from None
+        if holds not in answer:
+            self.forget()  # by the next question somebody may have consented
+            named = self.error(answer, wanted)
+            if isinstance(named, Transient):
+                raise named
+        return answer
+
+    def _passing(self, wanted: str, seen: str) -> Transient:
+        last = self._last
+        if last is not None and (last.status_code == 429 or "Retry-After" in last.headers):
+            wait, said = retry_after(last.headers), f"{last.status_code}: {seen}"
+            return Throttled(WHO, wanted=wanted, seen=said, todo="Wait as long as it asks.", retry_after=wait)
+        return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.")
+
+    def error(self, answer: dict[str, Any], wanted: str) -> MailmoveError:
+        """What an answer without a token says."""
+        kind, words = said(answer)
+        if kind in _PASSING:
+            return self._passing(wanted, f"{kind}: {words}")
+        if self._last is not None and (self._last.status_code == 429 or self._last.status_code >= 500):
+            return self._passing(wanted, f"{self._last.status_code} {kind}: {words}")
+        code = re.search(r"AADSTS\d+", words)
+        todo = _ADVICE.get(code[0] if code else "", "Check tenant_id, client_id and the credential.")
+        return Refused(WHO, wanted=f"{wanted} in tenant {self._tenant}", seen=f"{kind}: {words}", todo=todo)
+
+
+def said(answer: dict[str, Any]) -> tuple[str, str]:
+    """OAuth's `error`, and its words; never the whole answer, which may quote what was sent."""
+    words = str(answer.get("error_description") or "").split("\r\n")[0].split(" Trace ID")[0]
+    return str(answer.get("error") or "no token"), words

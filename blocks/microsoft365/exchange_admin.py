@@ -1,0 +1,296 @@
+"""Exchange Online cmdlets over REST: the `InvokeCommand` endpoint that Microsoft's own PowerShell module uses.
+
+The endpoint is not documented. What is known comes from reading public clients (CIPP-API New-ExoRequest.ps1, ExoHelper
+Invoke-ExoCommand.ps1 and Get-ExoException.ps1); cmdlets and parameters are the documented ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from blocks.microsoft365.answers import Json, Rejected, error_of, message_of, retry_after
+from blocks.microsoft365.credential import ps_credential
+from blocks.microsoft365.http import JsonClient
+from blocks.retry_budget import look_thrice
+from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+
+logger = logging.getLogger(__name__)
+
+WHO = "Exchange Online"
+APP_ANCHOR = "APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}"
+PARTNER_ANCHOR = "UPN:SystemMailbox{{8cc370d3-822a-4ab8-a926-bb94bd0641a9}}@{domain}"
+
+PASSING = {  # X-ExceptionType values that Microsoft's module asks again after
+    "DCOverloadedException",
+    "SuitabilityDirectoryException",
+    "ServerInMMException",
+    "ADServerSettingsChangedException",
+    "StorageTransientException",
+    "UnableToWriteToAadException",
+}
+BATCH = 10
+ABSENT = {"ManagementObjectNotFoundException", "MigrationBatchNotFoundException", "MigrationUserNotFoundException"}
+
+
+class ExchangeAdmin:
+    """Runs cmdlets in one tenant. anchor: gives the X-AnchorMailbox header, which routes the call."""
+
+    def __init__(self, http: JsonClient, tenant_id: str, anchor: Callable[[], str]) -> None:
+        http.explain = explain
+        self._http, self._tenant, self._anchor = http, tenant_id, functools.cache(anchor)
+        self._connection = str(uuid.uuid4())
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return self._http.sleep
+
+    def run(self, cmdlet: str, parameters: Mapping[str, Any] | None = None, *, wanted: str) -> list[Json]:
+        """Every object that the cmdlet returns, over all pages.
+
+        A cmdlet that changes something is told not to ask for confirmation, and is sent once. Rejected (its `code`
+        is the exception's class name), Refused, Throttled, Transient.
+        """
+        reads = cmdlet.startswith(("Get-", "Test-"))
+        body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": encode(parameters or {}, confirm=not reads)}}
+        headers = self._headers(cmdlet)
+
+        def post(url: str, _first: bool) -> Json:
+            return self._http.call("POST", url, wanted=wanted, json=body, headers=headers, repeatable=reads).body
+
+        results: list[Json] = []
+        # The next page is asked for with the same body (so does Microsoft's module).
+        for page in self._http.follow(f"adminapi/beta/{self._tenant}/InvokeCommand", post):
+            self._complain(page, cmdlet, wanted)
+            results += self._http.value_of(page, wanted) if "value" in page or reads else []
+        return results
+
+    def of_one(self, cmdlet: str, parameters: Mapping[str, Any], *, wanted: str) -> list[Json]:
+        """What a reading cmdlet says of one object. Rejected: there is none; that is believed the third time only."""
+        absent: list[Rejected] = []
+
+        def look() -> list[Json] | None:
+            try:
+                return self.run(cmdlet, parameters, wanted=wanted)
+            except Rejected as error:
+                if not is_absent(error):
+                    raise
+                absent.append(error)
+                return None
+
+        found = look_thrice(look, self.sleep)
+        if found is None:
+            raise absent[-1]
+        return found
+
+    def read_many(
+        self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
+    ) -> list[list[Json] | MailmoveError]:
+        """One reading cmdlet, asked many times in few requests; to each its objects, or its own error.
+
+        Ten in a request, as Microsoft's module does. What fails in passing, and what has a further page, is asked for
+        once more by itself.
+        """
+        results: list[list[Json] | MailmoveError] = []
+        for at in range(0, len(parameters), BATCH):
+            results += self._batch(cmdlet, parameters[at : at + BATCH], wanted)
+        return results
+
+    def _batch(
+        self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], wanted: str
+    ) -> list[list[Json] | MailmoveError]:
+        headers = {**self._headers(cmdlet), "Content-Type": "application/json"}
+        requests = [
+            {
+                "id": str(number),
+                "method": "POST",
+                "url": f"{self._http.base}/adminapi/beta/{self._tenant}/InvokeCommand",
+                "headers": headers,
+                "body": {"CmdletInput": {"CmdletName": cmdlet, "Parameters": encode(given, confirm=False)}},
+            }
+            for number, given in enumerate(parameters)
+        ]
+        body = self._http.call(
+            "POST",
+            f"adminapi/beta/{self._tenant}/$batch",
+            wanted=wanted,
+            json={"requests": requests},
+            headers=self._headers(cmdlet),
+            repeatable=True,
+        ).body
+        answers = {str(one.get("id")): one for one in body.get("responses") or []}
+        return [
+            self._one_of_batch(answers.get(str(number)), cmdlet, given, wanted)
+            for number, given in enumerate(parameters)
+        ]
+
+    def _one_of_batch(
+        self, answer: Json | None, cmdlet: str, given: Mapping[str, Any], wanted: str
+    ) -> list[Json] | MailmoveError:
+        status, page = int((answer or {}).get("status") or 0), (answer or {}).get("body")
+        try:
+            if status == 200 and isinstance(page, dict) and "value" in page and "@odata.nextLink" not in page:
+                self._complain(page, cmdlet, wanted)
+                return self._http.value_of(page, wanted)
+            if status >= 400:
+                headers = {str(name): str(value) for name, value in ((answer or {}).get("headers") or {}).items()}
+                text = page if isinstance(page, str) else json.dumps(page)
+                error = explain(httpx.Response(status, text=text, headers=headers), WHO, wanted)
+                if error is not None and not isinstance(error, Transient):
+                    return error
+            return self.run(cmdlet, given, wanted=wanted)
+        except MailmoveError as error:
+            return error
+
+    def known_cmdlets(self) -> frozenset[str] | None:
+        """The cmdlets that our role may run; None: the service does not say.
+
+        Unverified: the path and the shape, read in CIPP-API only.
+        """
+        try:
+            reply = self._http.call(
+                "GET",
+                f"adminapi/v1.0/{self._tenant}/EXOModuleFile",
+                wanted="the cmdlets that we may run",
+                params={"Version": "3.9.2"},
+                headers={**self._headers("*"), "CommandName": "*"},
+            )
+        except Rejected:
+            return None
+        value = reply.body.get("value")
+        first = value[0] if isinstance(value, list) and value else value
+        names = first.get("exportedCmdlets") if isinstance(first, dict) else None
+        return frozenset(str(name) for name in names) if isinstance(names, list) else None
+
+    def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
+        """User name and password as a parameter of a cmdlet. Blocked: there is no key to encrypt it with."""
+        return ps_credential(user, password, public_key)
+
+    def _headers(self, cmdlet: str) -> dict[str, str]:
+        return {
+            "X-CmdletName": cmdlet,
+            "X-AnchorMailbox": self._anchor(),
+            "X-ResponseFormat": "json",
+            "X-SerializationLevel": "Partial",
+            "Prefer": "odata.maxpagesize=1000",
+            "client-request-id": str(uuid.uuid4()),
+            "connection-id": self._connection,
+            "parameter-based-routing": "true",
+            "Accept-Language": "en-US",
+        }
+
+    def _complain(self, page: Json, cmdlet: str, wanted: str) -> None:
+        """A 200 can still say no, or only ask whether we are sure."""
+        for warning in page.get("@adminapi.warnings") or []:
+            logger.info("%s: %s", cmdlet, warning)
+        errors = page.get("@adminapi.errors") or []
+        if errors:
+            text = errors[0].get("message", errors[0]) if isinstance(errors[0], dict) else errors[0]
+            raise _named(str(text), 200, wanted)
+        if page.get("@adminapi.confirmationmessage"):
+            raise Blocked(
+                WHO,
+                wanted=wanted,
+                seen=f"a question instead of an act: {page['@adminapi.confirmationmessage']}",
+                todo=f"Report this: {cmdlet} was sent with Confirm off and asked all the same.",
+            )
+
+
+def encode(parameters: Mapping[str, Any], *, confirm: bool) -> Json:
+    """Cmdlet parameters as JSON (CIPP ConvertTo-CIPPExoHashtable.ps1): see `encoded` for single values."""
+    body: Json = {}
+    for name, value in parameters.items():
+        body[name] = encoded(value)
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            body[f"{name}@odata.type"] = "#Collection(Exchange.GenericHashTable)"
+    if confirm:
+        body["Confirm"] = False
+    return body
+
+
+def encoded(value: Any) -> Any:
+    """Times as UTC with seven decimals, spans as `d.hh:mm:ss`, tables with a type (their own if they name one)."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+    if isinstance(value, timedelta):
+        seconds = int(value.total_seconds())
+        return f"{seconds // 86400}.{seconds % 86400 // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+    if isinstance(value, dict):
+        return {"@odata.type": "#Exchange.GenericHashTable", **{key: encoded(one) for key, one in value.items()}}
+    if isinstance(value, (list, tuple)):
+        return [encoded(one) for one in value]
+    return value
+
+
+def explain(response: httpx.Response, who: str, wanted: str) -> MailmoveError | None:
+    """Name an error of the admin endpoint; None: read it as any other HTTP error.
+
+    Unverified on a real tenant: read in ExoHelper's Get-ExoException.ps1 and in Microsoft's module.
+    """
+    kind = response.headers.get("X-ExceptionType", "").rpartition(".")[2]
+    text = inner_message(response)
+    passing = _passing(text, kind, wanted, retry_after(response.headers))
+    if passing is not None:
+        return passing
+    if response.status_code in {400, 404}:
+        return _named(text, response.status_code, wanted, kind)
+    return error_of(response, who, wanted)
+
+
+def cmdlet_error(text: str, status: int, wanted: str, kind: str) -> MailmoveError:
+    """What a cmdlet said, by whatever way it came. kind: the exception's class, without its namespace."""
+    return _passing(text, kind, wanted, retry_after({})) or _named(text, status, wanted, kind)
+
+
+def _passing(text: str, kind: str, wanted: str, wait: float) -> MailmoveError | None:
+    if "maximum number of concurrent" in text or "Too many requests" in text:
+        return Throttled(WHO, wanted=wanted, seen=text, todo="Wait as long as it asks.", retry_after=wait)
+    if kind in PASSING or any(name.removesuffix("Exception") in text for name in PASSING):
+        return Transient(WHO, wanted=wanted, seen=f"{kind}: {text}", todo="Ask again; Microsoft's side is busy.")
+    return None
+
+
+def inner_message(response: httpx.Response) -> str:
+    """The most telling text of an error: details[0].message, the inner exception's, the error's own, or plain text."""
+    try:
+        error = response.json()["error"]
+        details = error.get("details") or []
+        if details and details[0].get("message"):
+            return str(details[0]["message"])
+        inner = (error.get("innererror") or {}).get("internalexception") or {}
+        return str(inner.get("message") or error.get("message") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return message_of(response)[1]
+
+
+def _named(text: str, status: int, wanted: str, kind: str = "") -> MailmoveError:
+    """`<error id>|<exception class>|<words>` -> an error whose code is the class name without its namespace."""
+    parts = text.split("|", 2)
+    words = parts[-1].strip()
+    code = parts[1].strip().rpartition(".")[2] if len(parts) == 3 else kind
+    if code in PASSING:
+        return Transient(WHO, wanted=wanted, seen=f"{code}: {words}", todo="Ask again; Microsoft's side is busy.")
+    if code == "CommandNotFoundException":
+        return Refused(
+            WHO, wanted=wanted, seen=words, todo="Give our application or group the Exchange Administrator role."
+        )
+    seen = f"{status} {code}: {words}" if code or words else f"{status} without a word"
+    return Rejected(
+        WHO, wanted=wanted, seen=seen, todo="Read what it says; nothing was changed.", status=status, code=code
+    )
+
+
+def is_absent(error: Rejected) -> bool:
+    """Does this say that there is no such object?
+
+    Unverified: the class names. `ManagementObjectNotFoundException` is what Exchange's cmdlets throw elsewhere.
+    """
+    return error.code in ABSENT or "couldn't be found" in error.seen

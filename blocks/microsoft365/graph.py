@@ -1,0 +1,181 @@
+"""Users, licences and message traces of a tenant, by Microsoft Graph v1.0."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from blocks.microsoft365.answers import Json, Rejected, damaged, moment
+from blocks.microsoft365.http import JsonClient
+from mailmove.errors import Blocked, NotYet
+from mailmove.evidence import now
+from mailmove.tenant_state import Licence, TraceEntry
+
+WHO = "Microsoft Graph"
+USER_FIELDS = "id,userPrincipalName,mail,usageLocation,assignedLicenses"
+TRACE_SPAN = timedelta(days=10)
+TRACE_MEMORY = timedelta(days=90)
+
+
+class Users:
+    """Licences (learn.microsoft.com/graph/api/user-assignlicense, subscribedsku-list)."""
+
+    def __init__(self, graph: JsonClient) -> None:
+        self._graph = graph
+
+    def licences(self) -> list[Licence]:
+        found = self._graph.pages("subscribedSkus", wanted="the tenant's licences")
+        return [
+            Licence(
+                sku=str(one["skuPartNumber"]),
+                sku_id=str(one["skuId"]),
+                owned=int((one.get("prepaidUnits") or {}).get("enabled") or 0),
+                used=int(one.get("consumedUnits") or 0),
+            )
+            for one in found
+        ]
+
+    def licence_of(self, address: str) -> tuple[str | None, frozenset[str]]:
+        return self._read(self._user(address), self._names())
+
+    def set_licence(self, address: str, usage_location: str | None, skus: frozenset[str]) -> None:
+        """Make both exactly so. Blocked: no such user, the tenant does not own a SKU, or none is free."""
+        names = self._names()
+        ids = {sku: sku_id for sku_id, sku in names.items()}
+        missing = sorted(skus - set(ids))
+        if missing:
+            raise Blocked(
+                WHO,
+                wanted=f"{', '.join(missing)} for {address}",
+                seen=f"a tenant that owns {', '.join(sorted(ids)) or 'nothing'}",
+                todo="Buy the licence, or name one that the tenant owns in `target.licence` of the plan.",
+            )
+        user = self._user(address)
+        path = f"users/{quote(str(user['id']), safe='')}"
+        location, held = self._read(user, names)
+        # Graph assigns nothing to a user without a usage location, so that comes first; taking it away comes last.
+        if usage_location is not None and location != usage_location:
+            self._locate(path, address, usage_location)
+        if held != skus:
+            body = {
+                "addLicenses": [{"skuId": ids[sku], "disabledPlans": []} for sku in sorted(skus - held)],
+                "removeLicenses": [ids.get(sku, sku) for sku in sorted(held - skus)],
+            }
+            # Assigning what is assigned changes nothing, so it may be sent again.
+            self._graph.call(
+                "POST", f"{path}/assignLicense", wanted=f"licences of {address}", json=body, repeatable=True
+            )
+        if usage_location is None and location is not None:
+            self._locate(path, address, None)
+        after = self._read(self._user(address), names)
+        if after != (usage_location, skus):
+            raise NotYet(
+                WHO,
+                wanted=f"{address} in {usage_location} with {', '.join(sorted(skus)) or 'no licence'}",
+                seen=f"{after[0]} with {', '.join(sorted(after[1])) or 'no licence'}",
+                todo="Look again in a minute.",
+            )
+
+    def password_dates(self, address: str) -> tuple[datetime, datetime]:
+        """(made, password last changed)."""
+        user = self._user(address, "id,createdDateTime,lastPasswordChangeDateTime")
+        made, changed = moment(user.get("createdDateTime")), moment(user.get("lastPasswordChangeDateTime"))
+        if made is None:
+            raise damaged(WHO, f"when {address} was made", "no createdDateTime")
+        return made, changed or made
+
+    def set_password(self, address: str, password: SecretStr, must_change: bool) -> None:
+        """PATCH users/{id} (learn.microsoft.com/graph/api/user-update, example 3). No answer holds the password."""
+        user = self._user(address)
+        self._graph.call(
+            "PATCH",
+            f"users/{quote(str(user['id']), safe='')}",
+            wanted=f"a first password of {address}",
+            json={
+                "passwordProfile": {
+                    "password": password.get_secret_value(),
+                    "forceChangePasswordNextSignIn": must_change,
+                }
+            },
+        )
+
+    def _locate(self, path: str, address: str, usage_location: str | None) -> None:
+        self._graph.call("PATCH", path, wanted=f"usage location of {address}", json={"usageLocation": usage_location})
+
+    def _names(self) -> dict[str, str]:
+        return {licence.sku_id.lower(): licence.sku for licence in self.licences()}
+
+    def _read(self, user: Json, names: dict[str, str]) -> tuple[str | None, frozenset[str]]:
+        held = (str(one["skuId"]).lower() for one in user.get("assignedLicenses") or [])
+        # A licence that the tenant no longer owns keeps its id for a name.
+        return user.get("usageLocation"), frozenset(names.get(sku_id, sku_id) for sku_id in held)
+
+    def _user(self, address: str, fields: str = USER_FIELDS) -> Json:
+        try:
+            return self._graph.get(
+                f"users/{quote(address, safe='@')}", wanted=f"the user {address}", params={"$select": fields}
+            )
+        except Rejected as error:
+            if error.status != 404:
+                raise
+        # The sign-in name need not be the address.
+        found = list(
+            self._graph.pages(
+                "users",
+                wanted=f"the user with the address {address}",
+                params={"$filter": f"mail eq '{_quoted(address)}'", "$select": fields},
+            )
+        )
+        if len(found) != 1:
+            raise Blocked(
+                WHO,
+                wanted=f"the user with the address {address}",
+                seen=f"{len(found)} such users",
+                todo="See in the admin centre who has that address.",
+            )
+        return found[0]
+
+
+def message_traces(graph: JsonClient, since: datetime) -> list[TraceEntry]:
+    """What reached the tenant since then, oldest first; Microsoft remembers 90 days.
+
+    A request must name both bounds, at most ten days apart, none in the future
+    (learn.microsoft.com/graph/api/messagetracingroot-list-messagetraces); 100 requests in five minutes.
+    """
+    end = now()
+    start = max(since.astimezone(UTC), end - TRACE_MEMORY + timedelta(minutes=5)).replace(microsecond=0)
+    entries: dict[str, TraceEntry] = {}
+    while start < end:
+        stop = min(start + TRACE_SPAN, end)
+        found = graph.pages(
+            "admin/exchange/tracing/messageTraces",
+            wanted=f"messages since {since.isoformat()}",
+            params={
+                "$filter": f"receivedDateTime ge {_zulu(start)} and receivedDateTime le {_zulu(stop)}",
+                "$top": "1000",
+            },
+        )
+        for one in found:
+            entry = TraceEntry(
+                message_id=str(one.get("messageId") or ""),
+                recipient=str(one.get("recipientAddress") or "").lower(),
+                from_ip=str(one.get("fromIP") or ""),
+                at=moment(one["receivedDateTime"]) or start,
+                status=str(one.get("status") or ""),
+            )
+            # Neighbouring spans share a second; a message to two people is two traces.
+            entries[f"{one.get('id')}|{entry.recipient}"] = entry
+        start = stop
+    return sorted((entry for entry in entries.values() if entry.at >= since), key=lambda entry: entry.at)
+
+
+def _zulu(at: datetime) -> str:
+    """To the millisecond: what came in the second that is running is not to be missed."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _quoted(text: str) -> str:
+    """A string inside an OData literal: a quote is written twice."""
+    return text.replace("'", "''")

@@ -1,0 +1,217 @@
+"""One JSON client for Microsoft's services: Graph, the Exchange admin endpoint and Partner Center.
+
+It retries what can be repeated safely, pages, answers a claims challenge, and turns every failure into an error of
+`mailmove.errors`. A request that creates something is sent once: when its answer is lost the caller looks first.
+Sources: learn.microsoft.com graph/throttling, graph/paging, graph/errors; identity-platform claims-challenge.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+
+from blocks.microsoft365.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
+from blocks.retry_budget import Patience, pause
+from blocks.tls_roots import UNTRUSTED, untrusted
+from mailmove.errors import Blocked, MailmoveError, Transient
+
+TokenSource = Callable[[str | None], str]
+"""None -> bearer token; claims (JSON text) of a challenge, or ANEW -> a new one."""
+
+ANEW = ""
+"""Instead of claims: the token at hand is no longer taken, without a word on what another should have."""
+T = TypeVar("T")
+MAX_PAGES = 10_000
+
+
+@dataclass
+class Reply:
+    """A decoded answer."""
+
+    status: int
+    body: Json
+    headers: Mapping[str, str]
+    content: bytes = b""
+
+
+@dataclass
+class JsonClient:
+    """who: the service's name in messages. base: every path is below it. patience: seconds to wait in all, per call."""
+
+    who: str
+    base: str
+    token: TokenSource
+    tls: ssl.SSLContext
+    patience: float = 60.0
+    sleep: Callable[[float], None] = pause
+    transport: httpx.BaseTransport | None = None
+    explain: Callable[[httpx.Response, str, str], MailmoveError | None] | None = None
+    _http: httpx.Client = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.base = self.base.rstrip("/")
+        self._http = httpx.Client(
+            verify=self.tls, trust_env=False, timeout=httpx.Timeout(120, connect=20), transport=self.transport
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        wanted: str,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        raw: bool = False,
+    ) -> Reply:
+        """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
+
+        path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
+        once; default: yes for GET, HEAD, PUT, PATCH and DELETE. Rejected, Refused, Throttled, Transient, Drifted.
+        """
+        again = method not in {"POST"} if repeatable is None else repeatable
+        decode = _as_it_is if raw else self._decode
+        return self._sent(method, path, wanted, json, params, headers, again, decode)
+
+    def text(self, path: str, *, wanted: str, read: Callable[[str], T]) -> T:
+        """What `read` makes of the text at an address, which is no JSON; asked for again while that is Transient."""
+        accept = {"Accept": "text/csv"}
+        return self._sent("GET", path, wanted, None, None, accept, True, lambda answer, _: read(answer.text))
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        wanted: str,
+        json: Any,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        again: bool,
+        decode: Callable[[httpx.Response, str], T],
+    ) -> T:
+        url = self._url(path)
+        claims: str | None = None
+        patience = Patience(self.patience, self.sleep)
+        while True:
+            try:
+                response = self._http.request(
+                    method,
+                    url,
+                    json=json,
+                    params=params,
+                    headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
+                )
+                # A body that cannot be read is a lost answer like any other.
+                return decode(response, wanted) if response.is_success else self._fail(response, wanted)
+            except _Challenge as challenge:
+                if claims is not None:
+                    raise refused(self.who, wanted, f"401 again, with a new token: {challenge.seen}") from None
+                claims = challenge.claims
+            except httpx.HTTPError as error:
+                if UNTRUSTED in str(error):
+                    raise untrusted(self.who, wanted) from None
+                failure = Transient(
+                    self.who,
+                    wanted=wanted,
+                    seen=f"{type(error).__name__}: {error}",
+                    todo="Ask again; if it lasts, look at the worker's network.",
+                )
+                if not again:
+                    raise failure from None
+                patience.wait(failure)
+            except Transient as error:
+                if not again:
+                    raise
+                patience.wait(error)
+
+    def get(self, path: str, *, wanted: str, params: Mapping[str, str] | None = None) -> Json:
+        return self.call("GET", path, wanted=wanted, params=params).body
+
+    def pages(self, path: str, *, wanted: str, params: Mapping[str, str] | None = None) -> Iterator[Json]:
+        """Every element of `value`, over all pages of a GET."""
+        for body in self.follow(
+            path, lambda url, first: self.get(url, wanted=wanted, params=params if first else None)
+        ):
+            yield from self.value_of(body, wanted)
+
+    def follow(self, path: str, fetch: Callable[[str, bool], Json]) -> Iterator[Json]:
+        """Page bodies, by @odata.nextLink. Blocked: the link leaves the host or comes back to a page already read."""
+        seen: set[str] = set()
+        url, first = path, True
+        while url:
+            if url in seen or len(seen) >= MAX_PAGES:
+                raise self._bad_link(url, "a page already read")
+            seen.add(url)
+            body = fetch(url, first)
+            yield body
+            url, first = str(body.get("@odata.nextLink") or ""), False
+            if url:
+                self._url(url)
+
+    def value_of(self, body: Json, wanted: str) -> list[Json]:
+        value = body.get("value")
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise damaged(self.who, wanted, "an answer without a list of objects in `value`")
+        return value
+
+    def _url(self, path: str) -> str:
+        if not path.startswith(("http://", "https://")):
+            return f"{self.base}/{path.lstrip('/')}"
+        here, there = httpx.URL(self.base), httpx.URL(path)
+        if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
+            raise self._bad_link(path, f"another host than {here.host}")
+        return path
+
+    def _bad_link(self, url: str, why: str) -> Blocked:
+        # Our token goes where the link points: better to stop than to follow.
+        return Blocked(
+            self.who,
+            wanted="the next page",
+            seen=f"a link to {why}: {url[:200]}",
+            todo="This is not how the service behaves: see what stands between it and this worker.",
+        )
+
+    def _bearer(self, claims: str | None) -> str:
+        return f"Bearer {self.token(claims)}"
+
+    def _decode(self, response: httpx.Response, wanted: str) -> Reply:
+        body: Any = Answer({}, self.who, wanted)
+        if response.content:
+            try:
+                body = response.json(object_hook=lambda members: Answer(members, self.who, wanted))
+            except ValueError:
+                body = None
+            if not isinstance(body, dict):
+                raise damaged(
+                    self.who, wanted, f"{response.status_code} with {len(response.content)} bytes, no JSON object"
+                )
+        return Reply(response.status_code, body, response.headers)
+
+    def _fail(self, response: httpx.Response, wanted: str) -> NoReturn:
+        if response.status_code == 401:
+            # A token may run out, or be revoked, between two pages. Nothing was done, so a new one is tried once.
+            claims = challenged_claims(response.headers.get("WWW-Authenticate", ""))
+            code, message = message_of(response)
+            raise _Challenge(ANEW if claims is None else claims, f"{code}: {message}")
+        own = self.explain(response, self.who, wanted) if self.explain else None
+        raise own or error_of(response, self.who, wanted)
+
+
+class _Challenge(Exception):
+    """A 401 that asks for another token; never leaves this file."""
+
+    def __init__(self, claims: str, seen: str) -> None:
+        self.claims, self.seen = claims, seen
+
+
+def _as_it_is(response: httpx.Response, _: str) -> Reply:
+    return Reply(response.status_code, {}, response.headers, response.content)

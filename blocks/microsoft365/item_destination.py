@@ -1,0 +1,192 @@
+"""Mailboxes of Microsoft 365 as the destination of a copy, within Microsoft's limits."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from blocks.microsoft365.answers import Json
+from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.item_folders import Folders
+from blocks.microsoft365.item_import import Importer
+from blocks.microsoft365.item_requests import Unsendable, mark, mark_property, outcome_of, request_for
+from blocks.microsoft365.mailbox_items import FIELDS, PAGE, contact_of, event_of, message_of
+from mailmove.errors import Throttled, Transient
+from mailmove.items.copy.interfaces import Content, Destination, Outcome, SourceFolder
+from mailmove.items.copy.rate_limits import Limits, Pace
+from mailmove.items.item import Item
+
+WHO = "Microsoft Graph"
+_MARK = "mark|"
+_READERS = {"message": message_of, "event": event_of, "contact": contact_of}
+
+
+class _Box:
+    """What is kept for one mailbox."""
+
+    def __init__(self, limits: Limits | None) -> None:
+        self.pace, self.lock = Pace(limits), threading.Lock()
+
+
+class GraphDestination(Destination):
+    """imports: may we import streams (MailboxItem.ImportExport.All)? limits: of one mailbox."""
+
+    def __init__(
+        self, graph: JsonClient, *, imports: Callable[[], bool], importer: Importer, limits: Limits | None = None
+    ) -> None:
+        self._graph, self._imports, self._importer, self._limits = graph, imports, importer, limits
+        self._boxes: dict[str, _Box] = {}
+        self._folders = Folders(graph)
+        self._lock = threading.Lock()
+
+    def _box(self, mailbox: str) -> _Box:
+        with self._lock:
+            return self._boxes.setdefault(mailbox, _Box(self._limits))
+
+    def takes_streams(self, mailbox: str) -> bool:
+        return self._imports()
+
+    def folder(self, mailbox: str, folder: SourceFolder) -> str:
+        box = self._box(mailbox)
+        with box.lock, box.pace.turn():
+            return self._folders.find(mailbox, folder)
+
+    def name(self, item: Item) -> str:
+        return item.identity if item.message_id else _MARK + mark(item)
+
+    def held(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
+        prop = mark_property(folder.kind)
+        params = {
+            "$select": FIELDS[folder.kind],
+            "$expand": f"singleValueExtendedProperties($filter=id eq '{prop}')",
+            "$top": PAGE,
+        }
+        place = _place(mailbox, folder.kind, folder_id)
+        pace = self._box(mailbox).pace
+
+        def fetch(url: str, first: bool) -> Json:
+            with pace.turn():
+                return self._graph.get(url, wanted=wanted, params=params if first else None)
+
+        wanted = f"the items in {folder.path} of {mailbox}"
+        for body in self._graph.follow(place, fetch):
+            for one in self._graph.value_of(body, wanted):
+                marks = [p for p in one.get("singleValueExtendedProperties") or [] if p.get("value")]
+                yield _MARK + str(marks[0]["value"]) if marks else _READERS[folder.kind](one, "").identity
+
+    def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
+        wanted = f"whether {len(names)} items are in {folder.path} of {mailbox}"
+        if folder_id is None and folder.kind != "message":
+            folder_id = self.folder(mailbox, folder)
+        place = "/" + _place(mailbox, folder.kind, folder_id)
+        filters = [_filter(name, folder.kind) for name in names]
+        asked = {name: f for name, f in zip(names, filters, strict=True) if f is not None}
+        counts: Counter[str] = Counter()
+        if len(asked) < len(set(names)):  # what has neither Message-ID nor mark can only be found by reading all
+            if folder_id is None:
+                folder_id = self.folder(mailbox, folder)
+            counts.update(self.held(mailbox, folder, folder_id))
+        waiting = list(asked)
+        pace = self._box(mailbox).pace
+        while waiting:
+            some, waiting = waiting[:20], waiting[20:]
+            requests = [
+                {"method": "GET", "url": f"{place}?{_query({'$filter': asked[name], '$select': 'id', '$top': '50'})}"}
+                for name in some
+            ]
+            with pace.turn(requests=len(some)):
+                answers = self._batch(requests, wanted, repeatable=True)
+            for name, (status, headers, body) in zip(some, answers, strict=True):
+                if status == 200:
+                    counts[name] = self._count(body, wanted)
+                    continue
+                outcome = outcome_of(status, headers, body, wanted)
+                if outcome.state == "refused":
+                    raise Transient(WHO, wanted=wanted, seen=outcome.why, todo="Ask again.")
+                pace.hold(outcome.wait or 0.5)
+                waiting.append(name)
+        return [counts[name] for name in names]
+
+    def _count(self, body: Json, wanted: str) -> int:
+        """Rows of this page, and of those that it leads to."""
+        link = str(body.get("@odata.nextLink") or "")
+        rows = len(self._graph.value_of(body, wanted))
+        return rows + (sum(1 for _ in self._graph.pages(link, wanted=wanted)) if link else 0)
+
+    def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:
+        pace = self._box(mailbox).pace
+        if contents[0].stream is not None:
+            names = self._folders.names[mailbox, folder_id]
+            return [self._importer.put(mailbox, names, content, pace) for content in contents]
+        wanted = f"{len(contents)} items of {mailbox} to be stored"
+        outcomes: dict[int, Outcome] = {}
+        requests: dict[int, Json] = {}
+        for place, content in enumerate(contents):
+            try:
+                requests[place] = request_for(content, f"users/{quote(mailbox, safe='@')}", folder_id)
+            except Unsendable as error:
+                outcomes[place] = Outcome("refused", str(error))
+        if requests:
+            weight = sum(content.weight for content in contents)
+            with pace.turn(requests=len(requests), upload=weight):
+                answered = self._store(list(requests.values()), wanted)
+            wait = max((one.wait for one in answered if one.state == "unsent"), default=0.0)
+            if wait:
+                pace.hold(wait)
+            outcomes |= dict(zip(requests, answered, strict=True))
+        return [outcomes[place] for place in range(len(contents))]
+
+    def _store(self, requests: list[Json], wanted: str) -> list[Outcome]:
+        try:
+            answers = self._batch(requests, wanted, repeatable=False)
+        except Throttled as error:
+            # Only a 429 says that nothing was done; after a 503 some of it may have been.
+            state = "unsent" if error.seen.startswith("429") else "unknown"
+            return [Outcome(state, error.seen, error.retry_after)] * len(requests)  # type: ignore[arg-type]
+        except Transient as error:
+            return [Outcome("unknown", error.seen)] * len(requests)
+        return [outcome_of(status, headers, body, wanted) for status, headers, body in answers]
+
+    def _batch(self, requests: list[Json], wanted: str, *, repeatable: bool) -> list[tuple[int, dict[str, Any], Any]]:
+        """(status, headers, body) of each, in the order asked. Transient: an answer is missing.
+
+        Each waits for the one before it: so a batch takes one of the mailbox's four places, not all of them
+        (graph/json-batching, `dependsOn`).
+        """
+        numbered = [
+            {**one, "id": str(index), **({"dependsOn": [str(index - 1)]} if index else {})}
+            for index, one in enumerate(requests)
+        ]
+        reply = self._graph.call("POST", "$batch", wanted=wanted, json={"requests": numbered}, repeatable=repeatable)
+        found = {str(one.get("id")): one for one in reply.body.get("responses") or []}
+        if len(found) != len(requests):
+            raise Transient(WHO, wanted=wanted, seen=f"{len(found)} answers to {len(requests)} requests", todo="Look.")
+        rows = (found[str(index)] for index in range(len(requests)))
+        return [(int(one.get("status") or 0), dict(one.get("headers") or {}), one.get("body")) for one in rows]
+
+
+def _place(mailbox: str, kind: str, folder_id: str | None) -> str:
+    user = f"users/{quote(mailbox, safe='@')}"
+    if kind == "message":
+        return f"{user}/messages" if folder_id is None else f"{user}/mailFolders/{folder_id}/messages"
+    if kind == "event":
+        return f"{user}/calendars/{folder_id}/events"
+    return f"{user}/contactFolders/{folder_id}/contacts" if folder_id else f"{user}/contacts"
+
+
+def _filter(name: str, kind: str) -> str | None:
+    """By our mark, or by Message-ID; None: there is no filter for it."""
+    if name.startswith(_MARK):
+        return (
+            f"singleValueExtendedProperties/any(p: p/id eq '{mark_property(kind)}' and "
+            f"p/value eq '{name.removeprefix(_MARK)}')"
+        )
+    quoted = name.replace("'", "''")
+    return f"internetMessageId eq '{quoted}'" if kind == "message" and name.startswith("<") else None
+
+
+def _query(options: dict[str, str]) -> str:
+    return "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in options.items())

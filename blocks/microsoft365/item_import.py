@@ -1,0 +1,126 @@
+"""Graph's mailbox import: an item goes in whole, as the stream that ExportItems of an old server gave.
+
+Sources: learn.microsoft.com/graph/import-exchange-mailbox-item, graph/api/mailbox-createimportsession. Global cloud
+only; primary and shared mailboxes. Unverified: that it takes the stream
+of Exchange 2010 to 2019 (`docs/unverified.md`).
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
+
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.item_requests import outcome_of
+from blocks.retry_budget import look_thrice
+from blocks.tls_roots import UNTRUSTED, untrusted
+from mailmove.errors import NotYet
+from mailmove.items.copy.interfaces import Content, Outcome
+from mailmove.items.copy.rate_limits import Pace
+
+WHO = "Exchange Online's mailbox import"
+_RENEW = 600.0  # seconds that a session is used; it says when it ends, but clocks differ
+_TYPES = {"event": "IPF.Appointment", "contact": "IPF.Contact"}
+
+
+@dataclass
+class _Session:
+    url: str
+    until: float
+
+
+class Importer:
+    """Keeps one import session a mailbox. Safe for threads."""
+
+    def __init__(self, graph: JsonClient, tls: ssl.SSLContext) -> None:
+        self._graph = graph
+        self._http = httpx.Client(verify=tls, trust_env=False, timeout=httpx.Timeout(300, connect=20))
+        self._boxes: dict[str, str] = {}
+        self._folders: dict[tuple[str, tuple[str, ...], str], str] = {}
+        self._sessions: dict[str, _Session] = {}
+        self._lock = threading.Lock()
+
+    def put(self, mailbox: str, names: tuple[str, ...], content: Content, pace: Pace) -> Outcome:
+        """names: display names of the folder from the top; the first may be "": the default contacts folder."""
+        wanted = f"'{content.item.subject}' of {mailbox} to be imported"
+        with self._lock:
+            folder = self._folder(mailbox, names, content.item.kind)
+            session = self._session(mailbox)
+        with pace.turn(upload=content.weight):
+            outcome = self._send(session, {"FolderId": folder, "Mode": "create", "Data": content.stream}, wanted)
+        if outcome.wait:
+            pace.hold(outcome.wait)
+        return outcome
+
+    def _send(self, session: _Session, body: Json, wanted: str) -> Outcome:
+        try:
+            # No Authorization: the address is authenticated already.
+            response = self._http.post(session.url, json=body)
+        except httpx.ConnectError as error:
+            if UNTRUSTED in str(error):
+                raise untrusted(WHO, wanted) from None
+            return Outcome("unsent", f"{type(error).__name__}: {error}", 2.0)
+        except httpx.HTTPError as error:
+            return Outcome("unknown", f"{type(error).__name__}: {error}")
+        try:
+            told = response.json() if response.content else None
+        except ValueError:
+            told = None
+        if response.status_code == 401:
+            session.until = 0.0
+        return outcome_of(response.status_code, dict(response.headers.items()), told, wanted)
+
+    def _box(self, mailbox: str) -> str:
+        if mailbox not in self._boxes:
+            wanted = f"the mailbox id of {mailbox}"
+            found = look_thrice(lambda: self._settings(mailbox, wanted), self._graph.sleep)
+            if found is None:
+                raise NotYet(WHO, wanted=wanted, seen="no such mailbox", todo="Wait for it; has it a licence?")
+            self._boxes[mailbox] = str(found["primaryMailboxId"])
+        return f"admin/exchange/mailboxes/{quote(self._boxes[mailbox], safe='@:')}"
+
+    def _settings(self, mailbox: str, wanted: str) -> Json | None:
+        try:
+            return self._graph.get(f"users/{quote(mailbox, safe='@')}/settings/exchange", wanted=wanted)
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _session(self, mailbox: str) -> _Session:
+        known = self._sessions.get(mailbox)
+        if known is None or time.monotonic() >= known.until:
+            path = f"{self._box(mailbox)}/createImportSession"
+            # A session that is never used does no harm.
+            made = self._graph.call("POST", path, wanted=f"to import into {mailbox}", repeatable=True).body
+            known = self._sessions[mailbox] = _Session(str(made["importUrl"]), time.monotonic() + _RENEW)
+        return known
+
+    def _folder(self, mailbox: str, names: tuple[str, ...], kind: str) -> str:
+        """The folder's id as the import knows it; it is walked by name, for the two ids need not be the same."""
+        key = mailbox, names, kind
+        if key not in self._folders:
+            place, identity = f"{self._box(mailbox)}/folders", ""
+            for name in names:
+                identity = self._child(place, name, kind, mailbox)
+                place = f"{self._box(mailbox)}/folders/{quote(identity, safe='')}/childFolders"
+            self._folders[key] = identity
+        return self._folders[key]
+
+    def _child(self, place: str, name: str, kind: str, mailbox: str) -> str:
+        wanted = f"the folder {name or 'Contacts'} of {mailbox}"
+        rows = list(self._graph.pages(place, wanted=wanted, params={"$top": "100"}))
+        sought = (name or "Contacts").casefold()
+        found = [one for one in rows if str(one.get("displayName") or "").casefold() == sought]
+        # The default calendar and contacts, at the top, are called in the mailbox's own language.
+        if not found and (not name or (kind == "event" and place.endswith("/folders"))):
+            found = [one for one in rows if one.get("type") == _TYPES.get(kind)]
+        if not found:
+            raise NotYet(WHO, wanted=wanted, seen="no such folder", todo="Look again: it was made just now.")
+        return str(found[0]["id"])

@@ -1,0 +1,106 @@
+"""The requests by which one item is made in a mailbox, and what their answers mean.
+
+Messages as MIME: learn.microsoft.com/graph/api/mailfolder-post-messages (a request of at most 4 MB; the copy is a
+draft and dated today: `docs/unverified.md`). Events and contacts as JSON: calendar-post-events, user-post-contacts.
+"""
+
+from __future__ import annotations
+
+import base64
+from hashlib import blake2b
+from typing import Any
+
+from blocks.microsoft365.answers import Json, retry_after
+from mailmove.errors import Refused
+from mailmove.items.copy.calendar_events import Unmovable, event_fields, event_uid, global_object_id
+from mailmove.items.copy.interfaces import Content, Outcome
+from mailmove.items.item import Item
+
+WHO = "Microsoft Graph"
+LARGEST = 4_000_000
+"""Bytes of a request to Graph, leaving room for its head."""
+
+HEADER = "X-Mailmove-Item"
+MARK_OF_MESSAGE = f"String {{00020386-0000-0000-C000-000000000046}} Name {HEADER}"
+"""PS_INTERNET_HEADERS: where Exchange keeps a header that it does not know (MS-OXCMAIL 2.1.3.2).
+
+Unverified for messages that Graph makes from MIME.
+"""
+MARK = "String {6d41f1a2-7c2e-4d0b-9a55-0f2b8c7e31aa} Name MailmoveItem"
+"""Our own property on events and contacts."""
+_GLOBAL_OBJECT_ID = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x3"
+_CLEAN_GLOBAL_OBJECT_ID = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x23"
+
+
+class Unsendable(ValueError):
+    """Graph cannot take this item at all; the message says why."""
+
+
+def mark(item: Item) -> str:
+    """32 hex digits that stand for the source's item."""
+    return blake2b(item.id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def mark_property(kind: str) -> str:
+    return MARK_OF_MESSAGE if kind == "message" else MARK
+
+
+def request_for(content: Content, user: str, folder_id: str) -> Json:
+    """One request of a JSON batch, without id. folder_id: quoted; "" is the default contacts folder. Unsendable."""
+    kind = content.item.kind
+    if kind == "message":
+        return _message(content, f"/{user}/mailFolders/{folder_id}/messages")
+    fields = content.fields if kind == "contact" else _event(content)
+    if fields is None:
+        raise Unsendable("its content was not read")
+    properties = list(fields.pop("singleValueExtendedProperties", []))  # type: ignore[call-overload]
+    fields["singleValueExtendedProperties"] = [*properties, {"id": MARK, "value": mark(content.item)}]
+    if kind == "event":
+        url = f"/{user}/calendars/{folder_id}/events"
+    else:
+        url = f"/{user}/contactFolders/{folder_id}/contacts" if folder_id else f"/{user}/contacts"
+    return {"method": "POST", "url": url, "headers": {"Content-Type": "application/json"}, "body": fields}
+
+
+def _message(content: Content, url: str) -> Json:
+    """Unverified: that a batch takes MIME so; a body that is no JSON is base64 there, and MIME is base64 anyway."""
+    mime = content.mime or ""
+    if len(mime) > LARGEST:
+        raise Unsendable(f"{len(mime) * 3 // 4:,} bytes: Graph takes at most 3,000,000 of a message as MIME")
+    if not content.item.message_id:
+        # 51 bytes: a multiple of three, so that base64 before base64 is base64.
+        mime = base64.b64encode(f"{HEADER}: {mark(content.item)}\r\n".encode()).decode() + mime
+    return {"method": "POST", "url": url, "headers": {"Content-Type": "text/plain"}, "body": mime}
+
+
+def _event(content: Content) -> dict[str, object]:
+    try:
+        calendar = base64.b64decode(content.mime or "")
+        fields, goid = event_fields(calendar), global_object_id(event_uid(calendar))
+    except (Unmovable, ValueError) as error:
+        raise Unsendable(f"{error}; move it by hand") from None
+    fields["singleValueExtendedProperties"] = [
+        {"id": name, "value": goid} for name in (_GLOBAL_OBJECT_ID, _CLEAN_GLOBAL_OBJECT_ID)
+    ]
+    return fields
+
+
+def outcome_of(status: int, headers: dict[str, Any], body: Any, wanted: str) -> Outcome:
+    """What one answer means for its item. Refused: no right to write into this mailbox."""
+    error = (body or {}).get("error") if isinstance(body, dict) else None
+    code = str((error or {}).get("code") or "") if isinstance(error, dict) else ""
+    message = str((error or {}).get("message") or "") if isinstance(error, dict) else ""
+    why = f"{status} {code}: {message}"[:300]
+    if status in (200, 201):
+        return Outcome("stored")
+    if status in (424, 401) or (status == 404 and code != "ErrorInvalidUser"):
+        # The one before it failed; the token ran out; a folder just made is not known everywhere yet.
+        return Outcome("unsent", why, 1.0 if status == 404 else 0.0)
+    if status == 429 or (status == 503 and "Retry-After" in headers):
+        return Outcome("unsent", why, retry_after(headers))
+    if status == 403:
+        todo = "Grant the application Mail.ReadWrite, Calendars.ReadWrite and Contacts.ReadWrite, with admin consent."
+        raise Refused(WHO, wanted=wanted, seen=why, todo=todo)
+    if status >= 500 or status == 408:
+        return Outcome("unknown", why)
+    return Outcome("refused", why)

@@ -1,0 +1,84 @@
+"""What kind each mailbox in Exchange Online is (Get-Mailbox, Set-Mailbox -Type)."""
+
+from __future__ import annotations
+
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
+from mailmove.errors import Blocked, NotYet
+from mailmove.tenant_state import MailboxKind
+
+KINDS: dict[str, MailboxKind] = {
+    "UserMailbox": "Regular",
+    "SharedMailbox": "Shared",
+    "RoomMailbox": "Room",
+    "EquipmentMailbox": "Equipment",
+}
+"""RecipientTypeDetails -> Type. System mailboxes (discovery, arbitration) have others and are left out."""
+
+
+class Mailboxes:
+    def __init__(self, exchange: ExchangeAdmin) -> None:
+        self._exchange = exchange
+
+    def kinds(self) -> dict[str, MailboxKind]:
+        found = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
+        return {str(one["PrimarySmtpAddress"]).lower(): kind for one in found if (kind := _kind(one))}
+
+    def set_kind(self, mailbox: str, kind: MailboxKind) -> None:
+        """NotYet: the conversion is not to be seen yet. Blocked: no such mailbox."""
+        if self._kind_of(mailbox) == kind:
+            return
+        self._exchange.run("Set-Mailbox", {"Identity": mailbox, "Type": kind}, wanted=f"{mailbox} as {kind}")
+        after = self._kind_of(mailbox)
+        if after != kind:
+            raise NotYet(WHO, wanted=f"{mailbox} as {kind}", seen=f"{after}", todo="Look again in a minute.")
+
+    def x500(self) -> dict[str, frozenset[str]]:
+        found = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
+        return {str(one["PrimarySmtpAddress"]).lower(): _x500(one) for one in found if _kind(one)}
+
+    def change_x500(self, mailbox: str, add: frozenset[str], remove: frozenset[str]) -> None:
+        """NotYet: it is not to be seen yet. Each is sent with its prefix, as a proxy address."""
+        said = f"X500 addresses of {mailbox}"
+        held = self._x500_of(mailbox)
+        change = {"Add": sorted(add - held), "Remove": sorted(remove & held)}
+        change = {verb: [f"X500:{one}" for one in named] for verb, named in change.items() if named}
+        if not change:
+            return
+        self._exchange.run("Set-Mailbox", {"Identity": mailbox, "EmailAddresses": change}, wanted=said)
+        after = self._x500_of(mailbox)
+        if not add <= after or remove & after:
+            raise NotYet(WHO, wanted=said, seen=f"{len(after)} of them", todo="Look again in a minute.")
+
+    def _x500_of(self, mailbox: str) -> frozenset[str]:
+        return _x500(self._one(mailbox))
+
+    def _kind_of(self, mailbox: str) -> MailboxKind | None:
+        return _kind(self._one(mailbox))
+
+    def _one(self, mailbox: str) -> Json:
+        wanted = f"the mailbox {mailbox}"
+        try:
+            found = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=wanted)
+        except Rejected as error:
+            if not is_absent(error):
+                raise
+            found = []
+        if len(found) != 1:
+            raise Blocked(
+                WHO,
+                wanted=wanted,
+                seen=f"{len(found)} of that name",
+                todo="Wait until the batch has made it, or see who else bears the address.",
+            )
+        return found[0]
+
+
+def _x500(mailbox: Json) -> frozenset[str]:
+    named = mailbox.get("EmailAddresses") or []
+    addresses = [str(one) for one in ([named] if isinstance(named, str) else named)]
+    return frozenset(one[5:] for one in addresses if one[:5].upper() == "X500:")
+
+
+def _kind(mailbox: Json) -> MailboxKind | None:
+    return KINDS.get(str(mailbox.get("RecipientTypeDetails") or ""))

@@ -1,0 +1,92 @@
+"""Single messages of a mailbox in the cloud, by Microsoft Graph v1.0: looked up, given out, taken away.
+
+Sources: learn.microsoft.com/graph/api user-list-messages, outlook-get-mime-message, message-delete.
+Permissions: Mail.ReadBasic.All to find, Mail.Read for the content, Mail.ReadWrite to delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from blocks.microsoft365.answers import Rejected
+from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.mailbox_items import FIELDS, PAGE, message_of
+from mailmove.items.item import Item
+
+_ID = {"$select": "id"}
+
+
+def find(graph: JsonClient, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
+    """Every copy of these; a mailbox that does not exist holds none."""
+    found: list[Item] = []
+    for message_id in message_ids:
+        quoted = message_id.replace("'", "''")
+        try:
+            found += _listed(graph, mailbox, f"internetMessageId eq '{quoted}'")
+        except Rejected as error:
+            if error.status != 404:
+                raise
+    return found
+
+
+def since(graph: JsonClient, mailbox: str, moment: datetime) -> Iterator[Item]:
+    """Messages received at or after a moment, without what people wrote; a mailbox that does not exist has none."""
+    start = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        written = {
+            str(graph.get(f"{_user(mailbox)}/mailFolders/{name}", wanted=f"{name} of {mailbox}", params=_ID)["id"])
+            for name in ("sentitems", "drafts", "outbox")
+        }
+        yield from _listed(graph, mailbox, f"receivedDateTime ge {start}", without=written)
+    except Rejected as error:
+        if error.status != 404:
+            raise
+
+
+def content(graph: JsonClient, mailbox: str, item_id: str) -> bytes:
+    """RFC 5322 bytes."""
+    return graph.call("GET", f"{_message(mailbox, item_id)}/$value", wanted=f"a message of {mailbox}", raw=True).content
+
+
+def remove(graph: JsonClient, mailbox: str, item_id: str) -> None:
+    """Into Recoverable Items; one that is gone already is no error."""
+    try:
+        graph.call("DELETE", _message(mailbox, item_id), wanted=f"a message of {mailbox} to be deleted")
+    except Rejected as error:
+        if error.status != 404:
+            raise
+
+
+def _listed(graph: JsonClient, mailbox: str, which: str, without: Collection[str] = ()) -> Iterator[Item]:
+    """`folder` is the folder's name where it is one of Outlook's own, as Graph gives only ids here."""
+    params = {"$filter": which, "$select": f"{FIELDS['message']},parentFolderId", "$top": PAGE}
+    wanted = f"messages of {mailbox} by {which.split()[0]}"
+    names: dict[str, str] = {}
+    for one in graph.pages(f"{_user(mailbox)}/messages", wanted=wanted, params=params):
+        folder = str(one.get("parentFolderId") or "")
+        if folder in without:
+            continue
+        if folder not in names:
+            names[folder] = _name(graph, mailbox, folder)
+        yield message_of(one, names[folder])
+
+
+def _name(graph: JsonClient, mailbox: str, folder: str) -> str:
+    try:
+        path = f"{_user(mailbox)}/mailFolders/{quote(folder, safe='')}"
+        found = graph.get(path, wanted=f"a folder of {mailbox}", params={"$select": "id,displayName"})
+    except Rejected as error:
+        if error.status != 404:
+            raise
+        return "a folder that is not shown"
+    return str(found.get("displayName") or "")
+
+
+def _user(mailbox: str) -> str:
+    return f"users/{quote(mailbox, safe='@')}"
+
+
+def _message(mailbox: str, item_id: str) -> str:
+    return f"{_user(mailbox)}/messages/{quote(item_id, safe='')}"

@@ -1,0 +1,185 @@
+"""Would the rights that we hold in a tenant do for the night? Asked with reads only.
+
+Two witnesses: harmless reads, and the permissions named in the token itself, since a read cannot prove that writing is
+allowed. Names: learn.microsoft.com/graph/permissions-reference.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import quote
+
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.graph import message_traces
+from blocks.microsoft365.http import JsonClient
+from mailmove.errors import MailmoveError, Refused
+from mailmove.evidence import Finding, now
+from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names
+
+NEEDED = graph_permissions()
+"""Least application permission of Microsoft Graph -> others that include it."""
+
+IMPORT_PERMISSION = "MailboxItem.ImportExport.All"
+WRITING = graph_permissions("direct")
+"""What a copy of our own needs besides; not a night with Microsoft's batch."""
+
+CMDLETS = tuple(names(CMDLET))
+_TRACES = "ExchangeMessageTrace.Read.All"
+_STOPS = "the night would stop where this is needed"
+
+
+def copy_findings(graph_token: Callable[[], str], consent: str = "") -> list[Finding]:
+    """What is amiss for copying items ourselves; a token that cannot be read proves nothing either way."""
+    held = granted(graph_token())
+    return [
+        Finding(
+            subject=permission,
+            seen="not among the permissions in our token",
+            means="items cannot be copied by Mailmove itself",
+            todo=_consent(permission, consent),
+        )
+        for permission in WRITING
+        if held is not None and permission not in held
+    ]
+
+
+def findings(
+    graph: JsonClient,
+    graph_token: Callable[[], str],
+    exchange: ExchangeAdmin,
+    *,
+    consent: str = "",
+    traces: bool = True,
+) -> list[Finding]:
+    """Everything amiss, by permission; empty: nothing. consent: where an administrator grants what is missing.
+
+    traces: are there message traces in this cloud, whose right we need?
+    """
+    try:
+        token = graph_token()
+    except MailmoveError as error:
+        return [_finding("Sign-in", error, "nothing can be done in this tenant", consent)]
+    held = granted(token)
+    person = held is not None and acts_for_a_person(token)
+    needed = {one: also for one, also in NEEDED.items() if traces or one != _TRACES}
+    found: dict[str, Finding] = {}
+    for permission, also in needed.items():
+        if held is not None and not held & {permission, *also}:
+            alone = person and permission in application_only()
+            found[permission] = Finding(
+                subject=permission,
+                seen="not among the permissions in our token",
+                means=_STOPS,
+                todo=_ALONE if alone else _consent(permission, consent),
+                blocks=True,
+            )
+    for permission, read in _reads(graph).items():
+        if permission in needed:
+            try:
+                read()
+            except MailmoveError as error:
+                found.setdefault(permission, _finding(permission, error, _STOPS, consent))
+    return [*found.values(), *_exchange(exchange)]
+
+
+_ALONE = (
+    "A person's token opens nobody else's mailbox, whatever it says: give the block the application's certificate, and "
+    "leave refresh_token empty."
+)
+
+
+def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
+    def of_a_mailbox(part: str) -> None:
+        for user in graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"}).get("value") or []:
+            path = f"users/{quote(str(user['id']), safe='')}/{part}"
+            try:
+                graph.get(path, wanted=f"the {part} of a mailbox", params={"$top": "1", "$select": "id"})
+            except Rejected as error:
+                if error.status != 404:  # a user without a mailbox: Graph has let us in and found none
+                    raise
+
+    return {
+        "Domain.ReadWrite.All": lambda: graph.get("domains", wanted="the tenant's domains"),
+        "LicenseAssignment.ReadWrite.All": lambda: graph.get("subscribedSkus", wanted="the tenant's licences"),
+        "User.ReadWrite.All": lambda: graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"}),
+        "Organization.Read.All": lambda: graph.get("organization", wanted="the organisation", params={"$select": "id"}),
+        "Mail.ReadBasic.All": lambda: of_a_mailbox("mailFolders"),
+        "Calendars.ReadBasic.All": lambda: of_a_mailbox("calendars"),
+        "Contacts.Read": lambda: of_a_mailbox("contacts"),
+        _TRACES: lambda: message_traces(graph, now() - timedelta(minutes=5)),
+    }
+
+
+def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
+    means = "no mailbox can be moved"
+    try:
+        exchange.run("Get-MigrationEndpoint", wanted="the tenant's migration endpoints")
+        known = exchange.known_cmdlets()
+    except Refused as error:
+        return [_finding("Exchange.ManageAsApp and the Exchange Administrator role", error, means, "")]
+    except MailmoveError as error:
+        return [_finding("Exchange Online", error, means, "")]
+    missing = [name for name in CMDLETS if known is not None and name not in known]
+    if not missing:
+        return []
+    return [
+        Finding(
+            subject="Exchange Administrator role",
+            seen=f"no right to {', '.join(missing)}",
+            means=means,
+            todo="Give our application or group the Exchange Administrator role.",
+            blocks=True,
+        )
+    ]
+
+
+def granted(token: str) -> frozenset[str] | None:
+    """Permissions that an access token names (`roles` of an application, `scp` of a user); None: it cannot be read.
+
+    Unverified as a contract: Microsoft asks clients not to read tokens for Graph, so a token that cannot be read is no
+    finding, and the reads decide alone.
+    """
+    claims = _claims(token)
+    if not {"roles", "scp"} & set(claims):
+        return None
+    roles = claims.get("roles") or []
+    return frozenset([*map(str, roles if isinstance(roles, list) else []), *str(claims.get("scp") or "").split()])
+
+
+def acts_for_a_person(token: str) -> bool:
+    return "scp" in _claims(token)
+
+
+def _claims(token: str) -> Json:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _finding(subject: str, error: MailmoveError, means: str, consent: str) -> Finding:
+    refused = isinstance(error, Refused)
+    todo = error.todo
+    if refused and (subject in NEEDED or "AADSTS65001" in error.seen):
+        todo = _consent(subject, consent) if subject in NEEDED else f"{todo} {_at(consent)}".strip()
+    return Finding(
+        subject=subject, seen=error.seen, means=means if refused else "it could not be asked just now", todo=todo,
+        blocks=refused,
+    )  # fmt: skip
+
+
+def _consent(permission: str, link: str) -> str:
+    words = f"Add {permission} to the application's Graph permissions and grant admin consent in this tenant."
+    return f"{words} {_at(link)}".strip()
+
+
+def _at(link: str) -> str:
+    return f"An administrator of the tenant consents at {link}" if link else ""

@@ -1,0 +1,69 @@
+"""Everybody who holds an address in a tenant: the recipients of Exchange, and users who are none.
+
+Sources: Get-Recipient (office-docs-powershell); learn.microsoft.com/graph/api/user-list, organization-get.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blocks.microsoft365.answers import Json
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.http import JsonClient
+from mailmove.tenant_state import Recipient
+
+_NAMES = ("Name", "Identity", "Alias", "DistinguishedName", "ExternalDirectoryObjectId", "Guid")
+
+
+class Recipients:
+    def __init__(self, exchange: ExchangeAdmin, graph: JsonClient) -> None:
+        self._exchange, self._graph = exchange, graph
+
+    def every(self) -> list[Recipient]:
+        """By address."""
+        found = exchange_recipients(self._exchange)
+        known = {name for one in found for name in one.names}
+        users = self._graph.pages(
+            "users",
+            wanted="the tenant's users",
+            params={"$select": "id,userPrincipalName,mail,proxyAddresses", "$top": "999"},
+        )
+        found += [_user(one) for one in users if str(one["id"]).lower() not in known]
+        return sorted(found, key=lambda one: one.address)
+
+    def synchronised(self) -> bool:
+        """Graph says null where the directory was never synchronised."""
+        found = self._graph.pages(
+            "organization", wanted="whether users are synchronised", params={"$select": "id,onPremisesSyncEnabled"}
+        )
+        return any(one.get("onPremisesSyncEnabled") for one in found)
+
+
+def exchange_recipients(exchange: ExchangeAdmin) -> list[Recipient]:
+    rows = exchange.run("Get-Recipient", {"ResultSize": "Unlimited"}, wanted="the tenant's recipients")
+    return [
+        Recipient(
+            address=str(row.get("PrimarySmtpAddress") or "").lower(),
+            kind=str(row.get("RecipientTypeDetails") or ""),
+            addresses=smtp_addresses(row.get("EmailAddresses"), row.get("PrimarySmtpAddress")),
+            names=frozenset(str(row[name]).lower() for name in _NAMES if row.get(name)),
+        )
+        for row in rows
+    ]
+
+
+def _user(user: Json) -> Recipient:
+    name = str(user.get("userPrincipalName") or "").lower()
+    return Recipient(
+        address=name,
+        kind="User",
+        addresses=smtp_addresses(user.get("proxyAddresses"), user.get("mail")) | {name},
+        names=frozenset({str(user["id"]).lower()}),
+    )
+
+
+def smtp_addresses(proxies: Any, primary: Any) -> frozenset[str]:
+    """`["SMTP:a@b", "smtp:c@b", "X500:/o=..."]` -> a@b and c@b."""
+    named = [proxies] if isinstance(proxies, str) else proxies or []
+    found = {str(one)[5:].lower() for one in named if str(one)[:5].lower() == "smtp:"}
+    return frozenset(found | ({str(primary).lower()} if primary else set()))

@@ -1,0 +1,37 @@
+"""What time a server has, by the Date of any answer of its web server (RFC 9110, 6.6.1)."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from blocks.tls_roots import requests_session
+from mailmove.errors import Transient
+
+_PATIENCE = 20.0
+"""Seconds for a connection, and for the answer's first line."""
+
+
+def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
+    """In UTC, in whole seconds, so up to one behind; asked without signing in, as a refusal has its Date as well.
+
+    Unverified: that it is the clock by which the server's logs go; a proxy before it may put in its own.
+
+    Transient: no answer, or none that tells the time.
+    """
+    try:
+        with requests_session(context) as session, session.get(url, stream=True, timeout=_PATIENCE) as answer:
+            said, status = answer.headers.get("Date", ""), answer.status_code
+    except requests.RequestException as error:
+        raise _untold(who, f"{type(error).__name__} at {url}") from None
+    try:
+        return parsedate_to_datetime(said).astimezone(UTC)
+    except ValueError:
+        raise _untold(who, f"HTTP {status} with the Date {said!r}") from None
+
+
+def _untold(who: str, seen: str) -> Transient:
+    return Transient(who, wanted="the time by its clock", seen=seen, todo="It is asked again by itself.")

@@ -1,1 +1,0 @@
-"""The old server, by vendor."""

@@ -1,5 +1,0 @@
-"""Reading everything that a move must know of from the old server."""
-
-from blocks.source.inventory.reading import read_delegates, read_inventory
-
-__all__ = ["read_delegates", "read_inventory"]

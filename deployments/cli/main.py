@@ -1,0 +1,336 @@
+"""The command line `mailmove`. Imports are inside the commands, so that `--help` does not wait for Prefect.
+
+Exit status: 0 done; 1 something stands in the way, and was said; 2 the words or the plan are wrong; 3 nothing found.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson
+from deployments.cli.output import fail as _fail
+from deployments.cli.output import say as _say
+from deployments.cli.people import people
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 in one night."
+)
+
+app.registered_commands += people.registered_commands
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]
+
+
+@app.command()
+def preflight(
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="YAML file of the cutover")] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Instead of a plan: only read this domain's DNS; no credentials")
+    ] = None,
+    resolver: Annotated[
+        list[str] | None, typer.Option(help="With --domain: ask this one (address[:port]); repeatable")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the night to come as one HTML file")] = None,
+    at: Annotated[str | None, typer.Option(help="With --out: when it will start; default: now")] = None,
+    json: AsJson = False,
+) -> None:
+    """The dry run: every check, everything shown, nothing changed."""
+    if domain:
+        _assess(domain, resolver, json=json)
+        return
+    if plan is None:
+        _fail("say which PLAN to check, or --domain contoso.com for a look at its DNS", WRONG, json=json)
+    from deployments.cli.start_runs import finished_run
+
+    loaded, when = _load(plan), _when(at, json=json)
+    run = finished_run("preflight/preflight", loaded, _ask)
+    _say(run.model_dump(mode="json") if json else run.shown, json)
+    if out:
+        _write_runbook(loaded, run.run, when, out, json=json)
+    if not run.completed:
+        _fail(run.message, json=json)
+
+
+@app.command()
+def start(
+    plans: Annotated[list[Path], typer.Argument(metavar="PLAN...", help="YAML files, one of each customer")],
+    at: Annotated[str | None, typer.Option(help="When: '22:00' (next such time here) or an ISO time")] = None,
+    stagger: Annotated[float, typer.Option(min=0, help="Minutes between one start and the next")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Start cutovers, now or tonight, one after the other. They run on the workers; this returns at once.
+
+    No plan is started while one of them has a fault, or its customer has a cutover that is not over.
+    """
+    from deployments.cli.start_runs import staggered, start_run
+    from tasks.reporting.status import board as look
+
+    when, loaded = _when(at, json=json), _load_all(plans)
+    under_way = {night.customer: night for night in look() if not night.ended}
+    busy = [f"{one.customer}: its {under_way[one.customer].flow} is not over ({under_way[one.customer].state})"
+            for one in loaded if one.customer in under_way]  # fmt: skip
+    if busy:
+        _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
+    told = []
+    for one, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
+        run_id = start_run("cutover/cutover", one, time)
+        told.append({"customer": one.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
+        if not json:
+            _say(f"{one.customer}: cutover {run_id} starts {told[-1]['at']}", json)
+    if json:
+        _say(told if len(told) > 1 else told[0], json)
+
+
+@app.command()
+def status(json: AsJson = False) -> None:
+    """Every customer: where it is, what it waits for, until when."""
+    from deployments.display.render import print_nights
+    from tasks.reporting.status import nights
+
+    found = nights()
+    if json:
+        _say([night.model_dump(mode="json") for night in found], json)
+    else:
+        print_nights(found)
+
+
+@app.command()
+def rollback(
+    plan: PlanFile,
+    bring_back: Annotated[
+        bool, typer.Option("--bring-back", help="Deliver to the old server the mail that only the cloud has by now")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Put everything back that the customer's last cutover changed. What must remain is named."""
+    from deployments.cli.start_runs import finished_run
+
+    run = finished_run("rollback/rollback", _load(plan), _ask, bring_mail_back=bring_back)
+    _say(run.model_dump(mode="json") if json else run.shown, json)
+    if not run.completed:
+        _fail(run.message, json=json)
+
+
+@app.command()
+def report(
+    customer: Annotated[str, typer.Argument(help="Short name of the customer")],
+    cutover: Annotated[
+        UUID | None, typer.Option(help="Flow run of the cutover; default: the customer's last one")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write it as one HTML file, for the customer")] = None,
+    json: AsJson = False,
+) -> None:
+    """What a cutover did, the proof, and what is to do: from the server's records, at any time."""
+    from deployments.display.render import print_report
+    from mailmove.errors import MailmoveError
+    from tasks.reporting.collect_night import night_of_customer
+
+    try:
+        night = night_of_customer(customer, cutover)
+    except MailmoveError as error:
+        _fail(str(error), NOTHING, json=json)
+    if out:
+        from mailmove.report.page import report_html
+
+        _write(out, report_html(night), json=json)
+    if json:
+        _say(night.model_dump(mode="json"), json)
+    elif not out:
+        print_report(night)
+
+
+@app.command()
+def rehearse(
+    hands_on: Annotated[bool, typer.Option("--hands-on", help="You answer the gates, in the UI")] = False,
+    users: Annotated[int, typer.Option(min=1, max=200)] = 14,
+    shared: Annotated[int, typer.Option(min=0, max=50)] = 3,
+    public_folders: Annotated[int, typer.Option(min=0, max=50)] = 2,
+    messages: Annotated[int, typer.Option(min=10, max=100_000)] = 3000,
+    home: Annotated[Path | None, typer.Option(help="Folder for the server's data; default: a temporary one")] = None,
+    json: AsJson = False,
+) -> None:
+    """The whole night in a lab on this machine: a Prefect server, a worker, an old Exchange, a cloud, and mail."""
+    from deployments.cli.demo import demo
+
+    raise typer.Exit(
+        demo(
+            hands_on=hands_on,
+            users=users,
+            shared=shared,
+            public_folders=public_folders,
+            messages=messages,
+            home=home,
+            as_json=json,
+        )
+    )
+
+
+@app.command()
+def passwords(
+    customer: Annotated[str, typer.Argument(help="Short name of the customer")],
+    erase: Annotated[bool, typer.Option("--erase", help="They are handed over: forget them")] = False,
+    json: AsJson = False,
+) -> None:
+    """The first passwords of a customer's people, to be handed over; on stdout, and nowhere else."""
+    from tasks.accounts.first_password_store import erase_passwords, passwords_to_hand_over
+
+    if erase:
+        count = erase_passwords(customer)
+        _say({"customer": customer, "erased": count} if json else f"{customer}: {count} first passwords erased", json)
+        return
+    held = {address: one.get_secret_value() for address, one in passwords_to_hand_over(customer).items()}
+    if not held:
+        _fail(f"no first passwords of {customer} are held", NOTHING, json=json)
+    _say(held if json else "\n".join(f"{address}\t{password}" for address, password in held.items()), json)
+
+
+@app.command()
+def up(
+    home: Annotated[Path, typer.Option(help="Folder for the database, results, logs and the key of the blocks")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect server, on loopback")] = 4200,
+) -> None:
+    """Run a whole Mailmove on this box until it is ended: server, worker, blocks, deployments."""
+    from deployments.server.service import serve
+
+    raise typer.Exit(serve(home, port))
+
+
+@app.command("explain-permissions")
+def explain(
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Only what this plan needs")] = None,
+    json: AsJson = False,
+) -> None:
+    """Every right that Mailmove needs, why, and how preflight proves it."""
+    from mailmove.plan.required_permissions import explain_permissions, permission_lines
+
+    rights = explain_permissions(plan=_load(plan) if plan else None)
+    _say([right.model_dump(mode="json") for right in rights] if json else "\n".join(permission_lines(rights)), json)
+
+
+@app.command("sign-in")
+def sign_in(
+    block: Annotated[str, typer.Argument(help="Block to sign in as, like microsoft365/contoso")],
+    json: AsJson = False,
+) -> None:
+    """Sign in to Microsoft with a code, in a browser anywhere. What it gives is kept encrypted in the block."""
+    from mailmove.errors import MailmoveError
+    from tasks.accounts.sign_in import sign_in_to
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    try:
+        who = sign_in_to(block, _tell)
+    except MailmoveError as error:
+        _fail(str(error), json=json)
+    _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
+
+
+@app.command("check-server")
+def check_server(
+    host: Annotated[str, typer.Argument(help="Public name of Outlook Anywhere, like mail.contoso.com")],
+    user: Annotated[str | None, typer.Option(help="Migration account; its password is asked for")] = None,
+    mailbox: Annotated[str | None, typer.Option(help="Address to ask Autodiscover for; default: the account")] = None,
+    json: AsJson = False,
+) -> None:
+    """Would Microsoft reach this server? Certificate, sign-in, RPC over HTTP, inbound mail; changes nothing."""
+    from pydantic import SecretStr
+
+    from deployments.display.render import print_steps
+    from mailmove.outlook_anywhere import analyze
+
+    credentials = (user, SecretStr(typer.prompt("Password", hide_input=True, err=True))) if user else None
+    seen = analyze(host, credentials=credentials, mailbox=mailbox)
+    if json:
+        _say(seen.model_dump(mode="json"), json)
+    else:
+        print_steps(seen)
+    if seen.failed:
+        raise typer.Exit(IN_THE_WAY)
+
+
+def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
+    from mailmove.dns.assessment.assess import assess_domain
+    from mailmove.plan.values import split_address
+
+    try:
+        servers = [split_address(one, 53) for one in resolvers] if resolvers else None
+    except ValueError as error:
+        _fail(f"--resolver: {error}; write 1.1.1.1 or 127.0.0.1:5353", WRONG, json=json)
+    seen = assess_domain(domain, servers)
+    _say(seen.model_dump(mode="json") if json else "\n".join(seen.lines()), json)
+    if any(finding.blocks for finding in seen.findings):
+        raise typer.Exit(IN_THE_WAY)
+
+
+def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, json: bool) -> None:
+    from mailmove.errors import MailmoveError
+    from mailmove.evidence import now
+    from mailmove.report.page import runbook_html
+    from tasks.reporting.collect_night import runbook_of_preflight
+
+    try:
+        page = runbook_html(runbook_of_preflight(plan, run, when or now()))
+    except MailmoveError as error:
+        _fail(str(error), json=json)
+    _write(out, page, json=json)
+
+
+def _write(out: Path, page: str, *, json: bool) -> None:
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        _fail(f"{out}: {error.strerror}", WRONG, json=json)
+    typer.echo(f"written: {out}", err=True)
+
+
+def _when(words: str | None, *, json: bool) -> datetime | None:
+    from deployments.cli.start_runs import time_of
+
+    try:
+        return time_of(words) if words else None
+    except ValueError as error:
+        _fail(str(error), WRONG, json=json)
+
+
+def _load(path: Path) -> Any:
+    return _load_all([path])[0]
+
+
+def _load_all(paths: list[Path]) -> list[Any]:
+    """Every plan, or every fault of all of them."""
+    from mailmove.errors import BadPlan
+    from mailmove.plan.load import load_plan
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    plans, faults = [], []
+    for path in paths:
+        try:
+            plans.append(load_plan(path))
+        except BadPlan as error:
+            faults.append(str(error))
+    names = [plan.customer for plan in plans]
+    faults += [
+        f"{name}: two plans are of this customer" for name in sorted({one for one in names if names.count(one) > 1})
+    ]
+    if faults:
+        _fail("\n".join(faults), WRONG)
+    return plans
+
+
+def _ask(question: str) -> None:
+    """It waits for somebody; on stderr, so that --json stays clean."""
+    typer.echo(f"waiting: {question}", err=True)
+
+
+def _tell(words: str) -> None:
+    """For the person at the terminal; on stderr, so that --json stays clean."""
+    typer.echo(words, err=True)
+
+
+if __name__ == "__main__":
+    app()

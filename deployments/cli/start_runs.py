@@ -1,0 +1,78 @@
+"""Start a deployment, and wait for it where a person is waiting too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from pydantic import BaseModel
+
+from mailmove.plan.cutover import Cutover
+from tasks.parking.wake import parked_runs
+
+
+class FinishedRun(BaseModel):
+    """How a run ended, and what it showed."""
+
+    run: UUID
+    completed: bool
+    message: str
+    shown: str
+
+
+def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more: Any) -> UUID:
+    """Start a deployment whose parameters are a plan and `more`; `at` None: now."""
+    parameters: dict[str, Any] = {"plan": plan.model_dump(mode="json"), **more}
+    run = run_deployment(deployment, parameters=parameters, scheduled_time=at, timeout=0, as_subflow=False)
+    return cast(FlowRun, run).id
+
+
+def staggered(first: datetime | None, minutes: float, count: int) -> list[datetime | None]:
+    """Times of so many starts, some minutes apart; `first` None: now."""
+    if not minutes:
+        return [first] * count
+    begin = first or datetime.now().astimezone()
+    return [begin + timedelta(minutes=minutes * place) for place in range(count)]
+
+
+def finished_run(deployment: str, plan: Cutover, asked: Callable[[str], None], **more: Any) -> FinishedRun:
+    """Start it and stay until it has ended. `asked` is told each question that it parks at."""
+    run_id = start_run(deployment, plan, **more)
+    told: set[str] = set()
+    with get_client(sync_client=True) as client:
+        while True:
+            state = client.read_flow_run(run_id).state
+            if state is not None and state.is_final():
+                break
+            if state is not None and state.is_paused():
+                for one in parked_runs():
+                    if one.root.id == run_id and one.question not in told:
+                        told.add(one.question)
+                        asked(one.question)
+            time.sleep(1)
+        chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        shown = [str(one.data) for one in client.read_artifacts(artifact_filter=chosen) if one.type == "markdown"]
+    return FinishedRun(
+        run=run_id, completed=state.is_completed(), message=state.message or state.name or "", shown="\n".join(shown)
+    )
+
+
+def time_of(words: str, now: datetime | None = None) -> datetime:
+    """'22:00' is the next such time here; everything else is an ISO time. ValueError says what was meant."""
+    now = now or datetime.now().astimezone()  # local, then aware
+    try:
+        clock = datetime.strptime(words, "%H:%M").time()  # a time of day has no zone
+    except ValueError:
+        try:
+            return datetime.fromisoformat(words).astimezone()
+        except ValueError as error:
+            raise ValueError(f"{words!r} is no time; write 22:00 or 2026-11-23T22:00") from error
+    today = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
+    return today if today > now else today + timedelta(days=1)

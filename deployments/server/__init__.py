@@ -1,0 +1,1 @@
+"""One box: Prefect's server, worker and watch."""

@@ -1,0 +1,1 @@
+"""The lab's Microsoft Graph v1.0."""

@@ -1,0 +1,106 @@
+"""Graph's mailbox import: folders of a mailbox, an import session, and the address outside Graph that takes items.
+
+Sources: learn.microsoft.com/graph/import-exchange-mailbox-item, graph/api/mailbox-createimportsession,
+mailbox-list-folders, user settings `exchange`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+
+from lab.cloud.batching import Doors
+from lab.cloud.errors import ApiError
+from lab.cloud.graph.mail import folder_id, folder_path
+from lab.cloud.graph.users import Users, mailbox_missing
+from lab.cloud.graph.writing import Writing
+from lab.cloud.tenant import CloudUser, Tenant, utc
+from lab.cloud.wire import Answer, Call, Routes, page
+from lab.faults import Faults, declare
+
+declare(graph_import_expired="an import session is over at once")
+_KINDS = {"message": "IPF.Note", "event": "IPF.Appointment", "contact": "IPF.Contact"}
+
+
+def add_routes(routes: Routes, tenant: Tenant, faults: Faults, doors: Doors) -> Importing:
+    importing = Importing(tenant, faults, doors)
+    box = "/admin/exchange/mailboxes/{box}"
+    routes.add("GET", "/users/{key}/settings/exchange", importing.settings, "User.Read.All", "User.ReadWrite.All")
+    routes.add("GET", f"{box}/folders", importing.folders, "MailboxFolder.Read.All")
+    routes.add("GET", f"{box}/folders/{{folder}}/childFolders", importing.folders, "MailboxFolder.Read.All")
+    routes.add("POST", f"{box}/createImportSession", importing.session, "MailboxItem.ImportExport.All")
+    return importing
+
+
+class Importing:
+    def __init__(self, tenant: Tenant, faults: Faults, doors: Doors) -> None:
+        self.tenant, self.faults, self._users = tenant, faults, Users(tenant)
+        self._writing = Writing(tenant, faults)
+        self._sessions: dict[str, tuple[str, float]] = {}  # token -> (address, end)
+        self._doors = doors
+
+    def settings(self, call: Call, key: str) -> Answer:
+        user = self._users.find(key)
+        if not user.has_mailbox:
+            raise mailbox_missing()
+        return Answer(200, {"primaryMailboxId": f"MBX:{user.id}@{self.tenant.id}"})
+
+    def _user(self, box: str) -> CloudUser:
+        found = self.tenant.user(box.removeprefix("MBX:").partition("@")[0])
+        if found is None or not found.has_mailbox:
+            raise ApiError(404, "MailboxInfoStale", "Mailbox info is stale.")
+        return found
+
+    def folders(self, call: Call, box: str, folder: str | None = None) -> Answer:
+        address = self._user(box).upn
+        above = folder_path(folder) if folder else ""
+        with self.tenant.lock:
+            kinds = {path: kind for kind in _KINDS for path in sorted(self._writing.paths(address, kind))}
+        rows = [
+            {"id": folder_id(path), "displayName": path.rpartition("/")[2], "type": _KINDS[kind],
+             "parentFolderId": folder_id(above), "childFolderCount": sum(p.startswith(path + "/") for p in kinds)}
+            for path, kind in kinds.items() if path.rpartition("/")[0] == above
+        ]  # fmt: skip
+        return page(call, rows, size=10, most=1000)
+
+    def session(self, call: Call, box: str) -> Answer:
+        token, life = secrets.token_urlsafe(32), 0.0 if self.faults.take("graph.import_expired") else 3600.0
+        self._sessions[token] = (self._user(box).upn, time.monotonic() + life)
+        return Answer(
+            200,
+            {
+                "importUrl": f"{call.base.removesuffix('/v1.0')}/importing/importItem?authtoken={token}",
+                "expirationDateTime": utc(datetime.now(UTC) + timedelta(hours=1)),
+            },
+        )
+
+    def take(self, call: Call) -> Answer:
+        """One item, at the pre-authenticated address."""
+        if "authorization" in call.headers:
+            raise ApiError(400, "BadRequest", "This address is authenticated already; send no Authorization header.")
+        address, end = self._sessions.get(call.query.get("authtoken", ""), ("", 0.0))
+        if time.monotonic() >= end:
+            raise ApiError(401, "InvalidAuthenticationToken", "The import session is over.")
+        body = call.body
+        if call.method != "POST" or not isinstance(body, dict) or set(body) - {
+            "FolderId", "Mode", "Data", "ItemId", "ChangeKey"
+        }:  # fmt: skip
+            raise ApiError(400, "BadRequest", "FolderId, Mode and Data are wanted.")
+        if body.get("Mode") != "create":
+            raise ApiError(501, "NotImplemented", "The lab creates only.")
+        with self._doors.of(["users", address, "import"]):
+            try:
+                kept = json.loads(base64.b64decode(body["Data"], validate=True))
+                mime, kind, received = kept["mime"].encode("latin-1"), kept["kind"], kept["received"]
+            except (ValueError, KeyError, TypeError):
+                raise ApiError(400, "ErrorCorruptData", "The data is not of an item.") from None
+            path = self._writing.standing(address, kind, str(body.get("FolderId")))
+            item = self.tenant.store.put(
+                address, mime, folder=path, kind=kind, received=datetime.fromisoformat(received)
+            )
+            self._writing.keep(item, {})
+        self.tenant.note("POST", f"/importing/{address}", 200)
+        return Answer(200, {"itemId": item.id, "changeKey": "AQ=="})

@@ -1,0 +1,1 @@
+"""The lab's EWS, as Microsoft documents it and public clients speak it."""

@@ -1,0 +1,194 @@
+"""EWS items: FindItem, GetItem, CreateItem, DeleteItem, SyncFolderItems, ExportItems and UploadItems."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid, parsedate_to_datetime
+
+from lab.changes import Changes, Memory, Unknown
+from lab.exchange.ews.fields import asked_for, item_xml, matches
+from lab.exchange.ews.folders import FolderTree, resolve
+from lab.exchange.ews.session import Session
+from lab.exchange.ews.xml import Element, EwsError, attribute, each, local, make_id, page_xml, read_id
+from lab.faults import Faults, declare
+from lab.mail_store import Mailbox, StoredItem
+from mailmove.evidence import now
+
+declare(exchange_sync_state_lost="EWS has forgotten every SyncState")
+MOST_CHANGES = 512  # of one SyncFolderItems, by the schema
+LARGEST_PAGE = 1000  # Exchange's own throttling policy for FindItem
+
+
+def _item(session: Session, reference: Element) -> tuple[Mailbox, StoredItem]:
+    kind, owner, item_id = (*read_id(reference.get("Id", "")), "", "")[:3]
+    if kind != "item":
+        raise EwsError("ErrorInvalidIdMalformed", "Id is malformed.")
+    box = session.mailbox(owner)
+    item = box.items.get(item_id)
+    if item is None:
+        raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
+    return box, item
+
+
+def find_item(session: Session, request: Element) -> str:
+    """Shallow traversal of each folder; newest first unless a SortOrder says Ascending."""
+    _, uris = asked_for(request, is_2007=session.is_2007)
+    view = request.find("{*}IndexedPageItemView")
+    offset = int(view.get("Offset", 0)) if view is not None else 0
+    limit = min(int(view.get("MaxEntriesReturned", LARGEST_PAGE)) if view is not None else LARGEST_PAGE, LARGEST_PAGE)
+    restriction = request.find("{*}Restriction")
+    order = request.find("{*}SortOrder/{*}FieldOrder")
+    ascending = order is not None and order.get("Order") == "Ascending"
+    trees: dict[str, FolderTree] = {}
+
+    def one(reference: Element) -> str:
+        tree, folder = resolve(session, reference, trees)
+        items = tree.items.get(folder.path, [])
+        found = [item for item in items if restriction is None or matches(item, restriction)]
+        found.sort(key=lambda item: (item.received, item.id), reverse=not ascending)
+        page = found[offset : offset + limit]
+        inner = "".join(item_xml(tree.box.address, item, uris) for item in page)
+        return page_xml("Items", inner, offset + len(page), len(found))
+
+    return each("FindItem", request.findall("{*}ParentFolderIds/*"), one)
+
+
+def get_item(session: Session, request: Element) -> str:
+    base, uris = asked_for(request, is_2007=session.is_2007)
+    if base != "IdOnly":
+        uris |= {"item:Subject", "item:DateTimeReceived", "message:InternetMessageId"}
+
+    def one(reference: Element) -> str:
+        box, item = _item(session, reference)
+        if session.is_2007 and item.kind == "contact" and "mime" in uris:
+            raise EwsError("ErrorUnsupportedMimeConversion", "Contacts have no MIME content in this version.")
+        return f"<m:Items>{item_xml(box.address, item, uris)}</m:Items>"
+
+    return each("GetItem", request.findall("{*}ItemIds/*"), one)
+
+
+def create_item(session: Session, request: Element) -> str:
+    """Save a message into a folder, from MimeContent or from Subject and Body. Nothing is sent."""
+    saved = request.find("{*}SavedItemFolderId/*")
+
+    def one(element: Element) -> str:
+        if request.get("MessageDisposition", "SaveOnly") != "SaveOnly" or local(element) != "Message":
+            raise EwsError("ErrorInvalidOperation", "This server only saves messages; it does not send.")
+        if saved is None:
+            raise EwsError("ErrorInvalidRequest", "SavedItemFolderId is missing.")
+        tree, folder = resolve(session, saved, {})
+        mime = element.findtext("{*}MimeContent")
+        content = base64.b64decode(mime) if mime else _written(session, element)
+        item = session.state.store.put(tree.box.address, content, folder=folder.path, received=_date(content))
+        item_id = make_id("item", tree.box.address, item.id)
+        return f'<m:Items><t:Message><t:ItemId Id="{item_id}" ChangeKey="AQ=="/></t:Message></m:Items>'
+
+    return each("CreateItem", request.findall("{*}Items/*"), one)
+
+
+def _written(session: Session, element: Element) -> bytes:
+    message = EmailMessage()
+    message["From"] = session.acting
+    message["Subject"] = element.findtext("{*}Subject") or ""
+    message["Date"] = format_datetime(now())
+    message["Message-ID"] = make_msgid(domain=session.state.server.lower())
+    message.set_content(element.findtext("{*}Body") or "")
+    return message.as_bytes()
+
+
+def _date(mime: bytes) -> datetime:
+    head = mime.partition(b"\r\n\r\n")[0].decode("latin-1")
+    for line in head.splitlines():
+        if line.lower().startswith("date:"):
+            try:
+                return parsedate_to_datetime(line[5:].strip())
+            except ValueError:
+                break
+    return now()
+
+
+def delete_item(session: Session, request: Element) -> str:
+    def one(reference: Element) -> str:
+        box, item = _item(session, reference)
+        with session.state.store.lock:
+            box.items.pop(item.id, None)
+        return ""
+
+    return each("DeleteItem", request.findall("{*}ItemIds/*"), one)
+
+
+class Synchronisation:
+    """SyncFolderItems: what a client was given is remembered under its SyncState."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._memory, self._faults = Memory(), faults
+
+    def __call__(self, session: Session, request: Element) -> str:
+        _, uris = asked_for(request, is_2007=session.is_2007)
+        state = request.findtext("{*}SyncState") or ""
+        limit = int(request.findtext("{*}MaxChangesReturned") or 0)
+        if not 1 <= limit <= MOST_CHANGES:
+            raise EwsError("ErrorSchemaValidation", "MaxChangesReturned must be between 1 and 512.", fault=True)
+        if self._faults.take("exchange.sync_state_lost"):
+            self._memory.forget()
+
+        def one(reference: Element) -> str:
+            tree, folder = resolve(session, reference, {})
+            try:
+                found = self._memory.since(
+                    (tree.box.address, folder.path), state, tree.items.get(folder.path, []), limit
+                )
+            except Unknown:
+                raise EwsError(
+                    "ErrorInvalidSyncStateData", "The synchronization state data is corrupt or otherwise invalid."
+                ) from None
+            return _changes_xml(tree.box.address, found, uris)
+
+        return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), one)
+
+
+def _changes_xml(address: str, found: Changes, uris: set[str]) -> str:
+    changes = "".join(f"<t:Create>{item_xml(address, item, uris)}</t:Create>" for item in found.new)
+    changes += "".join(f"<t:Update>{item_xml(address, item, uris)}</t:Update>" for item in found.changed)
+    changes += "".join(
+        f'<t:Delete><t:ItemId Id="{make_id("item", address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
+        for item_id in found.gone
+    )
+    return (
+        f"<m:SyncState>{found.state}</m:SyncState><m:IncludesLastItemInRange>{str(found.complete).lower()}"
+        f"</m:IncludesLastItemInRange><m:Changes>{changes}</m:Changes>"
+    )
+
+
+def export_items(session: Session, request: Element) -> str:
+    """An opaque stream per item. (Exchange's is FTS, which no client reads either.)"""
+
+    def one(reference: Element) -> str:
+        _, item = _item(session, reference)
+        kept = {"kind": item.kind, "received": item.received.isoformat(), "mime": item.mime.decode("latin-1")}
+        data = base64.b64encode(json.dumps(kept).encode()).decode()
+        return f'<m:ItemId Id={attribute(reference.get("Id", ""))} ChangeKey="AQ=="/><m:Data>{data}</m:Data>'
+
+    return each("ExportItems", request.findall("{*}ItemIds/*"), one)
+
+
+def upload_items(session: Session, request: Element) -> str:
+    def one(element: Element) -> str:
+        parent = element.find("{*}ParentFolderId")
+        if parent is None:
+            raise EwsError("ErrorInvalidRequest", "ParentFolderId is missing.")
+        tree, folder = resolve(session, parent, {})
+        try:
+            kept = json.loads(base64.b64decode(element.findtext("{*}Data") or ""))
+            mime, kind, received = kept["mime"].encode("latin-1"), kept["kind"], kept["received"]
+        except (ValueError, KeyError):
+            raise EwsError("ErrorCorruptData", "The data is not of an item.") from None
+        item = session.state.store.put(
+            tree.box.address, mime, folder=folder.path, kind=kind, received=datetime.fromisoformat(received)
+        )
+        return f'<m:ItemId Id="{make_id("item", tree.box.address, item.id)}" ChangeKey="AQ=="/>'
+
+    return each("UploadItems", request.findall("{*}Items/*"), one)

@@ -1,0 +1,1 @@
+"""The lab's Windows PowerShell and Exchange cmdlets, over WSMan."""

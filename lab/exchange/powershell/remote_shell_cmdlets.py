@@ -1,0 +1,187 @@
+"""What the cmdlets of the old Exchange do, on `ExchangeState`. Parameters come bound and checked (`cmdlet_contract`).
+
+Each returns rows: (type name, properties). Property names and the look of their values are those of the Exchange
+Management Shell; complex values are text there too, for Exchange sends them so over remoting.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lab.exchange.powershell.cmdlet_contract import CmdletError
+from lab.exchange.recipients import (
+    KINDS,
+    MANAGEMENT,
+    Row,
+    bytes_shown,
+    identity_of,
+    mailbox_entry,
+    mailboxes_asked,
+    object_missing,
+    result_size,
+    this_server,
+)
+from lab.exchange.state import ExchangeState
+from lab.mail_store import Mailbox
+
+__all__ = ["READERS", "Row", "object_missing"]
+
+
+def get_exchange_server(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    this_server(state, asked.get("Identity"))
+    major, minor, build, revision = (*state.version.split("."), "0", "0", "0")[:4]
+    roles = ["Mailbox", "ClientAccess", "HubTransport"]
+    yield (
+        f"{MANAGEMENT}.ExchangeServer",
+        {
+            "Name": state.server,
+            "Fqdn": f"{state.server}.{state.domains[0].partition('.')[0]}.local".lower(),
+            "Identity": state.server,
+            "AdminDisplayVersion": f"Version {major}.{minor} (Build {build}.{revision})",
+            "Edition": "Standard",
+            "ServerRole": ", ".join(roles),
+            "IsClientAccessServer": True,
+            "IsMailboxServer": True,
+            "IsHubTransportServer": True,
+        },
+    )
+
+
+def get_mailbox(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    kinds = asked.get("RecipientTypeDetails")
+    wanted = {str(kind).lower() for kind in ([kinds] if isinstance(kinds, str) else kinds or ())}
+    boxes = [box for box in mailboxes_asked(state, asked) if not wanted or KINDS[box.kind].lower() in wanted]
+    for box in boxes[: result_size(asked)]:
+        yield (
+            f"{MANAGEMENT}.Mailbox",
+            {
+                **mailbox_entry(state, box),
+                "RecipientType": "UserMailbox",
+                "RecipientTypeDetails": KINDS[box.kind],
+                "IsShared": box.kind == "shared",
+                "IsResource": box.kind in ("room", "equipment"),
+                "SamAccountName": box.address.partition("@")[0],
+                "UserPrincipalName": box.address,
+                "ServerName": state.server.lower(),
+                "Database": f"{state.server}\\First Storage Group\\Mailbox Database",
+                "GrantSendOnBehalfTo": [
+                    identity_of(state, one.trustee)
+                    for one in state.directory.of("rights", box.address)
+                    if one.right == "SendOnBehalf"
+                ],
+                **_forwarding(state, box),
+                **(_archive(state, box) if state.major >= 14 else {}),
+            },
+        )
+
+
+def _forwarding(state: ExchangeState, box: Mailbox) -> dict[str, Any]:
+    known: dict[str, Any] = {"ForwardingAddress": None, "DeliverToMailboxAndForward": False}
+    if state.major >= 14:
+        known["ForwardingSmtpAddress"] = None
+    for one in state.directory.of("forwardings", box.address):
+        if one.by_address and state.major >= 14:
+            known["ForwardingSmtpAddress"] = f"smtp:{one.to}"
+        elif not one.by_address:
+            known["ForwardingAddress"] = identity_of(state, one.to)
+        known["DeliverToMailboxAndForward"] = one.keeps_copy
+    return known
+
+
+def _archive(state: ExchangeState, box: Mailbox) -> dict[str, Any]:
+    held = state.directory.of("archives", box.address)
+    guid = uuid.uuid5(uuid.NAMESPACE_DNS, box.address) if held else uuid.UUID(int=0)
+    return {"ArchiveGuid": str(guid), "ArchiveName": [one.name for one in held]}
+
+
+def get_mailbox_statistics(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    if not {"Identity", "Server", "Database"} & asked.keys():
+        message = "Cannot process command because of one or more missing mandatory parameters: Identity."
+        kind = "System.Management.Automation.ParameterBindingException"
+        raise CmdletError(message, kind, "MissingMandatoryParameter,Get-MailboxStatistics")
+    for box in mailboxes_asked(state, asked):
+        with state.store.lock:
+            items = list(box.items.values())
+        count, size = len(items), sum(item.size for item in items)
+        if asked.get("Archive"):
+            held = state.directory.of("archives", box.address)
+            if not held:
+                raise object_missing(f"archive of {box.display_name}", state)
+            count, size = sum(one.items for one in held), sum(one.size for one in held)
+        yield (
+            "Microsoft.Exchange.Data.Mapi.MailboxStatistics",
+            {
+                "DisplayName": box.display_name,
+                "LegacyDN": box.legacy_exchange_dn,
+                "ItemCount": count,
+                "TotalItemSize": bytes_shown(state, size),
+                "DeletedItemCount": 0,
+                "ServerName": state.server,
+                "LastLogonTime": max((item.received for item in items), default=None),
+            },
+        )
+
+
+def get_mail_public_folder(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    folders = [box for box in state.store.mailboxes.values() if box.kind == "public_folder"]
+    for box in folders[: result_size(asked)]:
+        if asked.get("Identity") in (None, box.address, box.display_name):
+            yield (
+                f"{MANAGEMENT}.MailEnabledPublicFolder",
+                {**mailbox_entry(state, box), "RecipientType": "PublicFolder"},
+            )
+
+
+def get_message_tracking_log(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    this_server(state, asked.get("Server"))
+    start, end = asked.get("Start"), asked.get("End")
+    recipients = asked.get("Recipients") or []
+    wanted = {str(r).lower() for r in ([recipients] if isinstance(recipients, str) else recipients)}
+    with state.lock:
+        arrivals = [*state.relayed, *state.arrivals]
+    if str(asked.get("EventId", "RECEIVE")).upper() != "RECEIVE":
+        return
+    found = [
+        arrival
+        for arrival in arrivals
+        if (start is None or arrival.at >= start)
+        and (end is None or arrival.at < end)
+        and asked.get("Sender", arrival.sender) == arrival.sender
+        and asked.get("MessageId", arrival.message_id) == arrival.message_id
+        and (not wanted or wanted & {r.lower() for r in arrival.recipients})
+    ]
+    for arrival in found[: result_size(asked)]:
+        yield (
+            "Microsoft.Exchange.Management.TransportLogSearchTasks.MessageTrackingEvent",
+            {
+                "Timestamp": arrival.at,
+                "ClientIp": arrival.client_ip,
+                "ClientHostname": state.hosts.get(arrival.client_ip, arrival.client_ip),
+                "ServerHostname": state.server,
+                "Source": "SMTP",
+                "EventId": "RECEIVE",
+                "MessageId": arrival.message_id,
+                "Sender": arrival.sender,
+                "Recipients": list(arrival.recipients),
+            },
+        )
+
+
+def get_exchange_certificate(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    """Certificates stand in `state.settings["certificates"]`: thumbprint -> properties."""
+    for thumbprint, certificate in state.settings.get("certificates", {}).items():
+        if asked.get("Thumbprint", asked.get("Identity")) in (None, thumbprint):
+            properties = {**certificate, "Thumbprint": thumbprint}
+            yield "System.Security.Cryptography.X509Certificates.X509Certificate2", properties
+
+
+READERS: dict[str, Callable[[ExchangeState, dict[str, Any]], Iterable[Row]]] = {
+    "Get-ExchangeServer": get_exchange_server,
+    "Get-Mailbox": get_mailbox,
+    "Get-MailboxStatistics": get_mailbox_statistics,
+    "Get-MailPublicFolder": get_mail_public_folder,
+    "Get-MessageTrackingLog": get_message_tracking_log,
+    "Get-ExchangeCertificate": get_exchange_certificate,
+}

@@ -1,0 +1,1 @@
+"""DNS: questions, zones, mail records, assessment, propagation."""

@@ -1,0 +1,78 @@
+"""Record sets as dnspython holds them, and one spelling for each so that sets compare as DNS compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dns.exception
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from mailmove.records import RRset, Zone
+
+_NAMES_IN_RDATA = {"MX", "CNAME", "NS", "PTR", "SRV", "SOA", "DNAME"}
+"""Types whose RDATA holds only names and numbers: case means nothing there (RFC 4343)."""
+
+
+def to_dns(rrset: RRset) -> dns.rrset.RRset:
+    """The set as dnspython holds it. ValueError: a value is not valid presentation format."""
+    try:
+        return dns.rrset.from_text(rrset.name, rrset.ttl, "IN", rrset.type, *rrset.values)
+    except dns.exception.DNSException as error:
+        raise ValueError(f"{rrset.name} {rrset.type} has a malformed value: {error}") from error
+
+
+def values_of(answer: dns.rrset.RRset) -> tuple[str, ...]:
+    """The values of a set from the wire, each in its one spelling, sorted."""
+    return tuple(sorted({_spelling(dns.rdatatype.to_text(answer.rdtype), rdata) for rdata in answer}))
+
+
+def from_dns(answer: dns.rrset.RRset) -> RRset:
+    """A set from the wire as a plain value."""
+    return RRset(
+        name=answer.name.to_text(), type=dns.rdatatype.to_text(answer.rdtype), ttl=answer.ttl, values=values_of(answer)
+    )
+
+
+def canonical(rrset: RRset) -> RRset:
+    """The same set with every value in its one spelling; a value nobody can parse stays as it is."""
+    values = tuple(canonical_value(rrset.type, value) for value in rrset.values)
+    return RRset(name=rrset.name, type=rrset.type, ttl=rrset.ttl, values=values)
+
+
+def canonical_value(rtype: str, value: str) -> str:
+    """One value in its one spelling."""
+    try:
+        return _spelling(rtype, dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(rtype), value))
+    except (dns.exception.DNSException, dns.rdatatype.UnknownRdatatype):
+        return value
+
+
+def same_values(one: RRset | None, other: RRset | None) -> bool:
+    """Do both hold the same records, TTL aside? None: no such set."""
+    if one is None or other is None:
+        return one is other
+    return canonical(one).values == canonical(other).values
+
+
+def same(one: RRset | None, other: RRset | None) -> bool:
+    """Do both hold the same records with the same TTL?"""
+    return same_values(one, other) and (one is None or other is None or one.ttl == other.ttl)
+
+
+def absolute(domain: str) -> str:
+    """Lower case, with the last dot."""
+    return domain.lower().rstrip(".") + "."
+
+
+def displaced_by(zone: Zone, wanted: Iterable[RRset]) -> list[RRset]:
+    """What stands where a CNAME is to stand; both cannot (RFC 1034 section 3.6.2)."""
+    aliases = {rrset.name for rrset in wanted if rrset.type == "CNAME"}
+    return [rrset for key, rrset in sorted(zone.items()) if key[0] in aliases and key[1] != "CNAME"]
+
+
+def _spelling(rtype: str, rdata: dns.rdata.Rdata) -> str:
+    text = str(rdata.to_text())
+    return text.lower() if rtype in _NAMES_IN_RDATA else text

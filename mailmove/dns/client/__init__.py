@@ -1,0 +1,1 @@
+"""Ask name servers and read their answers."""

@@ -1,0 +1,1 @@
+"""SPF, DKIM, DMARC, MTA-STS and TLS-RPT records."""

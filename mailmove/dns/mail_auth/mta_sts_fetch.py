@@ -1,0 +1,65 @@
+"""Fetch an MTA-STS policy file as a sender does (RFC 8461 section 3.3): HTTPS, a good certificate, no redirects."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+
+from mailmove.dns.client.lookups import Look
+
+_LARGEST = 64 * 1024  # bytes; what RFC 8461 section 3.3 suggests as a limit
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The body of the file, or why there is none."""
+
+    body: str = ""
+    error: str | None = None
+
+
+Fetch = Callable[[str], Awaitable[Fetched]]
+"""`await fetch(domain)`; never raises for trouble on the network."""
+
+
+def https_fetch(look: Look, *, port: int = 443, context: ssl.SSLContext | None = None, timeout: float = 5.0) -> Fetch:
+    """A fetcher that finds the web server by `look`, so that every question goes to the same resolvers.
+
+    context: whom to trust; None: the system's roots. timeout: seconds, for each step.
+    """
+
+    async def fetch(domain: str) -> Fetched:
+        host = f"mta-sts.{domain.rstrip('.')}"
+        answer = await look(host, "A")
+        addresses = [*answer.values] or [f"[{one}]" for one in (await look(host, "AAAA")).values]
+        if not addresses:
+            return Fetched(error=f"{host} has no address ({answer.error or answer.rcode})")
+        return await _get(host, addresses[0], port, context or ssl.create_default_context(), timeout)
+
+    return fetch
+
+
+async def _get(host: str, address: str, port: int, context: ssl.SSLContext, timeout: float) -> Fetched:
+    url = f"https://{address}:{port}/.well-known/mta-sts.txt"
+    try:
+        # The address is asked for, the name is what the certificate must be made out to.
+        async with (
+            httpx.AsyncClient(verify=context, timeout=timeout, trust_env=False, follow_redirects=False) as client,
+            client.stream("GET", url, headers={"Host": host}, extensions={"sni_hostname": host}) as response,
+        ):
+            if response.status_code != 200:
+                return Fetched(error=f"{host} answers {response.status_code}; only 200 counts")
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "text/plain":
+                return Fetched(error=f"{host} sends {kind or 'no content type'}; only text/plain counts")
+            body = b""
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _LARGEST:
+                    return Fetched(error=f"{host} sends more than {_LARGEST} bytes")
+            return Fetched(body.decode("utf-8", "replace"))
+    except (httpx.HTTPError, OSError) as error:
+        return Fetched(error=f"{host}: {str(error) or type(error).__name__}")

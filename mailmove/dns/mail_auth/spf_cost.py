@@ -1,0 +1,95 @@
+"""What an SPF record costs a receiver in all, the records that it includes counted (RFC 7208 section 4.6.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from mailmove.dns.client.lookups import Look
+from mailmove.dns.client.query import Answer
+from mailmove.dns.mail_auth import spf
+
+_ENOUGH = 40  # look-ups after which counting on tells nobody more
+_MX_LIMIT = 10  # hosts of one `mx` (RFC 7208 section 4.6.4)
+
+
+@dataclass
+class SpfCost:
+    """What was counted: the worst case, a sender that only the last term matches."""
+
+    lookups: int = 0
+    voids: int = 0
+    faults: list[str] = field(default_factory=list)  # each a permanent error
+    unanswered: list[str] = field(default_factory=list)  # a temporary error tonight, perhaps none tomorrow
+
+    @property
+    def permanent(self) -> list[str]:
+        """Every reason for which receivers take the record as broken."""
+        found = list(self.faults)
+        if self.lookups > spf.LOOKUP_LIMIT:
+            found.append(f"{self.lookups} DNS look-ups; {spf.LOOKUP_LIMIT} are allowed")
+        if self.voids > spf.VOID_LIMIT:
+            found.append(f"{self.voids} DNS look-ups that find nothing; {spf.VOID_LIMIT} are allowed")
+        return found
+
+
+async def measure(domain: str, text: str, look: Look) -> SpfCost:
+    """Follow every include and redirect. Terms with macros cost their look-up; what they find cannot be known."""
+    cost = SpfCost()
+    await _count(domain.rstrip(".").lower(), text, look, cost, ())
+    return cost
+
+
+async def _count(domain: str, text: str, look: Look, cost: SpfCost, path: tuple[str, ...]) -> None:
+    where = f" (in {domain})" if path else ""
+    cost.faults += [f"{fault}{where}" for fault in spf.faults(text)]
+    chain = (*path, domain)
+    everything = any(term.name == "all" for term in spf.terms(text))
+    asking = []
+    for term in spf.in_force(text):
+        if not term.costs or (term.name == "redirect" and everything):
+            continue
+        cost.lookups += 1
+        if "%" in term.value or cost.lookups > _ENOUGH or (not term.value and term.name in ("include", "redirect")):
+            continue
+        asking.append(_follow(term, term.value.rstrip(".").lower() or domain, look, cost, chain))
+    await asyncio.gather(*asking)
+
+
+async def _follow(term: spf.Term, target: str, look: Look, cost: SpfCost, chain: tuple[str, ...]) -> None:
+    match term.name:
+        case "include" | "redirect":
+            await _follow_record(term, target, look, cost, chain)
+        case "a":
+            _void_if_none(await asyncio.gather(look(target, "A"), look(target, "AAAA")), cost)
+        case "mx":
+            answer = await look(target, "MX")
+            _void_if_none([answer], cost)
+            if len(answer.values) > _MX_LIMIT:
+                cost.faults.append(f"{term.text} leads to {len(answer.values)} hosts; {_MX_LIMIT} are allowed")
+        case "exists":
+            _void_if_none([await look(target, "A")], cost)
+        case _:  # ptr asks about the sender's address, which is not known here
+            pass
+
+
+async def _follow_record(term: spf.Term, target: str, look: Look, cost: SpfCost, chain: tuple[str, ...]) -> None:
+    if target in chain:
+        cost.faults.append(f"{term.text} leads back to itself: {' -> '.join([*chain, target])}")
+        return
+    answer = await look(target, "TXT")
+    _void_if_none([answer], cost)
+    if answer.error:
+        return
+    records = [value for value in answer.values if spf.is_spf(value)]
+    if len(records) != 1:
+        cost.faults.append(f"{term.text}: {target} has {len(records) or 'no'} SPF record{'s' if records else ''}")
+        return
+    await _count(target, spf.text_of(records[0]), look, cost, chain)
+
+
+def _void_if_none(answers: list[Answer] | tuple[Answer, ...], cost: SpfCost) -> None:
+    errors = [answer for answer in answers if answer.error]
+    cost.unanswered += [f"{one.type} {one.name}: {one.error}" for one in errors]
+    if not errors and not any(answer.values for answer in answers):
+        cost.voids += 1

@@ -1,0 +1,45 @@
+"""TLS-RPT records (RFC 8460): where senders report that they could not deliver for want of good TLS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mailmove.dns.canonical import absolute
+from mailmove.dns.mail_auth.spf import value_of
+from mailmove.dns.mail_auth.tag_lists import Verdict, fields_of, texts
+from mailmove.records import RRset
+
+_VERSION = re.compile(r"^v=TLSRPTv1[ \t]*;")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
+_URI = re.compile(r"^(mailto:[^@\s,!;]+@[^@\s,!;]+|https://[^\s,!;/]+(/[^\s,!;]*)?)$")
+
+
+def read(values: Iterable[str]) -> Verdict:
+    """What the TXT values at `_smtp._tls.<domain>` say."""
+    found = [text for text in texts(values) if _VERSION.match(text)]
+    if not found:
+        return Verdict()
+    if len(found) > 1:
+        return Verdict(record=found[0], valid=False, faults=(f"{len(found)} TLS-RPT records; none of them counts",))
+    try:
+        pairs = fields_of(found[0])
+    except ValueError as error:
+        return Verdict(record=found[0], valid=False, faults=(str(error),))
+    uris = [uri.strip() for name, value in pairs if name == "rua" for uri in value.split(",")]
+    faults = [f"{uri!r} is neither mailto: nor https:" for uri in uris if not _URI.match(uri)]
+    faults += [f"{name!r} is not a tag's name" for name, _ in pairs if not _NAME.match(name)]
+    faults += [
+        f"{name} has a value with a space or an equals sign in it"
+        for name, value in pairs
+        if name != "rua" and re.search(r"[\s=]", value)
+    ]
+    if not uris:
+        faults.append("no rua")
+    return Verdict(record=found[0], valid=not faults, faults=tuple(faults), facts={"rua": uris})
+
+
+def proposal(domain: str, mailbox: str, ttl: int = 3600) -> RRset:
+    """The record that has reports sent to `mailbox`; the only word from senders who could not deliver."""
+    text = f"v=TLSRPTv1; rua=mailto:{mailbox}"
+    return RRset(name=f"_smtp._tls.{absolute(domain)}", type="TXT", ttl=ttl, values=(value_of(text),))

@@ -1,0 +1,1 @@
+"""Measure when resolvers have noticed a change."""

@@ -1,0 +1,1 @@
+"""What a customer's zone holds, should hold, and how it is changed."""

@@ -1,0 +1,1 @@
+"""What the source server holds, and what follows from it."""

@@ -1,0 +1,258 @@
+"""What an inventory means for the move, and what to do: pure, so that the same inventory gives the same findings.
+
+Facts: Microsoft's pages on cutover migration ("What you need to know about a cutover email migration", "Migrate public
+folders"), KB 2584294 and KB 2807779. What no page says is worded as a likelihood.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from mailmove.evidence import Finding
+from mailmove.inventory.devices import of_phones, of_relays
+from mailmove.inventory.full import LARGEST_ITEM, Forwarding, FullInventory, Group
+from mailmove.inventory.server import SourceMailbox
+
+SUPPORTED, RECOMMENDED = 2000, 150
+"""Mailboxes in one cutover batch, by Microsoft's cutover page."""
+_WITHOUT_LICENCE = 50 * 1024**3
+"""Bytes that a shared or resource mailbox may hold without a licence."""
+_KINDS = {"shared": "a shared mailbox", "room": "a room mailbox", "equipment": "an equipment mailbox"}
+_EXCHANGES_OWN = {
+    "ArbitrationMailbox", "AuditLogMailbox", "DiscoveryMailbox", "MicrosoftExchange", "MonitoringMailbox",
+    "SystemAttendantMailbox", "SystemMailbox",
+}  # fmt: skip
+
+
+def findings_of(inventory: FullInventory) -> list[Finding]:
+    """Everything that does not simply come along, by name; what does come along, counted."""
+    return [
+        *_of_size(inventory),
+        *_of_what_was_not_read(inventory),
+        *_of_mailboxes(inventory),
+        *_of_large_items(inventory),
+        *_of_archives(inventory),
+        *_of_public_folders(inventory),
+        *_of_forwardings(inventory),
+        *_of_grants(inventory),
+        *_of_groups(inventory),
+        *_of_other_recipients(inventory),
+        *_of_addresses(inventory),
+        *of_phones(inventory),
+        *of_relays(inventory),
+    ]
+
+
+def _of_size(inventory: FullInventory) -> Iterator[Finding]:
+    count = len(inventory.moving)
+    if count > RECOMMENDED:
+        yield Finding(
+            subject="size",
+            seen=f"{count:,} mailboxes",
+            means=f"Microsoft supports {SUPPORTED:,} in a cutover and recommends no more than {RECOMMENDED}.",
+            todo="Expect days, not a night." if count <= SUPPORTED else "Use another way: staged or hybrid migration.",
+            blocks=count > SUPPORTED,
+        )
+
+
+def _of_what_was_not_read(inventory: FullInventory) -> Iterator[Finding]:
+    for one in inventory.not_read:
+        yield Finding(
+            subject=one.what,
+            seen=f"could not be read: {one.why}",
+            means="There may be some that nobody has been told of.",
+            todo="Look by hand, or give the account the right that is missing, and run preflight again.",
+        )
+
+
+def _of_mailboxes(inventory: FullInventory) -> Iterator[Finding]:
+    for box in inventory.mailboxes:
+        if box.hidden:
+            yield Finding(
+                subject=box.address,
+                seen="hidden from the address list",
+                means="Microsoft's batch leaves it out without a word.",
+                todo="Show it in the address list before the night, if it is to move.",
+            )
+        if box.kind in _KINDS:
+            yield Finding(
+                subject=box.address,
+                seen=_KINDS[box.kind],
+                means="It arrives as an ordinary user mailbox.",
+                todo=_after_first_sync(box),
+            )
+
+
+def _after_first_sync(box: SourceMailbox) -> str:
+    again = f"it is made {_KINDS[box.kind]} again after the first sync"
+    if (box.size or 0) > _WITHOUT_LICENCE:
+        return f"Buy a licence: {again}, but holds {_shown(box.size or 0)}; above 50 GB it needs a licence of its own."
+    return f"Nothing: {again}, and needs no licence."
+
+
+def _of_large_items(inventory: FullInventory) -> Iterator[Finding]:
+    for item in inventory.large_items:
+        yield Finding(
+            subject=item.mailbox,
+            seen=f"'{item.subject}' in {item.folder} is {_shown(item.size)}",
+            means=f"An item above {LARGEST_ITEM // 1024**2} MB does not move, and may fail the whole mailbox.",
+            todo="Save it elsewhere and delete it from the mailbox before the night.",
+        )
+
+
+def _of_archives(inventory: FullInventory) -> Iterator[Finding]:
+    for one in inventory.archives:
+        held = f", {one.items:,} items, {_shown(one.size or 0)}" if one.items is not None else ""
+        yield Finding(
+            subject=one.mailbox,
+            seen=f"an archive mailbox '{one.name}'{held}",
+            means="A cutover batch moves the mailbox and not its archive.",
+            todo="Bring its items back into the mailbox, or export it to a PST file and import that afterwards.",
+        )
+
+
+def _of_public_folders(inventory: FullInventory) -> Iterator[Finding]:
+    major = int(inventory.version.split(".")[0])
+    if major < 14:
+        route = (
+            "From Exchange 2007 there is no direct route: replicate the folders to an Exchange 2010 SP3 RU8 or later "
+            "and migrate them from there, or copy their content into a shared mailbox with Outlook."
+        )
+    elif major == 14:
+        route = "Microsoft's batch migration of public folders needs Exchange 2010 SP3 RU8, after the mailboxes."
+    else:
+        route = "Use Microsoft's batch migration of public folders, after the mailboxes."
+    for box in inventory.mailboxes:
+        if box.kind == "public_folder":
+            yield Finding(
+                subject=box.address,
+                seen="a mail-enabled public folder",
+                means="A cutover batch does not move it; after the switch, mail to its address bounces.",
+                todo=f"Make a shared mailbox or a group with its address before the switch. {route}",
+            )
+
+
+def _of_forwardings(inventory: FullInventory) -> Iterator[Finding]:
+    domains = {box.address.partition("@")[2] for box in inventory.mailboxes}
+    for one in inventory.forwardings:
+        outside = one.to.partition("@")[2] not in domains
+        how = f"by the inbox rule '{one.rule}'" if one.rule else "by a setting of the mailbox"
+        copy = "" if one.rule else ", a copy stays" if one.keeps_copy else ", no copy stays"
+        off = "" if one.enabled else " (switched off)"
+        yield Finding(
+            subject=one.mailbox,
+            seen=f"forwards to {one.to} {how}{copy}{off}",
+            means=_meaning(one, outside),
+            todo="Ask whether it is still wanted; set it again at Microsoft 365 after the first sync."
+            + (" Allow it in the outbound spam policy: forwarding outside is off there by default." if outside else ""),
+        )
+
+
+def _meaning(one: Forwarding, outside: bool) -> str:
+    if one.rule:
+        return "Whether the rule comes along is not sure; while both run, mail may be forwarded twice."
+    target = "an address outside" if outside else "a colleague"
+    return f"The setting does not come along; mail for {target} would end in this mailbox unseen."
+
+
+def _of_grants(inventory: FullInventory) -> Iterator[Finding]:
+    granted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for one in inventory.grants:
+        granted[one.mailbox][one.right].append(one.trustee)
+    words = {"full_access": "full access", "send_as": "send as", "send_on_behalf": "send on behalf"}
+    for mailbox, rights in sorted(granted.items()):
+        yield Finding(
+            subject=mailbox,
+            seen="; ".join(f"{words[right]}: {', '.join(who)}" for right, who in sorted(rights.items())),
+            means="A cutover does not carry permissions; Mailmove gives them again after the first sync.",
+            todo=_by_hand([who for trustees in rights.values() for who in trustees]),
+        )
+
+
+def _by_hand(trustees: list[str]) -> str:
+    strangers = sorted({one for one in trustees if "@" not in one})
+    if not strangers:
+        return "Nothing to do."
+    return f"No address is known of {', '.join(strangers)}: if they still matter, give them to somebody who has one."
+
+
+def _of_groups(inventory: FullInventory) -> Iterator[Finding]:
+    plain = [group for group in inventory.groups if group.kind == "distribution"]
+    if plain:
+        yield Finding(
+            subject="distribution groups",
+            seen=f"{len(plain)}: {', '.join(group.address for group in plain)}",
+            means="They come along with their members.",
+            todo="Nothing to do.",
+        )
+    for group in inventory.groups:
+        if group.kind == "security":
+            yield Finding(
+                subject=group.address,
+                seen=f"a mail-enabled security group of {len(group.members)}",
+                means="It arrives as a distribution group and opens no doors any more.",
+                todo="Make an empty mail-enabled security group with this address at Microsoft 365 before the batch.",
+            )
+        elif group.kind == "dynamic":
+            yield Finding(
+                subject=group.address,
+                seen="a dynamic distribution group",
+                means="A cutover does not carry it; mail to it bounces after the switch.",
+                todo="Make it again at Microsoft 365 with a filter that fits there.",
+            )
+        if group.hidden:
+            yield _hidden(group)
+
+
+def _hidden(group: Group) -> Finding:
+    return Finding(
+        subject=group.address,
+        seen="a group hidden from the address list",
+        means="Microsoft's batch goes by the address list; it is likely to leave it out without a word.",
+        todo="Show it in the address list before the night, and hide it again afterwards.",
+    )
+
+
+def _of_other_recipients(inventory: FullInventory) -> Iterator[Finding]:
+    if inventory.contacts:
+        yield Finding(
+            subject="contacts",
+            seen=f"{len(inventory.contacts)}: {', '.join(one.address for one in inventory.contacts)}",
+            means="Mail contacts and mail users come along.",
+            todo="Look afterwards that each still leads where it should.",
+        )
+    own = [one for one in inventory.others if one.kind in _EXCHANGES_OWN]
+    if own:
+        yield Finding(
+            subject="Exchange's own mailboxes",
+            seen=", ".join(one.display_name for one in own),
+            means="They belong to the old server and are not carried.",
+            todo="Nothing to do.",
+        )
+    for one in inventory.others:
+        if one.kind not in _EXCHANGES_OWN:
+            yield Finding(
+                subject=one.address or one.display_name,
+                seen=f"a recipient of the kind {one.kind}",
+                means="There is no rule for this kind; whether it comes along is not known.",
+                todo="Look at it by hand, and decide what shall take its mail after the switch.",
+            )
+
+
+def _of_addresses(inventory: FullInventory) -> Iterator[Finding]:
+    named = [box for box in inventory.moving if box.legacy_exchange_dn]
+    if named:
+        more = sum(len(addresses) for addresses in inventory.x500.values())
+        besides = f", and {more} more X500 addresses" if more else ""
+        yield Finding(
+            subject="X500 addresses",
+            seen=f"{len(named)} mailboxes have a legacyExchangeDN" + besides,
+            means="Replies to old mail and Outlook's suggestions go by it; lost, they bounce as IMCEAEX (KB 2807779).",
+            todo="Nothing to do: after the first sync each becomes an X500 address at Microsoft 365.",
+        )
+
+
+def _shown(size: int) -> str:
+    """`150.0 MB`, `51.20 GB`"""
+    return f"{size / 1024**2:,.1f} MB" if size < 1024**3 else f"{size / 1024**3:,.2f} GB"

@@ -1,0 +1,128 @@
+"""Everything on the old server that a move must know of; read once, before the night."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mailmove.inventory.server import Inventory
+
+LARGEST_ITEM = 150 * 1024 * 1024
+"""Bytes; what is larger fails the mailbox (Microsoft, KB 2584294: TooManyLargeItemsPermanentException)."""
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class MailFolder(_Fact):
+    """One folder of a mailbox, as the server counts it: hidden items may be among them (Microsoft, aa996762)."""
+
+    path: str = Field(description="From the mailbox's root, '/'-separated: 'Inbox/Projects'")
+    items: int
+    size: int = Field(description="Bytes, without the folders below")
+
+
+class Group(_Fact):
+    address: str
+    display_name: str
+    kind: Literal["distribution", "security", "dynamic"]
+    members: tuple[str, ...] = Field(default=(), description="SMTP addresses, sorted; empty for a dynamic group")
+    aliases: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+class Contact(_Fact):
+    """An address in the directory whose mail goes elsewhere: a mail contact or a mail user."""
+
+    address: str
+    display_name: str
+    kind: Literal["contact", "mail_user"]
+    target: str = Field(description="Where its mail goes")
+
+
+class OtherRecipient(_Fact):
+    """A recipient of a kind that the cutover has no rule for."""
+
+    address: str
+    display_name: str
+    kind: str = Field(description="RecipientTypeDetails, as Exchange says it: 'LinkedMailbox'")
+
+
+class Forwarding(_Fact):
+    """Mail of a mailbox that goes on to another address."""
+
+    mailbox: str
+    to: str
+    keeps_copy: bool
+    rule: str = Field(default="", description="Name of the inbox rule; empty: a setting of the mailbox")
+    enabled: bool = True
+
+
+class Grant(_Fact):
+    """Somebody may open a mailbox, or send as it. Inherited rights and the owner's own are left out."""
+
+    mailbox: str
+    right: Literal["full_access", "send_as", "send_on_behalf"]
+    trustee: str = Field(description="SMTP address where it is known, else as Exchange says it: 'CONTOSO\\\\Backup'")
+
+
+class Archive(_Fact):
+    mailbox: str
+    name: str
+    items: int | None = None
+    size: int | None = Field(default=None, description="Bytes")
+
+
+class Phone(_Fact):
+    """An ActiveSync partnership."""
+
+    mailbox: str
+    device_id: str
+    device_type: str
+    model: str
+    last_sync: datetime | None = None
+
+
+class LargeItem(_Fact):
+    mailbox: str
+    folder: str
+    subject: str
+    size: int = Field(description="Bytes")
+    received: datetime | None = None
+
+
+class Relay(_Fact):
+    """A machine that sends through the server, by the server's own message tracking log."""
+
+    client_ip: str
+    host: str = Field(description="What it calls itself; may be empty")
+    senders: tuple[str, ...] = Field(description="The most frequent first, ten at most")
+    messages: int
+    last: datetime
+
+
+class NotRead(_Fact):
+    """Something that could not be looked at, so that nobody believes it is not there."""
+
+    what: str
+    why: str
+
+
+class FullInventory(Inventory):
+    """An inventory with all that hangs on the mailboxes. Addresses are in lower case."""
+
+    x500: dict[str, tuple[str, ...]] = Field(default={}, description="Address -> X500 addresses of earlier moves")
+    groups: list[Group] = Field(default=[])
+    contacts: list[Contact] = Field(default=[])
+    others: list[OtherRecipient] = Field(default=[])
+    forwardings: list[Forwarding] = Field(default=[])
+    grants: list[Grant] = Field(default=[])
+    archives: list[Archive] = Field(default=[])
+    folders: dict[str, tuple[MailFolder, ...]] = Field(default={}, description="Address -> folders, by path")
+    large_items: list[LargeItem] = Field(default=[])
+    phones: list[Phone] = Field(default=[])
+    relays: list[Relay] = Field(default=[])
+    not_read: list[NotRead] = Field(default=[])

@@ -1,0 +1,1 @@
+"""Mail items: what one is, how it is identified, copied and reconciled."""

@@ -1,0 +1,1 @@
+"""Copy mailboxes item by item, with checkpoints and rate limits."""

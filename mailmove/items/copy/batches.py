@@ -1,0 +1,39 @@
+"""Cutting what is to be copied into pieces that both sides take and memory bears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from mailmove.items.copy.interfaces import Content
+from mailmove.items.item import Item
+
+PORTION_ITEMS, PORTION_BYTES = 60, 4_000_000
+"""Of one question to the old server. Whole messages: not too many at once."""
+BATCH_ITEMS, BATCH_BYTES = 20, 3_000_000
+"""Of one request to Graph: 20 requests in a batch (graph/json-batching), 4 MB in all."""
+
+T = TypeVar("T")
+
+
+def portions(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Items to be read together. One that is too big by itself comes alone."""
+    return _cut(items, lambda item: item.size or 20_000, PORTION_ITEMS, PORTION_BYTES)
+
+
+def batches(contents: Iterable[Content]) -> Iterator[list[Content]]:
+    """Contents to be sent together."""
+    return _cut(contents, lambda content: content.weight, BATCH_ITEMS, BATCH_BYTES)
+
+
+def _cut(things: Iterable[T], weight: Callable[[T], int], most: int, heaviest: int) -> Iterator[list[T]]:
+    piece: list[T] = []
+    weighs = 0
+    for thing in things:
+        if piece and (len(piece) == most or weighs + weight(thing) > heaviest):
+            yield piece
+            piece, weighs = [], 0
+        piece.append(thing)
+        weighs += weight(thing)
+    if piece:
+        yield piece

@@ -1,0 +1,1 @@
+"""Compare source and target item by item, on disk."""

@@ -1,0 +1,70 @@
+"""How one side tells what has changed in a mailbox since the last look, folder by folder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mailmove.items.item import Item
+
+Standing = Literal["live", "deleted", "recoverable"]
+"""live: people see it. deleted: Deleted Items and below. recoverable: what was emptied from there."""
+
+
+class StateLost(Exception):
+    """The server does not know this state any more; read the folder from its beginning (state None)."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of one side.
+
+    id: the server's. path: as people see it, 'Inbox/Projects'. place: the same folder has the same place on both
+    sides, whatever its language: 'inbox/projects'.
+    """
+
+    id: str
+    path: str
+    place: str
+    standing: Standing = "live"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What changed, in part. state: what to go on with after this page. last: nothing follows.
+
+    whole: there is no state; all pages together are the folder as it is now.
+    """
+
+    items: list[Item]
+    removed: list[str] = field(default_factory=list)
+    state: str | None = None
+    last: bool = True
+    whole: bool = False
+
+
+class MailboxChanges(ABC):
+    """One side. Blocking calls; errors of `mailmove.errors`. A page may come again, and an item in two pages."""
+
+    @abstractmethod
+    def folders(self, mailbox: str) -> list[Folder]:
+        """Every folder that holds items. The target's recoverable items are one of them."""
+
+    @abstractmethod
+    def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
+        """Pages from `state` on; None: from the beginning. StateLost."""
+
+
+def place_of(kind: str, path: str, well_known: dict[str, str]) -> str:
+    """The place of a folder. well_known: path -> Graph's well-known name, of those folders that have one.
+
+    Graph shows calendars beside each other, and contact folders below the default one, so these go by their last name.
+    """
+    if path in well_known:
+        return well_known[path]
+    if kind in ("event", "contact"):
+        return f"{kind}:{path.rpartition('/')[2].casefold()}"
+    above, slash, name = path.rpartition("/")
+    return f"{place_of(kind, above, well_known) if slash else ''}/{name.casefold()}"

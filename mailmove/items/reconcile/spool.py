@@ -1,0 +1,257 @@
+"""Both sides of one mailbox on the worker's disk: what is compared need not fit into memory.
+
+A page's rows and the state to go on with are written in one transaction, so that kill -9 between any two lines
+costs at most a page. The file can always be made again from the two servers: it saves time. Only what was seen at the
+target and has gone since is known from here alone (and, for some weeks, from the target's recoverable items).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mailmove.items.item import Item
+from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, StateLost
+
+SOURCE, TARGET = 1, -1
+_PROVABLE = ("message", "event", "contact")
+"""Kinds that Graph shows. Tasks, notes and journal entries it does not."""
+_ONE = 1 << 44  # above every number of a place, so that a sum of weights is 0 only where counts and places agree
+_CACHE_KB = 16_384
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS folder (
+    number INTEGER PRIMARY KEY, side INTEGER, id TEXT, path TEXT, place TEXT, standing TEXT, state TEXT,
+    UNIQUE (side, id));
+CREATE TABLE IF NOT EXISTS item (
+    name BLOB, weight INTEGER, folder INTEGER, kind TEXT, id TEXT, named TEXT, by_message_id INTEGER, subject TEXT,
+    received INTEGER, size INTEGER);
+CREATE TABLE IF NOT EXISTS gone (
+    name BLOB, side INTEGER, path TEXT, kind TEXT, id TEXT, named TEXT, by_message_id INTEGER, subject TEXT,
+    received INTEGER, size INTEGER, at INTEGER);
+CREATE INDEX IF NOT EXISTS gone_name ON gone (name);
+"""
+_COLUMNS = "kind, id, named, by_message_id, subject, received, size"
+
+
+class Spool:
+    """`with Spool(path) as spool:`; one process at a time. What is no spool (a torn file) is begun anew."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, not a torn file
+                raise
+            for end in ("", "-wal", "-shm"):
+                Path(f"{path}{end}").unlink(missing_ok=True)
+            self._open()
+
+    def _open(self) -> None:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # subjects are nobody else's business
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
+        self._db.executescript(
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{_CACHE_KB}; {_SCHEMA}"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def look(self, side: int, changes: MailboxChanges, mailbox: str) -> None:
+        """Bring one side up to date; only what has changed is asked for. Errors of `changes` pass; call again."""
+        folders = changes.folders(mailbox)
+        self._settle_folders(side, folders)
+        for folder in folders:
+            number, state = self._db.execute(
+                "SELECT number, state FROM folder WHERE side = ? AND id = ?", (side, folder.id)
+            ).fetchone()
+            try:
+                self._read(side, folder, number, changes.changes(mailbox, folder, state), fresh=state is None)
+            except StateLost:
+                self._forget(number)
+                self._read(side, folder, number, changes.changes(mailbox, folder, None), fresh=True)
+
+    def _settle_folders(self, side: int, folders: list[Folder]) -> None:
+        known = {
+            one: (number, place, path)
+            for one, number, place, path in self._db.execute(
+                "SELECT id, number, place, path FROM folder WHERE side = ?", (side,)
+            )
+        }
+        now_there = {folder.id for folder in folders}
+        # None of them there: the mailbox is another one now. Nobody has deleted anything.
+        replaced = bool(known) and not now_there & set(known)
+        with self._transaction():
+            for one in known.keys() - now_there:
+                number = known[one][0]
+                if not replaced:
+                    self._bury(side, "folder = ?", (number,))
+                self._db.execute("DELETE FROM item WHERE folder = ?", (number,))
+                self._db.execute("DELETE FROM folder WHERE number = ?", (number,))
+            for folder in folders:
+                if folder.id not in known:
+                    self._db.execute(
+                        "INSERT INTO folder (side, id, path, place, standing) VALUES (?, ?, ?, ?, ?)",
+                        (side, folder.id, folder.path, folder.place, folder.standing),
+                    )
+                elif known[folder.id][1:] != (folder.place, folder.path):
+                    number = known[folder.id][0]
+                    self._db.execute(
+                        "UPDATE folder SET path = ?, place = ?, standing = ? WHERE number = ?",
+                        (folder.path, folder.place, folder.standing, number),
+                    )
+                    self._db.execute("UPDATE item SET weight = ? WHERE folder = ?", (weight(side, folder), number))
+
+    def _read(self, side: int, folder: Folder, number: int, pages: Iterable[Page], *, fresh: bool) -> None:
+        """fresh: from the beginning, into a folder of which nothing is kept, or which comes whole."""
+        held: set[int] = set()
+        heavy = weight(side, folder)
+        self._db.execute("DROP TABLE IF EXISTS temp.incoming")
+        for page in pages:
+            if page.whole:
+                self._gather(page, heavy, number)
+                if page.last:
+                    self._swap(side, number)
+                continue
+            with self._transaction():
+                self._remove(side, number, page.removed)
+                again = [item.id for item in page.items if not fresh or hash(item.id) in held]
+                held.update(hash(item.id) for item in page.items if fresh)
+                self._drop(number, again)
+                self._insert("item", page.items, heavy, number)
+                self._db.execute("UPDATE folder SET state = ? WHERE number = ?", (page.state, number))
+
+    def _gather(self, page: Page, heavy: int, number: int) -> None:
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS incoming AS SELECT * FROM item WHERE 0")
+        self._insert("temp.incoming", page.items, heavy, number)
+
+    def _swap(self, side: int, number: int) -> None:
+        """The folder is what has come; what it held and does not hold now has gone."""
+        self._db.execute("CREATE INDEX temp.incoming_id ON incoming (id)")
+        with self._transaction():
+            self._bury(side, "folder = ? AND id NOT IN (SELECT id FROM temp.incoming)", (number,))
+            self._db.execute("DELETE FROM item WHERE folder = ?", (number,))
+            self._db.execute("INSERT INTO item SELECT * FROM temp.incoming GROUP BY id")
+        self._db.execute("DROP TABLE temp.incoming")
+
+    def _insert(self, table: str, items: list[Item], heavy: int, number: int) -> None:
+        self._db.executemany(
+            f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (_row(item, heavy, number) for item in _last_of_each(items)),
+        )
+
+    def _forget(self, number: int) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM item WHERE folder = ?", (number,))
+            self._db.execute("UPDATE folder SET state = NULL WHERE number = ?", (number,))
+
+    def _remove(self, side: int, number: int, ids: list[str]) -> None:
+        if ids:
+            self._index()
+        for one in ids:
+            self._bury(side, "folder = ? AND id = ?", (number, one))
+            self._db.execute("DELETE FROM item WHERE folder = ? AND id = ?", (number, one))
+
+    def _drop(self, number: int, ids: list[str]) -> None:
+        if ids:
+            self._index()
+            self._db.executemany("DELETE FROM item WHERE folder = ? AND id = ?", ((number, one) for one in ids))
+
+    def _bury(self, side: int, where: str, values: tuple[Any, ...]) -> None:
+        self._db.execute(
+            f"INSERT INTO gone SELECT name, ?, (SELECT path FROM folder WHERE number = item.folder), {_COLUMNS}, ? "  # noqa: S608
+            f"FROM item WHERE {where}",
+            (side, _now(), *values),
+        )
+
+    def _index(self) -> None:
+        """Made when first needed: the first look at a mailbox only appends, and is twice as fast without."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS item_id ON item (folder, id)")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """For the comparison."""
+        yield from self._db.execute(query, values)
+
+    def run(self, statement: str) -> None:
+        self._db.execute(statement)
+
+
+def weight(side: int, folder: Folder) -> int:
+    """A number whose sum over a name's items is 0 only when both sides hold as many in the same places.
+
+    By chance it is 0 once in 10**12 names that differ.
+    """
+    place = int.from_bytes(blake2b(folder.place.encode("utf-8", "surrogatepass"), digest_size=5).digest())
+    return side * (_ONE + place)
+
+
+def name_of(item: Item) -> bytes | None:
+    """Digest of what names an item on both sides; None: nothing does, or Graph does not show such items."""
+    identity = item.identity.strip()
+    if not identity or item.kind not in _PROVABLE:
+        return None
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _row(item: Item, heavy: int, folder: int) -> tuple[Any, ...]:
+    return (
+        name_of(item),
+        heavy,
+        folder,
+        item.kind,
+        item.id,
+        item.identity,
+        item.message_id is not None,
+        item.subject,
+        int(item.received.timestamp()) if item.received else None,
+        item.size,
+    )
+
+
+def _last_of_each(items: list[Item]) -> Iterable[Item]:
+    found = {item.id: item for item in items}
+    return items if len(found) == len(items) else found.values()
+
+
+def item_of(path: str, columns: tuple[Any, ...]) -> Item:
+    """The item behind a row's kind, id, named, by_message_id, subject, received, size."""
+    kind, identity, named, by_message_id, subject, received, size = columns
+    return Item(
+        id=identity,
+        folder=path,
+        kind=kind,
+        message_id=named if by_message_id else None,
+        key="" if by_message_id else named,
+        subject=subject,
+        received=datetime.fromtimestamp(received, UTC) if received is not None else None,
+        size=size,
+    )
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp())

@@ -1,0 +1,1 @@
+"""The plan of a cutover: what the administrator writes, read and checked."""

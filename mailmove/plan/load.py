@@ -1,0 +1,125 @@
+"""Read a plan from YAML; report every fault at once, each with its path and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mailmove.errors import BadPlan
+from mailmove.plan.cutover import Cutover
+
+
+class Fault(BaseModel):
+    """One thing wrong with a plan."""
+
+    path: str
+    problem: str
+    write: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}. Write {self.write}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Numbers and truth as in YAML 1.2: in YAML 1.1, `opens: 22:00` is the number 1320, and Norway (`NO`) is false."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] not in ("bool", "int")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|True|TRUE|false|False|FALSE)$"), "tTfF")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?(0|[1-9][0-9]*)$"), "-+0123456789")
+
+
+def load_plan(path: Path) -> Cutover:
+    """The plan in a YAML file; BadPlan lists every fault."""
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
+    except OSError as error:
+        raise BadPlan(str(path), wanted="a plan", seen=str(error), todo="Check the path.") from error
+    except yaml.YAMLError as error:
+        raise BadPlan(str(path), wanted="YAML", seen=str(error), todo="Mend the line it names.") from error
+    return plan_from(data, str(path))
+
+
+def plan_from(data: Any, origin: str = "plan") -> Cutover:
+    """The plan in a mapping; BadPlan lists every fault."""
+    faults = faults_of(data)
+    if faults:
+        listed = "\n  ".join(str(fault) for fault in faults)
+        raise BadPlan(
+            origin,
+            wanted="a plan without faults",
+            seen=f"{len(faults)} faults:\n  {listed}\n",
+            todo="Mend all of them; nothing was touched.",
+        )
+    return Cutover.model_validate(data)
+
+
+def faults_of(data: Any) -> list[Fault]:
+    """Every fault of a raw plan, in the order of its fields; empty when it is sound."""
+    if not isinstance(data, Mapping):
+        return [
+            Fault(
+                path="(whole file)", problem="is not a mapping", write="`customer: contoso` and so on, a field a line"
+            )
+        ]
+    try:
+        Cutover.model_validate(data)
+    except ValidationError as error:
+        return [_fault(dict(found)) for found in error.errors()]
+    return []
+
+
+def _fault(found: Mapping[str, Any]) -> Fault:
+    location = found["loc"]
+    path = ".".join(str(step) for step in location)
+    problem = str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        parent = _model_at(location[:-1])
+        known = ", ".join(parent.model_fields) if parent else "fields of the plan"
+        return Fault(path=path, problem="is not a field of the plan", write=f"one of: {known}")
+    return Fault(path=path, problem=problem[0].lower() + problem[1:], write=_advice(location))
+
+
+def _advice(location: tuple[Any, ...]) -> str:
+    names = [step for step in location if isinstance(step, str)]
+    parent = _model_at(tuple(names[:-1]))
+    field = parent.model_fields.get(names[-1]) if parent and names else None
+    if field is None:
+        return "a value that fits"
+    says = f" ({field.description})" if field.description else ""
+    inner = _model_at(tuple(names))
+    if inner is not None:
+        shape = "a list of mappings, each with" if get_origin(field.annotation) is list else "a mapping with"
+        return f"{shape} {', '.join(inner.model_fields)}{says}"
+    example = (field.examples or [field.get_default(call_default_factory=True, validated_data={})])[0]
+    return f"for example `{names[-1]}: {example}`{says}"
+
+
+def _model_at(location: tuple[Any, ...]) -> type[BaseModel] | None:
+    """The plan's part at a path, or None where the path ends in a plain value."""
+    model: type[BaseModel] = Cutover
+    for step in location:
+        if not isinstance(step, str):
+            continue
+        field = model.model_fields.get(step)
+        if field is None:
+            return None
+        found = next(
+            (kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)), None
+        )
+        if found is None:
+            return None
+        model = found
+    return model
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    return [annotation, *getattr(annotation, "__args__", ())]

@@ -1,0 +1,40 @@
+"""Values that the plan and what carries it out share: addresses, the MX TTL ceiling, how a port is closed."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+
+MX_TTL_CEILING = 21_600
+"""Seconds; the most that Exchange Online supports on an MX record (MC346908)."""
+
+Mode = Literal["refuse", "reject", "drop"]
+"""refuse: TCP reset or ICMP unreachable. reject: an SMTP answer 5xx that says where the mail went. drop: silence."""
+
+CONSEQUENCES: dict[Mode, str] = {
+    "refuse": "A late sender is refused at once: it queues the message, looks the MX up again at its next try and "
+    "delivers to the cloud. Nothing bounces before its patience ends: 12 to 24 hours at Microsoft, up to 5 days "
+    "elsewhere (RFC 5321, 4.5.4.1).",
+    "reject": "A late sender gets a 5xx and bounces the message at once; its writer reads where the mail went and must "
+    "send it again. What is bounced does not come by itself.",
+    "drop": "A late sender gets no answer: each try costs it its whole timeout (up to 5 minutes), then it queues, "
+    "looks the MX up again and delivers to the cloud. Its patience ends as with a refusal, after 12 hours to 5 days, "
+    "but it tries more rarely; a machine that sends one message after the other stands still meanwhile.",
+}
+"""What a person must know before the door is closed so."""
+
+
+def split_address(value: str, default_port: int) -> tuple[str, int]:
+    """`192.0.2.1:5353` -> ("192.0.2.1", 5353). ValueError says what is wrong."""
+    host, port = value, str(default_port)
+    if value.startswith("["):
+        host, closed, rest = value[1:].partition("]")
+        if not closed or rest[:1] not in ("", ":"):
+            raise ValueError(f"{value!r} is not an address in brackets")
+        port = rest[1:] if rest else port
+    elif value.count(":") == 1:
+        host, port = value.split(":")
+    ipaddress.ip_address(host)
+    if not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} has no port between 1 and 65535")
+    return host, int(port)

@@ -1,0 +1,1 @@
+"""SMTP: port checks, probe messages, redelivery, late senders."""

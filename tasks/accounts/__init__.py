@@ -1,0 +1,1 @@
+"""Partner relationship, sign-in, first passwords, address collisions."""

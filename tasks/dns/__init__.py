@@ -1,0 +1,1 @@
+"""Change zones, and check them at the authoritative servers."""

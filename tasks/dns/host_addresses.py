@@ -1,0 +1,14 @@
+"""Addresses of a name, as the plan's own resolvers see it: the administrator's laptop may live behind split DNS."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mailmove.dns.client.host_addresses import resolve_host
+from mailmove.plan.cutover import Cutover
+from tasks.dns.zone_changes import resolvers_of
+
+
+def addresses_of(cutover: Cutover, host: str) -> list[str]:
+    """IP addresses, sorted. Blocked: no resolver knows the name."""
+    return asyncio.run(resolve_host(host, resolvers_of(cutover)))

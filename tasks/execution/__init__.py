@@ -1,0 +1,1 @@
+"""How a task runs: retries, fencing, concurrency limits, opened blocks."""

@@ -1,0 +1,1 @@
+"""Copy, reconcile, redeliver and return mail items."""

@@ -1,0 +1,1 @@
+"""What a cutover has written down, and where."""

@@ -1,0 +1,33 @@
+"""Names that we give to things at Microsoft and to tables of ours; the same plan always gives the same name."""
+
+from __future__ import annotations
+
+from mailmove.plan.cutover import Cutover
+
+
+def batch_name(cutover: Cutover) -> str:
+    return f"mailmove-{cutover.customer}"
+
+
+def endpoint_name(cutover: Cutover) -> str:
+    return cutover.target.endpoint or f"mailmove-{cutover.customer}"
+
+
+def previews_key(customer: str) -> str:
+    """Of the table with what the preflight saw: a row for each `Preview`."""
+    return f"previews-{customer}"
+
+
+def handover_key(customer: str) -> str:
+    """Of the table with whom the night concerns: one row, a `Handover`."""
+    return f"handover-{customer}"
+
+
+def copying_key(customer: str) -> str:
+    """Of the table with how far our own copy is: one row, a `Progress`."""
+    return f"copying-{customer}"
+
+
+def closing_key(customer: str) -> str:
+    """Of the table with what only the end of the night can tell: one row, a `Closing`."""
+    return f"closing-{customer}"

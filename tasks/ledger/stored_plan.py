@@ -1,0 +1,76 @@
+"""The plan as a run keeps it. One that was started from the form names its blocks by id: here they get their names.
+
+No block is opened for that, so no secret travels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
+
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.gates_and_windows import Notices
+
+GONE = "deleted-block"
+"""Type of a block that is not there any more, with its id as its name."""
+
+
+def plan_of(run: FlowRun) -> Cutover | None:
+    """None: it is a run of something else."""
+    return Cutover.model_validate(_named(run.parameters["plan"])) if "plan" in run.parameters else None
+
+
+def notices_of(run: FlowRun) -> Notices:
+    """Whom its plan tells of it; nobody, where it has none."""
+    return Notices.model_validate(_named(run.parameters.get("plan", {}).get("notices", {})))
+
+
+def keep_names(plan: Cutover) -> None:
+    """From here on this run keeps names, not ids: it may wake when a block has been deleted and made again."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or not _has_ids(run.parameters):
+        return
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(run.id, parameters={**run.parameters, "plan": plan.model_dump(mode="json")})
+
+
+def _has_ids(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _id(value) is not None or any(map(_has_ids, value.values()))
+    return isinstance(value, list) and any(map(_has_ids, value))
+
+
+def _named(value: Any) -> Any:
+    """The same with every id replaced."""
+    if not _has_ids(value):
+        return value
+    with get_client(sync_client=True) as client:
+        return _replaced(client, value)
+
+
+def _replaced(client: SyncPrefectClient, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_replaced(client, one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = _id(value)
+    if found is None:
+        return {key: _replaced(client, one) for key, one in value.items()}
+    try:
+        block = client.read_block_document(UUID(found), include_secrets=False)
+    except ObjectNotFound:
+        return f"{GONE}/{found}"
+    assert block.block_type is not None
+    return f"{block.block_type.slug}/{block.name}"
+
+
+def _id(value: dict[str, Any]) -> str | None:
+    """What the form sends is `{"$ref": {"block_document_id": ...}}`."""
+    ref = value.get("$ref")
+    return ref.get("block_document_id") if isinstance(ref, dict) else None

@@ -1,0 +1,1 @@
+"""Park sub-flows, poll what they wait for, resume and restart them."""

@@ -1,0 +1,112 @@
+"""A cutover whose worker died together with it: a power cut. Nobody reports that, and Prefect shows Running for ever.
+
+A flow's process sends a heartbeat event every `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` seconds (Prefect's own default: 180).
+Who has beaten and then neither beats, nor logs, nor changes a state for three times as long is called Crashed, as in
+Prefect's own recipe (docs.prefect.io/v3/advanced/detect-zombie-flows); `restart_crashed.py` does the rest.
+
+Two processes of one cutover must not be. So silence is believed only where it is not ours: heartbeats go by a web
+socket, logs and states by plain requests, and all of them must have stopped; and the server must hold somebody else's
+heartbeat of the same time, such as the last watch's, or it is the server that does not keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import LogSort
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.settings import get_current_settings
+from prefect.states import Crashed
+
+from mailmove.evidence import now
+
+MISSED = 3
+"""Heartbeats that must be missing one after the other."""
+
+_BEAT = "prefect.flow-run.heartbeat"
+_BACK = timedelta(days=1)
+_PAGE = 200
+
+
+def silent() -> list[FlowRun]:
+    """Cutovers that are Running by their state and dead by every sign.
+
+    [] where heartbeats are switched off, and where the server keeps none: then nobody's silence says anything.
+    """
+    beat = get_current_settings().flows.heartbeat_frequency
+    if beat is None:
+        return []
+    patience = timedelta(seconds=MISSED * max(30, beat))  # Prefect beats no faster
+    with get_client(sync_client=True) as client:
+        quiet = [run for run in _running(client) if run.state and now() - run.state.timestamp > patience]
+        if not quiet or not _keeps_beats(client, patience):
+            return []
+        return [run for run in quiet if _is_silent(client, run, patience)]
+
+
+def call_crashed(run: FlowRun) -> str | None:
+    """Say in its name what it cannot say; None: it has moved meanwhile."""
+    with get_client(sync_client=True) as client:
+        fresh = client.read_flow_run(run.id)
+        if fresh.state is None or run.state is None or fresh.state.id != run.state.id:
+            return None
+        client.set_flow_run_state(run.id, Crashed(message="It and its worker have fallen silent."), force=True)
+    return "it and its worker have fallen silent; its process is taken for dead"
+
+
+def _running(client: SyncPrefectClient) -> list[FlowRun]:
+    return client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=["cutover"])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))),
+        limit=_PAGE,
+    )
+
+
+def _is_silent(client: SyncPrefectClient, run: FlowRun, patience: timedelta) -> bool:
+    beaten = _last_beat(client, run.id)
+    if beaten is None:
+        return False  # it never did: perhaps it cannot
+    return now() - max([beaten, *_other_signs(client, run)]) > patience
+
+
+def _other_signs(client: SyncPrefectClient, run: FlowRun) -> Iterator[datetime]:
+    """When it last logged or changed a state, itself or in a sub-flow."""
+    parent = FlowRunFilterParentFlowRunId(any_=[run.id])
+    family = [run, *client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent), limit=_PAGE)]
+    yield from (one.state.timestamp for one in family if one.state)
+    chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[one.id for one in family]))
+    yield from (line.timestamp for line in client.read_logs(chosen, limit=1, sort=LogSort.TIMESTAMP_DESC))
+
+
+def _keeps_beats(client: SyncPrefectClient, patience: timedelta) -> bool:
+    """Did anybody's heartbeat arrive in the time in which others were silent?"""
+    beats = EventFilter(event=EventNameFilter(name=[_BEAT]), occurred=_since(patience))
+    return bool(client.read_events(filter=beats, limit=1).events)
+
+
+def _since(back: timedelta) -> EventOccurredFilter:
+    return EventOccurredFilter(since=now() - back, until=now() + timedelta(minutes=5))
+
+
+def _last_beat(client: SyncPrefectClient, run: UUID) -> datetime | None:
+    """Within the last day."""
+    beats = EventFilter(
+        event=EventNameFilter(name=[_BEAT]),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run}"]),
+        occurred=_since(_BACK),
+    )
+    return max((event.occurred for event in client.read_events(filter=beats, limit=1).events), default=None)

@@ -1,0 +1,192 @@
+"""Wake what is parked: answer the sub-flow, then start its cutover anew. Every step may be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterId,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.states import Cancelled
+
+from mailmove.errors import Blocked
+from tasks.execution.run_concurrently import at_once
+from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, suspend_cutover
+
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A sub-flow run that may be parked, and the cutover above it."""
+
+    run: FlowRun
+    root: FlowRun
+
+    @property
+    def customer(self) -> str:
+        return str(self.run.parameters["cutover"]["customer"])
+
+    @property
+    def what(self) -> str:
+        """What it waits for: 'propagation', 'switch_mail', ..."""
+        return str(self.run.parameters["name"])
+
+    @property
+    def flow(self) -> str:
+        """Which of the flows that park it is: wait, gate or trouble."""
+        return next(name for name in (WAIT_FLOW, GATE_FLOW, TROUBLE_FLOW) if name in self.run.tags)
+
+    @property
+    def key(self) -> str:
+        """Pause key under which it is parked now."""
+        return str(self._state.state_details.pause_key)
+
+    @property
+    def question(self) -> str:
+        """What it asks, on one line."""
+        return self._state.message or self.what
+
+    @property
+    def parked_at(self) -> datetime:
+        """Since when it is in the state that it is in now."""
+        return self._state.timestamp
+
+    @property
+    def _state(self) -> State[Any]:
+        assert self.run.state is not None
+        return self.run.state
+
+    @property
+    def paused(self) -> bool:
+        return self._state.type == StateType.PAUSED
+
+
+def parked_runs(*states: StateType, started_after: datetime | None = None) -> list[Parked]:
+    """Every sub-flow run of that kind in one of these states (default: Paused), with its cutover."""
+    with get_client(sync_client=True) as client:
+        runs = _flow_runs(
+            client,
+            FlowRunFilter(
+                tags=FlowRunFilterTags(all_=[PARKED]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states or (StateType.PAUSED,)))),
+                start_time=FlowRunFilterStartTime(after_=started_after) if started_after else None,
+            ),
+        )
+        parents = _parents(client, [run.parent_task_run_id for run in runs if run.parent_task_run_id])
+        roots = {run.id: run for run in _by_id(client, list(set(parents.values())))}
+        return [
+            Parked(run, roots[parents[run.parent_task_run_id]])
+            for run in runs
+            if run.parent_task_run_id in parents and parents[run.parent_task_run_id] in roots
+        ]
+
+
+def moved_lately(since: datetime) -> list[Parked]:
+    """Answered, or parked for the first time since then. It costs the same however many are parked."""
+    return parked_runs(StateType.RUNNING) + parked_runs(StateType.PAUSED, started_after=since)
+
+
+def wake(parked: Parked, answer: dict[str, Any] | None = None) -> None:
+    """Answer a parked sub-flow and start its cutover anew. Blocked: Prefect does not take the answer.
+
+    Only the server knows whether it still waits, when it writes the answer: what was read before may be old by then.
+    """
+    with get_client(sync_client=True) as client:
+        response = client.resume_flow_run(parked.run.id, run_input=answer or {})
+        if response.status == SetStateStatus.REJECT:
+            raise Blocked(
+                "Prefect",
+                wanted=f"{parked.what} of {parked.customer} answered",
+                seen=str(getattr(response.details, "reason", response.status)),
+                todo="Answer with the fields of its form.",
+            )
+        if response.status != SetStateStatus.ACCEPT:  # it waits no more
+            fresh = client.read_flow_run(parked.run.id).state
+            if fresh is None or fresh.is_final():
+                return  # somebody else woke it, and its cutover may be parked at something else by now
+        resume_cutover(client, parked.root.id)
+
+
+def wake_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None:
+    """Wake each with the same answer, several at a time: a server that says "later" to one keeps no other waiting.
+
+    Prefect on SQLite says so for some two seconds, when it resumes a run just while another one is written.
+    """
+    at_once(wake, [(one, answer) for one in parked])
+
+
+def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:
+    """Start a suspended cutover anew; nothing happens when it runs already: Prefect says so, and leaves it."""
+    client.resume_flow_run(root)
+
+
+def mend(parked: Parked) -> str | None:
+    """Finish what a killed process, or a person's click, left half done; says what was mended.
+
+    Paused under a running cutover: the process died between the two; suspend the cutover in its name.
+    Running under a suspended cutover: it was answered in the UI, which resumes the sub-flow only.
+    Paused under an ended cutover: it was cancelled; close the question too.
+    """
+    root = parked.root.state
+    if root is None:
+        return None
+    if root.is_final():
+        with get_client(sync_client=True) as client:
+            fresh = client.read_flow_run(parked.run.id).state  # it may have ended since the list was read
+            if fresh is None or fresh.is_final():
+                return None
+            client.set_flow_run_state(parked.run.id, Cancelled(message="Its cutover has ended."), force=True)
+        return "closed the question of an ended cutover"
+    if parked.paused and root.is_running():
+        suspend_cutover(parked.root.id, key=f"{parked.run.id}-{parked.key}")
+        return "suspended the cutover of a parked question"
+    if not parked.paused and root.is_paused():
+        with get_client(sync_client=True) as client:
+            fresh = client.read_flow_run(parked.run.id).state  # it may have parked since the list was read
+            if fresh is None or not fresh.is_running():
+                return None
+            resume_cutover(client, parked.root.id)
+        return "woke the cutover of an answered question"
+    return None
+
+
+def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
+    found: list[FlowRun] = []
+    while True:
+        page = client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(found))
+        found += page
+        if len(page) < _PAGE:
+            return found
+
+
+def _parents(client: SyncPrefectClient, task_run_ids: list[UUID]) -> dict[UUID, UUID]:
+    """Task run -> the flow run that it belongs to."""
+    found: dict[UUID, UUID] = {}
+    for start in range(0, len(task_run_ids), _PAGE):
+        chosen = TaskRunFilter(id=TaskRunFilterId(any_=task_run_ids[start : start + _PAGE]))
+        for run in client.read_task_runs(task_run_filter=chosen, limit=_PAGE):
+            if run.flow_run_id:
+                found[run.id] = run.flow_run_id
+    return found
+
+
+def _by_id(client: SyncPrefectClient, ids: list[UUID]) -> list[FlowRun]:
+    found: list[FlowRun] = []
+    for start in range(0, len(ids), _PAGE):
+        found += client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": ids[start : start + _PAGE]}}), limit=_PAGE
+        )
+    return found

@@ -1,0 +1,1 @@
+"""What preflight finds out beyond the stages' own checks."""

@@ -1,9 +1,0 @@
-"""See by real messages which way mail takes after the door is closed."""
-
-from __future__ import annotations
-
-from tasks.alike import probes
-
-NAME = "probe_after_close"
-
-check, apply, verify, rollback = probes(NAME)

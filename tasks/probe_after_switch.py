@@ -1,9 +1,0 @@
-"""See by real messages which way mail takes after the switch."""
-
-from __future__ import annotations
-
-from tasks.alike import probes
-
-NAME = "probe_after_switch"
-
-check, apply, verify, rollback = probes(NAME)

@@ -1,9 +1,0 @@
-"""See by real messages which way mail takes before the mail is switched."""
-
-from __future__ import annotations
-
-from tasks.alike import probes
-
-NAME = "probe_before"
-
-check, apply, verify, rollback = probes(NAME)

@@ -1,0 +1,1 @@
+"""Completed steps, interruptions, verification and rollback of a stage."""

@@ -1,0 +1,1 @@
+"""Collect what a cutover did; status and report."""

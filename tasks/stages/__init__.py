@@ -1,0 +1,1 @@
+"""One module a stage: check, apply, verify, rollback."""

@@ -1,0 +1,9 @@
+"""See by real messages which way mail takes after the door is closed."""
+
+from __future__ import annotations
+
+from tasks.stages.shared import probes
+
+NAME = "probe_after_close"
+
+check, apply, verify, rollback = probes(NAME)

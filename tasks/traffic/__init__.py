@@ -1,0 +1,1 @@
+"""Who still delivers where: probes, traces, quiet periods, late senders."""

@@ -1,0 +1,323 @@
+"""Every call that the product can make to Microsoft, and a lab tenant in which each of them has something to do.
+
+The calls are read off the ports: a new method of Tenant, Partner or Destination is here by itself. Where its
+arguments cannot be told by their names, say them in `OWN`; where it needs something that `furnish` does not put there,
+in `FIRST`.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU, THEN, TITLE, UNPROVED, World
+from pydantic import SecretStr
+
+from blocks.microsoft365.clouds import CLOUDS
+from blocks.microsoft365.sign_in import GRAPH_SCOPE, SignIn
+from blocks.tls_roots import tls_context
+from lab.cloud.partner_orders import BUSINESS_BASIC
+from lab.cloud.tenant import CloudDomain
+from lab.cloud.tenant import Tenant as LabTenant
+from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
+from mailmove.errors import MailmoveError, NotYet
+from mailmove.inventory.full import Grant
+from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
+from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, SourceFolder
+from mailmove.items.copy.mailbox import MailboxCopy, Manners
+from mailmove.items.item import Item
+from mailmove.items.keys import contact_key, event_key, other_key
+from mailmove.items.reconcile.changes import MailboxChanges
+from mailmove.plan.purchase import NewCustomer, Product, Purchase
+from mailmove.ports import Checkable, GivesMessages, Partner, Tenant
+from mailmove.tenant_state import Endpoint, Relationship
+
+
+class _Source:
+    """The old server, where only its migration account is asked for."""
+
+    def migration_account(self) -> tuple[str, SecretStr]:
+        return "NORTHWIND\\mover", SecretStr("pa55-of-the-mover")
+
+
+OWN: dict[str, dict[str, Any]] = {
+    "add_domain": {"name": NEW},
+    "verify_domain": {"name": UNPROVED},
+    "enable_mail": {"name": PROVED},
+    "remove_domain": {"name": PROVED},
+    "domain": {"name": DOMAIN},
+    "endpoint": {"name": "oa"},
+    "create_endpoint": {
+        "endpoint": Endpoint(name="new", exchange_server="s.local", rpc_proxy_server=f"mail.{DOMAIN}"),
+        "source": _Source(),
+    },
+    "remove_endpoint": {"name": "spare"},
+    "prepare_dkim": {"domain": "mailed.example"},
+    "set_mailbox_kind": {"mailbox": INFO, "kind": "Shared"},
+    "set_licence": {"usage_location": "GB", "skus": frozenset({SKU})},
+    "withdraw": {"relationship_id": "gdap-old"},
+    "test_endpoint": {"name": "oa"},
+    "change_x500": {"add": frozenset({"/o=Old/cn=anna"}), "remove": frozenset({"/o=Old/cn=gone"})},
+    "give": {"grant": Grant(mailbox=INFO, right="full_access", trustee=ANNA)},
+    "take": {"grant": Grant(mailbox=ANNA, right="full_access", trustee=INFO)},
+    "customer": {"domain": "other.onmicrosoft.com"},
+    "make_customer": {"wanted": NewCustomer(
+        domain="made.onmicrosoft.com", company="Made", first_name="Eva", last_name="Berg", email="eva@made.example",
+        address="1 High Street", city="London", postal_code="EC1A 1AA", country="GB")},
+    "messages_since": {"since": THEN},
+}  # fmt: skip
+"""Method -> arguments, where the names of the parameters do not tell them."""
+
+MONTHLY = Product(catalog_item=BUSINESS_BASIC, quantity=2, term="P1M", billing="monthly")
+BY_NAME: dict[str, Any] = {
+    "name": "night", "batch": "night", "endpoint": "oa", "domain": DOMAIN, "mailbox": ANNA, "user": ANNA, "on": True,
+    "display_name": TITLE, "since": datetime.now(UTC) - timedelta(days=1),
+    "folder": SourceFolder("i", "Inbox", "message", "inbox"), "folder_id": "inbox", "names": ["<0@x.example>"],
+    "item": Item(id="1", folder="Inbox", kind="message", key="k", subject="s"), "item_id": MESSAGE,
+    "mailboxes": [ANNA, INFO], "message_ids": ["<0@x.example>"], "cart": "cart-1", "note": "Mailmove northwind",
+    "password": SecretStr("pa55-of-anna"), "must_change": True, "products": [MONTHLY],
+    "wanted": Purchase(market="GB", products=[MONTHLY]), "customer": lambda world: world.cloud.tenant_id,
+    "found": lambda world: Relationship(id="gdap-old", display_name="old", status="active", approval_link="",
+                                        customer_tenant_id=world.cloud.tenant_id),
+}  # fmt: skip
+"""Parameter -> argument, or what gives it in a world."""
+
+
+def _mailed(tenant: LabTenant) -> None:
+    tenant.domains["mailed.example"] = CloudDomain("mailed.example", verified=True, services=["Email"])
+
+
+FIRST: dict[str, Callable[[LabTenant], None]] = {
+    "prepare_dkim": _mailed,
+    "create_batch": lambda tenant: tenant.batches.clear(),
+    "start_batch": lambda tenant: setattr(tenant.batches["night"], "status", "Created"),
+    "remove_endpoint": lambda tenant: tenant.batches.clear(),
+}
+"""Method -> what the tenant must be like besides, before it is called."""
+
+
+@dataclass(frozen=True)
+class Act:
+    name: str
+    call: Callable[[World], Any]
+    first: Callable[[LabTenant], None] = lambda tenant: None
+    answers_with_findings: bool = False
+
+
+def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[Act]:
+    for name in sorted(port.__abstractmethods__):  # type: ignore[attr-defined]
+        if (port, name) in _INSTEAD:
+            continue
+        given: dict[str, Any] = {}
+        for parameter in list(inspect.signature(getattr(port, name)).parameters.values())[1:]:
+            known = {**BY_NAME, **OWN.get(name, {})}
+            if parameter.name in known:
+                given[parameter.name] = known[parameter.name]
+            elif parameter.default is parameter.empty:
+                raise AssertionError(
+                    f"{port.__name__}.{name}: say in tests/microsoft365/acts.py what `{parameter.name}` is"
+                )
+
+        def call(world: World, name: str = name, given: dict[str, Any] = given) -> Any:
+            known = {key: one(world) if inspect.isfunction(one) else one for key, one in given.items()}
+            found = getattr(whose(world), name)(**known)
+            return list(found) if isinstance(found, Iterator) else found
+
+        yield Act(f"{label}.{name}", call, FIRST.get(name, lambda tenant: None), name == "findings")
+
+
+_INSTEAD = {
+    (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"), (Tenant, "item_changes"),
+    (MailboxChanges, "changes"), (Partner, "give_access"), (Partner, "waits_for"),
+}  # fmt: skip
+"""What takes more than one call, so it is an act of its own (below), or asks nobody."""
+
+
+class Shelf(Origin):
+    """An old server in memory: three items of each kind in a folder of their own."""
+
+    def __init__(self, streams: bool) -> None:
+        self._streams = streams
+        inbox = SourceFolder("i", "Inbox", "message", "inbox")
+        self._folders = [
+            SourceFolder("m", "Inbox/Fresh", "message", None, 3, inbox),
+            SourceFolder("e", "Kalender", "event", None, 3),
+            SourceFolder("c", "Leute", "contact", None, 3),
+        ]
+
+    def folders(self, mailbox: str) -> list[SourceFolder]:
+        return self._folders
+
+    def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
+        for n in range(3):
+            name, message_id = (
+                f"{folder.kind} {n}",
+                f"<fresh-{n}@x.example>" if folder.kind == "message" and n else None,
+            )
+            keys = {"event": event_key(name, THEN), "contact": contact_key(name, f"c{n}@x.example")}
+            key = keys.get(folder.kind) or other_key("message", name, THEN)
+            yield Item(
+                id=f"{folder.id}{n}", folder=folder.path, kind=folder.kind, key=key, message_id=message_id, subject=name
+            )
+
+    def gives_streams(self, mailbox: str) -> bool:
+        return self._streams
+
+    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
+        return [self._content(item, streams) for item in items]
+
+    def _content(self, item: Item, streams: bool) -> Content:
+        email = f"c{item.subject[-1]}@x.example"
+        head = f"Message-ID: {item.message_id}\r\n" if item.message_id else ""
+        mime = f"{head}Subject: {item.subject}\r\n\r\nx\r\n".encode()
+        if item.kind == "event":
+            mime = event_mime(EventParts(item.subject, item.subject, THEN, THEN + timedelta(hours=1), False))
+        if item.kind == "contact":
+            mime = contact_mime(ContactParts(item.subject, email))
+        if streams:
+            kept = {"mime": mime.decode("latin-1"), "kind": item.kind, "received": THEN.isoformat()}
+            return Content(item, stream=base64.b64encode(json.dumps(kept).encode()).decode())
+        if item.kind == "contact":
+            fields = {"displayName": item.subject, "emailAddresses": [{"address": email, "name": item.subject}]}
+            return Content(item, fields=fields)
+        return Content(item, mime=base64.b64encode(mime).decode())
+
+
+def _copy(streams: bool) -> Act:
+    """A whole copy. Its journal is what outlives the first call."""
+    journals: list[MemoryJournal] = []
+
+    def first(tenant: LabTenant) -> None:
+        journals[:] = [MemoryJournal()]
+
+    def call(world: World) -> Any:
+        copy = MailboxCopy(Moved(ANNA), Shelf(streams), world.destination(), Checkpoint(journals[0]),
+                           Manners(lanes=1, settle=0.0), sleep=lambda seconds: None)  # fmt: skip
+        moved = copy.run()
+        return moved.copied + moved.found, moved.left
+
+    return Act(f"copy as {'streams' if streams else 'MIME'}", call, first)
+
+
+def _changes(world: World) -> Any:
+    """All folders from their beginning, and once more from where that ended."""
+    of, found = world.tenant.item_changes(), []
+    for folder in of.folders(ANNA):
+        pages = list(of.changes(ANNA, folder, None))
+        if pages and pages[-1].state:
+            pages += of.changes(ANNA, folder, pages[-1].state)
+        found.append((folder.path, [item for page in pages for item in page.items]))
+    return found
+
+
+def _until_given(world: World) -> Any:
+    """Access to a customer who has only approved so far."""
+    for _ in range(2):
+        try:
+            return world.partner.give_access(BY_NAME["found"](world))
+        except NotYet:
+            continue
+    return world.partner.give_access(BY_NAME["found"](world))
+
+
+def _approved_only(tenant: LabTenant) -> None:
+    tenant.relationships["gdap-old"].assignments.clear()
+    tenant.consents.clear()
+
+
+def _with_a_code(world: World) -> Any:
+    block = world.tenant.model_copy()
+    return block.sign_in(
+        lambda words: world.cloud.person_signs_in(words.split("code ")[1].split()[0], "admin@x.example")
+    )
+
+
+def _sign_in(kind: str) -> Act:
+    def call(world: World) -> Any:
+        app, own = world.cloud.app, world.cloud.partner
+        by: dict[str, dict[str, Any]] = {
+            "secret": {"secret": SecretStr(app.secret)},
+            "certificate": {"secret": None, "certificate": SecretStr(app.private_key_pem + app.certificate_pem)},
+            "refresh token": {"secret": SecretStr(own.secret), "refresh_token": SecretStr(own.refresh_token)},
+        }
+        partner = kind == "refresh token"
+        signing = SignIn(
+            tenant=own.tenant_id if partner else world.cloud.tenant_id,
+            client_id=own.client_id if partner else app.client_id,
+            login_url=world.cloud.base_url,
+            tls=tls_context(world.tenant.extra_ca),
+            **by[kind],
+        )
+        return bool(signing.token(PARTNER_SCOPE if partner else GRAPH_SCOPE))
+
+    return Act(f"sign in by {kind}", call)
+
+
+PARTNER_SCOPE = f"{CLOUDS['global'].partner_center}/user_impersonation"
+
+
+def _grants(right: str) -> Iterator[Act]:
+    given, taken = ({"mailbox": box, "right": right, "trustee": whom} for box, whom in ((INFO, ANNA), (ANNA, INFO)))
+    yield Act(f"tenant.give {right}", lambda world: world.tenant.give(Grant.model_validate(given)))
+    yield Act(f"tenant.take {right}", lambda world: world.tenant.take(Grant.model_validate(taken)))
+
+
+def every_act() -> list[Act]:
+    return [
+        *_of_port(Tenant, lambda world: world.tenant, "tenant"),
+        *_of_port(Checkable, lambda world: world.tenant, "tenant"),
+        *_of_port(Partner, lambda world: world.partner, "partner"),
+        *_of_port(Checkable, lambda world: world.partner, "partner"),
+        *_of_port(Destination, lambda world: world.destination(), "destination"),
+        *_of_port(GivesMessages, lambda world: world.tenant, "tenant"),
+        *_of_port(MailboxChanges, lambda world: world.tenant.item_changes(), "changes"),
+        Act("changes of a whole mailbox", _changes),
+        Act("partner.give_access", _until_given, _approved_only),
+        Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["found"](world))),
+        *_grants("send_as"),
+        *_grants("send_on_behalf"),
+        Act("sign in with a code", _with_a_code),
+        Act("tenant.mailbox_kinds as the partner", lambda world: world.delegated.mailbox_kinds()),
+        Act("tenant.licence_of nobody", lambda world: world.tenant.licence_of(f"nobody@{DOMAIN}")),
+        Act("destination.folder of the default calendar", lambda world: world.destination().folder(ANNA, CALENDAR)),
+        Act("partner.withdraw an unlocked one", lambda world: world.partner.withdraw("gdap-half")),
+        *(_copy(streams) for streams in (False, True)),
+        *(_sign_in(kind) for kind in ("secret", "certificate", "refresh token")),
+    ]
+
+
+def outcome(act: Act, world: World) -> Any:
+    """What it returns, or the error of ours that it raises. Any other exception is a fault of the product."""
+    try:
+        return act.call(world)
+    except MailmoveError as error:
+        return error
+
+
+_CHANGING = re.compile(
+    r"\b[0-9a-f]{12}\b|[0-9a-f]{8}-[0-9a-f-]{27}|item-\d+|[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.]+Z?|ms\d{8}|W/\"\w+\"",
+    re.IGNORECASE,
+)
+
+
+def canon(value: Any) -> Any:
+    """The same for what is the same but for ids and times."""
+    if isinstance(value, MailmoveError):
+        return type(value).__name__
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, *((one.name, canon(getattr(value, one.name))) for one in fields(value))]
+    if isinstance(value, dict):
+        return sorted(([canon(key), canon(one)] for key, one in value.items()), key=repr)
+    if isinstance(value, (set, frozenset)):
+        return sorted((canon(one) for one in value), key=repr)
+    if isinstance(value, (list, tuple)):
+        return [canon(one) for one in value]
+    if isinstance(value, datetime):
+        return "a time"
+    return _CHANGING.sub("id", str(value))
