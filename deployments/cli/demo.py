@@ -63,7 +63,7 @@ def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
     from prefect.context import SyncClientContext
 
     from deployments.display.render import night_view
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
     # One client for all that is asked: a new one reads all roots, for 30 ms that the night needs.
     with SyncClientContext(), Live(console=console, refresh_per_second=4, transient=False) as live:
@@ -71,7 +71,7 @@ def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
             over = night.step()
             seconds = time.monotonic() - started
             if over or second % 2 == 0:  # asking costs the night a tenth of a second
-                live.update(night_view(next(iter(nights(1)), None), _counters(night), ui, seconds))
+                live.update(night_view(next(iter(statuses(1)), None), _counters(night), ui, seconds))
             if over or (seconds > _LONGEST and not night.hands_on):
                 return
             time.sleep(1)

@@ -91,9 +91,9 @@ def start(
 def status(json: AsJson = False) -> None:
     """Every customer: where it is, what it waits for, until when."""
     from deployments.display.render import print_nights
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
-    found = nights()
+    found = statuses()
     if json:
         _say([night.model_dump(mode="json") for night in found], json)
     else:
@@ -103,15 +103,15 @@ def status(json: AsJson = False) -> None:
 @app.command()
 def rollback(
     plan: PlanFile,
-    bring_back: Annotated[
-        bool, typer.Option("--bring-back", help="Deliver to the old server the mail that only the cloud has by now")
+    return_mail: Annotated[
+        bool, typer.Option("--return-mail", help="Deliver to the old server the mail that only the cloud has by now")
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Put everything back that the customer's last cutover changed. What must remain is named."""
     from deployments.cli.start_runs import finished_run
 
-    run = finished_run("rollback/rollback", _load(plan), _ask, bring_mail_back=bring_back)
+    run = finished_run("rollback/rollback", _load(plan), _ask, return_mail=return_mail)
     _say(run.model_dump(mode="json") if json else run.shown, json)
     if not run.completed:
         _fail(run.message, json=json)

@@ -21,6 +21,7 @@ class Step(BaseModel):
     story: str
     kind: Literal["stage", "wait"]
     undo: str = Field(default="", description="How a rollback puts it back, in the stage's own words")
+    mark: str = Field(default="", description="Words for the moment of its end in pictures; empty: none")
     began: datetime | None = None
     ended: datetime | None = Field(default=None, description="When the world had agreed; None: not so far")
     changes: list[Change] = []

@@ -146,12 +146,7 @@ _HABITS = {"extends": "extends TTLs", "stale": "serves stale", "understates": "u
 
 def marks_of(night: Night) -> list[tuple[datetime, str]]:
     """Moments that explain where mail landed."""
-    words = {
-        "switch_mail": "mail switched",
-        "propagation": "the world has noticed",
-        "close_smtp_port": "old door closed",
-    }
-    return [(step.ended, words[step.name]) for step in night.steps if step.name in words and step.ended]
+    return [(step.ended, step.mark) for step in night.steps if step.mark and step.ended]
 
 
 def landing(landed: Sequence[Landed], marks: Sequence[tuple[datetime, str]], zone: tzinfo) -> str:

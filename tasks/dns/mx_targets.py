@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from mailmove.plan.cutover import Cutover
-from tasks.execution.open_blocks import tenant
+from tasks.execution.context import Context
 
 
-def new_mail_hosts(cutover: Cutover) -> list[str]:
+def new_mail_hosts(context: Context) -> list[str]:
     """Names of the mail servers that Microsoft gives for the plan's domains; []: none is set up yet."""
-    cloud = tenant(cutover)
-    known = [cloud.domain(domain) for domain in cutover.domains]
+    cloud = context.tenant
+    known = [cloud.domain(domain) for domain in context.plan.domains]
     return sorted(
         {
             value.split()[-1].rstrip(".")

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import httpx
 
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.items.copy.interfaces import Moved
-from mailmove.plan.cutover import Cutover
 from mailmove.report.progress import Progress, bars, watched
 from mailmove.tenant_state import MigrationUser
-from tasks.ledger.artifact_tables import read_of_run, write_markdown, write_table
-from tasks.ledger.ledger import this_cutover
+from tasks.engine.current import engine
+from tasks.execution.context import Context
 from tasks.ledger.names import copying_key
 
 _log = logging.getLogger(__name__)
@@ -22,9 +21,9 @@ _log = logging.getLogger(__name__)
 class CopyProgress:
     """`progress.show(moved)` whenever more is known; a copy that was killed goes on with the curve that it had."""
 
-    def __init__(self, cutover: Cutover) -> None:
-        self._key, self._root = copying_key(cutover.customer), this_cutover()
-        kept = read_of_run(self._root, [self._key]).get(self._key)
+    def __init__(self, context: Context) -> None:
+        self._key, self._root = copying_key(context.plan.customer), context.root
+        kept = engine().store.read_of_run(self._root, [self._key]).get(self._key)
         self._known = Progress.model_validate(kept[0]) if kept else None
 
     def show(self, moved: Sequence[Moved]) -> None:
@@ -33,8 +32,12 @@ class CopyProgress:
         over = sum(one.over for one in moved)
         words = f"{over} of {len(moved)} mailboxes copied, {self._known.items:,} items"
         try:
-            write_table(self._key, [self._known.model_dump(mode="json")], description=words, flow_run=self._root)
-            write_markdown(f"picture-{self._key}", bars(self._known), description=words, flow_run=self._root)
+            engine().store.write_table(
+                self._key, [self._known.model_dump(mode="json")], description=words, flow_run=self._root
+            )
+            engine().store.write_markdown(
+                f"picture-{self._key}", bars(self._known), description=words, flow_run=self._root
+            )
         except httpx.HTTPError as error:
             _log.warning("%s: Prefect did not keep how far the copy is: %s", self._key, error)
 

@@ -20,9 +20,9 @@ GONE = "deleted-block"
 """Type of a block that is not there any more, with its id as its name."""
 
 
-def plan_of(run: FlowRun) -> Cutover | None:
+def plan_of(parameters: dict[str, Any]) -> Cutover | None:
     """None: it is a run of something else."""
-    return Cutover.model_validate(_named(run.parameters["plan"])) if "plan" in run.parameters else None
+    return Cutover.model_validate(_named(parameters["plan"])) if "plan" in parameters else None
 
 
 def notices_of(run: FlowRun) -> Notices:

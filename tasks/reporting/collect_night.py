@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId, FlowRunFilterTags
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import ObjectNotFound
-
+from mailmove.clock import now
 from mailmove.dns.propagation.measure import Sweep
 from mailmove.errors import Blocked
-from mailmove.evidence import Look, Preview, now
+from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.report.forecast import Outline, Runbook, runbook_of, zone_of
 from mailmove.report.handover import Handover
 from mailmove.report.night import Decision, Night, Question, Step
 from mailmove.report.progress import Progress
-from tasks.items.reconcile import STAYS_BEHIND
-from tasks.ledger.artifact_tables import read_of_run
-from tasks.ledger.ledger import Entry, read_entries, receipt_of
+from tasks.engine.current import engine
+from tasks.engine.port import ParkedRecord
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.ledger import payloads_of, read_entries, receipt_of
 from tasks.ledger.names import closing_key, copying_key, handover_key, previews_key
+from tasks.ledger.payloads import Reconciliation, Topic
 from tasks.ledger.stored_plan import plan_of
-from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
-from tasks.parking.poll import last_looks
+from tasks.parking.forms import WAIT_FLOW
+from tasks.parking.poll import last_results
 from tasks.reporting.closing_facts import Closing
 from tasks.runbook import RUNBOOK, Stage
 from tasks.waits.first_sync import PROGRESS
 
-_PAGE = 200
+_OF_STEPS = (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION)
+"""Topics whose evidence says that a step has come to its end."""
 
 
 def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
@@ -42,32 +40,37 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
     entries = [entry for entry in everything if entry.cutover == root]
     if root is None or not entries:
         raise Blocked("ledger", wanted=f"a cutover of {customer}", seen="none", todo="See `mailmove status`.")
-    run, parked = _runs(root)
-    plan = plan_of(run) if run else None
+    run = engine().read_run(root)
+    plan = plan_of(run.parameters) if run else None
+    parked = run.parked if run else []
     tables = _tables(customer, root)
-    began = _plain(run.start_time if run else None) or entries[0].at
+    began = (run.began if run else None) or entries[0].at
     return Night(
         customer=customer,
         domains=list(plan.domains) if plan else [],
         cutover=root,
-        state=(run.state_name if run else None) or "unknown",
+        state=run.state if run else "unknown",
         written=now(),
         began=began,
-        ended=_plain(run.end_time if run else None),
+        ended=run.ended if run else None,
         time_zone=zone_of(plan) if plan else "UTC",
         old_host=plan.source.smtp_host if plan else "",
         steps=list(_steps(entries, began)),
-        questions=[question for one, states in parked for question in _questions(one, states)],
-        decisions=[Decision(stage=one.stage, at=one.at, words=one.facts) for one in entries if one.kind == "approval"],
-        **{**tables, **_pictured(last_looks([one.id for one, _ in parked if WAIT_FLOW in one.tags]).values())},
-        left_behind=_left_behind(entries),
+        questions=[question for record in parked for question in _questions(record)],
+        decisions=[
+            Decision(stage=entry.stage, at=entry.at, words=entry.facts)
+            for entry in entries
+            if entry.kind is EntryKind.APPROVAL
+        ],
+        **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
+        left_behind=_left(entries),
     )
 
 
 def runbook_of_preflight(plan: Cutover, run: UUID, starts: datetime) -> Runbook:
     """The night to come, by what a preflight (its flow run) saw. Blocked: it ended before it had seen everything."""
     keys = [previews_key(plan.customer), handover_key(plan.customer)]
-    rows = read_of_run(run, keys)
+    rows = engine().store.read_of_run(run, keys)
     if keys[0] not in rows:
         raise Blocked(
             "preflight", wanted="what it saw", seen="nothing", todo=f"Look at flow run {run} in the Prefect UI."
@@ -91,6 +94,9 @@ def outlines() -> list[Outline]:
             story=step.story,
             kind="stage" if isinstance(step, Stage) else "wait",
             gate=step.gate if isinstance(step, Stage) else None,
+            skipped_when_empty=isinstance(step, Stage) and step.skipped_when_empty,
+            mark=step.mark,
+            rule=step.forecast,
             undo=undo_words(step) if isinstance(step, Stage) else "",
         )
         for step in RUNBOOK
@@ -104,73 +110,43 @@ def undo_words(stage: Stage) -> str:
 
 
 def _steps(entries: list[Entry], began: datetime) -> Iterator[Step]:
-    """Each step begins where the one before it ended; what was undone keeps its times."""
+    """Each step begins where the one before it ended; what was rolled back keeps its times."""
     begins: datetime | None = began
     for outline in outlines():
-        mine = [entry for entry in entries if entry.stage == outline.name]
+        mine = [entry for entry in entries if entry.stage == outline.name and entry.topic in _OF_STEPS]
         receipt = receipt_of(mine, outline.name)
-        seen = next((entry for entry in mine if entry.kind == "evidence"), None)
-        undone = [entry for entry in mine if entry.kind == "undone"]
+        evidence = next((entry for entry in mine if entry.kind is EntryKind.EVIDENCE), None)
+        undone = [entry for entry in mine if entry.kind is EntryKind.ROLLED_BACK]
         yield Step(
             name=outline.name,
             story=outline.story,
             kind=outline.kind,
             undo=outline.undo,
+            mark=outline.mark,
             began=begins,
-            ended=seen.at if seen else None,
+            ended=evidence.at if evidence else None,
             changes=undone[-1].changes if undone else receipt.changes,
-            facts=seen.facts if seen else [],
+            facts=evidence.facts if evidence else [],
             undone=bool(undone),
             remains=undone[-1].facts if undone else [],
         )
-        begins = seen.at if seen else None
+        begins = evidence.at if evidence else None
 
 
-def _runs(root: UUID) -> tuple[FlowRun | None, list[tuple[FlowRun, list[State]]]]:
-    """The cutover's own run (None: Prefect has forgotten it), and what it was parked at, each with its states."""
-    with get_client(sync_client=True) as client:
-        try:
-            run = client.read_flow_run(root)
-        except ObjectNotFound:
-            return None, []
-        return run, [(one, client.read_flow_run_states(one.id)) for one in _children(client, root)]
-
-
-def _children(client: SyncPrefectClient, root: UUID) -> list[FlowRun]:
-    chosen = FlowRunFilter(
-        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[root]), tags=FlowRunFilterTags(all_=[PARKED])
-    )
-    found: list[FlowRun] = []
-    while True:
-        page = client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE, offset=len(found))
-        found += page
-        if len(page) < _PAGE:
-            return found
-
-
-def _questions(run: FlowRun, states: list[State]) -> Iterator[Question]:
+def _questions(parked: ParkedRecord) -> Iterator[Question]:
     """One for each time that it was parked."""
-    kind = next(name for name in (WAIT_FLOW, GATE_FLOW, TROUBLE_FLOW) if name in run.tags)
-    in_order = sorted(states, key=lambda state: state.timestamp)
-    for state, after in pairwise([*in_order, None]):
-        if state is not None and state.is_paused():
-            asked, answered = _plain(state.timestamp), _plain(after.timestamp if after else None)
-            name, words = str(run.parameters.get("name", run.name)), state.message or ""
-            yield Question.model_validate(
-                {"kind": kind, "name": name, "asked": asked, "answered": answered, "words": words}
-            )
-
-
-def _plain(at: datetime | None) -> datetime | None:
-    """Prefect's times are of a class of its own, whose differences do not divide."""
-    return datetime.fromtimestamp(at.timestamp(), tz=UTC) if at else None
+    name = str(parked.parameters.get("step") or parked.parameters.get("name"))
+    for asked, answered, words in parked.times:
+        yield Question.model_validate(
+            {"kind": parked.flow, "name": name, "asked": asked, "answered": answered, "words": words}
+        )
 
 
 def _tables(customer: str, root: UUID) -> dict[str, Any]:
     """Fields of the night that stand in tables of their own; what was not kept is left out."""
     kinds = {"handover": handover_key, "previews": previews_key, "closing": closing_key, "copying": copying_key}
     keys = {name: key(customer) for name, key in kinds.items()}
-    rows = read_of_run(root, list(keys.values()))
+    rows = engine().store.read_of_run(root, list(keys.values()))
     told: dict[str, Any] = {}
     if found := rows.get(keys["handover"]):
         told["handover"] = Handover.model_validate(found[0])
@@ -184,7 +160,7 @@ def _tables(customer: str, root: UUID) -> dict[str, Any]:
     return told
 
 
-def _pictured(looks: Iterable[Look]) -> dict[str, Any]:
+def _pictured(looks: Iterable[PollResult]) -> dict[str, Any]:
     """What the waits saw last, as far as it can be drawn."""
     told: dict[str, Any] = {"sweeps": {}}
     for seen in looks:
@@ -196,8 +172,7 @@ def _pictured(looks: Iterable[Look]) -> dict[str, Any]:
     return told
 
 
-def _left_behind(entries: list[Entry]) -> list[str]:
-    """By the newest count."""
-    counted = [one for one in entries if one.kind == "evidence" and one.stage in ("reconcile_items", "reconcile_again")]
-    facts = counted[-1].facts if counted else []
-    return [fact.removeprefix(STAYS_BEHIND) for fact in facts if fact.startswith(STAYS_BEHIND)]
+def _left(entries: list[Entry]) -> list[str]:
+    """Items that stay at the source, by the newest reconciliation."""
+    outcomes = payloads_of(entries, Reconciliation)
+    return [str(item) for item in outcomes[-1][1].left] if outcomes else []

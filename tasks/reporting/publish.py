@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from prefect.artifacts import create_markdown_artifact
-
 from mailmove.evidence import Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.report.night import Night
 from mailmove.report.pictures import first_copy, landing, marks_of, propagation, timeline
 from mailmove.report.svg import as_image
 from mailmove.report.zone_diff import zone_diff
+from tasks.dns.mail_policies import keep_observed
+from tasks.execution.context import Context
 from tasks.items.item_report import forget
-from tasks.ledger.artifact_tables import write_table
-from tasks.ledger.ledger import Ledger, this_cutover
 from tasks.ledger.names import previews_key
 from tasks.parking.question_text import line_of
+from tasks.preflight.inventory import Inventoried, keep_inventory
 from tasks.reporting.closing_facts import close_books
 from tasks.reporting.collect_night import night_of_customer
 from tasks.runbook import STAGES
 
 
-def show_preflight(cutover: Cutover, previews: list[Preview]) -> None:
-    """The dry run as an artifact `preflight-<customer>`."""
-    lines = [f"# {cutover.customer}: what the night would do", ""]
+def show_preflight(cutover: Cutover, previews: list[Preview], inventory: Inventoried) -> None:
+    """What preflight found, as a page `preflight-<customer>` and as tables for runbook and report."""
+    context = Context(cutover, "preflight")
+    keep_inventory(context, inventory)
+    keep_observed(context, *previews)
+    lines = [f"# {cutover.customer}: what the cutover would do", ""]
     for preview in previews:
         lines += [f"## {preview.stage}", ""]
         lines += [f"- {line_of(change)}" for change in preview.changes] or ["- nothing to change"]
@@ -33,15 +35,15 @@ def show_preflight(cutover: Cutover, previews: list[Preview]) -> None:
             lines.append(f"- {mark}{found.subject}: {found.seen}. {found.means} {found.todo}")
         lines.append("")
     rows = [preview.model_dump(mode="json") for preview in previews]
-    write_table(previews_key(cutover.customer), rows, description="for runbook and report", flow_run=this_cutover())
-    create_markdown_artifact("\n".join(lines), key=f"preflight-{cutover.customer}", description="Nothing was changed.")
+    context.write_table(previews_key(cutover.customer), rows, description="for runbook and report")
+    context.write_markdown(f"preflight-{cutover.customer}", "\n".join(lines), description="Nothing was changed.")
 
 
 def report(cutover: Cutover) -> str:
     """The whole night from the ledger, as an artifact `report-<customer>`; returned as Markdown."""
-    ledger = Ledger(cutover.customer, this_cutover())
-    close_books(cutover, ledger)
-    night = night_of_customer(cutover.customer, ledger.cutover)
+    context = Context(cutover, "report")
+    close_books(context)
+    night = night_of_customer(cutover.customer, context.root)
     lines = [f"# {cutover.customer}: the night", "", *_pictures(night)]
     for step in night.steps:
         lines += [f"## {step.name}: {step.story}", "", *(f"- {line_of(change)}" for change in step.changes)]
@@ -54,10 +56,10 @@ def report(cutover: Cutover) -> str:
     lines.append(f"What became of each item: the artifact `items-{cutover.customer}`, and where it says.")
     lines.append(f"To undo: `mailmove rollback` with the plan of {cutover.customer}.")
     text = "\n".join(lines)
-    create_markdown_artifact(
-        text, key=f"report-{cutover.customer}", description="Every stage, what it changed, what was seen."
+    context.write_markdown(
+        f"report-{cutover.customer}", text, description="Every stage, what it changed, what was seen."
     )
-    forget(cutover)  # not sooner: what was purged since is known from there alone
+    forget(context)  # not sooner: what was purged since is known from there alone
     return text
 
 
@@ -83,5 +85,7 @@ def show_rollback(cutover: Cutover, receipts: list[Receipt]) -> str:
     remains = [f"- {receipt.stage}: {one}" for receipt in receipts for one in receipt.remains]
     lines += ["", "## Remains", "", *(remains or ["- nothing"])]
     text = "\n".join(lines)
-    create_markdown_artifact(text, key=f"rollback-{cutover.customer}", description=f"{len(STAGES)} stages looked at.")
+    Context(cutover, "rollback").write_markdown(
+        f"rollback-{cutover.customer}", text, description=f"{len(STAGES)} stages looked at."
+    )
     return text

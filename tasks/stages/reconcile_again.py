@@ -5,8 +5,8 @@ Nobody reaches the old server any more, so this count stands.
 
 from __future__ import annotations
 
-from tasks.stages.shared import proofs
+from tasks.stages.shared import reconciliations
 
 NAME = "reconcile_again"
 
-check, apply, verify, rollback = proofs(NAME)
+check, apply, verify, rollback = reconciliations(NAME)

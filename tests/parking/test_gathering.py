@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from parked_world import Night, new_plan
 from prefect import flow, tags
+from tasks.ledger.artifact_tables import write_table
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, known_as, own_run_id
 from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
@@ -23,12 +25,10 @@ from mailmove.report.progress import watched
 from mailmove.tenant_state import MigrationUser
 from tasks.execution.apply_and_undo import witness
 from tasks.items.reconcile import STAYS_BEHIND
-from tasks.ledger.artifact_tables import write_table
 from tasks.ledger.ledger import Ledger, this_cutover
 from tasks.ledger.names import closing_key, handover_key, previews_key
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, known_as, own_run_id
 from tasks.parking.poll import show_look
-from tasks.parking.wake import wake
+from tasks.parking.resume import wake
 from tasks.reporting.closing_facts import Closing
 from tasks.reporting.collect_night import night_of_customer, outlines, runbook_of_preflight
 from tasks.runbook import RUNBOOK

@@ -12,6 +12,7 @@ from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Completed, Paused, Running
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
 
 from flows.gate import gate
 from mailmove.errors import Blocked
@@ -19,9 +20,8 @@ from mailmove.evidence import Change, Look, Preview
 from mailmove.plan.cutover import Cutover
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import SOONEST, due, known_looks, look_at_all
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
 from tasks.parking.poll import show_look
-from tasks.parking.wake import Parked, mend, resume_cutover, wake, wake_all
+from tasks.parking.resume import Parked, mend, resume_cutover, wake, wake_all
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

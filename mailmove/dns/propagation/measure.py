@@ -27,11 +27,11 @@ from mailmove.dns.propagation.resolver_view import (
 )
 from mailmove.dns.propagation.text_chart import picture
 from mailmove.dns.zone.authority import Authority, ask_authorities
-from mailmove.evidence import Look
+from mailmove.evidence import PollResult
 from mailmove.plan.quorum import Policy, as_policy
 from mailmove.records import RRset
 
-__all__ = ["Sees", "Sweep", "View", "forecast", "judge", "look", "next_look", "old_ttl_over", "sweep"]
+__all__ = ["Sees", "Sweep", "View", "forecast", "judge", "look", "next_poll", "old_ttl_over", "sweep"]
 
 _SOONEST = timedelta(seconds=0.5)
 _AGAIN = timedelta(seconds=5)
@@ -122,7 +122,7 @@ def forecast(seen: Sweep, policy: Policy | float) -> datetime | None:
     return None
 
 
-def next_look(seen: Sweep, policy: Policy | float) -> datetime | None:
+def next_poll(seen: Sweep, policy: Policy | float) -> datetime | None:
     """When the next answer can differ: the soonest time at which anyone is due. None: it is done."""
     if judge(seen, policy):
         return None
@@ -132,18 +132,18 @@ def next_look(seen: Sweep, policy: Policy | float) -> datetime | None:
     return max(min(due, default=seen.at + _AGAIN), seen.at + _SOONEST)
 
 
-def look(seen: Sweep, policy: Policy | float) -> Look:
+def look(seen: Sweep, policy: Policy | float) -> PollResult:
     """The sweep as an administrator wants to read it."""
     new = sum(1 for view in seen.resolvers if view.sees == "new")
     served = sum(1 for view in seen.authorities if view.sees == "new")
     summary = f"{served} of {len(seen.authorities)} name servers and {new} of {len(seen.resolvers)} resolvers have it"
     slow = [f"authoritative {view}" for view in seen.authorities if view.sees != "new"]
     slow += [str(view) for view in seen.resolvers if view.sees != "new" or view.extends or view.habit]
-    return Look(
+    return PollResult(
         done=judge(seen, policy),
         summary=summary,
         forecast=forecast(seen, policy),
-        next_look=next_look(seen, policy),
+        next_poll=next_poll(seen, policy),
         details=slow,
         picture=picture(seen.authorities, seen.resolvers, seen.at),
     )

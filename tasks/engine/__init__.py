@@ -1,0 +1,1 @@
+"""What Mailmove asks of the engine that runs it: a port, and Prefect behind it."""
