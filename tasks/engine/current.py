@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tasks.engine.port import Engine
 from tasks.engine.prefect_engine import PrefectEngine
+
+E = TypeVar("E", bound=Engine)
 
 _engine: Engine = PrefectEngine()
 
@@ -24,10 +27,10 @@ def set_engine(other: Engine) -> Engine:
 
 
 @contextmanager
-def running_on(other: Engine) -> Iterator[None]:
+def running_on(other: E) -> Iterator[E]:
     """Within, another engine runs this process."""
     before = set_engine(other)
     try:
-        yield
+        yield other
     finally:
         set_engine(before)
