@@ -129,10 +129,10 @@ def report(
     """What a cutover did, the proof, and what is to do: from the server's records, at any time."""
     from deployments.display.render import print_report
     from mailmove.errors import MailmoveError
-    from tasks.reporting.collect_night import night_of_customer
+    from tasks.reporting.collect import report_of_customer
 
     try:
-        night = night_of_customer(customer, cutover)
+        night = report_of_customer(customer, cutover)
     except MailmoveError as error:
         _fail(str(error), NOTHING, json=json)
     if out:
@@ -271,7 +271,7 @@ def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, js
     from mailmove.errors import MailmoveError
     from mailmove.evidence import now
     from mailmove.report.page import runbook_html
-    from tasks.reporting.collect_night import runbook_of_preflight
+    from tasks.reporting.collect import runbook_of_preflight
 
     try:
         page = runbook_html(runbook_of_preflight(plan, run, when or now()))

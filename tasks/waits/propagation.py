@@ -63,27 +63,27 @@ async def _poll(context: Context, switched: list[RRsetChange], previous: PollRes
     if strange is None:
         strange = await _strange(context, switched[0])
     purged = dict(known.get(_PURGED, {}))
-    sweeps, looks = {}, {}
+    sweeps, results = {}, {}
     for change in switched:
         name = change.key[0]
         sweeps[name] = await _sweep(context, change, previous)
-        looks[name] = look(sweeps[name], context.plan.propagation.enough)
+        results[name] = look(sweeps[name], context.plan.propagation.enough)
     state = {
-        **{name: seen.model_dump(mode="json") for name, seen in sweeps.items()},
+        **{name: known_sweep.model_dump(mode="json") for name, known_sweep in sweeps.items()},
         _PURGED: purged,
         _STRANGE: strange,
     }
-    forecasts = [seen.forecast for seen in looks.values()]
-    details = [detail for seen in looks.values() for detail in seen.details]
-    done = all(seen.done for seen in looks.values())
+    forecasts = [result.forecast for result in results.values()]
+    details = [detail for result in results.values() for detail in result.details]
+    done = all(result.done for result in results.values())
     return PollResult(
         done=done,
-        summary="; ".join(f"{name} {seen.summary}" for name, seen in looks.items()),
+        summary="; ".join(f"{name} {result.summary}" for name, result in results.items()),
         forecast=None if None in forecasts else max(forecast for forecast in forecasts if forecast),
-        next_poll=_soonest([seen.next_poll for seen in looks.values()]),
+        next_poll=_soonest([result.next_poll for result in results.values()]),
         details=[*details, *(line for lines in purged.values() for line in lines), *strange],
         remedy=not done and any(_to_purge(context, state, purged, change) for change in switched),
-        picture="\n\n".join(f"**{name}**\n{seen.picture}" for name, seen in looks.items()),
+        picture="\n\n".join(f"**{name}**\n{result.picture}" for name, result in results.items()),
         state=state,
     )
 
