@@ -6,9 +6,9 @@ import asyncio
 from datetime import timedelta
 
 from mailmove.dns.assessment.survey import read_mta_sts
-from mailmove.dns.client.lookups import Look, Lookups
+from mailmove.dns.client.lookups import Lookup, Lookups
 from mailmove.dns.mail_auth import mta_sts, spf
-from mailmove.dns.mail_auth.mta_sts import Held
+from mailmove.dns.mail_auth.mta_sts import RememberedPolicy
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
 from mailmove.dns.mail_auth.spf_cost import measure
 from mailmove.dns.zone.desired import mx_hosts
@@ -42,7 +42,7 @@ def refuse_if_blocked(stage: str, findings: list[Finding]) -> None:
         )
 
 
-def fetcher(cutover: Cutover, look: Look) -> Fetch:
+def fetcher(cutover: Cutover, look: Lookup) -> Fetch:
     """Reads policy files, from where the plan's resolvers say that they lie."""
     return https_fetch(look, port=cutover.source.https_port)
 
@@ -61,7 +61,7 @@ async def _findings(cutover: Cutover, wanted: list[RRset]) -> list[Finding]:
         await lookups.close()
 
 
-async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
+async def _about_spf(rrset: RRset, look: Lookup) -> list[Finding]:
     found = []
     for text in (spf.text_of(value) for value in rrset.values if spf.is_spf(value)):
         cost = await measure(rrset.name, text, look)
@@ -81,21 +81,21 @@ async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
                     subject=f"SPF {rrset.name}",
                     seen=f"no answer to {'; '.join(cost.unanswered)}",
                     means="Its whole cost could not be counted.",
-                    todo="Look again.",
+                    todo="Lookup again.",
                 )
             )
     return found
 
 
-async def _about_mta_sts(cutover: Cutover, mx: RRset, look: Look) -> list[Finding]:
+async def _about_mta_sts(cutover: Cutover, mx: RRset, look: Lookup) -> list[Finding]:
     domain, at = mx.name.rstrip("."), now()
     seen = await read_mta_sts(domain, look, fetcher(cutover, look))
     held = await asyncio.to_thread(_recall, cutover, domain)
     if seen.unanswered:
         raise Transient("resolvers", wanted=f"TXT of _mta-sts.{domain}", seen=seen.unanswered, todo="Ask again.")
-    if "policy" not in seen.facts:
+    policy = seen.facts.policy
+    if policy is None:
         return [_unreadable(domain, "; ".join(seen.faults))] if seen.record else []
-    policy = mta_sts.Policy.model_validate(seen.facts["policy"])
     kept = mta_sts.remember(policy, mx_hosts(mx), held, at)
     if kept and kept != held:
         await asyncio.to_thread(_keep, cutover, domain, kept)
@@ -114,13 +114,13 @@ def _unreadable(domain: str, seen: str) -> Finding:
     )
 
 
-def _recall(cutover: Cutover, domain: str) -> Held | None:
+def _recall(cutover: Cutover, domain: str) -> RememberedPolicy | None:
     """What an earlier look, of this night or of a preflight before it, remembered."""
     rows = read_latest([_key(cutover, domain)])
-    return Held.model_validate(rows[_key(cutover, domain)][0]) if rows else None
+    return RememberedPolicy.model_validate(rows[_key(cutover, domain)][0]) if rows else None
 
 
-def _keep(cutover: Cutover, domain: str, held: Held) -> None:
+def _keep(cutover: Cutover, domain: str, held: RememberedPolicy) -> None:
     write_table(
         _key(cutover, domain),
         [held.model_dump(mode="json")],

@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, Preview, now
 from mailmove.plan.cutover import Cutover
@@ -192,7 +192,7 @@ def _pictured(looks: Iterable[Look]) -> dict[str, Any]:
             if key == PROGRESS:
                 told["progress"] = Progress.model_validate(value)
             elif isinstance(value, dict) and {"authorities", "resolvers"} <= value.keys():
-                told["sweeps"][key] = Sweep.model_validate(value)
+                told["sweeps"][key] = PropagationSweep.model_validate(value)
     return told
 
 

@@ -7,7 +7,7 @@ import ipaddress
 from datetime import datetime, timedelta
 
 from mailmove.dns.client.interference import interference, split_horizons
-from mailmove.dns.propagation.measure import Sweep, look, sweep
+from mailmove.dns.propagation.measure import PropagationSweep, poll_result, sweep
 from mailmove.dns.propagation.purge_caches import operators_of, purge
 from mailmove.dns.zone.authority import ask_authorities, authorities
 from mailmove.errors import MailmoveError
@@ -45,7 +45,7 @@ async def _look(cutover: Cutover, switched: list[RRsetChange], previous: Look | 
     for one in switched:
         name = one.key[0]
         seen[name] = await _sweep(cutover, one, previous)
-        looks[name] = look(seen[name], cutover.propagation.enough)
+        looks[name] = poll_result(seen[name], cutover.propagation.enough)
         if seen[name].served_since and name not in purged and not looks[name].done:
             purged[name] = await _purge(cutover, one)
     forecasts = [one.forecast for one in looks.values()]
@@ -85,7 +85,7 @@ def _served(told: Look) -> bool:
     return bool(sweeps) and all(known["served_since"] for known in sweeps)
 
 
-async def _sweep(cutover: Cutover, change: RRsetChange, previous: Look | None) -> Sweep:
+async def _sweep(cutover: Cutover, change: RRsetChange, previous: Look | None) -> PropagationSweep:
     name, port = change.key[0], cutover.propagation.dns_port
     known = previous.state.get(name) if previous else None
     servers = await authorities(name, resolvers_of(cutover), port)
@@ -94,7 +94,7 @@ async def _sweep(cutover: Cutover, change: RRsetChange, previous: Look | None) -
         change.after,
         servers,
         resolvers_of(cutover),
-        previous=Sweep.model_validate(known) if known else None,
+        previous=PropagationSweep.model_validate(known) if known else None,
         dns_port=port,
     )
 

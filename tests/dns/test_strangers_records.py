@@ -82,4 +82,4 @@ def test_any_name_is_assessed(domain: str) -> None:
 
     seen = asyncio.run(assess(domain, [("127.0.0.1", 1)], fetch=fetch, deadline=0.2))
     assert seen.silent and seen.lines()
-    assert not any("Error" in one for one in seen.silent), seen.silent
+    assert not any("Error" in part.error for part in seen.silent), seen.silent
