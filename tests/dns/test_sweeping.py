@@ -192,8 +192,12 @@ async def test_a_dead_server_is_told_at_once_and_holds_nobody_up(town: Towns) ->
 
 
 async def test_what_cannot_be_asked_is_refused_before_anything_is_sent() -> None:
-    for server, name, rtype in ((("host.test", 53), ZONE, "MX"), (("127.0.0.1", 53), "a" * 64, "MX")):
-        with pytest.raises(ValueError, match=r"."):
+    for server, name, rtype, words in (
+        (("host.test", 53), ZONE, "MX", "'host.test' does not appear to be an IPv4 or IPv6 address"),
+        (("127.0.0.1", 53), "a" * 64, "MX", "'a{64}' 'MX' cannot be asked for"),
+        (("127.0.0.1", 53), ZONE, "NONSENSE", "'NONSENSE' cannot be asked for"),
+    ):
+        with pytest.raises(ValueError, match=words):
             await ask_many([DnsQuestion(server, name, rtype)])
     assert await ask_many([]) == []
 
