@@ -37,7 +37,7 @@ def from_dns(answer: dns.rrset.RRset) -> RRset:
 
 
 def canonical(rrset: RRset) -> RRset:
-    """The same set with every value in its one spelling; a value nobody can parse stays as it is."""
+    """The same set with every value in its one spelling; a value that cannot be parsed stays as it is."""
     values = tuple(canonical_value(rrset.type, value) for value in rrset.values)
     return RRset(name=rrset.name, type=rrset.type, ttl=rrset.ttl, values=values)
 
@@ -51,7 +51,7 @@ def canonical_value(rtype: str, value: str) -> str:
 
 
 def same_values(first: RRset | None, second: RRset | None) -> bool:
-    """Do both sets hold the same records, TTL aside? None: no such set."""
+    """Do both sets hold the same records, whatever their TTLs? None: no such set."""
     if first is None or second is None:
         return first is second
     return canonical(first).values == canonical(second).values

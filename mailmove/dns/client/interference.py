@@ -2,9 +2,9 @@
 
 A network may answer for everybody on port 53, or keep its own view of the customer's zone. Then what is measured
 from here is not what the senders of mail see. Signs, all harmless to ask for:
-- an address where nobody can be (192.0.2.1, RFC 5737) answers;
-- a resolver does not know who it is: `id.server` CH TXT (RFC 4892) tells another operator's form, or resolvers of
-  different operators give the same name, or reach the world from the same address ("Home is Where the Hijacking is",
+- an address that no machine may have (192.0.2.1, RFC 5737) answers;
+- a resolver has a wrong identity: `id.server` CH TXT (RFC 4892) has not its operator's form, or resolvers of
+  different operators give the same name, or ask from the same address ("Home is Where the Hijacking is",
   IMC 2021, used these questions);
 - a resolver claims authority over the zone, or has what no authoritative server has.
 """

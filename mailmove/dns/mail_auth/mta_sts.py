@@ -2,7 +2,7 @@
 
 Senders keep a policy for its max_age and refuse an MX that an enforced one does not list. So: publish a policy that
 lists the old and the new MX and change the id; wait the old max_age; switch; narrow the policy after the cutover.
-The file lies on the customer's web server: Mailmove reads it and says what to publish, and never writes it.
+The file is on the customer's web server: Mailmove reads it and proposes what to publish, and never writes it.
 """
 
 from __future__ import annotations
@@ -172,7 +172,9 @@ def judge(
     at: datetime,
     patience: timedelta,
 ) -> list[Finding]:
-    """May the MX be switched to these hosts? remembered: from `remember`. patience: longest wait for senders.
+    """The finding on a switch of the MX to these hosts; it blocks as long as senders would refuse them.
+
+    remembered: from `remember`. patience: longest wait for senders that hold an old policy.
 
     A sender that meets a mismatch asks for a new policy before it bounces (RFC 8461 section 5.1), so mail is late, not
     lost; that is why the wait may end before a long max_age has.

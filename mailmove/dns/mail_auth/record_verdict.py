@@ -1,4 +1,4 @@
-"""What a domain publishes of one kind of record, and whether the world can use it."""
+"""The verdict on a record that a domain publishes: its text, and whether receivers can use it."""
 
 from __future__ import annotations
 

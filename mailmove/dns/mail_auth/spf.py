@@ -42,7 +42,7 @@ class Term(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Two terms with the same key say the same."""
+        """Text by which terms compare: two terms with the same key mean the same."""
         return self.text.lower().lstrip("+")
 
 
@@ -151,7 +151,7 @@ def _only_names(term: Term, hosts: set[str], numbers: set[ipaddress.IPv4Address 
 
 
 def _without_idle_redirect(text: str) -> str:
-    """redirect= says nothing when there is an `all` anywhere (RFC 7208 section 6.1)."""
+    """The record without redirect= if there is an `all`, which makes it void (RFC 7208 section 6.1)."""
     words = words_of(text)
     if not any(term.name == "all" for term in terms(text)):
         return text

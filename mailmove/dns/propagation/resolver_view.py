@@ -57,8 +57,8 @@ class ServerView(BaseModel):
     promised: datetime | None = Field(default=None, description="Its first promise that counts")
     overdue: float = Field(default=0.0, description="Seconds past its promise that it was last seen with the old set")
     fetched: datetime | None = Field(default=None, description="When it cached the old set, if its TTL can be believed")
-    habit: Habit | None = Field(default=None, description="What it was caught at")
-    caught: str = Field(default="", description="How, in words")
+    habit: Habit | None = Field(default=None, description="Habit of caching that its answers showed")
+    caught: str = Field(default="", description="The answers that showed the habit, in words")
     silent: int = Field(default=0, description="Polls in a row without an answer, if it never gave one; else 0")
     answered: bool = Field(default=False, description="Has it ever answered?")
     changes: tuple[tuple[datetime, RecordState], ...] = Field(
@@ -193,7 +193,7 @@ def _promise(view: ServerView, served_since: datetime, before: RRset | None) -> 
         if before and 0 < (view.ttl or 0) <= before.ttl:
             view = _with(view, fetched=view.at - timedelta(seconds=before.ttl - (view.ttl or 0)))
     elif bound and view.at <= promised:
-        # Several caches behind one address may hold it for different times; but none honestly beyond the bound.
+        # Several caches behind one address may hold it for different times; but none that keeps to its TTL beyond the bound.
         promised = max(promised, min(claim, bound))
     view = _with(view, promised=promised)
     if view.at <= promised:

@@ -47,7 +47,7 @@ def apply_changes(
         write(todo)
     except Drifted:
         # The zone changed between the read and the write. If it changed to what we want (our own request whose
-        # answer was lost, say), all is well; `outstanding` raises a better Drifted where it did not.
+        # answer was lost, say), all is well; `outstanding` raises a better Drifted if it did not.
         if outstanding(who, read(), changes):
             raise
     _read_back(who, todo, read(), write)
@@ -55,18 +55,18 @@ def apply_changes(
 
 def _read_back(who: str, done: Sequence[RRsetChange], zone: Zone, write: Callable[[list[RRsetChange]], None]) -> None:
     """Compare what the provider shows with what was written: some report success and change nothing, or raise TTLs."""
-    raised = []
+    wrong_ttls = []
     for change in done:
         now = zone.get(change.key)
         if not same_values(now, change.after):
             raise NotYet(who, wanted=_text(change.after), seen=_text(now), todo="Read it back again.")
         if now and change.after and now.ttl != change.after.ttl:
-            raised.append((change.after, now))
-    if not raised:
+            wrong_ttls.append((change.after, now))
+    if not wrong_ttls:
         return
-    standing = {now.key: now for _, now in raised}
+    standing = {now.key: now for _, now in wrong_ttls}
     write([RRsetChange(before=standing.get(change.key, change.after), after=change.before) for change in done])
-    asked, now = max(raised, key=lambda pair: pair[1].ttl)
+    asked, now = max(wrong_ttls, key=lambda pair: pair[1].ttl)
     wanted = f"TTL {asked.ttl} on {asked.type} {asked.name}"
     difference = f"the provider made it {now.ttl}; what was there has been put back"
     if now.ttl < asked.ttl:

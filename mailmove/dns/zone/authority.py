@@ -56,7 +56,7 @@ async def ask_authorities(
 
 
 def agree(answers: Sequence[Answer], wanted: RRset | None) -> bool:
-    """Does every server serve exactly this set, TTL included? None: every server says there is none."""
+    """Does every server serve exactly this set, TTL included? None: every server answers that there is no such set."""
     return bool(answers) and not disagreements(answers, wanted)
 
 

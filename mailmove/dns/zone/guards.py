@@ -42,7 +42,7 @@ def beyond_plan(zone: str, planned: Iterable[Key], would: Iterable[Key]) -> Find
 async def delegation_findings(
     zone: str, provider_zone: Zone, resolvers: Sequence[Server], dns_port: int = 53, *, timeout: float = 3.0
 ) -> list[Finding]:
-    """Is the zone's NS set changing, or do we edit a copy that nobody serves?
+    """The findings if the zone's NS set is changing, or if we edit a copy that no name server serves.
 
     Compares the delegation at the parent, the NS set at every authoritative server, and the one that the provider
     holds (not all providers show it). What cannot be asked is a finding that does not block.

@@ -8,7 +8,7 @@ from mailmove.records import RRset, RRsetChange
 
 
 def typing_rows(changes: Sequence[RRsetChange]) -> list[dict[str, str]]:
-    """One row for each change: what to do, name, type, what stands there, what shall. Deletions come first."""
+    """One row for each change: what to do, name, type, old and new values, TTL. Deletions come first."""
     ordered = sorted(changes, key=lambda change: (change.after is not None, change.key))
     return [
         {
