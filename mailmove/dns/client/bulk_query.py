@@ -130,7 +130,7 @@ class _Sweep:
         self._queue_all()
 
     def _queue_all(self) -> None:
-        """Make one queue for each server, in the order in which they are first named, so that no server gets a burst."""
+        """Make one queue for each server, in the order in which they are first named: no server gets a burst."""
         codecs: dict[tuple[str, str, bool, str], QuestionCodec] = {}
         queues: dict[Server, _ServerQueue] = {}
         families = {family_of(question.server) for question in self._questions}

@@ -193,7 +193,7 @@ def _promise(view: ServerView, served_since: datetime, before: RRset | None) -> 
         if before and 0 < (view.ttl or 0) <= before.ttl:
             view = _with(view, fetched=view.at - timedelta(seconds=before.ttl - (view.ttl or 0)))
     elif bound and view.at <= promised:
-        # Several caches behind one address may hold it for different times; but none that keeps to its TTL beyond the bound.
+        # Several caches behind one address may hold it for different times; none beyond the bound, if it keeps to TTLs.
         promised = max(promised, min(claim, bound))
     view = _with(view, promised=promised)
     if view.at <= promised:
