@@ -8,9 +8,9 @@ from typing import Any
 
 from mailmove.clock import now
 from mailmove.dns.assessment.survey import read_mta_sts
-from mailmove.dns.client.lookups import Look, Lookups
+from mailmove.dns.client.lookups import Lookup, Lookups
 from mailmove.dns.mail_auth import mta_sts, spf
-from mailmove.dns.mail_auth.mta_sts import Held
+from mailmove.dns.mail_auth.mta_sts import RememberedPolicy
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
 from mailmove.dns.mail_auth.spf_cost import measure
 from mailmove.dns.zone.desired import mx_hosts
@@ -50,7 +50,7 @@ def refuse_if_blocked(stage: str, findings: list[Finding]) -> None:
         )
 
 
-def fetcher(context: Context, lookup: Look) -> Fetch:
+def fetcher(context: Context, lookup: Lookup) -> Fetch:
     """Reads policy files, from where the plan's resolvers say that they lie."""
     return https_fetch(lookup, port=context.plan.source.https_port)
 
@@ -69,7 +69,7 @@ async def _findings(context: Context, wanted: list[RRset], observed: dict[str, A
         await lookups.close()
 
 
-async def _about_spf(rrset: RRset, lookup: Look) -> list[Finding]:
+async def _about_spf(rrset: RRset, lookup: Lookup) -> list[Finding]:
     findings = []
     for text in (spf.text_of(value) for value in rrset.values if spf.is_spf(value)):
         cost = await measure(rrset.name, text, lookup)
@@ -95,15 +95,15 @@ async def _about_spf(rrset: RRset, lookup: Look) -> list[Finding]:
     return findings
 
 
-async def _about_mta_sts(context: Context, mx: RRset, lookup: Look, observed: dict[str, Any]) -> list[Finding]:
+async def _about_mta_sts(context: Context, mx: RRset, lookup: Lookup, observed: dict[str, Any]) -> list[Finding]:
     domain, at = mx.name.rstrip("."), now()
     published = await read_mta_sts(domain, lookup, fetcher(context, lookup))
     remembered = await asyncio.to_thread(_recall, context, domain)
     if published.unanswered:
         raise Transient("resolvers", wanted=f"TXT of _mta-sts.{domain}", seen=published.unanswered, todo="Ask again.")
-    if "policy" not in published.facts:
+    policy = published.facts.policy
+    if policy is None:
         return [_unreadable(domain, "; ".join(published.faults))] if published.record else []
-    policy = mta_sts.Policy.model_validate(published.facts["policy"])
     kept = mta_sts.remember(policy, mx_hosts(mx), remembered, at)
     if kept and kept != remembered:
         observed[_key(context, domain)] = kept.model_dump(mode="json")
@@ -122,10 +122,10 @@ def _unreadable(domain: str, seen: str) -> Finding:
     )
 
 
-def _recall(context: Context, domain: str) -> Held | None:
+def _recall(context: Context, domain: str) -> RememberedPolicy | None:
     """What an earlier check, of this cutover or of a preflight before it, observed."""
     rows = engine().store.read_latest([_key(context, domain)])
-    return Held.model_validate(rows[_key(context, domain)][0]) if rows else None
+    return RememberedPolicy.model_validate(rows[_key(context, domain)][0]) if rows else None
 
 
 def _key(context: Context, domain: str) -> str:

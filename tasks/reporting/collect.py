@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from mailmove.clock import now
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
@@ -168,7 +168,7 @@ def _pictured(results: Iterable[PollResult]) -> dict[str, Any]:
             if key == PROGRESS:
                 fields["progress"] = Progress.model_validate(value)
             elif isinstance(value, dict) and {"authorities", "resolvers"} <= value.keys():
-                fields["sweeps"][key] = Sweep.model_validate(value)
+                fields["sweeps"][key] = PropagationSweep.model_validate(value)
     return fields
 
 

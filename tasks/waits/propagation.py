@@ -9,7 +9,7 @@ from typing import Any
 
 from mailmove.clock import now
 from mailmove.dns.client.interference import interference, split_horizons
-from mailmove.dns.propagation.measure import Sweep, look, sweep
+from mailmove.dns.propagation.measure import PropagationSweep, poll_result, sweep
 from mailmove.dns.propagation.purge_caches import operators_of, purge
 from mailmove.dns.zone.authority import ask_authorities, authorities
 from mailmove.errors import MailmoveError
@@ -67,7 +67,7 @@ async def _poll(context: Context, switched: list[RRsetChange], previous: PollRes
     for change in switched:
         name = change.key[0]
         sweeps[name] = await _sweep(context, change, previous)
-        results[name] = look(sweeps[name], context.plan.propagation.enough)
+        results[name] = poll_result(sweeps[name], context.plan.propagation.enough)
     state = {
         **{name: known_sweep.model_dump(mode="json") for name, known_sweep in sweeps.items()},
         _PURGED: purged,
@@ -115,7 +115,7 @@ def _served(result: PollResult) -> bool:
     return bool(sweeps) and all(known["served_since"] for known in sweeps)
 
 
-async def _sweep(context: Context, change: RRsetChange, previous: PollResult | None) -> Sweep:
+async def _sweep(context: Context, change: RRsetChange, previous: PollResult | None) -> PropagationSweep:
     name, port = change.key[0], context.plan.propagation.dns_port
     known = previous.state.get(name) if previous else None
     servers = await authorities(name, resolvers_of(context), port)
@@ -124,7 +124,7 @@ async def _sweep(context: Context, change: RRsetChange, previous: PollResult | N
         change.after,
         servers,
         resolvers_of(context),
-        previous=Sweep.model_validate(known) if known else None,
+        previous=PropagationSweep.model_validate(known) if known else None,
         dns_port=port,
     )
 

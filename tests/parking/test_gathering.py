@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
 from flows.gate import gate
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Evidence, Finding, Look, Preview
 from mailmove.plan.cutover import Cutover
@@ -42,7 +42,7 @@ LOWERED = Change(what="MX contoso.com.", before=MX, after={**MX, "ttl": 60})
 PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old", after="new")])
 FINDING = Finding(subject="a@contoso.com", seen="forwards", means="It is not carried.", todo="Set it again.")
 HANDOVER = Handover(server="SBS", people=(Person(address="a@contoso.com", name="Anna", kind="user"),), machines=())
-SEEN = Sweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
+SEEN = PropagationSweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
 
 
 @flow(persist_result=True, result_serializer="json")
