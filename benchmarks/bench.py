@@ -65,8 +65,8 @@ def memory_mb(pid: int) -> float:
     """MiB that a live process holds: what it shares with others counts by its share (PSS). Linux only."""
     if not Path("/proc/self/smaps_rollup").exists():
         raise Missing("/proc does not tell how much memory a process holds (Linux)")
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pss:")) / 1024
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def on_core(which: int) -> Callable[[], None] | None:

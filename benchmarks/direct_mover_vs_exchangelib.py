@@ -41,7 +41,7 @@ def run(tiny: bool) -> Result:
 
 def compare(items: int, kills: int, sample: int, smaller: tuple[tuple[int, int, int], ...] = ()) -> Result:
     """smaller: (items, kills, sample) of other sizes, to show how it grows."""
-    sizes = [_compared(*one) for one in (*smaller, (items, kills, sample))]
+    sizes = [_compared(*measure) for measure in (*smaller, (items, kills, sample))]
     size = (
         f"{items:,} items in {_boxes(items)} mailboxes, {_AWAY * 1000:.0f} ms away, killed {kills} times; "
         f"the rival did {sample}"
@@ -122,7 +122,7 @@ def move(source: dict[str, Any], target: dict[str, Any], boxes: int, folder: str
         Manners(lanes=1, settle=_SETTLE),
     )
     print("ready", flush=True)
-    left = [one for moved in mover.move(addresses(boxes)) for one in moved.left]
+    left = [item for moved in mover.move(addresses(boxes)) for item in moved.left]
     if left:
         raise RuntimeError(f"{len(left)} items were not copied, such as {left[0]}")
 

@@ -78,5 +78,5 @@ def _compared(ours: str, bare: Path, tries: int) -> Size:
         rival.append(in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=f"{bare}:bare"))
         mine.append(in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=ours))
     count = in_fresh_process("benchmarks.entrypoint_import:modules", entrypoint=ours).value
-    quickest = [min(one.value for one in measured) for measured in (mine, rival)]
-    return Size(int(count), *quickest, max(one.peak_mb for one in mine))
+    quickest = [min(measurement.value for measurement in measured) for measured in (mine, rival)]
+    return Size(int(count), *quickest, max(measurement.peak_mb for measurement in mine))

@@ -33,15 +33,18 @@ def last(runs: list[Run]) -> dict[str, float]:
     return {name: figures["ratio"] for run in runs for name, figures in run["figures"].items()}
 
 
-def change(one: Result, before: dict[str, float]) -> float | None:
+def change(result: Result, before: dict[str, float]) -> float | None:
     """Share by which the ratio has risen (or, below 0, fallen) since the last run; None: it is the first."""
-    known = before.get(one.name)
-    return one.ratio / known - 1 if known else None
+    known = before.get(result.name)
+    return result.ratio / known - 1 if known else None
 
 
 def add(results: list[Result], where: Path = HISTORY) -> None:
     """Append this run."""
-    figures = {one.name: {name: _short(getattr(one, name)) for name in ("ratio", "ours", "peak_mb")} for one in results}
+    figures = {
+        result.name: {name: _short(getattr(result, name)) for name in ("ratio", "ours", "peak_mb")}
+        for result in results
+    }
     date = datetime.now(UTC).isoformat(timespec="seconds")
     runs = [*read(where), {"date": date, "commit": _commit(), "figures": figures}]
     lines = ",\n".join(json.dumps(run) for run in runs)
@@ -54,11 +57,11 @@ def _short(figure: float) -> float:
 
 def _commit() -> str:
     """'' outside of a repository."""
-    told = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty=*", "--exclude=*"],  # noqa: S607  # git is wherever it is
         cwd=HISTORY.parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    return told.stdout.strip()
+    return described.stdout.strip()

@@ -32,7 +32,7 @@ def run(tiny: bool) -> Result:
     for ttl in ttls:
         took, peak = _night(ttl)
         sizes.append(Size(ttl, took, ttl + _LOW_TTL + 2 * _QUIET + _CYCLE + _GATES * _THINKS, peak))
-    over = ", ".join(f"{one.ours - one.rival:.0f} s over at a TTL of {one.n} s" for one in sizes)
+    over = ", ".join(f"{size.ours - size.rival:.0f} s over at a TTL of {size.n} s" for size in sizes)
     return grown("night_overhead", f"3 mailboxes, 40 messages, {over}", sizes, "the unavoidable waiting", "s")
 
 
@@ -66,7 +66,7 @@ def _held(pid: int) -> float:
     try:
         own = memory_mb(pid)
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        children = [int(one) for task in tasks for one in (task / "children").read_text(encoding="ascii").split()]
+        children = [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
     except (OSError, StopIteration):
         return 0.0
     return own + sum(_held(child) for child in children)

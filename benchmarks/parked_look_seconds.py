@@ -46,7 +46,7 @@ def look(count: int) -> float:
     started = time.perf_counter()
     woken = watch(stay_seconds=0)
     took = time.perf_counter() - started
-    asleep = [one for one in parked_runs() if one.root.state and one.root.state.is_paused()]
+    asleep = [parked for parked in parked_runs() if parked.root.state and parked.root.state.is_paused()]
     if woken or len(asleep) != count:
         raise RuntimeError(f"{woken} were woken, and {len(asleep)} of {count} are parked")
     return took
@@ -59,7 +59,7 @@ def loop(count: int, sample: int) -> float:
     from tasks.parking.poll import last_look
     from tasks.parking.wake import parked_runs
 
-    runs = [one.run.id for one in parked_runs()[:sample]]
+    runs = [parked.run.id for parked in parked_runs()[:sample]]
     with get_client(sync_client=True) as client:
         started = time.perf_counter()
         for run in runs:

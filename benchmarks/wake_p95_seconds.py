@@ -37,16 +37,16 @@ _PATIENCE = 900.0
 
 def run(tiny: bool) -> Result:
     plans = ((3, 1), (6, 2)) if tiny else ((100, 20), (300, 20), (1000, 40))
-    sizes, told = [], ""
+    sizes, summary = [], ""
     for count, wakes in plans:
         seconds, server, database = _woken(count, wakes)
         sizes.append(Size(count, _p95(seconds), BAR, server))
-        told = (
+        summary = (
             f"{count:,} parked, {wakes} woken, {60 / APART:.0f} a minute, {os.cpu_count()} cores; "
             f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s; server {server:.0f} MiB, "
             f"database {database:.0f} MiB (its events of the last minutes included)"
         )
-    return grown("wake_p95_seconds", told, sizes, "the bar", "s, p95")
+    return grown("wake_p95_seconds", summary, sizes, "the bar", "s, p95")
 
 
 def _p95(seconds: list[float]) -> float:
@@ -91,11 +91,11 @@ def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
     end = time.monotonic() + _STARTS + APART * len(clear) + _PATIENCE
     time.sleep(_STARTS + APART * len(clear))
     while True:
-        found = _stages_begun(box)
-        if set(found) >= set(clear):
-            return found
+        begun = _stages_begun(box)
+        if set(begun) >= set(clear):
+            return begun
         if time.monotonic() > end or box.dead() or _failed(box):
-            raise RuntimeError(f"{len(found)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.dead()}")
+            raise RuntimeError(f"{len(begun)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.dead()}")
         time.sleep(5)
 
 
@@ -107,10 +107,13 @@ def _failed(box: Box) -> int:
 def _stages_begun(box: Box) -> dict[str, datetime]:
     with httpx.Client(base_url=f"{box.ui}/api", timeout=120) as client:
         chosen = {"task_runs": {"name": {"like_": _NEXT}}, "limit": 200}
-        begun = {one["flow_run_id"]: one["start_time"] for one in client.post("/task_runs/filter", json=chosen).json()}
+        begun = {
+            task_run["flow_run_id"]: task_run["start_time"]
+            for task_run in client.post("/task_runs/filter", json=chosen).json()
+        }
         runs = client.post("/flow_runs/filter", json={"flow_runs": {"id": {"any_": list(begun)}}}).json()
     return {
-        one["parameters"]["plan"]["customer"]: datetime.fromisoformat(begun[one["id"]])
-        for one in runs
-        if begun[one["id"]]
+        run["parameters"]["plan"]["customer"]: datetime.fromisoformat(begun[run["id"]])
+        for run in runs
+        if begun[run["id"]]
     }

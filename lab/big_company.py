@@ -94,25 +94,29 @@ def _directory(dice: random.Random, domain: str, boxes: list[Mailbox], people: l
         groups=tuple(groups),
         others=tuple(others),
         rights=tuple(
-            Right(box, one, right)
+            Right(box, trustee, right)
             for box in shared
-            for one in islice(partner, 2)
+            for trustee in islice(partner, 2)
             for right in ("FullAccess", "Send-As")
         ),
         forwardings=tuple(
-            Forwarding(one, people[0] if n % 2 else f"{n}@gmail.example", n % 3 == 0, by_address=not n % 2)
-            for n, one in enumerate(people[1::40])
+            Forwarding(address, people[0] if n % 2 else f"{n}@gmail.example", n % 3 == 0, by_address=not n % 2)
+            for n, address in enumerate(people[1::40])
         ),
         rules=tuple(
-            InboxRule(one, f"Rule {n}", (f"home{n}@gmail.example",) if n % 2 else (), (people[0],) if not n % 2 else ())
-            for n, one in enumerate(people[2::30])
+            InboxRule(
+                address, f"Rule {n}", (f"home{n}@gmail.example",) if n % 2 else (), (people[0],) if not n % 2 else ()
+            )
+            for n, address in enumerate(people[2::30])
         ),
         phones=tuple(
-            Phone(one, f"DEV{n:06d}{turn}", *_DEVICES[(n + turn) % 4], "agent/1.0", _THEN + timedelta(hours=n))
-            for n, one in enumerate(people)
+            Phone(address, f"DEV{n:06d}{turn}", *_DEVICES[(n + turn) % 4], "agent/1.0", _THEN + timedelta(hours=n))
+            for n, address in enumerate(people)
             for turn in range((1, 0, 2)[n % 3])
         ),
-        archives=tuple(Archive(one, f"Archive of {one}", 10 + n, 5000 + n) for n, one in enumerate(people[3::50])),
+        archives=tuple(
+            Archive(address, f"Archive of {address}", 10 + n, 5000 + n) for n, address in enumerate(people[3::50])
+        ),
         relays=tuple(
             Relay(ip, sender, host, tuple(range(2, 2 + 24 * count, 24)))
             for ip, sender, host, count in (
@@ -122,5 +126,5 @@ def _directory(dice: random.Random, domain: str, boxes: list[Mailbox], people: l
                 ("198.51.100.7", "friend@contoso.example", "mx.contoso.example", 9),  # the internet: no relay
             )
         ),
-        x500={one: (f"/o=Old/cn=Recipients/cn={n}",) for n, one in enumerate(people[4::60])},
+        x500={address: (f"/o=Old/cn=Recipients/cn={n}",) for n, address in enumerate(people[4::60])},
     )

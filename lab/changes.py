@@ -42,13 +42,13 @@ class Memory:
             before = self._given(folder, state)
             now = {item.id: item for item in items}
             gone = sorted(before.keys() - now.keys())
-            changed = [one for one in now.values() if one.id in before and before[one.id] != hash(one)]
-            new = [one for one in now.values() if one.id not in before]
+            changed = [item for item in now.values() if item.id in before and before[item.id] != hash(item)]
+            new = [item for item in now.values() if item.id not in before]
             left = limit
             gone_now, left = gone[:left], max(0, left - len(gone))
             changed_now, left = changed[:left], max(0, left - len(changed))
             new_now = new[:left]
-            step = {**dict.fromkeys(gone_now), **{one.id: hash(one) for one in (*changed_now, *new_now)}}
+            step = {**dict.fromkeys(gone_now), **{item.id: hash(item) for item in (*changed_now, *new_now)}}
             token = secrets.token_urlsafe(24)
             self._steps[token] = (folder, state, step)
             complete = len(gone_now) + len(changed_now) + len(new_now) == len(gone) + len(changed) + len(new)

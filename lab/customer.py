@@ -28,12 +28,12 @@ class Customer:
         self._thread.join(10)
 
     def _live(self) -> None:
-        seen: float | None = None
+        since: float | None = None
         while not self._stop.wait(0.1):
             waiting = "approvalPending" in self._cloud.picture()["relationships"].values()
             if not waiting:
-                seen = None
-            elif seen is None:
-                seen = time.monotonic()
-            elif time.monotonic() - seen >= self._after:
+                since = None
+            elif since is None:
+                since = time.monotonic()
+            elif time.monotonic() - since >= self._after:
                 self._cloud.customer_approves()

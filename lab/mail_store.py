@@ -23,8 +23,8 @@ _HEADERS = {
 
 def _header(head: bytes, name: bytes) -> str:
     """The first field of that name, unfolded; "" where there is none."""
-    found = _HEADERS[name].search(head)
-    return " ".join(part.strip() for part in found[1].decode("ascii", "replace").splitlines()).strip() if found else ""
+    match = _HEADERS[name].search(head)
+    return " ".join(part.strip() for part in match[1].decode("ascii", "replace").splitlines()).strip() if match else ""
 
 
 def _decoded(text: str) -> str:

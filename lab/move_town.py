@@ -76,13 +76,13 @@ def _item(number: int, place: int, address: str) -> StoredItem:
 
 def contents(store: MailStore) -> dict[str, dict[str, int]]:
     """What each mailbox holds, by kind and subject: every item of `small_company` has one of its own."""
-    found = {}
+    counts = {}
     for address in store.mailboxes:
         names: Counter[str] = Counter()
         for item in store.snapshot(address):
             names[f"{item.kind} {item.subject}"] += 1
-        found[address] = dict(names)
-    return found
+        counts[address] = dict(names)
+    return counts
 
 
 def _old(version: str, boxes: int, each: int, away: float = 0.0) -> None:

@@ -67,9 +67,9 @@ class Rehearsal:
 
     def attend(self, parked: Iterable[Parked]) -> None:
         """Answer what the operator can answer; questions of other customers are left alone."""
-        for one in parked:
-            if one.root.id == self.cutover:
-                self._attend(one)
+        for question in parked:
+            if question.root.id == self.cutover:
+                self._attend(question)
 
     def account(self, patience: float = 60.0) -> Account:
         """Let the senders finish (seconds), then count everything, independently of the product."""
@@ -77,18 +77,18 @@ class Rehearsal:
         self.town.senders.drain(patience)
         return self.town.account()
 
-    def _attend(self, one: Parked) -> None:
-        question = (one.run.id, one.key)
+    def _attend(self, parked: Parked) -> None:
+        question = (parked.run.id, parked.key)
         first_seen = self._read.setdefault(question, time.monotonic())
-        if one.flow == TROUBLE_FLOW:
-            self.troubles.append(one.question)
-        elif one.what in ("quiet", "quiet_inside"):
-            self._mend_printers(one)
-        elif one.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
-            wake(one, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
-            self.answered.append(one.what)
+        if parked.flow == TROUBLE_FLOW:
+            self.troubles.append(parked.question)
+        elif parked.what in ("quiet", "quiet_inside"):
+            self._mend_printers(parked)
+        elif parked.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
+            wake(parked, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
+            self.answered.append(parked.what)
 
-    def _mend_printers(self, one: Parked) -> None:
-        look = last_look(one.run.id)
+    def _mend_printers(self, parked: Parked) -> None:
+        look = last_look(parked.run.id)
         if look and look.details:  # it names who still delivers to the old server
             self.town.senders.route_printers_by_mx()

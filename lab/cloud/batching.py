@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lab.cloud.errors import ApiError, graph_body
-from lab.cloud.wire import Answer, Call
+from lab.cloud.wire import Call, Reply
 
 MOST_REQUESTS, AT_ONCE = 20, 4
 
@@ -60,7 +60,7 @@ def _mailbox(segments: list[str]) -> str | None:
     return segments[3].lower() if segments[:3] == ["admin", "exchange", "mailboxes"] and len(segments) > 3 else None
 
 
-def answers(call: Call, one: Callable[[Call, int], Answer]) -> Answer:
+def answer_batch(call: Call, serve_single: Callable[[Call, int], Reply]) -> Reply:
     """Answer every request of a batch. `one(call, crowd)` plays a single one."""
     requests = (call.body or {}).get("requests") if isinstance(call.body, dict) else None
     if call.method != "POST" or not isinstance(requests, list) or not 0 < len(requests) <= MOST_REQUESTS:
@@ -79,16 +79,16 @@ def answers(call: Call, one: Callable[[Call, int], Answer]) -> Answer:
         crowd = 0 if before else beside[_mailbox(single.segments)]
         beside[_mailbox(single.segments)] += 0 if before else 1
         if any(done[key] >= 400 for key in before):
-            answer = Answer(424, {"error": {"code": "FailedDependency", "message": "A predecessor failed."}})
+            reply = Reply(424, {"error": {"code": "FailedDependency", "message": "A predecessor failed."}})
         else:
             try:
-                answer = one(single, crowd)
+                reply = serve_single(single, crowd)
             except ApiError as error:
-                answer = Answer(error.status, graph_body(error), error.headers)
-        done[request["id"]] = answer.status
-        row = {"id": request["id"], "status": answer.status, "headers": answer.headers, "body": answer.body}
+                reply = Reply(error.status, graph_body(error), error.headers)
+        done[request["id"]] = reply.status
+        row = {"id": request["id"], "status": reply.status, "headers": reply.headers, "body": reply.body}
         rows.append(row)
-    return Answer(200, {"responses": rows})
+    return Reply(200, {"responses": rows})
 
 
 def _single(call: Call, request: dict[str, Any]) -> Call:

@@ -127,7 +127,7 @@ class Cloud:
 
     def customer_approves(self) -> list[str]:
         """The customer's administrator opens every waiting invitation and says yes; the ids of those."""
-        waiting = [one.id for one in self.tenant.relationships.values() if one.status == "approvalPending"]
+        waiting = [gdap.id for gdap in self.tenant.relationships.values() if gdap.status == "approvalPending"]
         for key in waiting:
             approve(self.tenant, key)
         return waiting
@@ -159,27 +159,27 @@ class Cloud:
             parts = {sku.id: sku.part_number for sku in tenant.skus.values()}
             return {
                 "domains": {
-                    one.name: {"verified": one.verified, "services": list(one.services)}
-                    for one in tenant.domains.values()
+                    domain.name: {"verified": domain.verified, "services": list(domain.services)}
+                    for domain in tenant.domains.values()
                 },
                 "signing": sorted(domain for domain, on in tenant.dkim.items() if on),
                 "endpoints": {
-                    one.name: {"server": one.exchange_server, "proxy": one.rpc_proxy_server}
-                    for one in tenant.endpoints.values()
+                    endpoint.name: {"server": endpoint.exchange_server, "proxy": endpoint.rpc_proxy_server}
+                    for endpoint in tenant.endpoints.values()
                 },
-                "batches": {one.name: one.status for one in tenant.batches.values()},
+                "batches": {batch.name: batch.status for batch in tenant.batches.values()},
                 "users": {
-                    one.upn: {
-                        "kind": one.kind if one.has_mailbox else None,
-                        "usage_location": one.usage_location,
-                        "licences": sorted(parts[sku] for sku in one.skus),
-                        "x500": sorted(one.x500),
-                        "delegates": sorted(f"{right} {upn}" for right, upn in one.delegates),
-                        "must_change_password": one.must_change,
+                    user.upn: {
+                        "kind": user.kind if user.has_mailbox else None,
+                        "usage_location": user.usage_location,
+                        "licences": sorted(parts[sku] for sku in user.skus),
+                        "x500": sorted(user.x500),
+                        "delegates": sorted(f"{right} {upn}" for right, upn in user.delegates),
+                        "must_change_password": user.must_change,
                     }
-                    for one in tenant.users.values()
+                    for user in tenant.users.values()
                 },
-                "relationships": {one.display_name: one.status for one in tenant.relationships.values()},
+                "relationships": {gdap.display_name: gdap.status for gdap in tenant.relationships.values()},
                 "consents": sorted(tenant.consents),
                 "orders": [line["offerId"] for order in tenant.orders for line in order["lineItems"]],
             }

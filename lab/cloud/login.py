@@ -187,10 +187,12 @@ class Login:
         """What the partner's group may do in the customer's tenant, by its assignments' roles; None: nothing."""
         with self.tenant.lock:
             active = [gdap for gdap in self.tenant.relationships.values() if gdap.status == "active"]
-            held = [one for gdap in active for one in gdap.assignments if one.status == "active"]
+            held = [assignment for gdap in active for assignment in gdap.assignments if assignment.status == "active"]
         if not held:
             return None
-        return EVERY_ADMIN.union(*(ROLE_RIGHTS.get(role, frozenset()) for one in held for role in one.roles))
+        return EVERY_ADMIN.union(
+            *(ROLE_RIGHTS.get(role, frozenset()) for assignment in held for role in assignment.roles)
+        )
 
     def may_consent(self) -> bool:
         return bool(_CONSENTS & (self.granted() or frozenset()))

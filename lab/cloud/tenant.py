@@ -189,7 +189,7 @@ class Tenant:
     def picture(self) -> dict[str, Any]:
         """All that it holds, as a copy: for `restore`, or to be compared."""
         with self.lock:
-            kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_PICTURED}
+            kept = {part.name: getattr(self, part.name) for part in fields(self) if part.name not in _NOT_PICTURED}
             # Items are frozen, so a copy of the dictionary is enough.
             boxes = {key: replace(box, items=dict(box.items)) for key, box in self.store.mailboxes.items()}
             return copy.deepcopy(kept) | {"mailboxes": boxes}
@@ -225,7 +225,10 @@ class Tenant:
         """The group or contact that holds an address."""
         with self.lock:
             address = address.lower()
-            return next((one for one in self.others.values() if address in (one.address, *one.aliases)), None)
+            return next(
+                (recipient for recipient in self.others.values() if address in (recipient.address, *recipient.aliases)),
+                None,
+            )
 
     def used(self, sku: Sku) -> int:
         """Units of a licence that users hold."""
@@ -233,4 +236,4 @@ class Tenant:
 
     def active_relationship(self) -> Gdap | None:
         with self.lock:
-            return next((one for one in self.relationships.values() if one.status == "active"), None)
+            return next((gdap for gdap in self.relationships.values() if gdap.status == "active"), None)

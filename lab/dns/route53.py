@@ -91,8 +91,8 @@ class AwsServer:
         """Make a hosted zone that holds these sets and feeds the served zone of that name; returns its id."""
         with self._lock:
             zone = self._backend.create_hosted_zone(name, private_zone=False)
-            sets = [one for one in rrsets if one.type != "SOA"]
-            apply([upsert(one) for one in sets], zone)
+            sets = [record_set for record_set in rrsets if record_set.type != "SOA"]
+            apply([upsert(record_set) for record_set in sets], zone)
             self._names[zone.resource_id] = name
             return str(zone.resource_id)
 
@@ -100,7 +100,7 @@ class AwsServer:
         """Somebody else sets these record sets, INSYNC at once."""
         with self._lock:
             zone = self._backend.zones[zone_id]
-            apply([upsert(one) for one in rrsets], zone)
+            apply([upsert(record_set) for record_set in rrsets], zone)
             if self._zones:
                 self._zones.replace(self._names[zone_id], to_rrsets(zone))
 

@@ -131,12 +131,16 @@ class TownDns:
     def picture(self) -> dict[str, Any]:
         """Every customer zone as served now, JSON-able, without SOA: equal pictures are equal worlds."""
         return {
-            name: {f"{one.name} {one.type}": [one.ttl, *one.values] for one in self._sorted(name) if one.type != "SOA"}
+            name: {
+                f"{record_set.name} {record_set.type}": [record_set.ttl, *record_set.values]
+                for record_set in self._sorted(name)
+                if record_set.type != "SOA"
+            }
             for name in self._customer
         }
 
     def _sorted(self, name: str) -> list[RRset]:
-        return [one for _, one in sorted(self._data.zone(name).items())]
+        return [record_set for _, record_set in sorted(self._data.zone(name).items())]
 
 
 def _absolute(name: str) -> str:

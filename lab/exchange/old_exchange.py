@@ -50,7 +50,7 @@ class OldExchange:
         base = f"https://{places.old_server}:{places.https_port}"
         self.ews_url, self.shell_url = f"{base}/EWS/Exchange.asmx", f"{base}/powershell"
         self.web = ExchangeWeb(places.old_server, places.https_port, None)
-        chain = "".join(one.bytes().decode() for one in leaf.cert_chain_pems)
+        chain = "".join(pem.bytes().decode() for pem in leaf.cert_chain_pems)
         show_on_https(self.state, self.web.show, chain, leaf.private_key_pem.bytes().decode())
         self.web.route("/ews/", Ews(self.state, faults).serve)
         self.web.route("/autodiscover/", Autodiscover(self.state, faults, self.ews_url).serve)

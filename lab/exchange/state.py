@@ -45,8 +45,8 @@ class ExchangeState:
 
     def __post_init__(self) -> None:
         self._worked = self.outlook_anywhere
-        self.hosts = {one.client_ip: one.host for one in self.directory.relays}
-        self.relayed = sorted(_relayed(self.directory, self.domains[0]), key=lambda one: one.at)
+        self.hosts = {relay.client_ip: relay.host for relay in self.directory.relays}
+        self.relayed = sorted(_relayed(self.directory, self.domains[0]), key=lambda arrival: arrival.at)
 
     @property
     def major(self) -> int:

@@ -52,8 +52,8 @@ def get_item_property(state: ExchangeState, path: str) -> Iterable[Row] | None:
         off = path.removeprefix(_POLICY) in state.private.get("firewall_off", ())
         return [(_ROW, {"EnableFirewall": 0 if off else 1})]
     if path.startswith(_TASKS):
-        there = path.removeprefix(_TASKS) in (name.lower() for name in state.settings.get("scheduled_tasks", {}))
-        return [(_ROW, {"Id": "{0}"})] if there else []
+        scheduled = path.removeprefix(_TASKS) in (name.lower() for name in state.settings.get("scheduled_tasks", {}))
+        return [(_ROW, {"Id": "{0}"})] if scheduled else []
     return None
 
 

@@ -18,7 +18,7 @@ from lab.cloud.graph.mail import folder_id, folder_path
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.graph.writing import Writing
 from lab.cloud.tenant import CloudUser, Tenant, utc
-from lab.cloud.wire import Answer, Call, Routes, page
+from lab.cloud.wire import Call, Reply, Routes, page
 from lab.faults import Faults, declare
 
 declare(graph_import_expired="an import session is over at once")
@@ -42,19 +42,19 @@ class Importing:
         self._sessions: dict[str, tuple[str, float]] = {}  # token -> (address, end)
         self._doors = doors
 
-    def settings(self, call: Call, key: str) -> Answer:
+    def settings(self, call: Call, key: str) -> Reply:
         user = self._users.find(key)
         if not user.has_mailbox:
             raise mailbox_missing()
-        return Answer(200, {"primaryMailboxId": f"MBX:{user.id}@{self.tenant.id}"})
+        return Reply(200, {"primaryMailboxId": f"MBX:{user.id}@{self.tenant.id}"})
 
     def _user(self, box: str) -> CloudUser:
-        found = self.tenant.user(box.removeprefix("MBX:").partition("@")[0])
-        if found is None or not found.has_mailbox:
+        user = self.tenant.user(box.removeprefix("MBX:").partition("@")[0])
+        if user is None or not user.has_mailbox:
             raise ApiError(404, "MailboxInfoStale", "Mailbox info is stale.")
-        return found
+        return user
 
-    def folders(self, call: Call, box: str, folder: str | None = None) -> Answer:
+    def folders(self, call: Call, box: str, folder: str | None = None) -> Reply:
         address = self._user(box).upn
         above = folder_path(folder) if folder else ""
         with self.tenant.lock:
@@ -66,10 +66,10 @@ class Importing:
         ]  # fmt: skip
         return page(call, rows, size=10, most=1000)
 
-    def session(self, call: Call, box: str) -> Answer:
+    def session(self, call: Call, box: str) -> Reply:
         token, life = secrets.token_urlsafe(32), 0.0 if self.faults.take("graph.import_expired") else 3600.0
         self._sessions[token] = (self._user(box).upn, time.monotonic() + life)
-        return Answer(
+        return Reply(
             200,
             {
                 "importUrl": f"{call.base.removesuffix('/v1.0')}/importing/importItem?authtoken={token}",
@@ -77,7 +77,7 @@ class Importing:
             },
         )
 
-    def take(self, call: Call) -> Answer:
+    def take(self, call: Call) -> Reply:
         """One item, at the pre-authenticated address."""
         if "authorization" in call.headers:
             raise ApiError(400, "BadRequest", "This address is authenticated already; send no Authorization header.")
@@ -103,4 +103,4 @@ class Importing:
             )
             self._writing.keep(item, {})
         self.tenant.note("POST", f"/importing/{address}", 200)
-        return Answer(200, {"itemId": item.id, "changeKey": "AQ=="})
+        return Reply(200, {"itemId": item.id, "changeKey": "AQ=="})

@@ -58,7 +58,9 @@ class Session:
         return box
 
     def _denied(self, box: Mailbox) -> bool:
-        private = [one.address for one in self.state.store.mailboxes.values() if one.kind != "public_folder"]
+        private = [
+            mailbox.address for mailbox in self.state.store.mailboxes.values() if mailbox.kind != "public_folder"
+        ]
         return box.address == max(private) and self.faults.take("exchange.mailbox_denied")
 
 

@@ -124,7 +124,7 @@ def named(version: str, cmdlet: str) -> str:
 
 def takes_from_pipeline(cmdlet: str) -> tuple[str, str] | None:
     """(parameter, property of the object that is bound to it); None: the cmdlet takes nothing from the pipeline."""
-    known = {name.lower(): one for name, one in _contract()["cmdlets"].items()}
+    known = {name.lower(): contract for name, contract in _contract()["cmdlets"].items()}
     taken = known.get(cmdlet.lower(), {}).get("pipeline")
     return (taken[0], taken[1]) if taken else None
 
