@@ -94,8 +94,10 @@ def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
         begun = _stages_begun(box)
         if set(begun) >= set(clear):
             return begun
-        if time.monotonic() > end or box.dead() or _failed(box):
-            raise RuntimeError(f"{len(begun)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.dead()}")
+        if time.monotonic() > end or box.ended_part() or _failed(box):
+            raise RuntimeError(
+                f"{len(begun)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.ended_part()}"
+            )
         time.sleep(5)
 
 

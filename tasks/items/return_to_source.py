@@ -65,7 +65,7 @@ def bring_back(cutover: Cutover, root: UUID, bring: bool) -> Receipt:
         else:
             remains += [f"{_named(box.address, one)} is only in the cloud" for one in alone]
     if count := sum(line.endswith("is only in the cloud") for line in remains):
-        remains.append(f"{count} messages can be brought back: `mailmove rollback --bring-back` with the plan")
+        remains.append(f"{count} messages can be brought back: `mailmove rollback --return-mail` with the plan")
     remains.append(
         "a sender that still remembers the new MX delivers to the cloud until the TTL has run out: "
         "run the rollback once more after that. What people wrote in the cloud meanwhile stays there"

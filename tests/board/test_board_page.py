@@ -81,9 +81,9 @@ def test_what_a_person_must_do_comes_first() -> None:
 
 def test_hostile_words_stay_words_on_the_page() -> None:
     fields = dict.fromkeys(("customer", "state", "parked", "question", "on", "wrong"), HOSTILE)
-    html = page([night(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, amiss=HOSTILE)
+    html = page([night(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, stale=HOSTILE)
     honest = Seen(
-        page([night("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, amiss="x")
+        page([night("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, stale="x")
     )
     shown = Seen(html)
     assert [tag for tag, _ in shown.tags] == [tag for tag, _ in honest.tags], "not one tag more"
@@ -95,7 +95,7 @@ def test_hostile_words_stay_words_on_the_page() -> None:
 def test_hostile_words_stay_words_in_the_terminal() -> None:
     fields = dict.fromkeys(("customer", "state", "question", "on", "wrong"), HOSTILE)
     screen = io.StringIO()
-    Console(file=screen, width=4000, force_terminal=False).print(board_view([night(**fields)], amiss="old"))
+    Console(file=screen, width=4000, force_terminal=False).print(board_view([night(**fields)], stale="old"))
     assert "[/][bold]" in screen.getvalue(), "no markup"
     assert not {"\x1b", "\u202e"} & set(screen.getvalue())
     ansi = io.StringIO()
@@ -192,8 +192,8 @@ def test_with_the_token_it_can_be_read_and_only_read() -> None:
     assert f"style-src 'sha256-{STYLE_HASH}'" in answer.headers["content-security-policy"]
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
-    answer = web.get("/board.json", headers={"Authorization": f"Bearer {TOKEN}"}).json()
-    assert [row["customer"] for row in answer["nights"]] == RANKED
+    board = web.get("/board.json", headers={"Authorization": f"Bearer {TOKEN}"}).json()
+    assert [row["customer"] for row in board["cutovers"]] == RANKED
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert web.request(method, "/", headers=basic(TOKEN)).status_code == 405
     assert 'http-equiv="refresh"' not in web.get("/?refresh=0", headers=basic(TOKEN)).text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.cloud.batching import Doors, answers
+from lab.cloud.batching import Doors, answer_batch
 from lab.cloud.contract import GraphContract
 from lab.cloud.errors import ApiError
 from lab.cloud.graph import delta as graph_delta
