@@ -123,7 +123,7 @@ class Town:
             self.security_group = SecurityGroups(self.aws, smtp_port=places.smtp_port)
             starting.enter_context(self.old)
             starting.enter_context(self.cloud)
-            self.gateway = starting.enter_context(
+            starting.enter_context(
                 Gateway(
                     (places.old_server, places.smtp_port),
                     (places.host(23), places.smtp_port),

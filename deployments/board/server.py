@@ -46,31 +46,34 @@ class BoardCache:
     Requests that come at the same time wait for one reading.
     """
 
-    def __init__(self, read: Callable[[], list[Night]]) -> None:
-        self._read, self._lock = read, threading.Lock()
+    def __init__(self, read: Callable[[], list[Night]], clock: Callable[[], float]) -> None:
+        self._read, self._clock, self._lock = read, clock, threading.Lock()
         self._cutovers: list[Night] = []
         self._at, self._taken = now(), float("-inf")
 
     def get(self) -> tuple[list[Night], datetime, str]:
         """(cutovers, when they were read, why they are not newer). '' as the reason: they are current."""
         with self._lock:
-            if time.monotonic() - self._taken > FRESH_SECONDS:
+            if self._clock() - self._taken > FRESH_SECONDS:
                 try:
                     self._cutovers, self._at = self._read(), now()
                 except Exception as error:  # noqa: BLE001  # the board stays up when Prefect is not
                     return self._cutovers, self._at, f"Prefect does not answer ({type(error).__name__}): this is old."
-                self._taken = time.monotonic()
+                self._taken = self._clock()
             return self._cutovers, self._at, ""
 
 
-def board_app(token: str, read: Callable[[], list[Night]], ui: str = "") -> Starlette:
+def board_app(
+    token: str, read: Callable[[], list[Night]], ui: str = "", *, clock: Callable[[], float] = time.monotonic
+) -> Starlette:
     """Build the application.
 
-    read: gives all cutovers, ranked. ui: base address of the Prefect UI, for links. ValueError: the token is too short.
+    read: gives all cutovers, ranked. ui: base address of the Prefect UI, for links. clock: seconds that only grow.
+    ValueError: the token is too short.
     """
     if len(token) < SHORTEST_TOKEN:
         raise ValueError(f"the board's token needs {SHORTEST_TOKEN} characters or more")
-    cache = BoardCache(read)
+    cache = BoardCache(read, clock)
 
     async def show(request: Request) -> Response:
         if not _may_see(request, token):

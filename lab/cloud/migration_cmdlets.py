@@ -76,7 +76,6 @@ class MigrationCmdlets:
             authentication=given.get("Authentication", "Basic"),
             user=user,
             password=password,
-            email_address=str(given.get("EmailAddress", "")),
             max_migrations=str(given.get("MaxConcurrentMigrations", "20")),
         )
 

@@ -78,7 +78,6 @@ class MigrationEndpoint:
     authentication: str
     user: str
     password: str
-    email_address: str = ""
     max_migrations: str = "20"
     guid: str = field(default_factory=lambda: str(uuid4()))
 
@@ -233,7 +232,3 @@ class Tenant:
     def used(self, sku: Sku) -> int:
         """Units of a licence that users hold."""
         return sum(sku.id in user.skus for user in self.users.values())
-
-    def active_relationship(self) -> Gdap | None:
-        with self.lock:
-            return next((gdap for gdap in self.relationships.values() if gdap.status == "active"), None)

@@ -52,9 +52,7 @@ class Behaviour:
 
 HONEST = Behaviour()
 CLAMPED = Behaviour("clamped", max_ttl=30)
-EXTENDING = Behaviour("extending", min_ttl=30)
 SERVE_STALE = Behaviour("serve-stale", stale_for=86400)
-LIAR = Behaviour("liar", overstay=10, stale_ttl=0)
 
 
 @dataclass

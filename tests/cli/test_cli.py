@@ -65,10 +65,10 @@ def test_a_domain_is_assessed_without_plan_or_server() -> None:
     with TownDns(places, kind="rfc2136", zones={"northwind.example": zone}, resolvers=[HONEST], faults=faults) as dns:
         words = ["preflight", "--domain", "northwind.example", "--resolver", dns.resolver_addresses[0]]
         done = runner.invoke(app, [*words, "--json"])
-    analysis = json.loads(done.stdout)
-    assert 285 <= analysis["mx_ttl"] <= 300  # the lab's authorities are not on port 53: what the resolver holds
-    assert analysis["mx"] == ["10 mail.northwind.example."]
-    assert analysis["seconds"] < 11
+    assessment = json.loads(done.stdout)
+    assert 285 <= assessment["mx_ttl"] <= 300  # the lab's authorities are not on port 53: what the resolver holds
+    assert assessment["mx"] == ["10 mail.northwind.example."]
+    assert assessment["seconds"] < 11
 
 
 def test_help_does_not_import_prefect() -> None:
@@ -94,8 +94,8 @@ def test_an_iso_time_is_taken_and_nonsense_is_not() -> None:
 def test_a_server_that_is_not_there_is_named_with_what_to_do() -> None:
     done = runner.invoke(app, ["check-server", "mail.nowhere.invalid", "--json"])
     assert done.exit_code == 1
-    assessment = json.loads(done.stdout)
-    assert assessment["status"] == "failed"
+    analysis = json.loads(done.stdout)
+    assert analysis["status"] == "failed"
     assert "no address" in done.stdout
 
 
