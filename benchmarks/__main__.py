@@ -25,7 +25,7 @@ _RESULTS = Path(__file__).with_name("results.json")
 
 
 def names() -> list[str]:
-    """Of every benchmark: each is a module here with `run(tiny: bool) -> Result`."""
+    """Name of every benchmark: each is a module of this package with `run(tiny: bool) -> Result`."""
     return [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in _SUPPORT]
 
 

@@ -66,7 +66,7 @@ def _compared(items: int, kills: int, sample: int) -> Size:
 
 
 def _rival(old: Served, count: int) -> float:
-    """Seconds that the loop takes."""
+    """Seconds that the rival's loop takes."""
     with Served("old", version="14.3.123.4", boxes=1, each=0, away=_AWAY) as other:
         where = "benchmarks.direct_mover_vs_exchangelib:loop"
         return count / in_fresh_process(where, source=old.fields, target=other.fields, count=count).value
@@ -128,7 +128,7 @@ def move(source: dict[str, Any], target: dict[str, Any], boxes: int, folder: str
 
 
 def loop(source: dict[str, Any], target: dict[str, Any], count: int) -> float:
-    """Items a second."""
+    """Items a second of the rival's loop."""
     import exchangelib
     from exchangelib.protocol import BaseProtocol
 

@@ -1,4 +1,4 @@
-"""What a worker's process spends before a flow can begin, beside a flow of plain Prefect."""
+"""Measures the processor time of a worker's process before a flow can begin, beside a flow of plain Prefect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BARE = """
 
 
 def load(entrypoint: str) -> float:
-    """Processor seconds of this process, from its start until the flow is there."""
+    """Processor seconds of this process, from its start until the flow is loaded."""
     import prefect.client.orchestration
     import prefect.events
     import prefect.flow_engine  # noqa: F401  # every run needs these three, whatever its flow

@@ -1,4 +1,4 @@
-"""What every run of the benchmarks came to: benchmarks/history.json, one run a line, so that a regression is seen.
+"""Keeps the figures of every run of the benchmarks: benchmarks/history.json, one run a line, to show a regression.
 
 It holds ratios, because both sides of a ratio were measured on the same machine in the same run, and our own figure
 beside each, for those who compare runs on one machine.
@@ -16,7 +16,7 @@ from benchmarks.bench import Result
 
 HISTORY = Path(__file__).with_name("history.json")
 WORSE = 0.2
-"""A ratio that has fallen by more than this share is called worse; less than that is the machine's mood."""
+"""A ratio that has fallen by more than this share is called worse; less than that is noise."""
 _DIGITS = 4
 
 Run = dict[str, Any]
@@ -24,7 +24,7 @@ Run = dict[str, Any]
 
 
 def read(where: Path = HISTORY) -> list[Run]:
-    """Oldest first; [] when there is none yet."""
+    """All runs, oldest first; [] when there is none yet."""
     return list(json.loads(where.read_text(encoding="utf-8"))) if where.exists() else []
 
 
@@ -56,7 +56,7 @@ def _short(figure: float) -> float:
 
 
 def _commit() -> str:
-    """'' outside of a repository."""
+    """Description of the commit; '' outside of a repository."""
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty=*", "--exclude=*"],  # noqa: S607  # git is wherever it is
         cwd=HISTORY.parent,

@@ -38,7 +38,7 @@ def _compared(mailboxes: int, sample: int) -> Size:
 
 
 def whole(fields: dict[str, Any], mailboxes: int) -> float:
-    """Seconds for everything."""
+    """Seconds for the whole inventory."""
     block = ExchangeServer.model_validate(fields)
     started = time.perf_counter()
     inventory = block.full_inventory()

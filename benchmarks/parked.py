@@ -46,12 +46,12 @@ _TABLES = {
     "flow_run_input": "flow_run_id IN ({runs})",
     "log": "flow_run_id IN ({runs})",
 }
-"""What belongs to a night. Events are left out: Prefect takes them away after a week, and no look reads them."""
+"""What belongs to a night. Events are left out: Prefect takes them away after a week, and no poll reads them."""
 
 
 @contextmanager
 def parked(count: int, *, to_be_woken: bool = False) -> Iterator[Box]:
-    """A box, its server not running yet, with so many parked cutovers in its database.
+    """A box with `count` parked cutovers in its database; its server does not run yet.
 
     to_be_woken: with the results of each, forty small files, which nobody reads before.
     """
@@ -66,7 +66,7 @@ def parked(count: int, *, to_be_woken: bool = False) -> Iterator[Box]:
 
 @cache
 def _many(count: int, results: bool) -> Path:
-    """A home with so many, never used: copying its files is quicker than copying rows."""
+    """A home with `count` parked cutovers, never used: copying its files is quicker than copying rows."""
     home = Path(_kept().enter_context(tempfile.TemporaryDirectory(prefix="mailmove-"))) / "box"
     shutil.copytree(_first(), home)
     copy_nights(home, count - 1, results=results)
@@ -75,7 +75,7 @@ def _many(count: int, results: bool) -> Path:
 
 @cache
 def _kept() -> ExitStack:
-    """What lives until `close`: the next benchmark, or the next size, takes it as it is."""
+    """What stays until `close`, for the next benchmark or the next size."""
     return ExitStack()
 
 
@@ -131,7 +131,7 @@ def _busy() -> bool:
 
 
 def copy_nights(home: Path, count: int, *, results: bool) -> None:
-    """So many copies of the one parked night, in the database of a stopped server, and in the results if need be."""
+    """Copy the parked cutover `count` times, in the database of a stopped server, and in the results if need be."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         database.execute("DELETE FROM flow_run WHERE state_type = 'SCHEDULED'")  # watches that were to come
         (first,) = database.execute("SELECT id FROM flow_run WHERE state_name = 'Suspended'").fetchone()
@@ -179,7 +179,7 @@ class _Shape:
 
 
 def customers(count: int) -> list[str]:
-    """Names of the customers of so many."""
+    """Names of `count` customers."""
     return [f"customer-{number:04}" for number in range(count)]
 
 
@@ -189,7 +189,7 @@ def database_mb(home: Path) -> float:
 
 
 def edit_looks(home: Path, change: dict[str, Any]) -> None:
-    """Put these fields into the last look at every wait, in the database of a stopped server."""
+    """Put these fields into the last poll result of every wait, in the database of a stopped server."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         edit_rows(database, "look-%", lambda look: look | change)
 

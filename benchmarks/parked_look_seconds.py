@@ -1,8 +1,8 @@
-"""One look of the watch at 1,000 parked cutovers, all of them due at once, beside asking for each by the plain API.
+"""Measures one pass of the watch over 1,000 parked cutovers, all of them due at once, beside one request for each.
 
 The cutovers are copies of a real one (`benchmarks/parked.py`) at their wait for the old TTL; nothing else runs. The
-time named for the next look has come for every one of them, and none is done, so each is looked at and none is woken:
-the dearest look that asks nobody but the Prefect server. The flow is the real one, in a process of its own; its time
+time of the next poll has come for every one of them, and none is done, so each is polled and none is resumed: the most
+expensive pass that asks nobody but the Prefect server. The flow is the real one, in a process of its own; its time
 is from the call to its end, the engine's own included, and the peak memory is that of the whole process. The rival
 reads run, parent, cutover and last look of each, one after the other, and writes nothing; it does a sample, and its
 time is multiplied. The bar is ten seconds and 300 MiB for 1,000.
@@ -39,7 +39,7 @@ def _compared(count: int, sample: int) -> Size:
 
 
 def look(count: int) -> float:
-    """Seconds of one look at everything."""
+    """Seconds of one pass over everything."""
     from flows.watch import watch
     from tasks.parking.wake import parked_runs
 
@@ -48,7 +48,7 @@ def look(count: int) -> float:
     took = time.perf_counter() - started
     asleep = [parked for parked in parked_runs() if parked.root.state and parked.root.state.is_paused()]
     if woken or len(asleep) != count:
-        raise RuntimeError(f"{woken} were woken, and {len(asleep)} of {count} are parked")
+        raise RuntimeError(f"{woken} were resumed, and {len(asleep)} of {count} are parked")
     return took
 
 

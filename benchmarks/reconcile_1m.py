@@ -1,7 +1,7 @@
-"""A mailbox of a million items against its copy, with 100 planted differences of 10 kinds: found all, invented none.
+"""Reconciles a mailbox of a million items with its copy: 100 planted differences of 10 kinds, all named, none invented.
 
 The rival is what is written first: a dict of the target's items by name, then a walk over the source's. Both read the
-same pages and must tell the same ten kinds. Ours also writes both sides to the worker's disk: it survives kill -9,
+same pages and must report the same ten kinds. Ours also writes both sides to the worker's disk: it survives kill -9,
 holds no mailbox in memory, and a second look costs the changes only. Seconds are of CPU, each part in a process and on
 a core of its own, with the making of the items, which both pay.
 """

@@ -9,7 +9,7 @@ from benchmarks.history import WORSE, change
 
 
 def table(results: list[Result], before: dict[str, float]) -> Table:
-    """A line for each, and under it how it grows. before: the last ratio of each, by name."""
+    """One row for each benchmark, and under it the other sizes. before: the last ratio of each, by name."""
     shown = Table(
         "benchmark",
         "size",

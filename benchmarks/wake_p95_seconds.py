@@ -28,7 +28,7 @@ from deployments.server.box import Box
 
 BAR = 30.0
 APART = 3.0
-"""Seconds; 20 a minute."""
+"""Seconds between two TTLs that run out: 20 a minute."""
 _NEXT = "probe_before.apply"
 _STARTS = 100.0
 """Seconds before the first TTL runs out. The first watch is scheduled within a minute, as ever after."""
@@ -42,7 +42,7 @@ def run(tiny: bool) -> Result:
         seconds, server, database = _woken(count, wakes)
         sizes.append(Size(count, _p95(seconds), BAR, server))
         summary = (
-            f"{count:,} parked, {wakes} woken, {60 / APART:.0f} a minute, {os.cpu_count()} cores; "
+            f"{count:,} parked, {wakes} resumed, {60 / APART:.0f} a minute, {os.cpu_count()} cores; "
             f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s; server {server:.0f} MiB, "
             f"database {database:.0f} MiB (its events of the last minutes included)"
         )
@@ -54,7 +54,7 @@ def _p95(seconds: list[float]) -> float:
 
 
 def _woken(count: int, wakes: int) -> tuple[list[float], float, float]:
-    """(seconds of each wake, MiB of the server, MiB of the database)."""
+    """(seconds of each resume, MiB of the server, MiB of the database)."""
     with parked(count, to_be_woken=True) as box:
         first = datetime.now(UTC) + timedelta(seconds=_STARTS)
         clear = {name: first + timedelta(seconds=APART * i) for i, name in enumerate(customers(count)[-wakes:])}
@@ -102,7 +102,7 @@ def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
 
 
 def _failed(box: Box) -> int:
-    """Cutovers that have failed; one that has crashed is started again by the watch."""
+    """Cutovers that have failed; one that has crashed is restarted by the watch."""
     return count_runs(box, "cutover", "FAILED")
 
 

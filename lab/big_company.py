@@ -1,4 +1,4 @@
-"""A company of any size with everything an inventory must find, few items in each mailbox: quick to make."""
+"""Makes a company of any size with everything an inventory must list; few items in each mailbox, so it is quick."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _LARGE = 150 * 1024 * 1024
 
 
 def make_big_company(mailboxes: int = 2000, *, seed: int = 2008, domain: str = "northwind.example") -> Company:
-    """That many mailboxes: of 100, 90 are of people, 5 shared, 3 rooms, 2 equipment; public folders come on top."""
+    """Make a company of that many mailboxes; public folders come on top.
+
+    Of 100 mailboxes, 90 are of people, 5 shared, 3 rooms, 2 equipment.
+    """
     dice = random.Random(seed)
     boxes = [_mailbox(number, domain) for number in range(mailboxes)]
     publics = range(2 + mailboxes // 400)

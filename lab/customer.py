@@ -1,4 +1,4 @@
-"""The customer's administrator: opens the partner's invitation some seconds after it came, and says yes."""
+"""The customer's administrator: approves the partner's invitation some seconds after it came."""
 
 from __future__ import annotations
 

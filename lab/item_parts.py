@@ -19,7 +19,7 @@ Attachment = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class EventParts:
-    """What an event says of itself. `start` and `end` are in UTC."""
+    """Fields of an event. `start` and `end` are in UTC."""
 
     uid: str
     subject: str

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 
 def free_ports(count: int = 3) -> tuple[int, ...]:
-    """Different ones, free for TCP and UDP. All are held until the last is found: a freed one may be drawn again."""
+    """Different ports, free for TCP and UDP. All stay bound until the last is chosen."""
     with ExitStack() as held:
         ports: list[int] = []
         while len(ports) < count:

@@ -1,4 +1,4 @@
-"""A night in the lab, driven as people drive a real one: started as a deployment, gates answered, printers mended."""
+"""Drives a cutover in the lab as people drive a real one: starts the deployment, answers gates, mends printers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _THINKS = 1.0
 
 @dataclass
 class Rehearsal:
-    """`start()`, then `step()` until it says True, then `account()`.
+    """`start()`, then `step()` until it gives True, then `account()`.
 
     hands_on: gates are left to the person at the UI. `troubles` collects what held the night up; unattended, the
     first one ends the rehearsal, because nobody is there to mend it.
@@ -55,7 +55,7 @@ class Rehearsal:
         return run.id
 
     def step(self) -> bool:
-        """One look at what is asked; answers what the operator can answer. True: the night is over."""
+        """Poll the open questions once and answer what the operator can answer. True: the cutover is over."""
         assert self.cutover is not None, "start() comes first"
         self.attend(parked_runs())
         if self.troubles and not self.hands_on:

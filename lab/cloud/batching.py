@@ -20,18 +20,21 @@ from lab.cloud.wire import Call, Reply
 MOST_REQUESTS, AT_ONCE = 20, 4
 
 
-class Doors:
-    """Counts who is inside each mailbox."""
+class MailboxConcurrency:
+    """Counts the requests that run at each mailbox, and refuses more than AT_ONCE."""
 
     def __init__(self) -> None:
         self._inside: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self.most: Counter[str] = Counter()  # how many there ever were
+        self.most: Counter[str] = Counter()  # the most that ever ran at once
         self.refused = 0
 
     @contextmanager
     def of(self, segments: list[str], *, crowd: int = 0) -> Iterator[None]:
-        """ApiError 429 when four are in the mailbox. crowd: how many of the same batch run beside this request."""
+        """Hold a place at the mailbox of a path; ApiError 429 when all are taken.
+
+        crowd: how many requests of the same batch run beside this one.
+        """
         box = _mailbox(segments)
         if box is None:
             yield
@@ -61,7 +64,7 @@ def _mailbox(segments: list[str]) -> str | None:
 
 
 def answer_batch(call: Call, serve_single: Callable[[Call, int], Reply]) -> Reply:
-    """Answer every request of a batch. `one(call, crowd)` plays a single one."""
+    """Answer every request of a batch. `serve_single(call, crowd)` plays a single one."""
     requests = (call.body or {}).get("requests") if isinstance(call.body, dict) else None
     if call.method != "POST" or not isinstance(requests, list) or not 0 < len(requests) <= MOST_REQUESTS:
         raise ApiError(400, "BadRequest", f"A batch holds 1 to {MOST_REQUESTS} requests.")

@@ -75,7 +75,7 @@ class DelegateCmdlets:
             ]
 
     def _add(self, given: Parameters, right: str, whom: str) -> Rows:
-        """In life, too, giving what is given is a warning and no error."""
+        """Give a right. To give it again is a warning in Exchange Online, not an error."""
         with self.tenant.lock:
             user, trustee = self._asked(given, right, whom)
             user.delegates.add((right, trustee.upn))

@@ -52,14 +52,14 @@ class DeviceCodes:
         }
 
     def person_types(self, user_code: str, user: str | None) -> None:
-        """user None: they say no. KeyError: there is no such code."""
+        """Enter a code as `user`; None: the person declines. KeyError: there is no such code."""
         waiting = next((request for request in self._waiting.values() if request.user_code == user_code), None)
         if waiting is None:
             raise KeyError(user_code)
         waiting.user, waiting.declined = user, user is None
 
     def redeem(self, client_id: str, code: str) -> tuple[Refreshing, str]:
-        """What the person left, and the scope that was asked for; once.
+        """Exchange a code, once, for (refresh token, scope that was asked for).
 
         ApiError says authorization_pending, expired_token, authorization_declined.
         """

@@ -22,7 +22,7 @@ DETAILS = {
 
 
 def not_found(what: str) -> CmdletError:
-    """As Exchange Online says that an object does not exist; HTTP 404."""
+    """The error of Exchange Online for an object that does not exist; HTTP 404."""
     return CmdletError(
         f"The operation couldn't be performed because object '{what}' couldn't be found on "
         "'GBRP265A01DC002.PROD.OUTLOOK.COM'.",
@@ -144,7 +144,7 @@ class MailboxCmdlets:
 
 
 def _listed(change: Any, what: str) -> list[str]:
-    """What a multivalued parameter adds or removes. Replacing it whole is not played: nobody should."""
+    """What a multivalued parameter adds or removes. Replacing it whole is not played."""
     if not isinstance(change, dict) or set(change) - {"@odata.type", "Add", "Remove"}:
         raise CmdletError(
             "The lab takes @{Add=...} and @{Remove=...} here.",

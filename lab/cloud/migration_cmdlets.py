@@ -231,7 +231,7 @@ class MigrationCmdlets:
         return []
 
     def _remove_batch(self, given: Parameters) -> Rows:
-        """Marks it; the service takes it away. Mailboxes and users stay."""
+        """Mark a batch as removing; the service removes it. Mailboxes and users stay."""
         with self.tenant.lock:
             self._batch(given.get("Identity")).status = "Removing"
         self.service.wake()

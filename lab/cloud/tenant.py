@@ -180,13 +180,13 @@ class Tenant:
         self.add_user(f"admin@{self.initial_domain}", "Administrator", "")
 
     def note(self, method: str, what: str, status: int) -> None:
-        """A call has been answered; one that changed something is remembered."""
+        """Note an answered call; one that changed something is kept."""
         if method not in ("GET", "HEAD") and status < 300:
             with self.lock:
                 self.effects.append(f"{method} {what}")
 
     def picture(self) -> dict[str, Any]:
-        """All that it holds, as a copy: for `restore`, or to be compared."""
+        """A copy of all that the tenant holds: for `restore`, or to be compared."""
         with self.lock:
             kept = {part.name: getattr(self, part.name) for part in fields(self) if part.name not in _NOT_PICTURED}
             # Items are frozen, so a copy of the dictionary is enough.
@@ -194,7 +194,7 @@ class Tenant:
             return copy.deepcopy(kept) | {"mailboxes": boxes}
 
     def restore(self, picture: dict[str, Any]) -> None:
-        """Make it as it was when the picture was taken."""
+        """Set the tenant back to a picture."""
         with self.lock:
             for box in list(self.store.mailboxes):
                 self.store.remove_mailbox(box)

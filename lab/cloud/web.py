@@ -153,7 +153,7 @@ class CloudWeb:
         raise ApiError(404, "not_found", f"Nothing is played at {call.path}.")
 
     def _approve(self, call: Call) -> Reply:
-        """The admin portal's page for a GDAP relationship: GET shows it, POST says yes.
+        """The admin portal's page for a GDAP relationship: GET shows it, POST approves it.
 
         The real one: https://admin.microsoft.com/AdminPortal/Home#/partners/invitation/granularAdminRelationships/{id}
         """
@@ -189,7 +189,7 @@ class _Cut(Response):
 
 
 def _name(prefix: str, call: Call) -> str:
-    """What a request is known by."""
+    """Name of a request, for the log of calls."""
     body = call.body.get("CmdletInput") if isinstance(call.body, dict) else None
     return f"POST {body.get('CmdletName')}" if isinstance(body, dict) else f"{call.method} {prefix}{call.path}"
 

@@ -1,4 +1,4 @@
-"""What one HTTP call and its answer are to the services here, and OData's lists: $filter, $select, pages."""
+"""Calls and replies of the lab's HTTP services, and OData's lists: $filter, $select, pages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Routes:
         same.append(Route(method, re.compile(f"^{pattern}$"), handler, permissions))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """ApiError 405 or 501: the contract has it, the lab does not play it."""
+        """The route of a call and its arguments. ApiError 405 or 501: the contract has it, the lab does not play it."""
         path = path.rstrip("/")
         others = False
         for route in self._routes.get(path.count("/"), ()):

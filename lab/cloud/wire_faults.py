@@ -46,7 +46,10 @@ def strike(faults: Faults) -> str:
 
 
 def before(fault: str, call: Call, login: Login) -> Reply | None:
-    """What is answered instead of doing it; None: it is done. ApiError: in the service's own form."""
+    """The reply of a fault that strikes before the call is carried out; None: no such fault.
+
+    ApiError: in the service's own form.
+    """
     if fault == "throttled":
         raise ApiError(429, "TooManyRequests", "Please retry again later.", headers=_WAIT)
     if fault == "throttled_text":
@@ -70,7 +73,7 @@ def before(fault: str, call: Call, login: Login) -> Reply | None:
 
 
 def after(fault: str, call: Call, reply: Reply) -> Reply:
-    """What is answered although it was done."""
+    """The reply of a fault that strikes after the call was carried out."""
     body = reply.body
     if fault == "lost_answer":
         return Reply(504, "<html><body>504 Gateway Time-out</body></html>", {"Content-Type": "text/html"})

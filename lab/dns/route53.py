@@ -97,7 +97,7 @@ class AwsServer:
             return str(zone.resource_id)
 
     def put(self, zone_id: str, rrsets: Iterable[RRset]) -> None:
-        """Somebody else sets these record sets, INSYNC at once."""
+        """Set record sets as another administrator does, INSYNC at once."""
         with self._lock:
             zone = self._backend.zones[zone_id]
             apply([upsert(record_set) for record_set in rrsets], zone)
@@ -169,7 +169,7 @@ class AwsServer:
 
 class _Quiet(MotoRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing: tests and the rehearsal have their own log."""
+        """Write no log: tests and the rehearsal have their own."""
 
 
 def _changed(kind: str, change_id: str, status: str) -> Response:

@@ -15,7 +15,7 @@ from mailmove.records import RRset, Zone, zone_of
 
 
 def rrset(name: str, rtype: str, ttl: int, *values: str) -> RRset:
-    """Short for a record set."""
+    """Make a record set."""
     return RRset(name=name, type=rtype, ttl=ttl, values=values)
 
 

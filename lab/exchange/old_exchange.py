@@ -71,11 +71,11 @@ class OldExchange:
 
     @property
     def firewall_lets_in(self) -> bool:
-        """Does Windows itself let mail in?"""
+        """Whether the Windows Firewall of the server lets mail in."""
         return windows_firewall.lets_in(self.state, self._smtp_port)
 
     def picture(self) -> dict[str, Any]:
-        """Every setting as it stands, without mail."""
+        """Every setting of the server, without mail."""
         return self.state.picture()
 
     def __enter__(self) -> Self:

@@ -32,7 +32,7 @@ def canonical(state: ExchangeState, display_name: str) -> str:
 
 
 def identity_of(state: ExchangeState, address: str) -> str:
-    """Of whatever has the address."""
+    """Identity of the mailbox, group or contact that has the address."""
     box = state.store.find(address)
     names = {group.address: group.display_name for group in state.directory.groups}
     names |= {recipient.address: recipient.display_name for recipient in state.directory.others}

@@ -54,7 +54,7 @@ class ExchangeState:
         return int(self.version.split(".")[0])
 
     def set_outlook_anywhere(self, settings: dict[str, Any] | None) -> None:
-        """What the cmdlets do."""
+        """Change the setting, as the cmdlets do; it takes effect after `effective_after`."""
         with self.lock:
             self._worked = self.working_outlook_anywhere()
             self.outlook_anywhere = dict(settings) if settings is not None else None

@@ -43,7 +43,7 @@ class Account:
 
     @property
     def adds_up(self) -> bool:
-        """Is everything where it belongs: nothing lost, twice there, still under way, or from nowhere?"""
+        """Whether everything is where it belongs: nothing lost, duplicated, still queued, or of unknown origin."""
         return all(entry.category in GOOD for entry in self.entries)
 
     def of(self, category: str) -> list[Entry]:
@@ -84,9 +84,9 @@ def account(
     old_store: MailStore,
     cloud_store: MailStore,
 ) -> Account:
-    """Account for every message.
+    """Account for every message: one entry for each, with its category.
 
-    sent: what the senders remember. seeded: primary address -> items in the old mailbox before the night.
+    sent: what the senders remember. seeded: primary address -> items in the old mailbox before the cutover.
     Public folders and hidden mailboxes are not carried by a cutover batch: what they hold stays, and is listed.
     Call it when nothing is under way any more; whatever is still queued is listed as such, and does not add up.
     """
@@ -112,7 +112,7 @@ def account(
 
 @dataclass(frozen=True)
 class _Claim:
-    """Somebody says that this item exists: it was seeded, or sent."""
+    """A claim that an item exists: it was seeded, or sent."""
 
     mailbox: str
     identity: str
@@ -131,7 +131,7 @@ class _Claim:
 
 
 def _judge(claims: Sequence[_Claim], copies: int, kept: int) -> list[Entry]:
-    """The fate of all claims to one identity in one mailbox, of which `found` copies are in the cloud."""
+    """The fate of all claims to one identity in one mailbox, of which `copies` are in the cloud."""
     entries: list[Entry] = []
     left = copies
     for claim in claims:

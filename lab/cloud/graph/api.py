@@ -1,8 +1,8 @@
-"""Microsoft Graph v1.0: lets a call in, holds it against the contract, and hands it to the part that plays it."""
+"""Microsoft Graph v1.0: authorises a call, checks it against the contract, and passes it to the part that plays it."""
 
 from __future__ import annotations
 
-from lab.cloud.batching import Doors, answer_batch
+from lab.cloud.batching import MailboxConcurrency, answer_batch
 from lab.cloud.contract import GraphContract
 from lab.cloud.errors import ApiError
 from lab.cloud.graph import delta as graph_delta
@@ -38,8 +38,8 @@ class Graph:
         graph_mail.add_routes(self._routes, tenant)
         graph_delta.add_routes(self._routes, tenant, faults)
         graph_writing.add_routes(self._routes, tenant, faults)
-        self.doors = Doors()
-        self.importing = graph_import.add_routes(self._routes, tenant, faults, self.doors)
+        self.concurrency = MailboxConcurrency()
+        self.importing = graph_import.add_routes(self._routes, tenant, faults, self.concurrency)
         graph_partner.add_routes(self._routes, tenant, {login.partner.group})
 
     def serve(self, call: Call) -> Reply:
@@ -54,13 +54,13 @@ class Graph:
             if self.faults.take("graph.lost_answer"):
                 raise ApiError(504, "GatewayTimeout", "The gateway did not receive a response in time.")
             return reply
-        with self.doors.of(call.segments):
+        with self.concurrency.of(call.segments):
             return self._answer(call)
 
     def _one_of_batch(self, call: Call, crowd: int) -> Reply:
         if self.faults.take("graph.batch_throttled"):
             raise ApiError(429, "TooManyRequests", "Please retry again later.", headers={"Retry-After": "1"})
-        with self.doors.of(call.segments, crowd=crowd):
+        with self.concurrency.of(call.segments, crowd=crowd):
             return self._answer(call)
 
     def _answer(self, call: Call) -> Reply:

@@ -12,7 +12,7 @@ import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
-from lab.cloud.batching import Doors
+from lab.cloud.batching import MailboxConcurrency
 from lab.cloud.errors import ApiError
 from lab.cloud.graph.mail import folder_id, folder_path
 from lab.cloud.graph.users import Users, mailbox_missing
@@ -25,8 +25,8 @@ declare(graph_import_expired="an import session is over at once")
 _KINDS = {"message": "IPF.Note", "event": "IPF.Appointment", "contact": "IPF.Contact"}
 
 
-def add_routes(routes: Routes, tenant: Tenant, faults: Faults, doors: Doors) -> Importing:
-    importing = Importing(tenant, faults, doors)
+def add_routes(routes: Routes, tenant: Tenant, faults: Faults, concurrency: MailboxConcurrency) -> Importing:
+    importing = Importing(tenant, faults, concurrency)
     box = "/admin/exchange/mailboxes/{box}"
     routes.add("GET", "/users/{key}/settings/exchange", importing.settings, "User.Read.All", "User.ReadWrite.All")
     routes.add("GET", f"{box}/folders", importing.folders, "MailboxFolder.Read.All")
@@ -36,11 +36,11 @@ def add_routes(routes: Routes, tenant: Tenant, faults: Faults, doors: Doors) -> 
 
 
 class Importing:
-    def __init__(self, tenant: Tenant, faults: Faults, doors: Doors) -> None:
+    def __init__(self, tenant: Tenant, faults: Faults, concurrency: MailboxConcurrency) -> None:
         self.tenant, self.faults, self._users = tenant, faults, Users(tenant)
         self._writing = Writing(tenant, faults)
         self._sessions: dict[str, tuple[str, float]] = {}  # token -> (address, end)
-        self._doors = doors
+        self._concurrency = concurrency
 
     def settings(self, call: Call, key: str) -> Reply:
         user = self._users.find(key)
@@ -78,7 +78,7 @@ class Importing:
         )
 
     def take(self, call: Call) -> Reply:
-        """One item, at the pre-authenticated address."""
+        """Take one item at the pre-authenticated address."""
         if "authorization" in call.headers:
             raise ApiError(400, "BadRequest", "This address is authenticated already; send no Authorization header.")
         address, end = self._sessions.get(call.query.get("authtoken", ""), ("", 0.0))
@@ -91,7 +91,7 @@ class Importing:
             raise ApiError(400, "BadRequest", "FolderId, Mode and Data are wanted.")
         if body.get("Mode") != "create":
             raise ApiError(501, "NotImplemented", "The lab creates only.")
-        with self._doors.of(["users", address, "import"]):
+        with self._concurrency.of(["users", address, "import"]):
             try:
                 kept = json.loads(base64.b64decode(body["Data"], validate=True))
                 mime, kind, received = kept["mime"].encode("latin-1"), kept["kind"], kept["received"]

@@ -145,7 +145,7 @@ class Mail:
         return Reply(200, self._one(key, item).mime)
 
     def delete(self, call: Call, key: str, item: str) -> Reply:
-        """Gone at once; in life it can be recovered for some days."""
+        """Delete a message at once; the real Graph lets it be recovered for some days."""
         message, user = self._one(key, item), self._users.find(key)
         with self.tenant.store.lock:
             self.tenant.store.mailboxes[user.upn].items.pop(message.id, None)

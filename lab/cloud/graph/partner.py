@@ -140,7 +140,7 @@ def _show_assignment(made: Assignment) -> dict[str, Any]:
 
 
 def approve(tenant: Tenant, key: str) -> None:
-    """The customer's administrator says yes in the admin portal. KeyError, ValueError: not waiting for approval."""
+    """Approve a relationship, as the customer's administrator. KeyError, ValueError: it does not wait for approval."""
     with tenant.lock:
         gdap = tenant.relationships[key]
         if gdap.status != "approvalPending":

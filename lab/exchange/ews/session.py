@@ -1,4 +1,4 @@
-"""One EWS request: who asks, as whom, with which schema, and which mailboxes that opens."""
+"""One EWS request: the account, whom it impersonates, the schema, and the mailboxes that it may open."""
 
 from __future__ import annotations
 

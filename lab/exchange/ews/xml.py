@@ -48,7 +48,7 @@ def make_id(*parts: str) -> str:
 
 
 def read_id(identifier: str) -> list[str]:
-    """What `make_id` was made of. EwsError: it is none."""
+    """The parts that `make_id` put together. EwsError: not an identifier of this server."""
     try:
         return base64.b64decode(identifier, validate=True).decode().split("\n")
     except ValueError:
@@ -79,7 +79,7 @@ def failure(operation: str, error: EwsError) -> str:
 
 
 def each(operation: str, elements: Iterable[Element], respond: Callable[[Element], str]) -> str:
-    """One response message per element: what `one` makes of it, or its EwsError."""
+    """One response message per element: what `respond` makes of it, or its EwsError."""
     answers = []
     for element in elements:
         try:
