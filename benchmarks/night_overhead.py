@@ -1,9 +1,9 @@
 """Measures a whole cutover in the lab, beside the waiting in it that no program can avoid.
 
 Server, worker, watch and lab are real, as in `make demo`, and so is the cost of parking: at each wait the process ends,
-and another is started. The rival is a night by somebody who needs no time at all: the old TTL runs out, the resolvers
-keep the switched records for the low TTL, the old server must be quiet for as long as the plan says, before its port 25 is
-closed and behind it, the cloud comes by for the last sync, the customer takes a while to accept, and the operator to
+and another is started. The rival is a cutover by somebody who needs no time at all: the old TTL runs out, the resolvers
+keep the switched records for the low TTL, the old server must be quiet for as long as the plan says, before its port 25
+is closed and after it, the cloud makes the last sync, the customer takes a while to accept, and the operator to
 read each question. What may go on side by side is counted once: the customer's acceptance within the old TTL. The lab's
 own work is on the same cores.
 
