@@ -144,7 +144,8 @@ def _table_of(needed: Iterable[rights.Right]) -> list[str]:
     lines = ["| right | for what | proved by |", "|---|---|---|"]
     for right in needed:
         instead = f" (or {', '.join(right.includes)})" if right.includes else ""
-        lines.append(f"| {right.name}{instead} | {_cell(right.why + rights.only_for(right.need))} | {_cell(right.proved)} |")
+        why = _cell(right.why + rights.only_for(right.need))
+        lines.append(f"| {right.name}{instead} | {why} | {_cell(right.proved)} |")
     return lines
 
 
