@@ -56,8 +56,8 @@ def _dnsperf(path: str, server: tuple[str, int], names: int, times: int) -> floa
         file.flush()
         command = [path, "-s", server[0], "-p", str(server[1]), "-d", file.name, "-n", str(times), "-e"]
         keep = on_core(1)
-        told = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=keep).stdout  # noqa: S603
-    found = re.search(r"Queries per second:\s+([\d.]+)", told)
-    if not found:
-        raise RuntimeError(f"dnsperf says no rate: {told[-1000:]}")
-    return float(found.group(1))
+        output = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=keep).stdout  # noqa: S603
+    rate = re.search(r"Queries per second:\s+([\d.]+)", output)
+    if not rate:
+        raise RuntimeError(f"dnsperf says no rate: {output[-1000:]}")
+    return float(rate.group(1))

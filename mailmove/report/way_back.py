@@ -26,7 +26,7 @@ def until_when(night: Night) -> list[str]:
         since = night.switched.astimezone(ZoneInfo(night.time_zone))
         lines.append(
             f"Mail that has arrived at Microsoft 365 since {since:%Y-%m-%d %H:%M} stays in the mailboxes "
-            "there after the way back; with --bring-back it is delivered to the old server too."
+            "there after the way back; with --return-mail it is delivered to the old server too."
         )
         if ttl := _mx_ttl(night):
             lines.append(
