@@ -91,7 +91,7 @@ def _stage(step: Stage) -> list[str]:
 
 
 def _wait(step: Wait) -> list[str]:
-    text = _words(inspect.getdoc(module.poll))
+    text = _words(inspect.getdoc(step.module.poll))
     return [f"Waits. {_words(step.module.__doc__)}", "", *([text, ""] if text else [])]
 
 
