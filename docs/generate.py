@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from blocks import ALL_BLOCKS, Approver, MailNotice
+from docs.model_reference import json_page, ledger_page
 from mailmove.plan import required_permissions as rights
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -53,6 +54,7 @@ _NOTE = "<!-- Written by docs/generate.py; change the code instead, then `make p
 def pages() -> dict[str, str]:
     """Path below docs/ -> text."""
     made = {"stages.md": _stages(), "providers/index.md": _providers()}
+    made |= {"reference/ledger.md": ledger_page(), "reference/json.md": json_page()}
     made |= {f"providers/{block.get_block_type_slug()}.md": _provider(block) for block in PROVIDERS}
     made = {path: f"{_NOTE}\n{text.rstrip()}\n" for path, text in made.items()}
     return {**made, "permissions.md": rights.permission_page()}

@@ -64,9 +64,8 @@ EXCEPTIONS: dict[str, set[str]] = {}
 """Path, or folder with a last slash -> identifiers and texts that are allowed in it."""
 
 
-def places(path: Path) -> Iterator[str]:
-    """Each use of a word that is not used, as `path:line: word -> instead`."""
-    name = path.relative_to(ROOT).as_posix()
+def places(name: str, source: str) -> Iterator[str]:
+    """Each use in a file (its path from the root) of a word that is not used, as `path:line: word -> instead`."""
     allowed = {
         word
         for where, words in EXCEPTIONS.items()
@@ -74,7 +73,6 @@ def places(path: Path) -> Iterator[str]:
         for word in words
     }
     names_only = name.partition("/")[0] in NAMES_ONLY
-    source = path.read_text("utf-8")
     for line, word in identifiers(ast.parse(source)):
         if word in allowed:
             continue
@@ -121,7 +119,12 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
 
 
 def all_places(*rooms: str) -> list[str]:
-    return [place for room in rooms for path in sorted((ROOT / room).rglob("*.py")) for place in places(path)]
+    return [
+        place
+        for room in rooms
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for place in places(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    ]
 
 
 if __name__ == "__main__":
