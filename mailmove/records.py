@@ -33,7 +33,7 @@ class RRset(BaseModel):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies the set in a zone: (name, type)."""
+        """(name, type), which identifies the set in a zone."""
         return self.name, self.type
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ class RRsetChange(BaseModel):
 
 
 Zone = dict[tuple[str, str], RRset]
-"""A zone as a provider holds it: (name, type) -> RRset."""
+"""Record sets of a zone at its provider, by (name, type)."""
 
 
 def zone_of(rrsets: Iterable[RRset]) -> Zone:

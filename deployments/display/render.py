@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from deployments.display.safe_text import plain
 from mailmove.outlook_anywhere import Step
-from mailmove.report.night import Night as Report
+from mailmove.report.cutover_report import CutoverReport as Report
 from mailmove.report.words import lasting
 from tasks.reporting.status import Night
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -66,8 +66,8 @@ def print_report(night: Report) -> None:
         else:
             table.add_row(f"[dim]{step.name}[/]", "", "[yellow]under way[/]" if step.began else "", "", "")
     console.print(table)
-    console.print(f"{len(night.left_behind)} items stayed behind; times are {night.time_zone}", highlight=False)
-    for one in night.left_behind:
+    console.print(f"{len(night.unmoved_items)} items stayed behind; times are {night.time_zone}", highlight=False)
+    for one in night.unmoved_items:
         console.print(f"  {one}", markup=False, highlight=False)
     console.print(f"For the customer: mailmove report {night.customer} --out report.html", highlight=False)
 

@@ -1,7 +1,7 @@
-"""The night before it comes: each step with the earliest moment at which it can begin, and how long it will last.
+"""Forecast of a cutover: each step with the earliest time at which it can begin, and how long it takes.
 
-Only what is known is put into figures: TTLs, windows, the plan's own patience. What depends on Microsoft or on people
-is said in words, and counts as no time at all: so every moment is a "not before".
+Only what is known becomes a figure: TTLs, windows, the plan's patience. What depends on Microsoft or on people is in
+words and counts as zero time, so every time is a "not before".
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from mailmove.report.handover import Handover
 from mailmove.report.words import lasting
 
 _PER_MAILBOX = ((10, 1, 7), (50, 3, 14), (100, 3, 30), (200, 8, 45))
-"""(up to GB, days for half of them, days for nine of ten), learn.microsoft.com/exchange/mailbox-migration/
+"""Days that a mailbox takes: (up to GB, half of them, nine of ten), learn.microsoft.com/exchange/mailbox-migration/
 office-365-migration-best-practices, "Mailbox migration duration based on mailbox size profiles", onboarding."""
 _GB = 1024**3
 
 
 _SKIPPED_WHEN_EMPTY = ("spend_money",)
-"""Gates that nobody is asked at where the preflight shows nothing to change."""
+"""Gates that are skipped where the preflight shows nothing to change."""
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A step of the runbook, as far as it can be told without a plan."""
+    """A step of the runbook, without a plan: what is the same in every cutover."""
 
     name: str
     story: str
@@ -41,13 +41,13 @@ class Outline:
 
 
 class Planned(BaseModel):
-    """A step of the night that will come."""
+    """A step of the runbook, with its forecast."""
 
     name: str
     story: str
     kind: Literal["stage", "wait"]
     not_before: datetime
-    takes: str = Field(description="How long, in words; empty: it is read back at once")
+    takes: str = Field(description="How long, in words; empty: it is verified at once")
     awake: list[str] = Field(default=[], description="Who must be awake for it")
     undo: str = ""
     changes: list[Change] = []
@@ -55,7 +55,7 @@ class Planned(BaseModel):
 
 
 class Runbook(BaseModel):
-    """What is handed out before the night."""
+    """The forecast that is handed out before the cutover."""
 
     customer: str
     domains: list[str]
@@ -68,13 +68,14 @@ class Runbook(BaseModel):
 
     @property
     def blockers(self) -> list[Finding]:
-        found = [*self.before, *(finding for step in self.steps for finding in step.findings)]
-        return [finding for finding in found if finding.blocks]
+        findings = [*self.before, *(finding for step in self.steps for finding in step.findings)]
+        return [finding for finding in findings if finding.blocks]
 
 
 @dataclass
 class _Clock:
-    """What the forecast has come to."""
+    """State of the forecast while it goes through the steps. at: earliest time of the next step. served: when the
+    short TTL is served."""
 
     plan: Cutover
     previews: Mapping[str, Preview]
@@ -93,14 +94,14 @@ def runbook_of(
     starts: datetime,
     written: datetime,
 ) -> Runbook:
-    """The runbook of a plan, from what its preflight saw."""
-    seen = {preview.stage: preview for preview in previews}
-    clock = _Clock(plan, seen, handover, starts)
+    """The runbook of a plan, from the previews of its preflight."""
+    by_stage = {preview.stage: preview for preview in previews}
+    clock = _Clock(plan, by_stage, handover, starts)
     steps = []
     for outline in outlines:
         begins, clock.awake = clock.at, []
         takes = _RULES.get(outline.name, _at_once)(clock)
-        preview = seen.get(outline.name, Preview(stage=outline.name))
+        preview = by_stage.get(outline.name, Preview(stage=outline.name))
         if outline.gate and (preview.changes or outline.gate not in _SKIPPED_WHEN_EMPTY):
             clock.awake = _approvers(plan, outline.gate) + clock.awake
         steps.append(
@@ -124,13 +125,13 @@ def runbook_of(
         starts=starts,
         time_zone=zone_of(plan),
         steps=steps,
-        before=[finding for name, preview in seen.items() if name not in names for finding in preview.findings],
+        before=[finding for name, preview in by_stage.items() if name not in names for finding in preview.findings],
         handover=handover,
     )
 
 
 def zone_of(plan: Cutover) -> str:
-    """The zone in which the plan's people live: that of its first window."""
+    """IANA time zone of the runbook: that of the plan's first window, else UTC."""
     return plan.windows[0].timezone if plan.windows else "UTC"
 
 
@@ -170,21 +171,20 @@ def _domain(clock: _Clock) -> str:
 def _first_sync(clock: _Clock) -> str:
     if not clock.handover or not clock.handover.people:
         return "not known: there is no inventory"
-    largest = max(one.size or 0 for one in clock.handover.people)
-    count, held = len(clock.handover.people), clock.handover.bytes / _GB
-    said = f"{count} mailboxes, {held:,.1f} GB, the largest {largest / _GB:,.1f} GB"
+    largest = max(person.size or 0 for person in clock.handover.people)
+    count, gigabytes = len(clock.handover.people), clock.handover.bytes / _GB
+    amount = f"{count} mailboxes, {gigabytes:,.1f} GB, the largest {largest / _GB:,.1f} GB"
     for limit, half, most in _PER_MAILBOX:
         if largest < limit * _GB:
-            return (
-                f"{said}: by Microsoft's figures such mailboxes take {half} d (half of them) to {most} d (nine of ten)"
-            )
-    return f"{said}: Microsoft's own figures end at 200 GB a mailbox"
+            days = f"{half} d (half of them) to {most} d (nine of ten)"
+            return f"{amount}: by Microsoft's figures such mailboxes take {days}"
+    return f"{amount}: Microsoft's own figures end at 200 GB a mailbox"
 
 
 def _old_ttl(clock: _Clock) -> str:
     preview = clock.previews.get("lower_ttl")
-    sets = [one.before for one in preview.changes if isinstance(one.before, dict)] if preview else []
-    ttl = max((int(one["ttl"]) for one in sets if "ttl" in one), default=0)
+    sets = [change.before for change in preview.changes if isinstance(change.before, dict)] if preview else []
+    ttl = max((int(rrset["ttl"]) for rrset in sets if "ttl" in rrset), default=0)
     if not ttl:
         return ""
     clear = (clock.served or clock.at) + timedelta(seconds=ttl)
@@ -195,7 +195,7 @@ def _old_ttl(clock: _Clock) -> str:
 def _window(clock: _Clock) -> str:
     opens = next_opening(clock.plan.windows, clock.at, timedelta(seconds=clock.plan.dns.low_ttl))
     if opens is None:
-        return "no night of the plan is long enough to be back by `reversible_by`: a person is asked"
+        return "no window of the plan is long enough to be back by `reversible_by`: a person is asked"
     waited = opens > clock.at
     clock.at = opens
     return "until the window opens" if waited else ""
@@ -220,7 +220,7 @@ def _quiet(clock: _Clock) -> str:
 
 
 def _proof(clock: _Clock) -> str:
-    items = sum(one.items or 0 for one in clock.handover.people) if clock.handover else 0
+    items = sum(person.items or 0 for person in clock.handover.people) if clock.handover else 0
     return (
         f"every one of {items:,} items is looked up on both sides" if items else "every item is looked up on both sides"
     )

@@ -62,7 +62,7 @@ def sides(cutover: Cutover) -> tuple[ItemOrigin, ItemDestination]:
 
 def lines_of(moved: list[Moved]) -> list[str]:
     """What a copy came to; what was left is named."""
-    counted = [f"{one.mailbox}: {one.copied} items copied, {one.found} there already" for one in moved]
+    counted = [f"{one.mailbox}: {one.copied} items copied, {one.already_present} there already" for one in moved]
     left = [
         f"{one.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
         for one in moved

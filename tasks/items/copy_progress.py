@@ -41,10 +41,10 @@ class CopyProgress:
 
 def _as_user(one: Moved) -> MigrationUser:
     """In the words of Microsoft's batch, so that both movers look alike."""
-    under_way = "Syncing" if one.copied or one.found else "Queued"
+    under_way = "Syncing" if one.copied or one.already_present else "Queued"
     return MigrationUser(
         address=one.mailbox,
         status="Synced" if one.over else under_way,
-        synced_items=one.copied + one.found,
+        synced_items=one.copied + one.already_present,
         skipped_items=len(one.left),
     )

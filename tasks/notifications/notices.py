@@ -20,7 +20,7 @@ from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
 from mailmove.evidence import Look, now
-from mailmove.plan.gates_and_windows import News
+from mailmove.plan.gates_and_windows import NotificationEvent
 from tasks.parking.park import WAIT_FLOW
 from tasks.parking.wake import Parked
 
@@ -35,7 +35,7 @@ _PAGE = 200
 class Notice(BaseModel):
     """Something to tell. id: two notices of the same id are one, however often it is looked at."""
 
-    kind: News
+    kind: NotificationEvent
     id: str
     subject: str
     body: str

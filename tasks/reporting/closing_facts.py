@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from mailmove.errors import MailmoveError
 from mailmove.evidence import now
 from mailmove.plan.cutover import Cutover
-from mailmove.report.landed import landed
-from mailmove.report.night import Landed
+from mailmove.report.arrival_bars import landed
+from mailmove.report.cutover_report import ArrivalBar
 from tasks.execution.open_blocks import source_server, tenant
 from tasks.ledger.artifact_tables import write_table
 from tasks.ledger.ledger import Ledger
@@ -27,7 +27,7 @@ class Closing(BaseModel):
     """One row of the table `closing-<customer>`."""
 
     tidy: list[str] = []
-    landed: list[Landed] = []
+    landed: list[ArrivalBar] = []
     landed_note: str = ""
 
 
@@ -42,7 +42,7 @@ def close_books(cutover: Cutover, ledger: Ledger) -> Closing:
     return closing
 
 
-def _landed(cutover: Cutover, ledger: Ledger) -> tuple[list[Landed], str]:
+def _landed(cutover: Cutover, ledger: Ledger) -> tuple[list[ArrivalBar], str]:
     switched, entries = ledger.evidence("switch_mail"), ledger.entries()
     if switched is None:
         return [], ""

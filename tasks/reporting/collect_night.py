@@ -17,9 +17,9 @@ from mailmove.dns.propagation.measure import Sweep
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, Preview, now
 from mailmove.plan.cutover import Cutover
+from mailmove.report.cutover_report import CutoverReport, Decision, Question, Step
 from mailmove.report.forecast import Outline, Runbook, runbook_of, zone_of
 from mailmove.report.handover import Handover
-from mailmove.report.night import Decision, Night, Question, Step
 from mailmove.report.progress import Progress
 from tasks.items.reconcile import STAYS_BEHIND
 from tasks.ledger.artifact_tables import read_of_run
@@ -35,7 +35,7 @@ from tasks.waits.first_sync import PROGRESS
 _PAGE = 200
 
 
-def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
+def night_of_customer(customer: str, cutover: UUID | None = None) -> CutoverReport:
     """The customer's cutover (default: the one that wrote last). Blocked: nothing was ever written for it."""
     everything = read_entries(customer)
     root = cutover or (everything[-1].cutover if everything else None)
@@ -46,7 +46,7 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
     plan = plan_of(run) if run else None
     tables = _tables(customer, root)
     began = _plain(run.start_time if run else None) or entries[0].at
-    return Night(
+    return CutoverReport(
         customer=customer,
         domains=list(plan.domains) if plan else [],
         cutover=root,
@@ -60,7 +60,7 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
         questions=[question for one, states in parked for question in _questions(one, states)],
         decisions=[Decision(stage=one.stage, at=one.at, words=one.facts) for one in entries if one.kind == "approval"],
         **{**tables, **_pictured(last_looks([one.id for one, _ in parked if WAIT_FLOW in one.tags]).values())},
-        left_behind=_left_behind(entries),
+        unmoved_items=_left_behind(entries),
     )
 
 

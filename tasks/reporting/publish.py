@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from mailmove.evidence import Preview, Receipt
 from mailmove.plan.cutover import Cutover
-from mailmove.report.night import Night
+from mailmove.report.cutover_report import CutoverReport
 from mailmove.report.pictures import first_copy, landing, marks_of, propagation, timeline
 from mailmove.report.svg import as_image
 from mailmove.report.zone_diff import zone_diff
@@ -61,7 +61,7 @@ def report(cutover: Cutover) -> str:
     return text
 
 
-def _pictures(night: Night) -> list[str]:
+def _pictures(night: CutoverReport) -> list[str]:
     """The night as images that the Prefect UI shows in Markdown, and the zone as a difference."""
     zone = ZoneInfo(night.time_zone)
     drawn = {

@@ -6,8 +6,8 @@ from mailmove.errors import NotYet
 from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.values import CONSEQUENCES
-from mailmove.smtp.port_check import PortLook, look_at_port
-from mailmove.smtp.port_modes import shut, told
+from mailmove.smtp.port_check import PortCheck, check_port
+from mailmove.smtp.port_modes import port_state_text, shut
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mx_drift import moved_away
 from tasks.dns.mx_targets import new_mail_hosts
@@ -87,7 +87,9 @@ def verify(cutover: Cutover) -> Evidence:
             todo="What looks closed from here may be open. Let the worker send on this port, or look from another "
             "network and answer 'go on anyway', saying what was seen.",
         )
-    return witness(cutover, NAME, [*(told(one, mode) for one in seen), *(f"seen beside it: {one}" for one in control)])
+    return witness(
+        cutover, NAME, [*(port_state_text(one, mode) for one in seen), *(f"seen beside it: {one}" for one in control)]
+    )
 
 
 @put_back
@@ -104,8 +106,8 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     return undone
 
 
-def _looks(cutover: Cutover, hosts: list[str]) -> list[PortLook]:
-    return [look_at_port(address, cutover.sweep.smtp_port) for host in hosts for address in addresses_of(cutover, host)]
+def _looks(cutover: Cutover, hosts: list[str]) -> list[PortCheck]:
+    return [check_port(address, cutover.sweep.smtp_port) for host in hosts for address in addresses_of(cutover, host)]
 
 
 def _seen_closed_already(cutover: Cutover) -> list[Finding]:

@@ -7,7 +7,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange, Zone
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 from tasks.dns.authoritative_check import looking_at, rrset_change, served_everywhere
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mail_policies import policy_findings, refuse_if_blocked
@@ -97,7 +97,7 @@ def _guards(cutover: Cutover, preview: Preview) -> list[Finding]:
         str(seen)
         for host in hosts
         for address in addresses_of(cutover, host)
-        if (seen := look_at_port(address, cutover.sweep.smtp_port)).state != "open"
+        if (seen := check_port(address, cutover.sweep.smtp_port)).state != "open"
     ]
     return [
         Finding(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mailmove.evidence import Change
 from mailmove.inventory.full import FullInventory, Phone, Relay
 from mailmove.inventory.server import SourceMailbox
+from mailmove.report.arrival_bars import landed
 from mailmove.report.handover import handover_of
-from mailmove.report.landed import landed
 from mailmove.report.progress import MOST_POINTS, Progress, bars, watched
 from mailmove.report.svg import TimeAxis
 from mailmove.report.words import lasting
