@@ -53,7 +53,7 @@ def small_old() -> object:
 
 
 def test_it_tells_how_far_it_is(small_old: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailmove.items.copy.mover.TOLD_SECONDS", 0.05)
+    monkeypatch.setattr("mailmove.items.copy.mover.REPORT_SECONDS", 0.05)
     told: list[list[tuple[str, int, bool]]] = []
     with Served("cloud", boxes=2) as cloud:
         mover = mover_between(small_old, cloud, tmp_path)
