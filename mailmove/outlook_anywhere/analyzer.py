@@ -171,7 +171,7 @@ def _schemes(answer: RpcReply) -> list[Scheme]:
 
 
 def _signed_out(steps: Step) -> bool:
-    return any("HTTP 401" in attempt.seen for attempt in steps.walk() if not attempt.children)
+    return any(attempt.http_status == 401 for attempt in steps.walk())
 
 
 def _methods(answer: RpcReply, *, insists: bool) -> StepResult:

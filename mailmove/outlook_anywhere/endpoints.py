@@ -45,7 +45,7 @@ def endpoint_steps(
         if refusals:
             return skipped(name, refusals[0])
         done = step(name, attempt)
-        if done.failed and "HTTP 401" in done.seen:
+        if done.failed and done.http_status == 401:
             refusals.append("the sign-in was refused once; more tries might lock the account")
         return done if recommended or not done.failed else done.model_copy(update={"status": "warning"})
 
@@ -118,14 +118,18 @@ def _echo(answer: RpcReply, target: str, signed_in_before: bool) -> StepResult:
     if answer.status == 200:
         return StepResult("failed", f"{answer.status_line} for {target}, but what came is no echo", _PROXY)
     if answer.status == 401 and signed_in_before:
-        return StepResult("failed", f"HTTP 401 for {target}, though the sign-in is right", _VALID_PORTS)
+        return StepResult(
+            "failed", f"HTTP 401 for {target}, though the sign-in is right", _VALID_PORTS, http_status=401
+        )
     return _refused(answer, target)
 
 
 def _refused(answer: RpcReply, target: str, where: str = "") -> StepResult:
     port = int(target.rpartition(":")[2])
     if answer.status == 401:
-        return StepResult("failed", f"HTTP 401 for {target}: the sign-in is not accepted", _ACCOUNT + _VALID_PORTS)
+        return StepResult(
+            "failed", f"HTTP 401 for {target}: the sign-in is not accepted", _ACCOUNT + _VALID_PORTS, http_status=401
+        )
     if answer.status == 503:
         cause = f"the RPC server is unavailable (0x6ba): the {ENDPOINTS[port]} does not listen. "
         return StepResult(

@@ -24,6 +24,7 @@ class Step(BaseModel):
     todo: str = Field(default="", description="Cause and fix, in words; empty: nothing to do")
     microsoft: str = Field(default="", description="What Microsoft's service or its test says of it, where known")
     elapsed_ms: int = 0
+    http_status: int | None = Field(default=None, exclude=True, description="HTTP status that ended it; None: none did")
     children: tuple[Step, ...] = ()
 
     def walk(self) -> Iterator[Step]:
@@ -50,6 +51,7 @@ class StepResult:
     seen: str
     todo: str = ""
     microsoft: str = ""
+    http_status: int | None = None
 
 
 class Trouble(Exception):  # a result, not a fault of ours
@@ -106,6 +108,7 @@ def step_of(name: str, outcome: StepResult, elapsed_ms: int = 0) -> Step:
         seen=outcome.seen,
         todo=outcome.todo,
         microsoft=outcome.microsoft,
+        http_status=outcome.http_status,
         elapsed_ms=elapsed_ms,
     )
 

@@ -81,7 +81,7 @@ def faults_of(data: Any) -> list[Fault]:
 def _fault(detail: Mapping[str, Any]) -> Fault:
     location = detail["loc"]
     path = ".".join(str(step) for step in location)
-    problem = str(detail["msg"]).removeprefix("Value error, ")
+    problem = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else str(detail["msg"])
     if detail["type"] == "extra_forbidden":
         parent = _model_at(location[:-1])
         known = ", ".join(parent.model_fields) if parent else "fields of the plan"

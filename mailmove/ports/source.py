@@ -44,12 +44,8 @@ class SourceServer(HasClock):
         """Apply these settings; None disables Outlook Anywhere."""
 
     @abstractmethod
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item of a mailbox (SMTP address), all folders."""
-
-    @abstractmethod
     def item_changes(self) -> MailboxChanges:
-        """Changes of the items, so that a second read costs only what has changed."""
+        """Reader of all items of a mailbox, of which a second call reads only what has changed."""
 
     @abstractmethod
     def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:

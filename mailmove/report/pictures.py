@@ -85,8 +85,9 @@ def propagation(sweep: Sweep, zone: tzinfo) -> str:
     end = max([sweep.at, *ahead])
     top, high = 88.0, 15.0
     bottom = top + high * len(shown)
-    cut_off = f"; {len(views) - len(shown)} more are not drawn" if len(views) > len(shown) else ""
-    draw = Drawing(_WIDTH, bottom + 26, f"Who has the new records, over time{cut_off}")
+    cut_off = f"{len(views) - len(shown)} more are not drawn" if len(views) > len(shown) else ""
+    title = f"Who has the new records, over time{'; ' if cut_off else ''}{cut_off}"
+    draw = Drawing(_WIDTH, bottom + 26, title)
     axis = TimeAxis(min(times), end, _LEFT + 60, _RIGHT, zone)
     axis.draw(draw, top - 4, bottom)
     _share(draw, axis, sweep)
@@ -100,7 +101,7 @@ def propagation(sweep: Sweep, zone: tzinfo) -> str:
         (OLD, "old"), (_FORECAST, "old, by forecast"), (NEW, "new"), (ASKED, "something else"), (TROUBLE, "fails"),
     ])  # fmt: skip
     if cut_off:
-        draw.text(_RIGHT + 10, bottom + 18, cut_off.removeprefix("; "), fill=FAINT, size=11)
+        draw.text(_RIGHT + 10, bottom + 18, cut_off, fill=FAINT, size=11)
     return str(draw)
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from mailmove.report.cutover_report import CutoverReport, Step
 from mailmove.report.words import lasting
+from mailmove.report.zone_diff import rrset_of
 
 
 def rollback_steps(report: CutoverReport) -> list[Step]:
@@ -42,9 +43,10 @@ def rollback_limits(report: CutoverReport) -> list[str]:
 
 def _longest_mx_ttl(report: CutoverReport) -> int | None:
     """Seconds; the longest TTL of the MX sets as the cutover left them. None: it changed none."""
-    ttls: dict[str, int] = {}
+    ttls: dict[str, int] = {}  # by zone name
     for step in report.steps:
         for change in step.changes:
-            if change.what.startswith("MX ") and isinstance(change.after, dict):
-                ttls[change.what] = int(change.after["ttl"])
+            rrset = rrset_of(change.after)
+            if rrset and rrset.type == "MX":
+                ttls[rrset.name] = rrset.ttl
     return max(ttls.values(), default=None)

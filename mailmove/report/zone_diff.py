@@ -17,7 +17,7 @@ def zone_diff(changes: Iterable[Change]) -> list[str]:
     first: dict[str, RRset | None] = {}
     last: dict[str, RRset | None] = {}
     for change in changes:
-        before, after = _rrset(change.before), _rrset(change.after)
+        before, after = rrset_of(change.before), rrset_of(change.after)
         if before or after:
             first.setdefault(change.what, before)
             last[change.what] = after
@@ -28,7 +28,8 @@ def zone_diff(changes: Iterable[Change]) -> list[str]:
     return lines
 
 
-def _rrset(value: Any) -> RRset | None:
+def rrset_of(value: Any) -> RRset | None:
+    """The record set that a change's before or after value holds; None: it holds none."""
     is_set = isinstance(value, dict) and {"name", "type", "ttl", "values"} <= value.keys()
     return RRset.model_validate(value) if is_set else None
 

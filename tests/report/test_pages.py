@@ -110,6 +110,7 @@ def test_the_report_names_everybody_every_phone_every_machine_and_every_exceptio
     assert told.tidy[0] in said
     for step in told.steps:
         assert f"{step.name}: {step.story}" in said
+    assert "23:34old port 25 closed" in said, "the figure and its label stand in one box"
     assert "22:38" in said, "London is on UTC in November; the mail was switched 128 minutes after 20:30"
 
 

@@ -10,8 +10,8 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
+from mailmove.items.copy.calendar_event import CalendarEvent, EventTime, Unmovable
 from mailmove.items.copy.graph_recurrence import recurrence_of
-from mailmove.items.copy.icalendar_reader import CalendarEvent, EventTime, Unmovable, read_event
 
 __all__ = ["Unmovable", "event_fields", "event_uid", "global_object_id"]
 
@@ -21,7 +21,7 @@ _HEX_ID = re.compile(r"^040000008200E00074C5B7101A82E008[0-9A-F]+$", re.IGNORECA
 
 def event_fields(content: bytes) -> dict[str, Any]:
     """Properties for `POST .../events`, without extended ones. content: iCalendar, alone or in a message. Unmovable."""
-    event = read_event(content)
+    event = _read(content)
     fields: dict[str, Any] = {
         "subject": event.subject,
         "body": {"contentType": "text", "content": _body(event)},
@@ -40,7 +40,7 @@ def event_fields(content: bytes) -> dict[str, Any]:
 
 def event_uid(content: bytes) -> str:
     """UID of the event; empty: it has none. Errors as `event_fields`."""
-    return read_event(content).uid
+    return _read(content).uid
 
 
 def global_object_id(uid: str) -> str:
@@ -50,6 +50,12 @@ def global_object_id(uid: str) -> str:
     data = b"vCal-Uid\x01\x00\x00\x00" + uid.encode() + b"\x00"
     head = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20)
     return base64.b64encode(head + len(data).to_bytes(4, "little") + data).decode()
+
+
+def _read(content: bytes) -> CalendarEvent:
+    from mailmove.items.copy.icalendar_reader import read_event
+
+    return read_event(content)
 
 
 def _graph_time(time: EventTime) -> dict[str, str]:

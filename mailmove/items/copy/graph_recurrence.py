@@ -6,11 +6,12 @@ Graph knows fewer rules. Unmovable names what it cannot hold; no part of a rule 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from icalendar import vRecur
+from mailmove.items.copy.calendar_event import EventTime, Unmovable
 
-from mailmove.items.copy.icalendar_reader import EventTime, Unmovable
+if TYPE_CHECKING:
+    from icalendar import vRecur
 
 _DAYS = {"MO": "monday", "TU": "tuesday", "WE": "wednesday", "TH": "thursday", "FR": "friday", "SA": "saturday",
          "SU": "sunday"}  # fmt: skip

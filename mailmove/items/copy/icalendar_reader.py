@@ -1,57 +1,22 @@
 """Read one event of the old server from iCalendar (RFC 5545) into typed values, with the package icalendar.
 
-What cannot be copied without loss is refused: `Unmovable` names the reason, and the event is listed for a person.
+That package takes long to import, so this module is imported with the first event.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
 from icalendar import Calendar, Event, vDDDTypes, vRecur
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
+from mailmove.items.copy.calendar_event import CalendarEvent, EventTime, Unmovable
+
 _CALENDAR = re.compile(r"^BEGIN:VCALENDAR[ \t]*\r?$.*?^END:VCALENDAR", re.MULTILINE | re.DOTALL)
 _WINDOWS_ZONE = re.compile(r"UTC|[\w. ]+ Standard Time")
-
-
-class Unmovable(ValueError):
-    """This event cannot be written as an event of Microsoft Graph; the message says why."""
-
-
-@dataclass(frozen=True)
-class EventTime:
-    """A start or an end.
-
-    wall: local date and time, without zone; a date alone for a whole day. zone: IANA or Windows name, or UTC.
-    rules: the zone's offsets; None: this machine does not know the zone.
-    """
-
-    wall: date
-    zone: str = "UTC"
-    rules: tzinfo | None = None
-
-    @property
-    def whole_day(self) -> bool:
-        return not isinstance(self.wall, datetime)
-
-
-@dataclass(frozen=True)
-class CalendarEvent:
-    """An event, or a series without exceptions. people: (name, address), the organizer first."""
-
-    uid: str
-    subject: str
-    description: str
-    location: str
-    busy: str
-    start: EventTime
-    end: EventTime | None
-    rule: vRecur | None
-    people: tuple[tuple[str, str], ...]
 
 
 def read_event(content: bytes) -> CalendarEvent:
