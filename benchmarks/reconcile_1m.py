@@ -71,8 +71,8 @@ def second_look(size: int) -> float:
 
 
 def _looked(spool: Spool, size: int) -> Counter[str]:
-    spool.look(SOURCE, Made(SOURCE, size), "anna@contoso.example")
-    spool.look(TARGET, Made(TARGET, size), "anna@contoso.example")
+    spool.update(SOURCE, Made(SOURCE, size), "anna@contoso.example")
+    spool.update(TARGET, Made(TARGET, size), "anna@contoso.example")
     return Counter(_kind(difference.verdict, difference.item.kind) for difference in differences(spool))
 
 

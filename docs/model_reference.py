@@ -16,7 +16,7 @@ from mailmove.dns.assessment.result import Assessment
 from mailmove.evidence import Finding, PollResult, Preview
 from mailmove.outlook_anywhere import Step as AnalysisStep
 from mailmove.plan.required_permissions import Right
-from mailmove.report.night import Night
+from mailmove.report.cutover_report import Night
 from tasks.ledger.entry import VERSION, Entry, EntryKind
 from tasks.ledger.payloads import Payload, Topic
 from tasks.reporting.status import CutoverStatus

@@ -61,7 +61,7 @@ class RRsetChange(BaseModel):
 
 
 Zone = dict[tuple[str, str], RRset]
-"""A zone as a provider holds it: (name, type) -> RRset."""
+"""Record sets of a zone at its provider, by (name, type)."""
 
 
 def zone_of(rrsets: Iterable[RRset]) -> Zone:

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from deployments.display.safe_text import plain
 from mailmove.outlook_anywhere import Step
-from mailmove.report.night import Night as Report
+from mailmove.report.cutover_report import CutoverReport as Report
 from mailmove.report.words import lasting
 from tasks.reporting.status import CutoverStatus
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -69,8 +69,8 @@ def print_report(report: Report) -> None:
         else:
             table.add_row(f"[dim]{step.name}[/]", "", "[yellow]under way[/]" if step.began else "", "", "")
     console.print(table)
-    console.print(f"{len(report.left_behind)} items stayed behind; times are {report.time_zone}", highlight=False)
-    for item in report.left_behind:
+    console.print(f"{len(report.unmoved_items)} items stayed behind; times are {report.time_zone}", highlight=False)
+    for item in report.unmoved_items:
         console.print(f"  {item}", markup=False, highlight=False)
     console.print(f"For the customer: mailmove report {report.customer} --out report.html", highlight=False)
 

@@ -64,7 +64,7 @@ def sides(context: Context) -> tuple[ItemOrigin, ItemDestination]:
 def record_copy(context: Context, moved: list[Moved]) -> None:
     """Write down what a copy came to, for this stage; what was left is named."""
     copied = [
-        CopiedMailbox(mailbox=copy.mailbox, copied=copy.copied, present=copy.found, left=len(copy.left))
+        CopiedMailbox(mailbox=copy.mailbox, copied=copy.copied, present=copy.already_present, left=len(copy.left))
         for copy in moved
     ]
     context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=MailboxCopy(mailboxes=copied), facts=_lines(moved))
@@ -76,7 +76,7 @@ def copies(context: Context) -> list[Entry]:
 
 
 def _lines(moved: list[Moved]) -> list[str]:
-    counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.found} there already" for copy in moved]
+    counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.already_present} there already" for copy in moved]
     left = [
         f"{copy.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
         for copy in moved

@@ -44,10 +44,10 @@ class CopyProgress:
 
 def _as_user(mailbox: Moved) -> MigrationUser:
     """In the words of Microsoft's batch, so that both movers look alike."""
-    under_way = "Syncing" if mailbox.copied or mailbox.found else "Queued"
+    under_way = "Syncing" if mailbox.copied or mailbox.already_present else "Queued"
     return MigrationUser(
         address=mailbox.mailbox,
         status="Synced" if mailbox.over else under_way,
-        synced_items=mailbox.copied + mailbox.found,
+        synced_items=mailbox.copied + mailbox.already_present,
         skipped_items=len(mailbox.left),
     )

@@ -35,8 +35,8 @@ def compare(context: Context, stage: str) -> list[Account]:
     def read(address: str) -> None:
         with Spool(_path(folder, address)) as spool:
             # The source first: what arrives there meanwhile is for the next look, and never counts as lost.
-            spool.look(SOURCE, source, address)
-            spool.look(TARGET, cloud, address)
+            spool.update(SOURCE, source, address)
+            spool.update(TARGET, cloud, address)
 
     with room_in(folder):
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="items of") as pool:

@@ -12,9 +12,9 @@ from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
+from mailmove.report.cutover_report import CutoverReport, Decision, Question, Step
 from mailmove.report.forecast import Outline, Runbook, runbook_of, zone_of
 from mailmove.report.handover import Handover
-from mailmove.report.night import Decision, Night, Question, Step
 from mailmove.report.progress import Progress
 from tasks.engine.current import engine
 from tasks.engine.port import ParkedRecord
@@ -33,7 +33,7 @@ _OF_STEPS = (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION)
 """Topics whose evidence says that a step has come to its end."""
 
 
-def report_of_customer(customer: str, cutover: UUID | None = None) -> Night:
+def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverReport:
     """The customer's cutover (default: the one that wrote last). Blocked: nothing was ever written for it."""
     everything = read_entries(customer)
     root = cutover or (everything[-1].cutover if everything else None)
@@ -45,7 +45,7 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> Night:
     parked = run.parked if run else []
     tables = _tables(customer, root)
     began = (run.began if run else None) or entries[0].at
-    return Night(
+    return CutoverReport(
         customer=customer,
         domains=list(plan.domains) if plan else [],
         cutover=root,
@@ -63,7 +63,7 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> Night:
             if entry.kind is EntryKind.APPROVAL
         ],
         **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
-        left_behind=_left(entries),
+        unmoved_items=_left(entries),
     )
 
 

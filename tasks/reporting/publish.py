@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from mailmove.evidence import Preview, Receipt
 from mailmove.plan.cutover import Cutover
-from mailmove.report.night import Night
+from mailmove.report.cutover_report import CutoverReport
 from mailmove.report.pictures import first_copy, landing, marks_of, propagation, timeline
 from mailmove.report.svg import as_image
 from mailmove.report.zone_diff import zone_diff
@@ -63,7 +63,7 @@ def report(cutover: Cutover) -> str:
     return text
 
 
-def _pictures(record: Night) -> list[str]:
+def _pictures(record: CutoverReport) -> list[str]:
     """The cutover as images that the Prefect UI shows in Markdown, and the zone as a difference."""
     zone = ZoneInfo(record.time_zone)
     drawn = {

@@ -7,8 +7,8 @@ from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.values import CONSEQUENCES
-from mailmove.smtp.port_check import PortLook, look_at_port
-from mailmove.smtp.port_modes import shut, told
+from mailmove.smtp.port_check import PortCheck, check_port
+from mailmove.smtp.port_modes import port_state_text, shut
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mx_drift import moved_away
 from tasks.dns.mx_targets import new_mail_hosts
@@ -96,7 +96,10 @@ def verify(context: Context) -> Evidence:
     return record_evidence(
         context,
         NAME,
-        [*(told(connection, mode) for connection in old), *(f"seen beside it: {connection}" for connection in control)],
+        [
+            *(port_state_text(connection, mode) for connection in old),
+            *(f"seen beside it: {connection}" for connection in control),
+        ],
     )
 
 
@@ -116,9 +119,9 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     return undone
 
 
-def _connect(context: Context, hosts: list[str]) -> list[PortLook]:
+def _connect(context: Context, hosts: list[str]) -> list[PortCheck]:
     return [
-        look_at_port(address, context.plan.sweep.smtp_port) for host in hosts for address in addresses_of(context, host)
+        check_port(address, context.plan.sweep.smtp_port) for host in hosts for address in addresses_of(context, host)
     ]
 
 

@@ -139,7 +139,7 @@ def _put_there(context: Context) -> None:
     authority = context.certificate_authority
     assert authority is not None, "without one there is nothing to change"
     names = _names(context)
-    issued = authority.held(names) or _obtained(context, authority, names)
+    issued = authority.earlier_certificate(names) or _obtained(context, authority, names)
     server = _server(context)
     server.import_certificate(issued)
     server.use_certificate(issued.thumbprint)
@@ -209,6 +209,6 @@ def _put_back(context: Context, own: list[Change]) -> None:
     for change in own:
         if change.before:
             server.use_certificate(str(change.before))
-    issued = authority.held(_names(context)) if authority else None
+    issued = authority.earlier_certificate(_names(context)) if authority else None
     if issued is not None and issued.thumbprint not in [change.before for change in own]:
         server.remove_certificate(issued.thumbprint)

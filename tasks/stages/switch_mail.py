@@ -7,7 +7,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange, Zone
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 from tasks.dns.authoritative_check import poll_served, rrset_change, served_everywhere
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mail_policies import keep_observed, policy_findings, refuse_if_blocked
@@ -102,7 +102,7 @@ def _guards(context: Context, preview: Preview) -> list[Finding]:
         str(connection)
         for host in hosts
         for address in addresses_of(context, host)
-        if (connection := look_at_port(address, context.plan.sweep.smtp_port)).state != "open"
+        if (connection := check_port(address, context.plan.sweep.smtp_port)).state != "open"
     ]
     return [
         Finding(

@@ -99,7 +99,7 @@ def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> Non
     assert lowered.undo == "The old TTL." or lowered.undo
     assert told.handover == HANDOVER
     assert told.findings == [FINDING]
-    assert told.left_behind == ["a@contoso.com: message 'big'"]
+    assert told.unmoved_items == ["a@contoso.com: message 'big'"]
     assert (told.tidy, told.landed_note) == (["remove the old name"], "nobody knows")
     assert told.sweeps == {"contoso.com.": SEEN}
     assert told.progress is not None and told.progress.items == 9
@@ -149,7 +149,7 @@ def test_the_command_writes_a_page_prints_a_table_and_speaks_json(night: Night, 
     done = runner.invoke(app, ["report", customer, "--out", str(page), "--json"])
     assert done.exit_code == 0, done.output
     assert "Anna" in page.read_text(encoding="utf-8")
-    assert json.loads(done.stdout)["left_behind"] == ["a@contoso.com: message 'big'"]
+    assert json.loads(done.stdout)["unmoved_items"] == ["a@contoso.com: message 'big'"]
     shown = runner.invoke(app, ["report", customer])
     assert (shown.exit_code, "lower_ttl" in shown.stdout, "1 items stayed behind" in shown.stdout) == (0, True, True)
     assert runner.invoke(app, ["report", "nobody"]).exit_code == NOTHING

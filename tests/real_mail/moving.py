@@ -25,7 +25,7 @@ from mailmove.dns.propagation.measure import poll_result, sweep
 from mailmove.dns.zone.authority import authorities
 from mailmove.plan.quorum import Policy
 from mailmove.records import RRsetChange
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 
 
 class Sink:
@@ -101,7 +101,7 @@ def close_the_door() -> float:
         f"add rule inet office input ip daddr {OLD} tcp dport 25 ct state new reject with tcp reset",
     )
     subprocess.run(["nft", "-f", "-"], input="\n".join(rules), text=True, check=True)
-    until(lambda: look_at_port(OLD, 25).closed, "the port is closed")
+    until(lambda: check_port(OLD, 25).closed, "the port is closed")
     return time.monotonic()
 
 

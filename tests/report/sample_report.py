@@ -9,8 +9,8 @@ from uuid import UUID
 from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.evidence import Change, Finding
+from mailmove.report.cutover_report import ArrivalBar, CutoverReport, Decision, Question, Step
 from mailmove.report.handover import Handover, Machine, Person
-from mailmove.report.night import Decision, Landed, Night, Question, Step
 from mailmove.report.progress import Progress, watched
 from mailmove.tenant_state import MigrationUser
 
@@ -49,7 +49,7 @@ def at(minutes: float) -> datetime:
     return BEGAN + timedelta(minutes=minutes)
 
 
-def night(**other: Any) -> Night:
+def night(**other: Any) -> CutoverReport:
     """Everything there; `other` fields replace."""
     people = [
         Person(
@@ -110,16 +110,16 @@ def night(**other: Any) -> Night:
                     todo="Add it again."),
             Finding(subject="contacts", seen="3", means="They come along.", todo="Nothing to do."),
         ],
-        "left_behind": [f"user3@contoso.com: message '{HARM}' in Inbox: larger than 150 MB"],
+        "unmoved_items": [f"user3@contoso.com: message '{HARM}' in Inbox: larger than 150 MB"],
         "tidy": ["contoso.com: the name mail.contoso.com still receives junk. Remove it when the server goes."],
         "landed": [
-            Landed(at=at(5 * n), seconds=300, old=max(0, 14 - max(0, n - 24) * 4), cloud=max(0, (n - 25) * 2))
+            ArrivalBar(at=at(5 * n), seconds=300, old=max(0, 14 - max(0, n - 24) * 4), cloud=max(0, (n - 25) * 2))
             for n in range(38)
         ],
         "sweeps": {"contoso.com.": sweep()},
         "progress": progress(people),
     }  # fmt: skip
-    return Night(**{**told, **other})
+    return CutoverReport(**{**told, **other})
 
 
 def sweep(resolvers: int = 30, *, ended: bool = True) -> PropagationSweep:
