@@ -16,14 +16,14 @@ from mailmove.dns.assessment.result import Assessment
 from mailmove.evidence import Finding, PollResult, Preview
 from mailmove.outlook_anywhere import Step as AnalysisStep
 from mailmove.plan.required_permissions import Right
-from mailmove.report.cutover_report import Night
+from mailmove.report.cutover_report import CutoverReport
 from tasks.ledger.entry import VERSION, Entry, EntryKind
 from tasks.ledger.payloads import Payload, Topic
 from tasks.reporting.status import CutoverStatus
 
 _JSON: tuple[tuple[str, type[BaseModel]], ...] = (
     ("mailmove status, mailmove board", CutoverStatus),
-    ("mailmove report CUSTOMER", Night),
+    ("mailmove report CUSTOMER", CutoverReport),
     ("mailmove preflight --domain DOMAIN", Assessment),
     ("mailmove check-server", AnalysisStep),
     ("mailmove explain-permissions", Right),

@@ -20,7 +20,8 @@ class Played:
 
     def line(self) -> str:
         outcome = self.outcome
-        spec = f"seed {self.seed}: {outcome.ended}, {outcome.seconds:.1f} s, {outcome.lives} lives, {len(outcome.killed)} killed"
+        line = f"seed {self.seed}: {outcome.ended}, {outcome.seconds:.1f} s, {outcome.lives} lives"
+        line += f", {len(outcome.killed)} killed"
         line += f", {len(outcome.troubles)} troubles" if outcome.troubles else ""
         return line + (f"; WRONG: {'; '.join(outcome.wrong)[:300]}" if outcome.wrong else "")
 

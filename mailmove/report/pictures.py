@@ -71,7 +71,7 @@ def _step(draw: Drawing, axis: TimeAxis, step: Step, questions: Sequence[Questio
 
 def _of(question: Question, step: Step) -> bool:
     """Does the question belong to this step? A gate's question has the name of its stage."""
-    return question.name.rpartition(": ")[2] == step.name
+    return question.name == step.name
 
 
 def propagation(sweep: PropagationSweep, zone: tzinfo) -> str:
