@@ -60,13 +60,11 @@ def demo(
 
 
 def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
-    from prefect.context import SyncClientContext
-
     from deployments.display.render import night_view
+    from tasks.engine.prefect_internals import one_client
     from tasks.reporting.status import nights
 
-    # One client for all that is asked: a new one reads all roots, for 30 ms that the night needs.
-    with SyncClientContext(), Live(console=console, refresh_per_second=4, transient=False) as live:
+    with one_client(), Live(console=console, refresh_per_second=4, transient=False) as live:
         for second in count():
             over = night.step()
             seconds = time.monotonic() - started

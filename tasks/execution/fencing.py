@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
-from prefect.exceptions import Abort
+
+from tasks.engine.prefect_internals import current_flow_run, leave_without_state
 
 
 def leave_if_taken_over() -> None:
     """Raises Prefect's Abort, which ends this process without a word to the server: the run is not its own any more."""
-    context = FlowRunContext.get()
-    own = context.flow_run if context else None
+    own = current_flow_run()
     assert own is not None and own.state is not None, "acting is for flows that run"
     with get_client(sync_client=True) as client:
         now = client.read_flow_run(own.id).state
     if now is None or now.id != own.state.id:
         seen = now.name if now else "without a state"
         get_run_logger().warning("The run is %s by now, and not by this process: it acts no more.", seen)
-        raise Abort(f"{own.name} is {seen} by now, and not by this process")
+        leave_without_state(f"{own.name} is {seen} by now, and not by this process")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect.results import get_default_result_storage, get_result_store
 from prefect.settings import get_current_settings
 
 from mailmove.disk_full import room_in
@@ -18,6 +17,7 @@ from mailmove.items.reconcile.report import SHOWN, Account, Book
 from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 from mailmove.items.reconcile.verdicts import counts, differences
 from mailmove.plan.cutover import Cutover
+from tasks.engine.prefect_internals import result_storage
 from tasks.execution.open_blocks import source_server, tenant
 from tasks.ledger.artifact_tables import read_latest, write_table
 from tasks.ledger.ledger import this_cutover
@@ -78,7 +78,7 @@ def _row(**cells: str) -> dict[str, Any]:
 
 def _store(cutover: Cutover, root: UUID, stage: str, book: Book) -> str:
     """Where results are kept, any worker can read; returns the place, without the file's ending."""
-    storage: Any = get_result_store().result_storage or get_default_result_storage()
+    storage = result_storage()
     place = f"mailmove-items/{cutover.customer}/{root}/{stage}"
     storage.write_path(f"{place}.csv", content=book.csv())
     storage.write_path(f"{place}.html", content=book.page(f"{cutover.customer}: items, at {stage}"))

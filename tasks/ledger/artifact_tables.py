@@ -18,6 +18,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Artifact, ArtifactCollection
 from prefect.client.schemas.sorting import ArtifactSort
 
+from tasks.engine.prefect_internals import rows_of_table
+
 Rows = list[dict[str, Any]]
 _PAGE = 200
 
@@ -82,7 +84,4 @@ def read_of_run(flow_run: UUID, keys: list[str]) -> dict[str, Rows]:
 
 
 def _rows(artifact: Artifact | ArtifactCollection) -> Rows:
-    data: Any = artifact.data
-    while isinstance(data, str):  # the server hands a table back as JSON text, or as JSON text of that text
-        data = json.loads(data)
-    return list(data)
+    return rows_of_table(artifact.data)

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field
 
 from mailmove.errors import Blocked
 from mailmove.evidence import Look, now
+from tasks.engine.prefect_internals import resource_of
 from tasks.execution.open_blocks import open_block
 from tasks.execution.run_concurrently import at_once
 from tasks.ledger.artifact_tables import read_latest, write_table
@@ -175,7 +176,7 @@ def _emit(root: FlowRun, notice: Notice) -> None:
     emit_event(
         f"mailmove.{notice.kind}",
         id=uuid5(root.id, notice.id),  # the server keeps one of each
-        resource={"prefect.resource.id": f"prefect.flow-run.{root.id}", "prefect.resource.name": root.name},
+        resource={"prefect.resource.id": resource_of(root.id), "prefect.resource.name": root.name},
         payload={"customer": customer_of(root), "subject": notice.subject, "body": notice.body},
     )
 

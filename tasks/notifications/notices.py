@@ -16,11 +16,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
 from mailmove.evidence import Look, now
 from mailmove.plan.gates_and_windows import News
+from tasks.engine.prefect_internals import page_in_ui
 from tasks.parking.park import WAIT_FLOW
 from tasks.parking.wake import Parked
 
@@ -107,7 +107,7 @@ def customer_of(run: FlowRun) -> str:
 
 
 def _where(run: FlowRun) -> str:
-    return f"See {url_for('flow-run', run.id) or _name(run.id)}"
+    return f"See {page_in_ui(run.id) or _name(run.id)}"
 
 
 def _name(run: UUID) -> str:

@@ -7,24 +7,26 @@ So the sub-flow puts itself into Paused, suspends the cutover above it, and leav
 
 from __future__ import annotations
 
-from copy import copy
-from types import FunctionType
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import Flow, flow_runs, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import FlowRunContext, SettingsContext, get_settings_context
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.input import RunInput
-from prefect.input.actions import delete_flow_run_input, read_flow_run_input
-from prefect.input.run_input import Keyset, keyset_from_paused_state
-from prefect.states import Paused
-from prefect.utilities.engine import propose_state_sync
 from pydantic import Field, SkipValidation, WithJsonSchema
 
 from mailmove.plan.cutover import Cutover
+from tasks.engine.prefect_internals import (
+    current_flow_run,
+    keyed_by,
+    leave_paused,
+    pause_with_form,
+    read_answer,
+    used_pause_keys,
+    without_heartbeat,
+)
 
 PARKED = "mailmove-parked"
 """Tag of every sub-flow that may park; the watch looks for it."""
@@ -71,15 +73,7 @@ def known_as(sub_flow: Flow[P, R], name: str) -> Flow[P, R]:
     Prefect tells sub-flow runs apart by the function's name and how often it was called before. That count is not
     the same in a resumed run, when a stage that failed then passes now. So the name goes into the function's name.
     """
-    function = cast(FunctionType, sub_flow.fn)
-    renamed = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    renamed.__qualname__ = f"{function.__qualname__}[{name}]"
-    renamed.__annotations__, renamed.__module__ = function.__annotations__, function.__module__
-    clone = copy(sub_flow)
-    clone.fn = renamed
-    return clone
+    return keyed_by(sub_flow, name)
 
 
 def to_its_end(sub_flow: Flow[P, Any], name: str, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -89,51 +83,37 @@ def to_its_end(sub_flow: Flow[P, Any], name: str, *args: P.args, **kwargs: P.kwa
     Prefect fails a run that it cannot write or read a result for. It lives in its cutover's process, whose heart beats
     for both: one of its own would only be a second to wait for at its end.
     """
-    with _without_heartbeat():
+    with without_heartbeat():
         state = cast(Any, known_as(sub_flow, name))(*args, return_state=True, **kwargs)
     if not state.is_completed():
         state.result()
 
 
-def _without_heartbeat() -> SettingsContext:
-    here = get_settings_context()  # Prefect's own temporary_settings reads all settings anew: 0.1 s
-    flows = here.settings.flows.model_copy(update={"heartbeat_frequency": None})
-    return SettingsContext(profile=here.profile, settings=here.settings.model_copy(update={"flows": flows}))
-
-
 def last_answer(form: type[Form]) -> Form | None:
     """What was answered when this sub-flow was last parked; None: never parked, or woken without an answer."""
     run = _own_run()
-    parked = len(_used_keys(run))
+    parked = len(used_pause_keys(run))
     if not parked:
         return None
-    response = read_flow_run_input(_keyset(parked)["response"], flow_run_id=run.id)
-    return form(**cast(dict[str, Any], response)) if response else None
+    response = read_answer(run.id, parked)
+    return form(**response) if response else None
 
 
 def park(form: type[RunInput], question: str, **initial: Any) -> NoReturn:
     """Turn this sub-flow into a question and end the process. Never returns.
 
-    The form is saved before the state changes: a kill in between leaves nothing that cannot be answered. A kill
-    before the cutover is suspended is mended by the watch.
+    A kill before the cutover is suspended is mended by the watch. A kill before the form is saved leaves the cutover
+    running without a process: it is restarted as crashed, and asks anew.
     """
     run = _own_run()
-    key = len(_used_keys(run)) + 1
+    key = len(used_pause_keys(run)) + 1
     get_run_logger().info("%s", question)  # so that the run's own page shows what is asked
-    state: State[Any] = Paused(reschedule=False, pause_key=str(key))
-    state.state_details.run_input_keyset = dict(_keyset(key))  # type: ignore[arg-type]  # Prefect's own type lags
-    state.message = question.splitlines()[0]
     shown = form.with_initial_data(description=question, **initial)
-    keyset = _keyset(key)
-    for left in (keyset["description"], keyset["schema"]):  # by a try that was killed before it parked
-        if read_flow_run_input(left, flow_run_id=run.id) is not None:
-            delete_flow_run_input(left, flow_run_id=run.id)
-    shown.save(_keyset(key), flow_run_id=run.id)
     with get_client(sync_client=True) as client:
-        propose_state_sync(client, state, flow_run_id=run.id)
+        state = pause_with_form(client, run.id, key, shown, question.splitlines()[0])
         root = root_of(client, run)
     suspend_cutover(root, key=f"{run.id}-{key}")  # the same key as the watch uses, so that both may do it
-    raise Pause(state=state)
+    leave_paused(state)
 
 
 def suspend_cutover(root: UUID, *, key: str) -> None:
@@ -155,25 +135,16 @@ def root_of(client: SyncPrefectClient, run: FlowRun) -> UUID:
 
 def times_parked() -> int:
     """How often this sub-flow has parked: the key of the question that was last asked; 0: none yet."""
-    return len(_used_keys(_own_run()))
+    return len(used_pause_keys(_own_run()))
 
 
 def own_run_id() -> UUID:
     """The sub-flow run that this code runs in."""
-    context = FlowRunContext.get()
-    assert context is not None and context.flow_run is not None, "parking is for flows"
-    return context.flow_run.id
+    run = current_flow_run()
+    assert run is not None, "parking is for flows"
+    return run.id
 
 
 def _own_run() -> FlowRun:
     with get_client(sync_client=True) as client:
         return client.read_flow_run(own_run_id())  # fresh: the context's copy does not know new pause keys
-
-
-def _used_keys(run: FlowRun) -> set[str]:
-    return set(run.empirical_policy.pause_keys or ())
-
-
-def _keyset(key: int) -> Keyset:
-    paused: State[Any] = Paused(reschedule=False, pause_key=str(key))
-    return keyset_from_paused_state(paused)

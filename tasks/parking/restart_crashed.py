@@ -8,7 +8,6 @@ do; the watch does it at once.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,6 +26,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import AwaitingRetry
 
 from mailmove.evidence import now
+from tasks.engine.prefect_internals import server_was_away
 
 MOST = 10
 """Deaths of one cutover; who dies oftener dies of something that starting again does not mend."""
@@ -35,18 +35,11 @@ FRESH = timedelta(hours=24)
 """A cutover that died longer ago is a person's affair: the world has gone on without it."""
 
 
-_SERVER_AWAY = re.compile(
-    r"Flow run encountered an exception: "
-    r"((Connect|Read|Write|Pool)(Error|Timeout)|RemoteProtocolError|PrefectHTTPStatusError: Server error '5)"
-)
-"""httpx and Prefect's client. What Mailmove asks of others comes as an error of its own, and parks."""
-
-
 def cut_short(state: State[Any] | None) -> bool:
     """Did the run end like this by nothing of its own doing?"""
     if state is None:
         return False
-    return state.is_crashed() or (state.is_failed() and bool(_SERVER_AWAY.match(state.message or "")))
+    return state.is_crashed() or server_was_away(state)
 
 
 def to_be_revived() -> list[FlowRun]:

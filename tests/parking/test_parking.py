@@ -17,9 +17,10 @@ from flows.gate import gate
 from mailmove.errors import Blocked
 from mailmove.evidence import Change, Look, Preview
 from mailmove.plan.cutover import Cutover
+from tasks.engine.prefect_internals import form_keys
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import SOONEST, due, known_looks, look_at_all
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 from tasks.parking.poll import show_look
 from tasks.parking.wake import Parked, mend, resume_cutover, wake, wake_all
 
@@ -186,7 +187,7 @@ def test_a_parked_question_under_a_running_cutover_suspends_it(monkeypatch: pyte
 
 def paused_like_a_parked_one() -> Any:
     state = Paused(reschedule=False, pause_key="1")
-    state.state_details.run_input_keyset = dict(_keyset(1))  # type: ignore[arg-type]
+    state.state_details.run_input_keyset = dict(form_keys(1))  # type: ignore[arg-type]
     state.message = "quiet?"
     return state
 
