@@ -20,7 +20,7 @@ from types import FunctionType
 from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from prefect import Flow
+from prefect import Flow, flow_runs
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
@@ -85,6 +85,19 @@ def leave_paused(state: State[Any]) -> NoReturn:
     process ends with status 0 (prefect/engine.py, `handle_engine_signals`). It is no `Exception`: nothing catches it.
     """
     raise Pause(state=state)
+
+
+def suspend(run: UUID, *, key: str) -> None:
+    """Suspend a root run from any process, once for each key; nothing happens if it is suspended already.
+
+    The public `suspend_flow_run` does it, but where `run` is above the flow that calls it, Prefect also notes the wish
+    in this process and raises `Pause` at the next request (prefect/_flow_run_suspension.py). A caller
+    leaves by `leave_paused` anyway.
+    """
+    try:
+        flow_runs.suspend_flow_run(flow_run_id=run, key=key)
+    except Pause:
+        return
 
 
 def leave_without_state(reason: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """Park a sub-flow: it turns into a question in the Prefect UI, and its process ends.
 
-Proved on Prefect 3.8 (see the design, section 3): a sub-flow may not be suspended, and a paused one holds its process.
+Tested on Prefect 3.8 and 3.9 (tests/engine): a sub-flow may not be suspended, and a paused one holds its process.
 So the sub-flow puts itself into Paused, suspends the cutover above it, and leaves by Prefect's own `Pause`. To wake it,
 `tasks/parking/wake.py` resumes both; Prefect starts the cutover anew and re-attaches this very sub-flow run.
 """
@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from prefect import Flow, flow_runs, get_run_logger
+from prefect import Flow, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import Pause
 from prefect.input import RunInput
 from pydantic import Field, SkipValidation, WithJsonSchema
 
@@ -24,6 +23,7 @@ from tasks.engine.prefect_internals import (
     leave_paused,
     pause_with_form,
     read_answer,
+    suspend,
     used_pause_keys,
     without_heartbeat,
 )
@@ -118,10 +118,7 @@ def park(form: type[RunInput], question: str, **initial: Any) -> NoReturn:
 
 def suspend_cutover(root: UUID, *, key: str) -> None:
     """Suspend a cutover; nothing happens if it is parked already."""
-    try:
-        flow_runs.suspend_flow_run(flow_run_id=root, key=key)
-    except Pause:
-        return
+    suspend(root, key=key)
 
 
 def root_of(client: SyncPrefectClient, run: FlowRun) -> UUID:

@@ -11,6 +11,7 @@ from parked_world import Night, form_text, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.input.actions import delete_flow_run_input
 from prefect.states import Cancelled, Completed, Paused, Running
 
 from flows.gate import gate
@@ -190,6 +191,30 @@ def paused_like_a_parked_one() -> Any:
     state.state_details.run_input_keyset = dict(form_keys(1))  # type: ignore[arg-type]
     state.message = "quiet?"
     return state
+
+
+@pytest.fixture
+def parked_without_form(parked_night: Night) -> Night:
+    """The process was killed when the question was parked and its form was not yet saved."""
+    asked = parked_night.parked()
+    for key in ("schema", "description"):
+        delete_flow_run_input(form_keys(1)[key], flow_run_id=asked.run.id)  # type: ignore[literal-required]
+    return parked_night
+
+
+def test_a_question_without_a_form_suspends_no_cutover(parked_without_form: Night) -> None:
+    set_state(parked_without_form.id, Running())
+    assert mend(parked_without_form.parked()) is None, "its process is just saving the form, or is restarted"
+    assert parked_without_form.state == "Running"
+
+
+def test_a_question_without_a_form_is_asked_anew_when_somebody_answers(parked_without_form: Night) -> None:
+    wake(parked_without_form.parked(), {"name": "ben", "reason": "enough"})
+    assert parked_without_form.go_on() is None
+    again = parked_without_form.parked()
+    assert (again.question, again.key) == ("quiet?", "2")
+    wake(again, {"name": "ben", "reason": "enough"})
+    assert parked_without_form.go_on() == "quiet: ben said enough"
 
 
 def test_an_answered_question_wakes_its_cutover(parked_night: Night) -> None:
