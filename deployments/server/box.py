@@ -19,7 +19,7 @@ from typing import Self
 
 import certifi
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 POOL = "mailmove"
 _START_SECONDS = 120.0
 _ONE_ROOT = "one-root.pem"
