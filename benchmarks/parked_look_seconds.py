@@ -41,7 +41,7 @@ def _compared(count: int, sample: int) -> Size:
 def look(count: int) -> float:
     """Seconds of one look at everything."""
     from flows.watch import watch
-    from tasks.parking.wake import parked_runs
+    from tasks.parking.resume import parked_runs
 
     started = time.perf_counter()
     woken = watch(stay_seconds=0)
@@ -57,7 +57,7 @@ def loop(count: int, sample: int) -> float:
     from prefect.client.orchestration import get_client
 
     from tasks.parking.poll import last_look
-    from tasks.parking.wake import parked_runs
+    from tasks.parking.resume import parked_runs
 
     runs = [one.run.id for one in parked_runs()[:sample]]
     with get_client(sync_client=True) as client:

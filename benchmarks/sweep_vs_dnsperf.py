@@ -15,7 +15,7 @@ import time
 
 from benchmarks.answerer import domains, nsd, program
 from benchmarks.bench import Result, Size, grown, in_fresh_process, on_core
-from mailmove.dns.client.bulk_query import Question, ask_many
+from mailmove.dns.client.bulk_query import DnsQuestion, ask_many
 
 _BEST_OF = 5
 
@@ -40,7 +40,7 @@ def _compared(dnsperf: str, resolvers: int, names: int, turns: int) -> Size:
 
 def sweep(servers: list[tuple[str, int]], names: int) -> float:
     """Queries a second of one sweep."""
-    questions = [Question((address, port), name, "MX") for name in domains(names) for address, port in servers]
+    questions = [DnsQuestion((address, port), name, "MX") for name in domains(names) for address, port in servers]
     started = time.perf_counter()
     answers = asyncio.run(ask_many(questions, pace=None))
     took = time.perf_counter() - started

@@ -1,28 +1,27 @@
-"""The night of one customer, from the first look at the zone to the report."""
+"""The cutover of one customer, from the first check of the zone to the report."""
 
 from __future__ import annotations
 
-from prefect import flow, tags
+from prefect import flow
 
 from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.errors import MailmoveError
 from mailmove.plan.cutover import Cutover
+from tasks.engine.current import engine
 from tasks.execution.apply_and_undo import approved_last
-from tasks.execution.retry_policies import in_turn
-from tasks.ledger.ledger import entries_so_far
+from tasks.ledger.ledger import own_ledger
+from tasks.ledger.payloads import Interruption
 from tasks.ledger.stored_plan import keep_names
-from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, to_its_end
-from tasks.parking.poll import SETTLES
-from tasks.progress.completed_steps import passed, step_passed
-from tasks.progress.interruptions import Held, held_up, hold, turn
-from tasks.progress.verify_or_park import settles
+from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.poll import Awaited
+from tasks.progress.completed_steps import completed_steps, step_completed
+from tasks.progress.interruptions import attempt_name, interrupt, interruptions
+from tasks.progress.verify_or_park import verify_or_park
 from tasks.runbook import RUNBOOK, Stage, Wait
 
 PREFLIGHT = "preflight"
-SKIPPED_WHEN_EMPTY = {"spend_money"}
-"""Gates that nobody is asked at when there is nothing to do behind them."""
 
 
 @flow(
@@ -32,70 +31,69 @@ SKIPPED_WHEN_EMPTY = {"spend_money"}
 def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
     keep_names(plan)
-    entries = entries_so_far(plan)
-    behind, held = passed(entries), held_up(entries)
-    if PREFLIGHT not in behind:
-        from flows.preflight import preflight  # the first process of a night needs it, as the last one the report
+    ledger = own_ledger(plan)
+    completed, interrupted = completed_steps(ledger.entries()), interruptions(ledger.entries())
+    if PREFLIGHT not in completed:
+        from flows.preflight import preflight  # the first process of a cutover needs it, as the last one the report
 
-        to_its_end(preflight, PREFLIGHT, plan)
-        step_passed(plan, PREFLIGHT)
+        engine().run_sub_flow(preflight, PREFLIGHT, plan)
+        step_completed(ledger, PREFLIGHT)
     for step in RUNBOOK:
-        if step.name in behind:
+        if step.name in completed:
             continue
         if isinstance(step, Wait):
-            _wait(plan, step.name, step.name)
+            _wait(plan, Awaited(step.name), step.name)
         else:
-            _until_done(plan, step, held[step.name])
-        step_passed(plan, step.name)
+            _until_done(plan, step, interrupted[step.name])
+        step_completed(ledger, step.name)
     from tasks.reporting.publish import report
 
     return report(plan)
 
 
-def _until_done(plan: Cutover, stage: Stage, held: list[Held] | None = None) -> None:
-    """held: what earlier tries of this night came to; None: it is looked up."""
-    held = held_up(entries_so_far(plan))[stage.name] if held is None else held
+def _until_done(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> None:
+    """earlier: what interrupted the tries of this stage so far; each try that is interrupted is added."""
     approved: dict[int, str | None] = {}
     while True:
         try:
-            if held:
-                _attend(plan, stage, held)
-            asked = sum(one.kind != "window" for one in held)  # a closed window leaves the approval as it is
+            if earlier:
+                _attend(plan, stage, earlier)
+            asked = sum(past.kind != "window" for past in earlier)  # a closed window leaves the approval as it is
             if stage.gate and asked not in approved:
                 approved[asked] = _ask(plan, stage, stage.gate, asked)
-            _perform(plan, stage, approved.get(asked), len(held))
+            _perform(plan, stage, approved.get(asked), len(earlier))
         except MailmoveError as error:
-            held.append(hold(plan, stage.name, error))
+            earlier.append(interrupt(own_ledger(plan), stage.name, error))
         else:
             return
 
 
-def _attend(plan: Cutover, stage: Stage, held: list[Held]) -> None:
+def _attend(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> None:
     """Come back to what the last try parked at. After `drifted` there is nothing but to ask again."""
-    kind, earlier = held[-1].kind, sum(one.kind == held[-1].kind for one in held[:-1])
-    if kind == "trouble":
-        with tags(PARKED, TROUBLE_FLOW):
-            to_its_end(trouble, turn(stage.name, earlier), plan, stage.name, held[-1].why)
-    elif kind == "window":
-        _wait(plan, "window", turn("window", earlier + 1))
+    last = earlier[-1]
+    before = sum(past.kind == last.kind for past in earlier[:-1])
+    if last.kind == "trouble":
+        name = attempt_name(stage.name, before)
+        engine().run_sub_flow(trouble, name, plan, stage.name, last.why, tags=[PARKED, TROUBLE_FLOW])
+    elif last.kind == "window":
+        _wait(plan, Awaited("window"), attempt_name("window", before + 1))
 
 
 def _ask(plan: Cutover, stage: Stage, name: str, asked: int) -> str | None:
-    preview = in_turn(stage.module.check, asked)(plan)
-    if not preview.changes and name in SKIPPED_WHEN_EMPTY:
+    preview = stage.check(plan, attempt=asked)
+    if not preview.changes and stage.skipped_when_empty:
         return None
-    with tags(PARKED, GATE_FLOW):
-        to_its_end(gate, turn(name, asked), plan, name, preview)
-    return approved_last(plan, name)
+    engine().run_sub_flow(gate, attempt_name(name, asked), plan, name, preview, tags=[PARKED, GATE_FLOW])
+    return approved_last(own_ledger(plan), name)
 
 
 def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) -> None:
-    """After trouble it looks again, whatever it did before: what was mended may be what had undone it."""
-    in_turn(stage.module.apply, earlier)(plan, approved)
-    if not settles(plan, stage.name).done:
-        _wait(plan, f"{SETTLES}{stage.name}", turn(f"{SETTLES}{stage.name}", earlier))
+    """After trouble it checks again, whatever it did before: what was mended may be what had undone it."""
+    stage.apply(plan, approved, attempt=earlier)
+    if not engine().run_task(verify_or_park, plan, stage.name).done:
+        awaited = Awaited(stage.name, "verified")
+        _wait(plan, awaited, attempt_name(str(awaited), earlier))
 
 
-def _wait(plan: Cutover, name: str, known: str) -> None:
-    with tags(PARKED, WAIT_FLOW):
-        to_its_end(wait, known, plan, name)
+def _wait(plan: Cutover, awaited: Awaited, name: str) -> None:
+    engine().run_sub_flow(wait, name, plan, awaited.step, awaited.until, tags=[PARKED, WAIT_FLOW])

@@ -7,37 +7,41 @@ from prefect import flow
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Gate
-from tasks.execution.apply_and_undo import approve
+from tasks.engine.current import engine
+from tasks.execution.apply_and_undo import record_approval
+from tasks.ledger.ledger import own_ledger
+from tasks.parking.forms import GateForm, Plan
 from tasks.parking.gate_questions import Asked, asked_last, has_expired, judge, write_question
-from tasks.parking.park import GateForm, Plan, last_answer, own_run_id, park, times_parked
 from tasks.parking.question_text import question_of
-from tasks.runbook import stage_behind
+from tasks.runbook import stage_of_gate
 
 
 @flow(flow_run_name="gate: {name}")
 def gate(cutover: Plan, name: str, preview: Preview) -> str:
     """The digest of what was approved. A no, a late yes, or the word of somebody without a say: it is asked again.
 
-    preview: for the first question. One that has expired is asked anew from a fresh look.
+    preview: for the first question. One that has expired is asked anew from a fresh check.
     """
     rule: Gate = getattr(cutover.gates, name)
+    ledger, parking, run = own_ledger(cutover), engine().parking, engine().own_run()
     if not rule.required:
-        return approve(cutover, name, preview, by="the plan", reason="this gate is not required")
-    key, asked, why_not = times_parked(), asked_last(own_run_id()), ""
-    answer = last_answer(GateForm) if asked and asked.key == key else None  # else it was killed before it parked
+        return record_approval(ledger, name, preview, by="the plan", reason="this gate is not required")
+    key, asked, why_not = parking.times_parked(), asked_last(run), ""
+    answer = parking.last_answer(GateForm) if asked and asked.key == key else None  # else killed before it parked
     if asked and answer:
         verdict = judge(cutover, name, asked, answer)
         if verdict.counts:
-            said = {"by": answer.name, "reason": answer.reason, "proof": verdict.proof, "question": asked.question}
-            return approve(cutover, name, asked.preview, **said)
+            by, reason = answer.name, answer.reason
+            return record_approval(
+                ledger, name, asked.preview, by=by, reason=reason, question=asked.question, proof=verdict.proof
+            )
         why_not = verdict.why_not
     if asked:
-        preview = _look_again(cutover, name) if has_expired(rule, asked) else asked.preview
-    shown = Asked(run=own_run_id(), key=key + 1, preview=preview)
-    write_question(shown)
-    return park(GateForm, question_of(cutover, name, shown, why_not))
+        preview = _check_again(cutover, name) if has_expired(rule, asked) else asked.preview
+    question = Asked(run=run, key=key + 1, preview=preview)
+    write_question(question)
+    return parking.park(GateForm, question_of(cutover, name, question, why_not))
 
 
-def _look_again(cutover: Cutover, name: str) -> Preview:
-    seen: Preview = stage_behind(name).module.check.with_options(refresh_cache=True)(cutover)
-    return seen
+def _check_again(cutover: Cutover, name: str) -> Preview:
+    return stage_of_gate(name).check(cutover, fresh=True)

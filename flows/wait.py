@@ -1,4 +1,4 @@
-"""Wait without a process: look; if it is not so yet, park as a question that anyone may answer.
+"""Wait without a process: poll; if it is not so yet, park as a question that anyone may answer.
 
 What is forecast for the next few seconds is waited out: to end and to start again takes longer, and costs more.
 """
@@ -6,68 +6,82 @@ What is forecast for the next few seconds is waited out: to end and to start aga
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 from uuid import UUID
 
 from prefect import flow
 
+from mailmove.clock import clock, now
 from mailmove.errors import MailmoveError
-from mailmove.evidence import Evidence, Look, now
+from mailmove.evidence import Evidence, PollResult
 from mailmove.plan.cutover import Cutover
-from tasks.ledger.ledger import Ledger, this_cutover
-from tasks.parking.park import Plan, WaitForm, last_answer, own_run_id, park
-from tasks.parking.poll import SETTLES, SKIPPED, UNDOES, last_look, look_once, not_yet, show_look, try_again
+from tasks.engine.current import engine
+from tasks.parking.forms import Plan, WaitForm
+from tasks.parking.poll import (
+    Awaited,
+    Until,
+    carry_out_remedy,
+    keep_result,
+    last_result,
+    not_yet,
+    poll_once,
+    try_again,
+)
 from tasks.parking.question_text import question_of_wait
-from tasks.progress.rollback_stage import undo_stage
-from tasks.progress.verify_or_park import settles
+from tasks.progress.rollback_stage import roll_back_stage
+from tasks.progress.verify_or_park import verify_or_park
+from tasks.progress.wait_ends import wait_completed, wait_skipped
 
 WAITED_OUT = timedelta(seconds=10)
-"""So long in all, each time that a wait is come to."""
+"""Most time that a wait's process waits itself, each time that it is resumed; what takes longer parks."""
 
 
-@flow(flow_run_name="wait: {name}")
-def wait(cutover: Plan, name: str, of: UUID | None = None) -> Evidence:
-    """Return when what `name` stands for has come, or when a person says to go on anyway.
+@flow(flow_run_name="wait: {step} {until}")
+def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None = None) -> Evidence:
+    """Return when what it waits for has come, or when a person says to go on anyway.
 
-    of: the cutover that is being undone; None: the one that this wait belongs to.
+    of: the cutover that is rolled back; None: the one that this wait belongs to.
     """
-    root = of or this_cutover()
-    answer = last_answer(WaitForm)
+    awaited, root, run = Awaited(step, until), of or engine().root_run(), engine().own_run()
+    answer = engine().parking.last_answer(WaitForm)
     if answer and answer.go_on_anyway:
-        said = f"{SKIPPED}: {answer.name or 'somebody'} said: {answer.reason or 'no reason'}"
-        return _witness(cutover, root, name, [said])
-    known = last_look(own_run_id())
-    if name.startswith(SETTLES):
-        seen = settles.with_options(refresh_cache=True)(cutover, name.removeprefix(SETTLES), patient=False)
-        if seen.done:
-            return Evidence(stage=name, facts=[seen.summary])
-        seen = try_again(name, seen, known)
-    elif name.startswith(UNDOES):
-        try:
-            undone = undo_stage(cutover, name.removeprefix(UNDOES), root)
-            return Evidence(stage=name, facts=[f"{one.what} is back" for one in undone.changes])
-        except MailmoveError as error:
-            seen = try_again(name, not_yet(error), known)
+        return wait_skipped(cutover, root, awaited, by=answer.name, reason=answer.reason)
+    previous = last_result(run)
+    if until == "condition":
+        result = _poll(cutover, root, awaited, previous)
     else:
-        seen = _look(cutover, root, name, known)
-        if seen.done:
-            show_look(own_run_id(), seen)  # the report draws what was seen last
-            return _witness(cutover, root, name, [seen.summary, *seen.details])
-    show_look(own_run_id(), seen)
-    return park(WaitForm, question_of_wait(cutover, name, seen))
+        result = try_again(awaited, _try(cutover, root, awaited), previous)
+    if result.done and until != "condition":
+        return Evidence(stage=str(awaited), facts=[result.summary])
+    keep_result(run, result)  # the report draws what was polled last
+    if result.done:
+        return wait_completed(cutover, root, awaited, result)
+    return engine().parking.park(WaitForm, question_of_wait(cutover, awaited, result))
 
 
-def _look(cutover: Cutover, root: UUID, name: str, known: Look | None) -> Look:
-    """What is seen now, or in a moment, if it is due by then."""
+def _try(cutover: Cutover, root: UUID, awaited: Awaited) -> PollResult:
+    """Once more `verify`, or `rollback`; what it says."""
+    if awaited.until == "verified":
+        result: PollResult = engine().run_task(verify_or_park, cutover, awaited.step, False, fresh=True)
+        return result
+    try:
+        undone = roll_back_stage(cutover, awaited.step, root)
+    except MailmoveError as error:
+        return not_yet(error)
+    return PollResult(done=True, summary="; ".join(f"{change.words} is back" for change in undone.changes))
+
+
+def _poll(cutover: Cutover, root: UUID, awaited: Awaited, previous: PollResult | None) -> PollResult:
+    """What is seen now, or in a moment, if it is due by then; a remedy that is due is carried out once."""
     end = now() + WAITED_OUT
-    seen = asyncio.run(look_once(cutover, root, name, known))
-    while not seen.done and seen.forecast and now() < seen.forecast < end:
-        time.sleep(max(0.0, (seen.forecast - now()).total_seconds()))
-        seen = asyncio.run(look_once(cutover, root, name, seen))
-    return seen
-
-
-def _witness(cutover: Cutover, root: UUID, name: str, facts: list[str]) -> Evidence:
-    entry = Ledger(cutover.customer, root).record("evidence", name, facts=facts)
-    return Evidence(stage=name, facts=facts, at=entry.at)
+    result = asyncio.run(poll_once(cutover, root, awaited, previous))
+    if result.remedy:
+        try:
+            result = asyncio.run(carry_out_remedy(cutover, root, awaited, result))
+        except MailmoveError as error:
+            return result.model_copy(update={"summary": f"{result.summary}; {error}", "next_poll": end})
+        result = asyncio.run(poll_once(cutover, root, awaited, result))
+    while not result.done and result.forecast and now() < result.forecast < end:
+        clock().sleep((result.forecast - now()).total_seconds())
+        result = asyncio.run(poll_once(cutover, root, awaited, result))
+    return result

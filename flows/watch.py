@@ -1,4 +1,4 @@
-"""Look at everything that is parked, of every customer, and wake what is due. It acts on what it finds."""
+"""Poll everything that is parked, of every customer, and resume what is due. It acts on what it finds."""
 
 from __future__ import annotations
 
@@ -9,18 +9,31 @@ from datetime import UTC, datetime, timedelta
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import StateType
 
-from tasks.notifications.deliver import Records, tell_news
-from tasks.parking.detect_zombies import call_crashed, silent
-from tasks.parking.due_polls import Looks, asks_anew, due, expired_gates, keep_looks, known_looks, look_at_all, renewed
+from tasks.notifications.deliver import Records, notify_all
+from tasks.parking.detect_zombies import mark_crashed, zombie_cutovers
+from tasks.parking.due_polls import (
+    Results,
+    due,
+    expired_gates,
+    is_to_resume,
+    keep_results,
+    known_results,
+    poll_all,
+    renewed,
+)
 from tasks.parking.gate_questions import UNANSWERED
-from tasks.parking.poll import tells_nothing_new
-from tasks.parking.restart_crashed import revive, to_be_revived
-from tasks.parking.wake import Parked, mend, moved_lately, parked_runs, wake_all
+from tasks.parking.poll import says_nothing_new
+from tasks.parking.restart_crashed import cutovers_to_restart, restart
+from tasks.parking.resume import Parked, mend, parked_lately, parked_runs, resume_all
 
 STEP_SECONDS = 2.0
+"""Seconds between two readings of what was answered or parked lately."""
 SOON_SECONDS = 50.0
-NEWS_SECONDS = 10.0
+"""Seconds to the next poll up to which the watch stays."""
+NOTIFY_SECONDS = 10.0
+"""Seconds between two rounds of notifications."""
 READING_SECONDS = 10.0
+"""Seconds between two readings of everything that is parked, at the least."""
 READING_SHARE = 19
 """A reading of everything that is parked is followed by so many times its own length without one."""
 _CLOCKS_APART = timedelta(minutes=1)
@@ -28,71 +41,71 @@ _CLOCKS_APART = timedelta(minutes=1)
 
 @flow
 def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
-    """Returns how many were woken.
+    """Returns how many were resumed.
 
-    It stays while something is due soon, to ask exactly then: a new start costs seconds in which nobody looks.
-    stay_seconds: but no longer than this. rest_seconds: between two looks at a wait that cannot say when it will be
+    It stays while something is due soon, to poll exactly then: a new start costs seconds in which nobody polls.
+    stay_seconds: but no longer than this. rest_seconds: between two polls of a wait that cannot say when it will be
     done.
     """
     log = get_run_logger()
     end = time.monotonic() + stay_seconds
-    woken = 0
+    resumed = 0
     parked: list[Parked] = []
-    own: Looks = {}
-    looks: Looks = {}
-    told: Records = {}
-    next_reading = next_glance = next_news = 0.0
+    own: Results = {}
+    results: Results = {}
+    notified: Records = {}
+    next_reading = next_step = next_notices = 0.0
     read_at = datetime.now(UTC)
     while True:
         fresh: list[Parked] = []
         if time.monotonic() >= next_reading:
             began, read_at = time.monotonic(), datetime.now(UTC)
-            for said in bring_back_the_dead():
-                log.warning("%s", said)
+            for line in restart_zombies():
+                log.warning("%s", line)
             fresh = parked_runs(StateType.PAUSED, StateType.RUNNING)
-            parked, looks = [], {}
+            parked, results = [], {}
             # The server has most of its time for others, however long a reading takes.
             next_reading = time.monotonic() + max(READING_SECONDS, READING_SHARE * (time.monotonic() - began))
-            next_glance = time.monotonic() + STEP_SECONDS
-        elif time.monotonic() >= next_glance:
-            fresh = moved_lately(read_at - _CLOCKS_APART)
-            next_glance = time.monotonic() + STEP_SECONDS
+            next_step = time.monotonic() + STEP_SECONDS
+        elif time.monotonic() >= next_step:
+            fresh = parked_lately(read_at - _CLOCKS_APART)
+            next_step = time.monotonic() + STEP_SECONDS
         if fresh:
             parked = renewed(parked, fresh)
-            looks |= known_looks(fresh, own)
-            for one in fresh:
-                if mended := mend(one):
-                    log.info("%s, %s: %s", one.customer, one.what, mended)
+            results |= known_results(fresh, own)
+            for question in fresh:
+                if mended := mend(question):
+                    log.info("%s, %s: %s", question.customer, question.title, mended)
         unanswered = expired_gates(parked, datetime.now(UTC))
-        for one in unanswered:
-            log.info("%s, %s: nobody has answered in time; it is asked anew", one.customer, one.what)
-        wake_all(unanswered, UNANSWERED)
-        seen = asyncio.run(look_at_all(due(parked, datetime.now(UTC), rest_seconds, looks).now))
-        new = [(one, look) for one, look in seen if not tells_nothing_new(look, looks.get(one.run.id))]
-        for one, look in new:
-            log.info("%s, %s: %s", one.customer, one.what, look.summary)
-        keep_looks(new)
-        seen_now = {one.run.id: look for one, look in seen}
-        own |= seen_now
-        looks |= seen_now
-        come = [one for one, look in seen if look.done or asks_anew(one, look)]
-        wake_all(come)
-        gone = {one.run.id for one in unanswered + come}
-        own = {run: look for run, look in own.items() if run not in gone}  # now the sub-flow itself says what is seen
-        woken += len(gone)
-        if time.monotonic() >= next_news:
-            for line in tell_news(parked, looks, told):
+        for question in unanswered:
+            log.info("%s, %s: nobody has answered in time; it is asked anew", question.customer, question.title)
+        resume_all(unanswered, UNANSWERED)
+        polled = asyncio.run(poll_all(due(parked, datetime.now(UTC), rest_seconds, results).now))
+        new = [(wait, result) for wait, result in polled if not says_nothing_new(result, results.get(wait.run.id))]
+        for wait, result in new:
+            (log.error if result.faults else log.info)("%s, %s: %s", wait.customer, wait.title, result.summary)
+        keep_results(new)
+        latest = {wait.run.id: result for wait, result in polled}
+        own |= latest
+        results |= latest
+        ready = [wait for wait, result in polled if is_to_resume(wait, result)]
+        resume_all(ready)
+        gone = {question.run.id for question in unanswered + ready}
+        own = {run: result for run, result in own.items() if run not in gone}  # now the sub-flow itself polls
+        resumed += len(gone)
+        if time.monotonic() >= next_notices:
+            for line in notify_all(parked, results, notified):
                 log.info("%s", line)
-            next_news = time.monotonic() + NEWS_SECONDS
-        parked = [one for one in parked if one.run.id not in gone]
-        pause = due(parked, datetime.now(UTC), rest_seconds, looks).seconds_to_next
+            next_notices = time.monotonic() + NOTIFY_SECONDS
+        parked = [question for question in parked if question.run.id not in gone]
+        pause = due(parked, datetime.now(UTC), rest_seconds, results).seconds_to_next
         if pause > SOON_SECONDS or time.monotonic() + pause > end:
-            return woken
+            return resumed
         time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile
 
 
-def bring_back_the_dead() -> list[str]:
-    """Cutovers that were cut short, and those whose process and host have died without a word; lines for the log."""
-    told = [(run, call_crashed(run)) for run in silent()]
-    told += [(run, revive(run)) for run in to_be_revived()]
-    return [f"{run.name}: {said}" for run, said in told if said]
+def restart_zombies() -> list[str]:
+    """Restart cutovers that were cut short, or whose process and host have died without a word; lines for the log."""
+    done = [(run, mark_crashed(run)) for run in zombie_cutovers()]
+    done += [(run, restart(run)) for run in cutovers_to_restart()]
+    return [f"{run.name}: {words}" for run, words in done if words]

@@ -16,9 +16,9 @@ from lab.mail.accountant import Account
 from lab.town import Town
 from lab.town_blocks import save_blocks
 from mailmove.plan.load import plan_from
-from tasks.parking.park import GATE_FLOW, TROUBLE_FLOW
-from tasks.parking.poll import last_look
-from tasks.parking.wake import Parked, parked_runs, wake
+from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW
+from tasks.parking.poll import last_result
+from tasks.parking.resume import Parked, parked_runs, resume
 
 OPERATOR = "rehearsal operator"
 _THINKS = 1.0
@@ -82,13 +82,13 @@ class Rehearsal:
         first_seen = self._read.setdefault(question, time.monotonic())
         if one.flow == TROUBLE_FLOW:
             self.troubles.append(one.question)
-        elif one.what in ("quiet", "quiet_inside"):
+        elif one.name in ("quiet", "quiet_inside"):
             self._mend_printers(one)
         elif one.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
-            wake(one, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
-            self.answered.append(one.what)
+            resume(one, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
+            self.answered.append(one.name)
 
     def _mend_printers(self, one: Parked) -> None:
-        look = last_look(one.run.id)
-        if look and look.details:  # it names who still delivers to the old server
+        result = last_result(one.run.id)
+        if result and result.details:  # it names who still delivers to the old server
             self.town.senders.route_printers_by_mx()

@@ -1,32 +1,20 @@
-"""What a stage shows (Preview), what it did (Receipt) and what it then saw (Evidence)."""
+"""What a stage shows (Preview), what it did (Receipt), what it then saw (Evidence); and a wait's poll."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
-def now() -> datetime:
-    """The time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-class Change(BaseModel):
-    """One thing that would change, or did. `before` and `after` are JSON values; None means absent."""
-
-    model_config = ConfigDict(frozen=True)
-
-    what: str = Field(description="What changes, in words and by name: 'MX contoso.com.'")
-    before: Any = None
-    after: Any = None
+from mailmove.changes import Change as Change
+from mailmove.clock import now as now
 
 
 class Finding(BaseModel):
-    """Something a look found, what it means for the move, and what to do."""
+    """Something a check found, what it means for the move, and what to do."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +22,7 @@ class Finding(BaseModel):
     seen: str
     means: str
     todo: str
-    blocks: bool = Field(default=False, description="True: the night must not start like this")
+    blocks: bool = Field(default=False, description="True: the cutover must not start like this")
 
 
 class Preview(BaseModel):
@@ -43,11 +31,16 @@ class Preview(BaseModel):
     stage: str
     changes: list[Change] = []
     findings: list[Finding] = []
+    observed: dict[str, Any] = Field(
+        default={}, description="What was seen and will be wanted later, JSON by key; kept when the stage is applied"
+    )
 
     @property
     def digest(self) -> str:
-        """SHA-256 over what would change; an approval binds to it."""
-        text = json.dumps([change.model_dump(mode="json") for change in self.changes], sort_keys=True)
+        """First 16 hex digits of SHA-256 over what would change, without words; an approval binds to it."""
+        text = json.dumps(
+            [change.model_dump(mode="json", exclude={"words"}) for change in self.changes], sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -65,26 +58,30 @@ class Receipt(BaseModel):
 
 
 class Evidence(BaseModel):
-    """What the world answered when asked whether a stage has taken effect."""
+    """What the world answered when asked whether a stage has taken effect. The facts are for people."""
 
     stage: str
     facts: list[str]
     at: datetime = Field(default_factory=now)
 
 
-class Look(BaseModel):
-    """One look at what is being waited for."""
+class PollResult(BaseModel):
+    """What one poll of a wait's condition gave."""
 
     done: bool
     summary: str = Field(description="What was seen, in a sentence")
     forecast: datetime | None = Field(default=None, description="When it should be done, UTC")
-    next_look: datetime | None = Field(
-        default=None, description="When to look again, UTC; None: when the watch next comes by"
+    next_poll: datetime | None = Field(
+        default=None, description="When to poll again, UTC; None: when the watch next comes by"
     )
     details: list[str] = []
     asks: str | None = Field(
-        default=None, description="Set when patience has ended: what a person must decide. The same words at every look"
+        default=None, description="Set when patience has ended: what a person must decide. The same words at every poll"
     )
+    remedy: bool = Field(
+        default=False, description="The wait's own `remedy` is due: the watch resumes the run that carries it out"
+    )
+    faults: int = Field(default=0, description="Polls in a row that ended in a fault of the program itself")
     picture: str = Field(default="", description="The same over time, as Markdown")
     at: datetime = Field(default_factory=now)
-    state: dict[str, Any] = Field(default={}, description="What the next look wants to know of this one; JSON")
+    state: dict[str, Any] = Field(default={}, description="What the next poll wants to know of this one; JSON")

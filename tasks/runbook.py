@@ -1,99 +1,197 @@
-"""The night, in order. Preflight, cutover, rollback, the command line and the docs all read this one table.
+"""The steps of a cutover, in order. Preflight, cutover, rollback, command line and docs all read this one table.
 
 To add a stage: write its module (check, apply, verify, rollback) and put one line here. A module is loaded when it is
-first asked for: a woken night is a new process, and needs few of them.
+first asked for: a resumed cutover is a new process, and needs few of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
-from mailmove.evidence import Look
+from mailmove.evidence import Preview, Receipt
 from mailmove.plan.cutover import Cutover
-from tasks.ledger.ledger import Ledger
+from tasks.engine.current import engine
 
-Condition = Callable[[Cutover, Ledger, Look | None], Awaitable[Look]]
-"""`await condition(cutover, ledger, previous look)`: one look at what is waited for."""
+Part = Literal["source", "dns", "tenant", "partner", "firewall"]
+"""A block of the plan that a stage talks to."""
 
+GateName = Literal["switch_mail", "close_smtp_port", "spend_money"]
 
-@dataclass(frozen=True)
-class Stage:
-    """Something that is done, by `tasks/stages/<name>.py`. `gate`: the plan's gate that a person must open first."""
-
-    name: str
-    story: str
-    gate: Literal["switch_mail", "close_smtp_port", "spend_money"] | None = None
-
-    @property
-    def module(self) -> ModuleType:
-        return import_module(f"tasks.stages.{self.name}")
+STAGES_IN, WAITS_IN = "tasks.stages", "tasks.waits"
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Something that is waited for, by the module `tasks/waits/<name>.py`."""
+class Step:
+    """A stage or a wait.
+
+    waits_on: on whom it waits while it is parked. mark: words for the moment of its end in pictures; empty: none.
+    """
 
     name: str
     story: str
+    waits_on: str = "the other side"
+    mark: str = ""
 
     @property
     def module(self) -> ModuleType:
-        return import_module(f"tasks.waits.{self.name}")
+        raise NotImplementedError
 
+    @property
+    def poll(self) -> Any | None:
+        """`await poll(context, previous)`: the cheap condition of a wait, or of a stage that has one; None: only
+        trying tells.
+        """
+        return getattr(self.module, "poll", None)
+
+    @property
+    def forecast(self) -> Any | None:
+        """The module's rule of how long it lasts (`mailmove.report.forecast`); None: it is read back at once."""
+        return getattr(self.module, "FORECAST", None)
+
+
+@dataclass(frozen=True)
+class Stage(Step):
+    """Something that is done, by `tasks/stages/<name>.py`.
+
+    gate: the plan's gate that a person must open first. skipped_when_empty: nobody is asked at that gate when there is
+    nothing to change. uses: blocks it talks to; their concurrency limits count.
+    """
+
+    gate: GateName | None = None
+    skipped_when_empty: bool = False
+    uses: tuple[Part, ...] = ()
+
+    @property
+    def module(self) -> ModuleType:
+        return import_module(f"{STAGES_IN}.{self.name}")
+
+    def check(self, plan: Cutover, *, attempt: int = 0, fresh: bool = False) -> Preview:
+        preview: Preview = engine().run_task(self.module.check, plan, attempt=attempt, fresh=fresh)
+        return preview
+
+    def apply(self, plan: Cutover, approved: str | None = None, *, attempt: int = 0) -> Receipt:
+        receipt: Receipt = engine().run_task(self.module.apply, plan, approved, attempt=attempt)
+        return receipt
+
+    def rollback(self, plan: Cutover, receipt: Receipt) -> Receipt:
+        undone: Receipt = engine().run_task(self.module.rollback, plan, receipt)
+        return undone
+
+    def question(self, plan: Cutover) -> str:
+        """What its gate asks, for people."""
+        return str(self.module.question(plan))
+
+
+@dataclass(frozen=True)
+class Wait(Step):
+    """Something that is waited for, by `tasks/waits/<name>.py`."""
+
+    @property
+    def module(self) -> ModuleType:
+        return import_module(f"{WAITS_IN}.{self.name}")
+
+    @property
+    def remedy(self) -> Any | None:
+        """`remedy(context, result)`: what is done when a poll says that it is due; None: nothing ever is."""
+        return getattr(self.module, "remedy", None)
+
+
+_BOTH: tuple[Part, ...] = ("source", "tenant")
+_WORLD, _SENDERS = "the world's resolvers", "late senders"
 
 RUNBOOK: tuple[Stage | Wait, ...] = (
-    Stage("lower_ttl", "shorten the MX TTL, so that the switch will be noticed soon"),
-    Stage("obtain_certificate", "where the plan says so: get a public certificate, and put it on the old server"),
-    Stage("enable_outlook_anywhere", "enable Outlook Anywhere on the old server, and check it the way Microsoft does"),
-    Stage("onboard_customer", "invite the customer: the partner relationship, approved by them"),
-    Stage("order_licences", "where the plan says so: order what it names, behind its own gate", gate="spend_money"),
-    Stage("verify_domain", "prove to Microsoft 365 that the domain is the customer's, and ask for mail service"),
-    Stage("publish_dkim", "publish the names of Microsoft's DKIM keys"),
-    Stage("start_migration_batch", "make the migration endpoint and the batch, and start it"),
-    Stage("copy_mailboxes", "where the plan says so: copy the mailboxes ourselves"),
-    Wait("first_sync", "until every mailbox has been copied once"),
-    Stage("license_mailboxes", "give licences, and turn shared mailboxes into shared ones"),
-    Stage("restore_x500_addresses", "keep the names by which old mail knows people, so that replies to it arrive"),
-    Stage("restore_permissions", "let people open the mailboxes that they could open, and send as them"),
-    Stage("set_first_passwords", "give everybody a first password, held in a secret block until it is handed over"),
-    Wait("old_ttl", "until the old MX TTL has run out everywhere"),
-    Wait("window", "until one of the plan's windows is open"),
-    Stage("probe_before", "send probes the way that mail takes today"),
-    Stage("switch_mail", "point MX, SPF and autodiscover at Microsoft 365", gate="switch_mail"),
-    Wait("propagation", "until the world has noticed"),
-    Stage("probe_after_switch", "send probes the new way, as every resolver sees it"),
-    Stage("final_sweep", "copy what arrived meanwhile"),
-    Wait("quiet", "until nobody delivers to the old server any more"),
-    Stage("reconcile_items", "account for every item, and move by hand what was left behind"),
-    Stage("close_smtp_port", "close port 25 of the old server", gate="close_smtp_port"),
-    Stage("probe_after_close", "send probes once more, and take all of them away"),
-    Wait("quiet_inside", "until nobody reaches the old server behind the closed door"),
-    Stage("reconcile_again", "account for every item once more, now that the door is closed"),
+    Stage("lower_ttl", "shorten the MX TTL, so that the switch will be noticed soon", uses=("dns",)),
+    Stage(
+        "obtain_certificate",
+        "where the plan says so: get a public certificate, and put it on the old server",
+        uses=("source",),
+    ),
+    Stage(
+        "enable_outlook_anywhere",
+        "enable Outlook Anywhere on the old server, and check it the way Microsoft does",
+        uses=("source",),
+    ),
+    Stage(
+        "onboard_customer",
+        "invite the customer: the partner relationship, approved by them",
+        waits_on="the customer",
+        uses=("partner",),
+    ),
+    Stage(
+        "order_licences",
+        "where the plan says so: order what it names, behind its own gate",
+        gate="spend_money",
+        skipped_when_empty=True,
+        uses=("partner",),
+    ),
+    Stage(
+        "verify_domain",
+        "prove to Microsoft 365 that the domain is the customer's, and ask for mail service",
+        uses=("dns", "tenant"),
+    ),
+    Stage("publish_dkim", "publish the names of Microsoft's DKIM keys", uses=("dns", "tenant")),
+    Stage("start_migration_batch", "make the migration endpoint and the batch, and start it", uses=("tenant",)),
+    Stage("copy_mailboxes", "where the plan says so: copy the mailboxes ourselves", uses=_BOTH),
+    Wait("first_sync", "until every mailbox has been copied once", waits_on="Microsoft 365"),
+    Stage("license_mailboxes", "give licences, and turn shared mailboxes into shared ones", uses=("tenant",)),
+    Stage(
+        "restore_x500_addresses",
+        "keep the names by which old mail knows people, so that replies to it arrive",
+        uses=_BOTH,
+    ),
+    Stage("restore_permissions", "let people open the mailboxes that they could open, and send as them", uses=_BOTH),
+    Stage(
+        "set_first_passwords",
+        "give everybody a first password, held in a secret block until it is handed over",
+        uses=_BOTH,
+    ),
+    Wait("old_ttl", "until the old MX TTL has run out everywhere", waits_on=_WORLD),
+    Wait("window", "until one of the plan's windows is open", waits_on="the clock"),
+    Stage("probe_before", "send probes the way that mail takes today", uses=_BOTH),
+    Stage(
+        "switch_mail",
+        "point MX, SPF and autodiscover at Microsoft 365",
+        gate="switch_mail",
+        mark="mail switched",
+        uses=("dns", "tenant"),
+    ),
+    Wait("propagation", "until the world has noticed", waits_on=_WORLD, mark="the world has noticed"),
+    Stage("probe_after_switch", "send probes the new way, as every resolver sees it", uses=_BOTH),
+    Stage("final_sweep", "copy what arrived meanwhile", uses=_BOTH),
+    Wait("quiet", "until nobody delivers to the old server any more", waits_on=_SENDERS),
+    Stage("reconcile_items", "account for every item, and move by hand what was left behind", uses=_BOTH),
+    Stage(
+        "close_smtp_port",
+        "close port 25 of the old server",
+        gate="close_smtp_port",
+        mark="port 25 closed",
+        uses=("firewall",),
+    ),
+    Stage("probe_after_close", "send probes once more, and take all of them away", uses=_BOTH),
+    Wait("quiet_inside", "until nobody reaches the old server although port 25 is closed", waits_on=_SENDERS),
+    Stage("reconcile_again", "account for every item once more, now that port 25 is closed", uses=_BOTH),
     Wait("finish_rule", "until Microsoft's own rule for ending the batch holds"),
-    Stage("finish_batch", "remove the batch; the mailboxes stand on their own"),
-    Stage("restore_ttl", "give the MX record a sane TTL again"),
-    Stage("enable_dkim", "have Microsoft 365 sign the domain's mail"),
+    Stage("finish_batch", "remove the batch; the mailboxes stand on their own", uses=("tenant",)),
+    Stage("restore_ttl", "give the MX record a sane TTL again", uses=("dns",)),
+    Stage("enable_dkim", "have Microsoft 365 sign the domain's mail", uses=("tenant",)),
 )
 
 STAGES: tuple[Stage, ...] = tuple(step for step in RUNBOOK if isinstance(step, Stage))
 WAITS: tuple[Wait, ...] = tuple(step for step in RUNBOOK if isinstance(step, Wait))
 
 
+def step_named(name: str) -> Stage | Wait | None:
+    """None: there is no such step."""
+    return next((step for step in RUNBOOK if step.name == name), None)
+
+
 def stage_named(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
 
 
-def stage_behind(gate: str) -> Stage:
-    """The stage that waits for a gate."""
+def stage_of_gate(gate: str) -> Stage:
+    """The stage that stands behind a gate."""
     return next(stage for stage in STAGES if stage.gate == gate)
-
-
-def condition_of(name: str) -> Condition | None:
-    """The cheap condition of a wait, or of a stage that has one (`look`); None: only trying tells."""
-    step = next(step for step in RUNBOOK if step.name == name)
-    condition: Condition | None = getattr(step.module, "look_on", None)
-    return condition

@@ -29,7 +29,7 @@ from prefect.states import Cancelled
 from prefect.testing.utilities import prefect_test_harness
 
 from deployments.engine import collect_garbage_seldom
-from tasks.parking.wake import parked_runs
+from tasks.parking.resume import parked_runs
 
 _HERE = Path(__file__).resolve().parent
 

@@ -13,7 +13,7 @@ from html import escape
 from uuid import UUID
 
 from deployments.display.safe_text import age, plain
-from tasks.reporting.status import Night
+from tasks.reporting.status import CutoverStatus
 from tasks.runbook import RUNBOOK
 
 COLOURS = {
@@ -61,7 +61,7 @@ _GROUPS = ("Needs a person", "Failed", "Going on by itself", "To come", "Over")
 _KINDS = ("needs", "failed", "going", "coming", "over")
 
 
-def page(nights: Sequence[Night], at: datetime, *, refresh: int, ui: str = "", amiss: str = "") -> str:
+def page(nights: Sequence[CutoverStatus], at: datetime, *, refresh: int, ui: str = "", amiss: str = "") -> str:
     """The whole page. refresh: seconds until it loads itself again; 0: never. ui: base address of the Prefect UI.
 
     amiss: why this is not what is so now.
@@ -85,7 +85,7 @@ def page(nights: Sequence[Night], at: datetime, *, refresh: int, ui: str = "", a
     )
 
 
-def _group(place: int, nights: Sequence[Night], at: datetime, ui: str) -> str:
+def _group(place: int, nights: Sequence[CutoverStatus], at: datetime, ui: str) -> str:
     mine = [night for night in nights if night.rank[0] == place]
     if not mine:
         return ""
@@ -93,7 +93,7 @@ def _group(place: int, nights: Sequence[Night], at: datetime, ui: str) -> str:
     return f"<section><h2>{_GROUPS[place]} ({len(mine)})</h2><ol>{cards}</ol></section>"
 
 
-def _card(night: Night, at: datetime, ui: str, kind: str) -> str:
+def _card(night: CutoverStatus, at: datetime, ui: str, kind: str) -> str:
     name = _linked(ui, night.cutover, night.customer)
     done, steps = len(night.done), len(RUNBOOK)
     where = night.parked or night.state

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from deployments.board.page import STYLE_HASH, page
 from mailmove.evidence import now
-from tasks.reporting.status import Night
+from tasks.reporting.status import CutoverStatus
 
 SHORTEST_TOKEN = 20
 REFRESH, FRESH = 20, 5.0
@@ -40,12 +40,12 @@ _HEADERS = {
 class Lately:
     """The last look at all customers, taken anew when it is older than FRESH; many who ask at once wait for one."""
 
-    def __init__(self, look: Callable[[], list[Night]]) -> None:
+    def __init__(self, look: Callable[[], list[CutoverStatus]]) -> None:
         self._look, self._lock = look, threading.Lock()
-        self._seen: list[Night] = []
+        self._seen: list[CutoverStatus] = []
         self._at, self._taken = now(), float("-inf")
 
-    def get(self) -> tuple[list[Night], datetime, str]:
+    def get(self) -> tuple[list[CutoverStatus], datetime, str]:
         """What was seen, when, and why it is not newer ('': it is)."""
         with self._lock:
             if time.monotonic() - self._taken > FRESH:
@@ -57,7 +57,7 @@ class Lately:
             return self._seen, self._at, ""
 
 
-def board_app(token: str, look: Callable[[], list[Night]], ui: str = "") -> Starlette:
+def board_app(token: str, look: Callable[[], list[CutoverStatus]], ui: str = "") -> Starlette:
     """The application. ValueError: the token is too short to be one. ui: base address of the Prefect UI, for links."""
     if len(token) < SHORTEST_TOKEN:
         raise ValueError(f"the board's token needs {SHORTEST_TOKEN} characters or more")

@@ -13,7 +13,7 @@ from mailmove.errors import Blocked
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import APPROVER, Gate
 from tasks.parking.gate_questions import Asked, asked_last
-from tasks.parking.wake import Parked
+from tasks.parking.resume import Parked
 
 Passphrase = Callable[[], str]
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -59,7 +59,7 @@ def question_at(one: Parked) -> Asked:
     """The picture that a parked gate shows now. Blocked: it was parked by an older version."""
     asked = asked_last(one.run.id)
     if asked is None or str(asked.key) != one.key:
-        raise Blocked(one.what, wanted="the question as it was shown", seen="another", todo="Try again in a minute.")
+        raise Blocked(one.name, wanted="the question as it was shown", seen="another", todo="Try again in a minute.")
     return asked
 
 
@@ -75,14 +75,14 @@ def answer(
 ) -> dict[str, Any]:
     """The filled-in form of a gate, signed where the plan asks for a code; `show` is given what is signed."""
     cutover = Cutover.model_validate(one.run.parameters["cutover"])
-    rule: Gate = getattr(cutover.gates, one.what)
+    rule: Gate = getattr(cutover.gates, one.name)
     reference = f"{APPROVER}{name.removeprefix(APPROVER)}"
     form = {"approve": yes, "name": name, "reason": reason}
     if yes and reference in rule.approvers:
         private = _read(key or key_file(name))
         asked = question_at(one)
         show(asked)
-        signed = asked.yes(cutover, one.what, reference)
+        signed = asked.yes(cutover, one.name, reference)
         form["code"] = code_for(signed, private, _passphrase_for(private, passphrase))
     return form
 

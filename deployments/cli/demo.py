@@ -62,14 +62,14 @@ def demo(
 def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
     from deployments.display.render import night_view
     from tasks.engine.prefect_internals import one_client
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
     with one_client(), Live(console=console, refresh_per_second=4, transient=False) as live:
         for second in count():
             over = night.step()
             seconds = time.monotonic() - started
             if over or second % 2 == 0:  # asking costs the night a tenth of a second
-                live.update(night_view(next(iter(nights(1)), None), _counters(night), ui, seconds))
+                live.update(night_view(next(iter(statuses(1)), None), _counters(night), ui, seconds))
             if over or (seconds > _LONGEST and not night.hands_on):
                 return
             time.sleep(1)

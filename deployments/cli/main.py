@@ -91,9 +91,9 @@ def start(
 def status(json: AsJson = False) -> None:
     """Every customer: where it is, what it waits for, until when."""
     from deployments.display.render import print_nights
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
-    found = nights()
+    found = statuses()
     if json:
         _say([night.model_dump(mode="json") for night in found], json)
     else:
@@ -103,15 +103,15 @@ def status(json: AsJson = False) -> None:
 @app.command()
 def rollback(
     plan: PlanFile,
-    bring_back: Annotated[
-        bool, typer.Option("--bring-back", help="Deliver to the old server the mail that only the cloud has by now")
+    return_mail: Annotated[
+        bool, typer.Option("--return-mail", help="Deliver to the old server the mail that only the cloud has by now")
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Put everything back that the customer's last cutover changed. What must remain is named."""
     from deployments.cli.start_runs import finished_run
 
-    run = finished_run("rollback/rollback", _load(plan), _ask, bring_mail_back=bring_back)
+    run = finished_run("rollback/rollback", _load(plan), _ask, return_mail=return_mail)
     _say(run.model_dump(mode="json") if json else run.shown, json)
     if not run.completed:
         _fail(run.message, json=json)
@@ -129,10 +129,10 @@ def report(
     """What a cutover did, the proof, and what is to do: from the server's records, at any time."""
     from deployments.display.render import print_report
     from mailmove.errors import MailmoveError
-    from tasks.reporting.collect_night import night_of_customer
+    from tasks.reporting.collect import report_of_customer
 
     try:
-        night = night_of_customer(customer, cutover)
+        night = report_of_customer(customer, cutover)
     except MailmoveError as error:
         _fail(str(error), NOTHING, json=json)
     if out:
@@ -271,7 +271,7 @@ def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, js
     from mailmove.errors import MailmoveError
     from mailmove.evidence import now
     from mailmove.report.page import runbook_html
-    from tasks.reporting.collect_night import runbook_of_preflight
+    from tasks.reporting.collect import runbook_of_preflight
 
     try:
         page = runbook_html(runbook_of_preflight(plan, run, when or now()))

@@ -54,8 +54,8 @@ def approve(
     """Answer the gate at which a customer's cutover is parked; signed, where the plan asks for a code."""
     from deployments.cli.approver_keys import answer
     from mailmove.errors import MailmoveError
-    from tasks.parking.park import GATE_FLOW
-    from tasks.parking.wake import parked_runs, wake
+    from tasks.parking.forms import GATE_FLOW
+    from tasks.parking.resume import parked_runs, resume
 
     gates = [one for one in parked_runs() if one.flow == GATE_FLOW and one.customer == customer]
     if not gates:
@@ -64,14 +64,14 @@ def approve(
         try:
             form = answer(one, name, yes=not no, reason=reason, key=key, passphrase=_passphrase, show=_show_signed)
             if print_code:
-                told = {"customer": customer, "gate": one.what, "code": form.get("code", "")}
-                say(told if json else form.get("code") or f"{one.what} asks {name} for no code", json)
+                told = {"customer": customer, "gate": one.name, "code": form.get("code", "")}
+                say(told if json else form.get("code") or f"{one.name} asks {name} for no code", json)
                 continue
-            wake(one, form)
+            resume(one, form)
         except MailmoveError as error:
             fail(str(error), json=json)
-        told = {"customer": customer, "gate": one.what, "approved": not no, "by": name}
-        say(told if json else f"{customer}: {one.what} {'refused' if no else 'approved'} by {name}", json)
+        told = {"customer": customer, "gate": one.name, "approved": not no, "by": name}
+        say(told if json else f"{customer}: {one.name} {'refused' if no else 'approved'} by {name}", json)
 
 
 @people.command("new-approver")

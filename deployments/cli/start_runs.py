@@ -15,7 +15,7 @@ from prefect.deployments import run_deployment
 from pydantic import BaseModel
 
 from mailmove.plan.cutover import Cutover
-from tasks.parking.wake import parked_runs
+from tasks.parking.resume import parked_runs
 
 
 class FinishedRun(BaseModel):

@@ -16,16 +16,16 @@ from deployments.display.safe_text import plain
 from mailmove.outlook_anywhere import Step
 from mailmove.report.night import Night as Report
 from mailmove.report.words import lasting
-from tasks.reporting.status import Night
+from tasks.reporting.status import CutoverStatus
 from tasks.runbook import RUNBOOK, Stage, Wait
 
 
-def print_nights(nights: list[Night]) -> None:
+def print_nights(nights: list[CutoverStatus]) -> None:
     """All customers, what needs a person first."""
     Console().print(board_view(nights))
 
 
-def board_view(nights: list[Night], amiss: str = "") -> RenderableType:
+def board_view(nights: list[CutoverStatus], amiss: str = "") -> RenderableType:
     """The board as a table. Words of others are shown as they are: no markup, nothing that steers the terminal."""
     if not nights:
         return Text(amiss or "No cutovers yet. Start one: mailmove start PLAN")
@@ -100,7 +100,7 @@ def _branch(seen: Step) -> Tree:
     return tree
 
 
-def night_view(night: Night | None, counters: dict[str, int], ui: str, seconds: float) -> RenderableType:
+def night_view(night: CutoverStatus | None, counters: dict[str, int], ui: str, seconds: float) -> RenderableType:
     """The night as a list of steps with marks, what it waits for, and where mail lands."""
     done = set(night.done) if night else set()
     steps = Table.grid(padding=(0, 1))
@@ -118,7 +118,7 @@ def night_view(night: Night | None, counters: dict[str, int], ui: str, seconds: 
     return Panel(body, title=f"{night.customer if night else 'northwind'}: {state}, {seconds:.0f} s", subtitle=ui)
 
 
-def _mark(step: Stage | Wait, done: set[str], upcoming: str | None, night: Night | None) -> tuple[str, str]:
+def _mark(step: Stage | Wait, done: set[str], upcoming: str | None, night: CutoverStatus | None) -> tuple[str, str]:
     if step.name in done:
         return "+", "green"
     if step.name == upcoming and night is not None and not night.ended:

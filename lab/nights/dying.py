@@ -25,8 +25,6 @@ import dns.update
 import httpx
 import requests.adapters
 
-from lab.nights.shelf import ArtifactShelf
-
 PHASES = ("before", "during", "after")
 _CHANGES = re.compile(
     r"^(POST|PATCH|PUT|DELETE) (?!.*(/token|\$batch|EWS/Exchange|wsman|powershell))"
@@ -105,29 +103,22 @@ class Reaper:
 
 
 def listen(reaper: Reaper) -> None:
-    """Put the reaper between this process and the world, for good."""
+    """Put the reaper between this process and the world, for good: at each library's own way out."""
 
-    def over(owner: Any, name: str, label: Callable[..., str]) -> None:
-        real = getattr(owner, name)
-
+    def heard(real: Callable[..., Any], label: Callable[..., str]) -> Any:
         def call(*args: Any, **more: Any) -> Any:
             return reaper.around(label(*args), lambda: real(*args, **more))
 
-        setattr(owner, name, call)
+        return call
 
-    over(httpx.HTTPTransport, "handle_request", _httpx)
-    over(requests.adapters.HTTPAdapter, "send", _requests)
-    over(botocore.httpsession.URLLib3Session, "send", _aws)
-    over(
-        dns.query, "tcp", lambda message, *_: "DNS UPDATE" if message.opcode() == 5 and message.update else "DNS query"
-    )
-    over(dns.query, "inbound_xfr", lambda *_: "DNS transfer")
-    over(smtplib.SMTP, "data", lambda *_: "SMTP DATA")
-    over(ArtifactShelf, "create_artifact", _artifact)
-
-
-def _artifact(_: Any, one: Any) -> str:
-    return f"ledger {one.description}" if one.key.startswith("ledger-") else "page"
+    httpx.HTTPTransport.handle_request = heard(httpx.HTTPTransport.handle_request, _httpx)  # type: ignore[method-assign]
+    adapter = requests.adapters.HTTPAdapter
+    adapter.send = heard(adapter.send, _requests)  # type: ignore[method-assign]
+    session = botocore.httpsession.URLLib3Session
+    session.send = heard(session.send, _aws)  # type: ignore[method-assign]
+    dns.query.tcp = heard(dns.query.tcp, _dns)
+    dns.query.inbound_xfr = heard(dns.query.inbound_xfr, lambda *_: "DNS transfer")
+    smtplib.SMTP.data = heard(smtplib.SMTP.data, lambda *_: "SMTP DATA")  # type: ignore[method-assign]
 
 
 def _dns(message: dns.message.Message, *_: Any) -> str:

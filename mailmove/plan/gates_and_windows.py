@@ -107,7 +107,7 @@ class Window(Part):
         return value
 
 
-News = Literal["waiting", "forecast", "failed", "finished"]
+NoticeKind = Literal["waiting", "forecast", "failed", "finished"]
 """waiting: for a person. forecast: it has moved. failed: a run has. finished: the night is over."""
 
 
@@ -120,7 +120,7 @@ class Notices(Part):
         description="Notification blocks; each gets everything",
         examples=[["ms-teams-webhook/night-shift", "mail-notice/anna"]],
     )
-    about: list[News] = Field(
+    about: list[NoticeKind] = Field(
         default=["waiting", "forecast", "failed", "finished"],
         description="What is told",
         examples=[["waiting", "failed"]],

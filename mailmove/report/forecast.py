@@ -6,27 +6,17 @@ is said in words, and counts as no time at all: so every moment is a "not before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from mailmove.evidence import Change, Finding, Preview
 from mailmove.plan.cutover import Cutover
-from mailmove.plan.windows import next_opening
+from mailmove.report.forecast_rules import Clock, Rule, at_once
 from mailmove.report.handover import Handover
-from mailmove.report.words import lasting
-
-_PER_MAILBOX = ((10, 1, 7), (50, 3, 14), (100, 3, 30), (200, 8, 45))
-"""(up to GB, days for half of them, days for nine of ten), learn.microsoft.com/exchange/mailbox-migration/
-office-365-migration-best-practices, "Mailbox migration duration based on mailbox size profiles", onboarding."""
-_GB = 1024**3
-
-
-_SKIPPED_WHEN_EMPTY = ("spend_money",)
-"""Gates that nobody is asked at where the preflight shows nothing to change."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +27,9 @@ class Outline:
     story: str
     kind: Literal["stage", "wait"]
     gate: str | None = None
+    skipped_when_empty: bool = False
+    mark: str = ""
+    rule: Rule | None = None
     undo: str = ""
 
 
@@ -72,18 +65,6 @@ class Runbook(BaseModel):
         return [finding for finding in found if finding.blocks]
 
 
-@dataclass
-class _Clock:
-    """What the forecast has come to."""
-
-    plan: Cutover
-    previews: Mapping[str, Preview]
-    handover: Handover | None
-    at: datetime
-    served: datetime | None = None
-    awake: list[str] = field(default_factory=list)
-
-
 def runbook_of(
     plan: Cutover,
     previews: Sequence[Preview],
@@ -95,13 +76,13 @@ def runbook_of(
 ) -> Runbook:
     """The runbook of a plan, from what its preflight saw."""
     seen = {preview.stage: preview for preview in previews}
-    clock = _Clock(plan, seen, handover, starts)
+    clock = Clock(plan, seen, handover, starts)
     steps = []
     for outline in outlines:
-        begins, clock.awake = clock.at, []
-        takes = _RULES.get(outline.name, _at_once)(clock)
+        begins, clock.awake, clock.step = clock.at, [], outline.name
+        takes = (outline.rule or at_once)(clock)
         preview = seen.get(outline.name, Preview(stage=outline.name))
-        if outline.gate and (preview.changes or outline.gate not in _SKIPPED_WHEN_EMPTY):
+        if outline.gate and (preview.changes or not outline.skipped_when_empty):
             clock.awake = _approvers(plan, outline.gate) + clock.awake
         steps.append(
             Planned(
@@ -139,104 +120,3 @@ def _approvers(plan: Cutover, gate: str) -> list[str]:
     if not rule.required:
         return []
     return list(rule.approvers) or ["anybody who may answer in the Prefect UI"]
-
-
-def _at_once(clock: _Clock) -> str:
-    return ""
-
-
-def _lower_ttl(clock: _Clock) -> str:
-    clock.served = clock.at
-    return "until every name server of the zone serves it; seconds to minutes with most providers"
-
-
-def _account(clock: _Clock) -> str:
-    preview = clock.previews.get("onboard_customer")
-    if not clock.plan.target.partner or (preview and not preview.changes):
-        return ""
-    clock.awake = ["the customer's administrator, who approves the partner relationship"]
-    return "until the customer has approved; parked meanwhile"
-
-
-def _outlook_anywhere(clock: _Clock) -> str:
-    preview = clock.previews.get("enable_outlook_anywhere")
-    return "Exchange takes up to an hour to obey" if preview and preview.changes else ""
-
-
-def _domain(clock: _Clock) -> str:
-    return "until Microsoft's resolvers see the TXT record; up to an hour"
-
-
-def _first_sync(clock: _Clock) -> str:
-    if not clock.handover or not clock.handover.people:
-        return "not known: there is no inventory"
-    largest = max(one.size or 0 for one in clock.handover.people)
-    count, held = len(clock.handover.people), clock.handover.bytes / _GB
-    said = f"{count} mailboxes, {held:,.1f} GB, the largest {largest / _GB:,.1f} GB"
-    for limit, half, most in _PER_MAILBOX:
-        if largest < limit * _GB:
-            return (
-                f"{said}: by Microsoft's figures such mailboxes take {half} d (half of them) to {most} d (nine of ten)"
-            )
-    return f"{said}: Microsoft's own figures end at 200 GB a mailbox"
-
-
-def _old_ttl(clock: _Clock) -> str:
-    preview = clock.previews.get("lower_ttl")
-    sets = [one.before for one in preview.changes if isinstance(one.before, dict)] if preview else []
-    ttl = max((int(one["ttl"]) for one in sets if "ttl" in one), default=0)
-    if not ttl:
-        return ""
-    clear = (clock.served or clock.at) + timedelta(seconds=ttl)
-    clock.at = max(clock.at, clear)
-    return f"the old TTL: {lasting(ttl)} from when the last name server serves the short one"
-
-
-def _window(clock: _Clock) -> str:
-    opens = next_opening(clock.plan.windows, clock.at, timedelta(seconds=clock.plan.dns.low_ttl))
-    if opens is None:
-        return "no night of the plan is long enough to be back by `reversible_by`: a person is asked"
-    waited = opens > clock.at
-    clock.at = opens
-    return "until the window opens" if waited else ""
-
-
-def _propagation(clock: _Clock) -> str:
-    rule, ttl = clock.plan.propagation, clock.plan.dns.low_ttl
-    clock.at += timedelta(seconds=ttl)
-    patience = lasting(rule.patience_minutes * 60)
-    return f"{lasting(ttl)} for resolvers that keep to the TTL; those that extend it are named. After {patience} " + (
-        "a person is asked" if rule.after_patience == "ask" else "it goes on, and writes down who is behind"
-    )
-
-
-def _sweep(clock: _Clock) -> str:
-    return "a sync that is asked for; where Microsoft does not do it, its daily cycle: up to 24 h"
-
-
-def _quiet(clock: _Clock) -> str:
-    clock.at += timedelta(minutes=clock.plan.sweep.quiet_minutes)
-    return f"{lasting(clock.plan.sweep.quiet_minutes * 60)} without a message at the old server"
-
-
-def _proof(clock: _Clock) -> str:
-    items = sum(one.items or 0 for one in clock.handover.people) if clock.handover else 0
-    return (
-        f"every one of {items:,} items is looked up on both sides" if items else "every item is looked up on both sides"
-    )
-
-
-_RULES: dict[str, Callable[[_Clock], str]] = {
-    "lower_ttl": _lower_ttl,
-    "onboard_customer": _account,
-    "enable_outlook_anywhere": _outlook_anywhere,
-    "verify_domain": _domain,
-    "first_sync": _first_sync,
-    "old_ttl": _old_ttl,
-    "window": _window,
-    "propagation": _propagation,
-    "final_sweep": _sweep,
-    "quiet": _quiet,
-    "quiet_inside": _quiet,
-    "reconcile_items": _proof,
-}

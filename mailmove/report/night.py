@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.evidence import Change, Finding
 from mailmove.report.handover import Handover
 from mailmove.report.progress import Progress
@@ -21,6 +21,7 @@ class Step(BaseModel):
     story: str
     kind: Literal["stage", "wait"]
     undo: str = Field(default="", description="How a rollback puts it back, in the stage's own words")
+    mark: str = Field(default="", description="Words for the moment of its end in pictures; empty: none")
     began: datetime | None = None
     ended: datetime | None = Field(default=None, description="When the world had agreed; None: not so far")
     changes: list[Change] = []
@@ -77,7 +78,7 @@ class Night(BaseModel):
     tidy: list[str] = Field(default=[], description="What to do afterwards by hand: late senders, and DNS")
     landed: list[Landed] = []
     landed_note: str = Field(default="", description="Why one of the two sides could not be counted")
-    sweeps: dict[str, Sweep] = Field(default={}, description="The last look at propagation, by MX name")
+    sweeps: dict[str, PropagationSweep] = Field(default={}, description="The last look at propagation, by MX name")
     progress: Progress | None = Field(default=None, description="The first copy, mailbox by mailbox")
 
     def step(self, name: str) -> Step | None:

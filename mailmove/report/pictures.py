@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
-from mailmove.dns.propagation.measure import Sweep
-from mailmove.dns.propagation.resolver_view import Sees, View
+from mailmove.dns.propagation.measure import PropagationSweep
+from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.plan.public_resolvers import operator_of
 from mailmove.report.night import Landed, Night, Question, Step
 from mailmove.report.progress import Copied, Progress
@@ -31,7 +31,7 @@ _ROW = 18.0
 _MOST_ROWS = 90
 """Rows of a picture; what is cut off is said."""
 
-_SEEN: dict[Sees, str] = {"old": OLD, "new": NEW, "mixed": ASKED, "failing": TROUBLE}
+_SEEN: dict[RecordState, str] = {"old": OLD, "new": NEW, "mixed": ASKED, "failing": TROUBLE}
 _FORECAST = "#efc9ae"
 
 
@@ -74,7 +74,7 @@ def _of(question: Question, step: Step) -> bool:
     return question.name.rpartition(": ")[2] == step.name
 
 
-def propagation(sweep: Sweep, zone: tzinfo) -> str:
+def propagation(sweep: PropagationSweep, zone: tzinfo) -> str:
     """What each server answered over time, and until when the forecast says that it keeps the old answer."""
     views = [*sweep.authorities, *sweep.resolvers]
     times = [since for view in views for since, _ in view.changes]
@@ -104,7 +104,7 @@ def propagation(sweep: Sweep, zone: tzinfo) -> str:
     return str(draw)
 
 
-def _share(draw: Drawing, axis: TimeAxis, sweep: Sweep) -> None:
+def _share(draw: Drawing, axis: TimeAxis, sweep: PropagationSweep) -> None:
     """The share of the resolvers that has the new records, as a curve above the rows."""
     if not sweep.resolvers:
         return
@@ -122,11 +122,11 @@ def _share(draw: Drawing, axis: TimeAxis, sweep: Sweep) -> None:
     draw.curve(points, DONE)
 
 
-def _saw(view: View, at: datetime) -> Sees | None:
+def _saw(view: ServerView, at: datetime) -> RecordState | None:
     return next((sees for since, sees in reversed(view.changes) if since <= at), None)
 
 
-def _server(draw: Drawing, axis: TimeAxis, view: View, at: datetime, y: float, authority: bool) -> None:
+def _server(draw: Drawing, axis: TimeAxis, view: ServerView, at: datetime, y: float, authority: bool) -> None:
     address = view.server.rpartition(":")[0].strip("[]")
     operator = operator_of(address)
     name = f"{address} (zone)" if authority else address if operator in address else f"{address} {operator}"
@@ -146,12 +146,7 @@ _HABITS = {"extends": "extends TTLs", "stale": "serves stale", "understates": "u
 
 def marks_of(night: Night) -> list[tuple[datetime, str]]:
     """Moments that explain where mail landed."""
-    words = {
-        "switch_mail": "mail switched",
-        "propagation": "the world has noticed",
-        "close_smtp_port": "old door closed",
-    }
-    return [(step.ended, words[step.name]) for step in night.steps if step.name in words and step.ended]
+    return [(step.ended, step.mark) for step in night.steps if step.mark and step.ended]
 
 
 def landing(landed: Sequence[Landed], marks: Sequence[tuple[datetime, str]], zone: tzinfo) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from mailmove.changes import RecordSetSubject
 from mailmove.report.night import Night, Step
 from mailmove.report.words import lasting
 
@@ -45,6 +46,7 @@ def _mx_ttl(night: Night) -> int | None:
     ttls: dict[str, int] = {}
     for step in night.steps:
         for change in step.changes:
-            if change.what.startswith("MX ") and isinstance(change.after, dict):
-                ttls[change.what] = int(change.after["ttl"])
+            subject = change.subject
+            if isinstance(subject, RecordSetSubject) and subject.type == "MX" and isinstance(change.after, dict):
+                ttls[subject.name] = int(change.after["ttl"])
     return max(ttls.values(), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mailmove.evidence import Change
+from mailmove.changes import Change, RecordSetSubject
 from mailmove.records import RRset
 
 
@@ -15,23 +15,21 @@ def zone_diff(changes: Iterable[Change]) -> list[str]:
     Several changes of one set become one; what came and went again is left out. Other changes than those of DNS are
     passed over.
     """
-    first: dict[str, RRset | None] = {}
-    last: dict[str, RRset | None] = {}
+    first: dict[RecordSetSubject, RRset | None] = {}
+    last: dict[RecordSetSubject, RRset | None] = {}
     for change in changes:
-        before, after = _rrset(change.before), _rrset(change.after)
-        if before or after:
-            first.setdefault(change.what, before)
-            last[change.what] = after
+        if isinstance(change.subject, RecordSetSubject):
+            first.setdefault(change.subject, _rrset(change.before))
+            last[change.subject] = _rrset(change.after)
     lines = []
-    for what, before in first.items():
-        if before != last[what]:
-            lines += [f"- {line}" for line in _lines(before)] + [f"+ {line}" for line in _lines(last[what])]
+    for subject, before in first.items():
+        if before != last[subject]:
+            lines += [f"- {line}" for line in _lines(before)] + [f"+ {line}" for line in _lines(last[subject])]
     return lines
 
 
 def _rrset(value: Any) -> RRset | None:
-    is_set = isinstance(value, dict) and {"name", "type", "ttl", "values"} <= value.keys()
-    return RRset.model_validate(value) if is_set else None
+    return RRset.model_validate(value) if value else None
 
 
 def _lines(rrset: RRset | None) -> list[str]:

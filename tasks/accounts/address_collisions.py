@@ -6,9 +6,10 @@ Microsoft: users who exist make the batch fail with "A different type of Active 
 
 from __future__ import annotations
 
+from mailmove.changes import ChangeKind, NamedSubject
 from mailmove.evidence import Finding
-from mailmove.plan.cutover import Cutover
-from tasks.execution.open_blocks import source_server, tenant
+from tasks.execution.context import Context
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import read_entries
 from tasks.ledger.names import batch_name
 
@@ -21,12 +22,12 @@ _TODO = {
 _OTHERWISE = "Take the address away from it, or delete it."
 
 
-def findings_of_collisions(cutover: Cutover) -> list[Finding]:
+def findings_of_collisions(context: Context) -> list[Finding]:
     """What blocks. Mailboxes that an earlier batch of ours has made do not: they are gone on with."""
-    cloud = tenant(cutover)
-    found: list[Finding] = []
+    cloud = context.tenant
+    findings: list[Finding] = []
     if cloud.directory_sync():
-        found.append(
+        findings.append(
             Finding(
                 subject="directory synchronisation",
                 seen="on in the tenant",
@@ -35,32 +36,32 @@ def findings_of_collisions(cutover: Cutover) -> list[Finding]:
                 blocks=True,
             )
         )
-    ours = _made_before(cutover)
-    holders = {address: one for one in cloud.recipients() for address in one.addresses}
-    for box in source_server(cutover).inventory().moving:
+    ours = _made_before(context)
+    holders = {address: recipient for recipient in cloud.recipients() for address in recipient.addresses}
+    for box in context.source.inventory().moving:
         for address in (box.address, *box.aliases):
-            one = holders.get(address)
-            if one is None or (ours and one.has_mailbox and one.address == box.address):
+            holder = holders.get(address)
+            if holder is None or (ours and holder.has_mailbox and holder.address == box.address):
                 continue
-            found.append(
+            findings.append(
                 Finding(
                     subject=address,
-                    seen=f"held in the tenant by {one.address} ({one.kind})",
+                    seen=f"held in the tenant by {holder.address} ({holder.kind})",
                     means=f"The batch cannot make the mailbox {box.address}: "
                     '"a different type of object already exists".',
-                    todo=_TODO.get(one.kind, _OTHERWISE),
+                    todo=_TODO.get(holder.kind, _OTHERWISE),
                     blocks=True,
                 )
             )
-    return found
+    return findings
 
 
-def _made_before(cutover: Cutover) -> bool:
+def _made_before(context: Context) -> bool:
     """Has any cutover of this customer started our batch?"""
-    batch = f"migration batch {batch_name(cutover)}"
+    batch = (ChangeKind.MIGRATION_BATCH, NamedSubject(name=batch_name(context.plan)))
     return any(
-        change.what == batch and change.before is None
-        for entry in read_entries(cutover.customer)
-        if entry.kind in ("intent", "receipt")
+        change.key == batch and change.before is None
+        for entry in read_entries(context.plan.customer)
+        if entry.kind in (EntryKind.INTENT, EntryKind.RECEIPT)
         for change in entry.changes
     )

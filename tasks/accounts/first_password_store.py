@@ -9,12 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from prefect.blocks.system import Secret
 from pydantic import BaseModel, SecretStr, TypeAdapter, field_serializer
 
-State = Literal["chosen", "set", "withdrawing", "withdrawn", "taken over"]
+from tasks.engine.current import engine
+
+State = Literal["chosen", "set", "withdrawing", "withdrawn", "own"]
 """chosen: written down, perhaps set. set: it is the account's. withdrawing: perhaps withdrawn. withdrawn: the account
-has a password that nobody knows. taken over: its owner has changed it since."""
+has a password that nobody knows. own: its owner has changed it since."""
 
 
 class FirstPassword(BaseModel):
@@ -39,28 +40,29 @@ def block_of(customer: str) -> str:
 
 def read_safe(customer: str) -> dict[str, FirstPassword]:
     """Address -> what is known; empty: there is no such block."""
-    try:
-        block = Secret.load(block_of(customer))
-    except ValueError:
-        return {}
-    return _SAFE.validate_python(block.get())  # type: ignore[union-attr]  # sync here, so no coroutine
+    stored = engine().vault.read(block_of(customer))
+    return {} if stored is None else _SAFE.validate_python(stored)
 
 
-def write_safe(customer: str, held: dict[str, FirstPassword]) -> None:
+def write_safe(customer: str, passwords: dict[str, FirstPassword]) -> None:
     """Returns when the server has it."""
-    Secret(value=_SAFE.dump_json(held).decode()).save(block_of(customer), overwrite=True)
+    engine().vault.write(block_of(customer), _SAFE.dump_json(passwords).decode())
 
 
 def passwords_to_hand_over(customer: str) -> dict[str, SecretStr]:
     """Address -> first password, of those who have one that nobody has erased."""
     safe = read_safe(customer)
-    return {address: one.password for address, one in sorted(safe.items()) if one.password and one.state == "set"}
+    return {
+        address: first.password for address, first in sorted(safe.items()) if first.password and first.state == "set"
+    }
 
 
 def erase_passwords(customer: str) -> int:
     """Once they are handed over; how many were erased. Who has had one stays known, and gets no second one."""
     safe = read_safe(customer)
-    kept = {address: one.model_copy(update={"password": None}) for address, one in safe.items() if one.state == "set"}
+    kept = {
+        address: first.model_copy(update={"password": None}) for address, first in safe.items() if first.state == "set"
+    }
     erased = sum(1 for address in kept if safe[address].password)
     if erased:
         write_safe(customer, {**safe, **kept})

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from mailmove.plan.cutover import Cutover
 from mailmove.tenant_state import Relationship
-from tasks.execution.open_blocks import partner
+from tasks.execution.context import Context
 
 LIVE = ("created", "approvalPending", "approved", "activating", "active")
 
 
-def title(cutover: Cutover) -> str:
-    return f"Mailmove {cutover.customer}"
+def title(context: Context) -> str:
+    return f"Mailmove {context.plan.customer}"
 
 
-def relationship(cutover: Cutover) -> Relationship | None:
+def relationship(context: Context) -> Relationship | None:
     """The live one; None: there is none, or no partner."""
-    side = partner(cutover)
-    found = side.relationship(title(cutover)) if side else None
-    return found if found and found.status in LIVE else None
+    side = context.partner
+    known = side.relationship(title(context)) if side else None
+    return known if known and known.status in LIVE else None
 
 
-def customer_id(cutover: Cutover) -> str | None:
+def customer_id(context: Context) -> str | None:
     """The customer's tenant id, once they have approved us; None: not yet."""
-    found = relationship(cutover)
-    return found.customer_tenant_id if found and found.status == "active" else None
+    live = relationship(context)
+    return live.customer_tenant_id if live and live.status == "active" else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from mailmove.dns.client.host_addresses import resolve_host
-from mailmove.plan.cutover import Cutover
-from tasks.dns.zone_changes import resolvers_of
+from tasks.dns.authoritative_check import resolvers_of
+from tasks.execution.context import Context
 
 
-def addresses_of(cutover: Cutover, host: str) -> list[str]:
+def addresses_of(context: Context, host: str) -> list[str]:
     """IP addresses, sorted. Blocked: no resolver knows the name."""
-    return asyncio.run(resolve_host(host, resolvers_of(cutover)))
+    return asyncio.run(resolve_host(host, resolvers_of(context)))

@@ -4,69 +4,77 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
+from mailmove.clock import now
 from mailmove.dns.assessment.survey import read_mta_sts
-from mailmove.dns.client.lookups import Look, Lookups
+from mailmove.dns.client.lookups import Lookup, Lookups
 from mailmove.dns.mail_auth import mta_sts, spf
-from mailmove.dns.mail_auth.mta_sts import Held
+from mailmove.dns.mail_auth.mta_sts import RememberedPolicy
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
 from mailmove.dns.mail_auth.spf_cost import measure
 from mailmove.dns.zone.desired import mx_hosts
 from mailmove.errors import Blocked, Transient
-from mailmove.evidence import Finding, Preview, now
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Finding, Preview
 from mailmove.records import RRset
-from tasks.dns.authoritative_check import resolvers_of, rrset_change
-from tasks.ledger.artifact_tables import read_latest, write_table
-from tasks.ledger.ledger import this_cutover
+from tasks.dns.authoritative_check import is_record_set, resolvers_of, rrset_change
+from tasks.engine.current import engine
+from tasks.execution.context import Context
 
 
-def policy_findings(cutover: Cutover, preview: Preview) -> list[Finding]:
-    """What speaks against the preview's new MX and SPF records. It remembers what it saw of MTA-STS.
+def policy_findings(context: Context, preview: Preview) -> list[Finding]:
+    """What speaks against the preview's new MX and SPF records. What MTA-STS policies say is noted in the preview.
 
     Transient: no resolver tells whether there is a policy.
     """
-    wanted = [after for one in preview.changes if (after := rrset_change(one).after)]
-    return asyncio.run(_findings(cutover, wanted))
+    changes = [rrset_change(change) for change in preview.changes if is_record_set(change)]
+    return asyncio.run(_findings(context, [change.after for change in changes if change.after], preview.observed))
+
+
+def keep_observed(context: Context, *previews: Preview) -> None:
+    """Keep what previews have seen of policies: senders remember a policy for as long as it was published for."""
+    for preview in previews:
+        for key, policy in preview.observed.items():
+            context.write_table(key, [policy], description="An MTA-STS policy that refuses the new MX was published")
 
 
 def refuse_if_blocked(stage: str, findings: list[Finding]) -> None:
     """Blocked: one of the findings blocks."""
-    blockers = [found for found in findings if found.blocks]
+    blockers = [finding for finding in findings if finding.blocks]
     if blockers:
         raise Blocked(
             stage,
             wanted="policies that let the new server be used",
-            seen="; ".join(f"{found.subject}: {found.seen}" for found in blockers),
-            todo=" ".join(found.todo for found in blockers),
+            seen="; ".join(f"{finding.subject}: {finding.seen}" for finding in blockers),
+            todo=" ".join(finding.todo for finding in blockers),
         )
 
 
-def fetcher(cutover: Cutover, look: Look) -> Fetch:
+def fetcher(context: Context, lookup: Lookup) -> Fetch:
     """Reads policy files, from where the plan's resolvers say that they lie."""
-    return https_fetch(look, port=cutover.source.https_port)
+    return https_fetch(lookup, port=context.plan.source.https_port)
 
 
-async def _findings(cutover: Cutover, wanted: list[RRset]) -> list[Finding]:
-    lookups = Lookups(resolvers_of(cutover))
+async def _findings(context: Context, wanted: list[RRset], observed: dict[str, Any]) -> list[Finding]:
+    lookups = Lookups(resolvers_of(context))
     try:
-        found = []
+        findings = []
         for rrset in wanted:
-            if rrset.type == "TXT" and rrset.name.rstrip(".") in cutover.domains:
-                found += await _about_spf(rrset, lookups.get)
+            if rrset.type == "TXT" and rrset.name.rstrip(".") in context.plan.domains:
+                findings += await _about_spf(rrset, lookups.get)
             if rrset.type == "MX":
-                found += await _about_mta_sts(cutover, rrset, lookups.get)
-        return found
+                findings += await _about_mta_sts(context, rrset, lookups.get, observed)
+        return findings
     finally:
         await lookups.close()
 
 
-async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
-    found = []
+async def _about_spf(rrset: RRset, lookup: Lookup) -> list[Finding]:
+    findings = []
     for text in (spf.text_of(value) for value in rrset.values if spf.is_spf(value)):
-        cost = await measure(rrset.name, text, look)
+        cost = await measure(rrset.name, text, lookup)
         if cost.permanent:
-            found.append(
+            findings.append(
                 Finding(
                     subject=f"SPF {rrset.name}",
                     seen=f"the merged record would have: {'; '.join(cost.permanent)}",
@@ -76,7 +84,7 @@ async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
                 )
             )
         elif cost.unanswered:
-            found.append(
+            findings.append(
                 Finding(
                     subject=f"SPF {rrset.name}",
                     seen=f"no answer to {'; '.join(cost.unanswered)}",
@@ -84,22 +92,22 @@ async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
                     todo="Look again.",
                 )
             )
-    return found
+    return findings
 
 
-async def _about_mta_sts(cutover: Cutover, mx: RRset, look: Look) -> list[Finding]:
+async def _about_mta_sts(context: Context, mx: RRset, lookup: Lookup, observed: dict[str, Any]) -> list[Finding]:
     domain, at = mx.name.rstrip("."), now()
-    seen = await read_mta_sts(domain, look, fetcher(cutover, look))
-    held = await asyncio.to_thread(_recall, cutover, domain)
-    if seen.unanswered:
-        raise Transient("resolvers", wanted=f"TXT of _mta-sts.{domain}", seen=seen.unanswered, todo="Ask again.")
-    if "policy" not in seen.facts:
-        return [_unreadable(domain, "; ".join(seen.faults))] if seen.record else []
-    policy = mta_sts.Policy.model_validate(seen.facts["policy"])
-    kept = mta_sts.remember(policy, mx_hosts(mx), held, at)
-    if kept and kept != held:
-        await asyncio.to_thread(_keep, cutover, domain, kept)
-    patience = timedelta(hours=cutover.propagation.policy_patience_hours)
+    published = await read_mta_sts(domain, lookup, fetcher(context, lookup))
+    remembered = await asyncio.to_thread(_recall, context, domain)
+    if published.unanswered:
+        raise Transient("resolvers", wanted=f"TXT of _mta-sts.{domain}", seen=published.unanswered, todo="Ask again.")
+    policy = published.facts.policy
+    if policy is None:
+        return [_unreadable(domain, "; ".join(published.faults))] if published.record else []
+    kept = mta_sts.remember(policy, mx_hosts(mx), remembered, at)
+    if kept and kept != remembered:
+        observed[_key(context, domain)] = kept.model_dump(mode="json")
+    patience = timedelta(hours=context.plan.propagation.policy_patience_hours)
     return mta_sts.judge(domain, policy, mx_hosts(mx), kept, at=at, patience=patience)
 
 
@@ -114,20 +122,11 @@ def _unreadable(domain: str, seen: str) -> Finding:
     )
 
 
-def _recall(cutover: Cutover, domain: str) -> Held | None:
-    """What an earlier look, of this night or of a preflight before it, remembered."""
-    rows = read_latest([_key(cutover, domain)])
-    return Held.model_validate(rows[_key(cutover, domain)][0]) if rows else None
+def _recall(context: Context, domain: str) -> RememberedPolicy | None:
+    """What an earlier check, of this cutover or of a preflight before it, observed."""
+    rows = engine().store.read_latest([_key(context, domain)])
+    return RememberedPolicy.model_validate(rows[_key(context, domain)][0]) if rows else None
 
 
-def _keep(cutover: Cutover, domain: str, held: Held) -> None:
-    write_table(
-        _key(cutover, domain),
-        [held.model_dump(mode="json")],
-        description=f"{domain}: an MTA-STS policy that refuses the new MX was published",
-        flow_run=this_cutover(),
-    )
-
-
-def _key(cutover: Cutover, domain: str) -> str:
-    return f"mta-sts-{cutover.customer}-{domain.replace('.', '-').replace('_', '-')}"
+def _key(context: Context, domain: str) -> str:
+    return f"mta-sts-{context.plan.customer}-{domain.replace('.', '-').replace('_', '-')}"

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
-from mailmove.plan.cutover import Cutover
-from tasks.dns.authoritative_check import rrset_change, zone_of_name
-from tasks.execution.open_blocks import dns_provider
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.dns.authoritative_check import is_record_set, rrset_change, zone_of_name
+from tasks.execution.context import Context
 
 SWITCH = "switch_mail"
 
 
-def moved_away(cutover: Cutover) -> list[Finding]:
+def moved_away(context: Context) -> list[Finding]:
     """One for each MX set that somebody changed since the switch; TTLs do not count. [] before the switch."""
-    found = []
-    for one in Ledger(cutover.customer, this_cutover()).receipt(SWITCH).changes:
-        wanted = rrset_change(one).after if one.what.startswith("MX ") else None
+    findings = []
+    for change in context.ledger.receipt(SWITCH).changes:
+        wanted = rrset_change(change).after if is_record_set(change, "MX") else None
         if wanted is None:
             continue
-        held = dns_provider(cutover).read_zone(zone_of_name(cutover, wanted.name)).get(wanted.key)
-        if held is None or sorted(held.values) != sorted(wanted.values):
-            found.append(
+        served = context.dns_provider.read_zone(zone_of_name(context, wanted.name)).get(wanted.key)
+        if served is None or sorted(served.values) != sorted(wanted.values):
+            findings.append(
                 Finding(
-                    subject=one.what,
-                    seen=f"{', '.join(held.values) if held else 'nothing'} since the switch, instead of "
+                    subject=change.words,
+                    seen=f"{', '.join(served.values) if served else 'nothing'} since the switch, instead of "
                     f"{', '.join(wanted.values)}",
                     means="The mail does not go to Microsoft 365 any more.",
                     todo=f"Set it to {', '.join(wanted.values)} again, or roll the cutover back.",
                     blocks=True,
                 )
             )
-    return found
+    return findings
 
 
-def refuse_if_moved(cutover: Cutover, stage: str) -> None:
+def refuse_if_moved(context: Context, stage: str) -> None:
     """Blocked: somebody has pointed the mail elsewhere since the switch."""
-    for found in moved_away(cutover):
-        raise Blocked(stage, wanted=f"{found.subject} as the switch has made it", seen=found.seen, todo=found.todo)
+    for finding in moved_away(context):
+        raise Blocked(
+            stage, wanted=f"{finding.subject} as the switch has made it", seen=finding.seen, todo=finding.todo
+        )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from mailmove.plan.cutover import Cutover
-from tasks.execution.open_blocks import tenant
+from tasks.execution.context import Context
 
 
-def new_mail_hosts(cutover: Cutover) -> list[str]:
+def new_mail_hosts(context: Context) -> list[str]:
     """Names of the mail servers that Microsoft gives for the plan's domains; []: none is set up yet."""
-    cloud = tenant(cutover)
-    known = [cloud.domain(domain) for domain in cutover.domains]
+    cloud = context.tenant
+    known = [cloud.domain(domain) for domain in context.plan.domains]
     return sorted(
         {
             value.split()[-1].rstrip(".")
-            for one in known
-            if one
-            for rrset in one.service_records
+            for domain in known
+            if domain
+            for rrset in domain.service_records
             if rrset.type == "MX"
             for value in rrset.values
         }

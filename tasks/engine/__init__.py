@@ -1,1 +1,1 @@
-"""Prefect's inside: what Mailmove relies on beyond the public, documented API. The bottom layer of `tasks`."""
+"""What Mailmove asks of the engine that runs it: a port, and Prefect behind it."""

@@ -1,4 +1,4 @@
-"""How often each kind of task is tried, and how its result is remembered.
+"""How often each kind of task is tried, how its result is remembered, and the context that it is handed.
 
 A parked cutover is started anew in another process. Every task below is remembered by (run, stage, verb), so that
 what was finished is not done again, even when the code was upgraded while the run was parked.
@@ -6,10 +6,10 @@ what was finished is not done again, even when the code was upgraded while the r
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
@@ -19,7 +19,7 @@ from prefect.tasks import exponential_backoff
 from mailmove.errors import ByHand, Transient
 from mailmove.plan.cutover import Cutover
 from tasks.execution.concurrency_limits import within_limits
-from tasks.execution.open_blocks import each_opened_once
+from tasks.execution.context import Context
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,57 +31,60 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, Transient) and not isinstance(error, ByHand)
 
 
-TRIED_AGAIN: dict[str, Any] = {
+RETRIED: dict[str, Any] = {
     "retry_delay_seconds": exponential_backoff(backoff_factor=1),  # 1, 2, 4, ... seconds
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": _may_pass,
     "persist_result": True,
     "result_serializer": "json",
 }
-"""How a task is tried again, and its result kept."""
+"""How a task is retried, and its result kept."""
 
 
 def _once_per_run(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
     return f"{context.task_run.flow_run_id}/{context.task.name}"
 
 
-def in_turn(one: Any, earlier: int) -> Any:
-    """The same task of a stage, done once more in this run after so many tries came to nothing, and then remembered."""
-    if not earlier:
-        return one
-
-    def once_per_turn(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-        return f"{_once_per_run(context, parameters)}.{earlier}"
-
-    return one.with_options(cache_key_fn=once_per_turn)
-
-
 @dataclass(frozen=True)
 class Policy:
-    """Makes a task of a stage's function. The stage is the function's module, unless it is named."""
+    """Makes a task of a stage's function. The stage is the function's module, unless it is named.
+
+    The function is written against a Context; the task takes the plan, or a Context that a test has made.
+    read_only: whatever the function tries to write or do is refused.
+    """
 
     retries: int
+    read_only: bool = False
 
-    def __call__(self, function: Callable[P, R], stage: str = "") -> Task[P, R]:
+    def __call__(
+        self, function: Callable[Concatenate[Context, P], R], stage: str = ""
+    ) -> Task[Concatenate[Cutover | Context, P], R]:
         stage = stage or function.__module__.rpartition(".")[2]
 
-        @wraps(function)
-        def limited(*args: P.args, **kwargs: P.kwargs) -> R:
-            with within_limits(cast(Cutover, args[0] if args else kwargs["cutover"]), stage), each_opened_once():
-                return function(*args, **kwargs)
+        def run(cutover: Cutover | Context, *args: P.args, **kwargs: P.kwargs) -> R:
+            context = cutover if isinstance(cutover, Context) else Context(cutover, stage, read_only=self.read_only)
+            with within_limits(context.plan, stage):
+                return function(context, *args, **kwargs)
 
+        run.__name__, run.__doc__, run.__module__ = function.__name__, function.__doc__, function.__module__
+        run.__qualname__ = function.__qualname__
+        first = inspect.Parameter("cutover", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Cutover)
+        signature = inspect.signature(function)
+        run.__signature__ = signature.replace(  # type: ignore[attr-defined]  # what Prefect binds by
+            parameters=[first, *list(signature.parameters.values())[1:]]
+        )
         name = f"{stage}.{function.__name__}"
-        return task(name=name, retries=self.retries, cache_key_fn=_once_per_run, **TRIED_AGAIN)(limited)
+        return task(name=name, retries=self.retries, cache_key_fn=_once_per_run, **RETRIED)(run)
 
 
-look = Policy(retries=4)
+check_task = Policy(retries=4, read_only=True)
 """For `check`: changes nothing, so it may be asked again freely."""
 
-change = Policy(retries=5)
-"""For `apply`: looks again and acts on the difference only, so that a second try is safe."""
+apply_task = Policy(retries=5)
+"""For `apply`: checks again and acts on the difference only, so that a second try is safe."""
 
-make_sure = Policy(retries=2)
+verify_task = Policy(retries=2)
 """For `verify`: what takes longer than a few seconds is waited for in a parked sub-flow."""
 
-put_back = Policy(retries=6)
+rollback_task = Policy(retries=6)
 """For `rollback`: the most patient, because a person counts on it."""

@@ -8,24 +8,24 @@ from mailmove.disk_full import room_in
 from mailmove.errors import Blocked
 from mailmove.items.copy.interfaces import Moved
 from mailmove.items.copy.mover import DirectMover, in_folder
-from mailmove.plan.cutover import Cutover
 from mailmove.ports import ItemDestination, ItemOrigin
-from tasks.execution.open_blocks import source_server, tenant
+from tasks.execution.context import Context
 from tasks.items.copy_progress import CopyProgress
-from tasks.ledger.ledger import this_cutover
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.payloads import CopiedMailbox, MailboxCopy
 
 
-def is_direct(cutover: Cutover) -> bool:
-    return cutover.target.mover == "direct"
+def is_direct(context: Context) -> bool:
+    return context.plan.target.mover == "direct"
 
 
-def copy_mailboxes(cutover: Cutover) -> list[Moved]:
+def copy_mailboxes(context: Context) -> list[Moved]:
     """Everything that is not there yet. Called again, it goes on where it stopped.
 
     Its journals lie on this worker's disk; where they are lost, both sides are compared first. Blocked: a mailbox is
     missing in the tenant.
     """
-    missing = missing_mailboxes(cutover)
+    missing = missing_mailboxes(context)
     if missing:
         raise Blocked(
             "Exchange Online",
@@ -33,39 +33,53 @@ def copy_mailboxes(cutover: Cutover) -> list[Moved]:
             seen=f"none for {', '.join(missing)}",
             todo="Make them in the admin centre: people with a licence, shared, room and equipment mailboxes as such.",
         )
-    origin, destination = sides(cutover)
-    folder = PREFECT_HOME.value() / "mailmove" / cutover.customer / str(this_cutover())
+    origin, destination = sides(context)
+    folder = PREFECT_HOME.value() / "mailmove" / context.plan.customer / str(context.root)
     folder.mkdir(parents=True, exist_ok=True)
+    context.fence()
     mover = DirectMover(origin.origin(), destination.destination(), in_folder(folder))
-    boxes = [box.address for box in source_server(cutover).inventory().moving]
+    boxes = [box.address for box in context.source.inventory().moving]
     with room_in(folder):
-        return mover.move(boxes, CopyProgress(cutover).show)
+        return mover.move(boxes, CopyProgress(context).show)
 
 
-def missing_mailboxes(cutover: Cutover) -> list[str]:
-    here = tenant(cutover).mailbox_kinds()
-    return [box.address for box in source_server(cutover).inventory().moving if box.address not in here]
+def missing_mailboxes(context: Context) -> list[str]:
+    arrived = context.tenant.mailbox_kinds()
+    return [box.address for box in context.source.inventory().moving if box.address not in arrived]
 
 
-def sides(cutover: Cutover) -> tuple[ItemOrigin, ItemDestination]:
+def sides(context: Context) -> tuple[ItemOrigin, ItemDestination]:
     """Blocked: one of the blocks that the plan names cannot be copied from, or to."""
-    source, cloud = source_server(cutover), tenant(cutover)
+    source, cloud = context.source, context.tenant
     if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
         raise Blocked(
             "Prefect",
             wanted="two blocks between which Mailmove can copy by itself",
-            seen=f"{cutover.source.server} and {cutover.target.tenant}",
+            seen=f"{context.plan.source.server} and {context.plan.target.tenant}",
             todo="Say `mover: native` in the plan.",
         )
     return source, cloud
 
 
-def lines_of(moved: list[Moved]) -> list[str]:
-    """What a copy came to; what was left is named."""
-    counted = [f"{one.mailbox}: {one.copied} items copied, {one.found} there already" for one in moved]
+def record_copy(context: Context, moved: list[Moved]) -> None:
+    """Write down what a copy came to, for this stage; what was left is named."""
+    copied = [
+        CopiedMailbox(mailbox=copy.mailbox, copied=copy.copied, present=copy.found, left=len(copy.left))
+        for copy in moved
+    ]
+    context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=MailboxCopy(mailboxes=copied), facts=_lines(moved))
+
+
+def copies(context: Context) -> list[Entry]:
+    """What this stage has written down of its copies, oldest first."""
+    return [entry for entry, _ in context.ledger.payloads(MailboxCopy, context.stage)]
+
+
+def _lines(moved: list[Moved]) -> list[str]:
+    counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.found} there already" for copy in moved]
     left = [
-        f"{one.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
-        for one in moved
-        for item, why in one.left
+        f"{copy.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
+        for copy in moved
+        for item, why in copy.left
     ]
     return [*counted, *left]

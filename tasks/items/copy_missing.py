@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mailmove.clock import now
 from mailmove.errors import Refused
-from mailmove.evidence import now
 from mailmove.items.copy.mover import DirectMover
 from mailmove.items.item import Item
-from mailmove.plan.cutover import Cutover
 from mailmove.ports import ItemDestination, ItemOrigin
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.ledger.ledger import Ledger
+from tasks.execution.context import Context
+from tasks.ledger.entry import EntryKind
+from tasks.ledger.payloads import ItemCopy
 
 _NAMED = 50
+"""Items named in an entry of the ledger."""
 Missing = dict[str, list[Item]]
 """Mailbox address -> items of the source that the target does not hold."""
 
 
-def copy_stragglers(cutover: Cutover, ledger: Ledger, missing: Mapping[str, Sequence[Item]]) -> tuple[int, Missing]:
+def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tuple[int, Missing]:
     """(how many were copied now, what remains). Once each, however often it is called: the target is asked first.
 
     Whole, as streams, where both sides have them. Otherwise events and contacts only: a message that Graph makes from
     MIME stays a draft of today, so messages are better delivered again by SMTP. Without the right to write into the
     mailbox everything remains.
     """
-    source, cloud = source_server(cutover), tenant(cutover)
+    source, cloud = context.source, context.tenant
     remaining: Missing = {address: list(items) for address, items in missing.items()}
     if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
         return 0, remaining
@@ -37,7 +38,8 @@ def copy_stragglers(cutover: Cutover, ledger: Ledger, missing: Mapping[str, Sequ
         ours = [item for item in items if item.kind in ("event", "contact") or (whole and item.kind == "message")]
         if not ours:
             continue
-        tried_ago = _note(ledger, f"copied {address}", ours)
+        tried_ago = _record_intent(context, address, ours)
+        context.fence()
         try:
             moved = mover.move_items(address, ours, tried_ago=tried_ago)
         except Refused:
@@ -48,10 +50,11 @@ def copy_stragglers(cutover: Cutover, ledger: Ledger, missing: Mapping[str, Sequ
     return copied, {address: items for address, items in remaining.items() if items}
 
 
-def _note(ledger: Ledger, stage: str, items: Sequence[Item]) -> float | None:
+def _record_intent(context: Context, address: str, items: Sequence[Item]) -> float | None:
     """Writes the intent down; seconds since the last one, None: there was none."""
-    earlier = [entry.at for entry in ledger.entries() if entry.stage == stage]
+    earlier = [entry.at for entry, copy in context.ledger.payloads(ItemCopy) if copy.mailbox == address]
     named = [f"{item.kind} '{item.subject}' in {item.folder}" for item in items[:_NAMED]]
     named += [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
-    ledger.record("evidence", stage, facts=named)
+    intent = ItemCopy(mailbox=address, items=len(items))
+    context.ledger.record(EntryKind.INTENT, context.stage, payload=intent, facts=named)
     return (now() - max(earlier)).total_seconds() if earlier else None

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import httpx
 
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.items.copy.interfaces import Moved
-from mailmove.plan.cutover import Cutover
 from mailmove.report.progress import Progress, bars, watched
 from mailmove.tenant_state import MigrationUser
-from tasks.ledger.artifact_tables import read_of_run, write_markdown, write_table
-from tasks.ledger.ledger import this_cutover
+from tasks.engine.current import engine
+from tasks.execution.context import Context
 from tasks.ledger.names import copying_key
 
 _log = logging.getLogger(__name__)
@@ -22,29 +21,33 @@ _log = logging.getLogger(__name__)
 class CopyProgress:
     """`progress.show(moved)` whenever more is known; a copy that was killed goes on with the curve that it had."""
 
-    def __init__(self, cutover: Cutover) -> None:
-        self._key, self._root = copying_key(cutover.customer), this_cutover()
-        kept = read_of_run(self._root, [self._key]).get(self._key)
+    def __init__(self, context: Context) -> None:
+        self._key, self._root = copying_key(context.plan.customer), context.root
+        kept = engine().store.read_of_run(self._root, [self._key]).get(self._key)
         self._known = Progress.model_validate(kept[0]) if kept else None
 
     def show(self, moved: Sequence[Moved]) -> None:
         """Keep it, as a table and as a page. What cannot be kept is told in the log: a copy does not stop for that."""
-        self._known = watched(self._known, [_as_user(one) for one in moved], now())
-        over = sum(one.over for one in moved)
+        self._known = watched(self._known, [_as_user(mailbox) for mailbox in moved], now())
+        over = sum(mailbox.over for mailbox in moved)
         words = f"{over} of {len(moved)} mailboxes copied, {self._known.items:,} items"
         try:
-            write_table(self._key, [self._known.model_dump(mode="json")], description=words, flow_run=self._root)
-            write_markdown(f"picture-{self._key}", bars(self._known), description=words, flow_run=self._root)
+            engine().store.write_table(
+                self._key, [self._known.model_dump(mode="json")], description=words, flow_run=self._root
+            )
+            engine().store.write_markdown(
+                f"picture-{self._key}", bars(self._known), description=words, flow_run=self._root
+            )
         except httpx.HTTPError as error:
             _log.warning("%s: Prefect did not keep how far the copy is: %s", self._key, error)
 
 
-def _as_user(one: Moved) -> MigrationUser:
+def _as_user(mailbox: Moved) -> MigrationUser:
     """In the words of Microsoft's batch, so that both movers look alike."""
-    under_way = "Syncing" if one.copied or one.found else "Queued"
+    under_way = "Syncing" if mailbox.copied or mailbox.found else "Queued"
     return MigrationUser(
-        address=one.mailbox,
-        status="Synced" if one.over else under_way,
-        synced_items=one.copied + one.found,
-        skipped_items=len(one.left),
+        address=mailbox.mailbox,
+        status="Synced" if mailbox.over else under_way,
+        synced_items=mailbox.copied + mailbox.found,
+        skipped_items=len(mailbox.left),
     )

@@ -1,4 +1,4 @@
-"""Account for every item of every mailbox; what the service leaves behind is copied or delivered again, once each.
+"""Reconcile every item of every mailbox; what the service leaves behind is copied or delivered again, once each.
 
 The order guards against doubles: first Microsoft's own sync is asked for, and only what is still missing after a
 sync that began later is ours to deliver.
@@ -7,62 +7,66 @@ sync that began later is ours to deliver.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Evidence, Receipt
-from mailmove.plan.cutover import Cutover
-from tasks.execution.apply_and_undo import witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.items.copy_missing import Missing, copy_stragglers
+from tasks.execution.apply_and_undo import record_evidence
+from tasks.execution.context import Context
+from tasks.items.copy_missing import Missing, copy_missing
 from tasks.items.item_report import compare
 from tasks.items.redeliver import deliver_again
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
+from tasks.ledger.payloads import LeftItem, Reconciliation, SyncRequest
 from tasks.traffic.server_clocks import ROUNDED
-
-_ASKED = "asked for a sync"
-"""The note whose first fact is when, by Microsoft's clock. Older ledgers hold "sync asked", without the time."""
 
 _NAMED = 20
 """Items named in a message; a message is read by people."""
 
-STAYS_BEHIND = "stays behind, as the plan tolerates: "
-"""How the fact of an item begins that was not moved."""
+
+@dataclass(frozen=True)
+class Reconciled:
+    """facts: one a mailbox. left: items that stay behind, as the plan tolerates."""
+
+    facts: list[str]
+    left: list[LeftItem] = field(default_factory=list)
 
 
-def account_for_items(cutover: Cutover, stage: str) -> list[str]:
-    """Facts, one a mailbox, when every item is accounted for.
+def reconcile(context: Context) -> Reconciled:
+    """Return when every item is accounted for.
 
     NotYet: a sync is under way, or what was delivered again is not visible yet. Blocked: more items than the plan
     tolerates cannot be moved; each is named, the first of them here and all in the list of items.
     """
-    ledger = Ledger(cutover.customer, this_cutover())
-    accounts = compare(cutover, stage)
-    facts = [one.line() for one in accounts]
-    missing = {one.mailbox: one.lost for one in accounts if one.lost}
+    accounts = compare(context, context.stage)
+    facts = [account.line() for account in accounts]
+    missing = {account.mailbox: account.lost for account in accounts if account.lost}
     if not missing:
-        return facts
-    _wait_for_sync(cutover, ledger, stage, missing)
-    copied, missing = copy_stragglers(cutover, ledger, missing)
+        return Reconciled(facts)
+    _wait_for_sync(context, missing)
+    copied, missing = copy_missing(context, missing)
     if not missing and not copied:
         # Copies of ours bear a mark, and are known by it where the two servers name the same item differently.
-        return [*facts, "what is missing by name is there, as copies that bear our mark"]
-    lost = deliver_again(cutover, ledger, missing)
-    named = [f"{address}: {item.kind} '{item.subject}' in {item.folder}: {why}" for address, item, why in lost]
-    if len(named) > cutover.sweep.tolerated_missing:
-        more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        return Reconciled([*facts, "what is missing by name is there, as copies that bear our mark"])
+    left = [
+        LeftItem(mailbox=address, kind=item.kind, folder=item.folder, subject=item.subject, reason=why)
+        for address, item, why in deliver_again(context, missing)
+    ]
+    if len(left) > context.plan.sweep.tolerated_missing:
+        more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         raise Blocked(
             "accounting",
             wanted="every item at Microsoft 365",
-            seen=f"{len(named)} cannot be moved: {'; '.join(named[:_NAMED])}{more}",
-            todo=f"The artifact items-{cutover.customer} lists all. Move them by hand, or raise "
+            seen=f"{len(left)} cannot be moved: {'; '.join(str(item) for item in left[:_NAMED])}{more}",
+            todo=f"The artifact items-{context.plan.customer} lists all. Move them by hand, or raise "
             "sweep.tolerated_missing in the plan.",
         )
-    under_way = sum(map(len, missing.values())) - len(named)
-    not_handed_on = sum(one.missing - len(one.lost) for one in accounts)
-    if named and not under_way and not copied and not not_handed_on:
-        return [*facts, *(f"{STAYS_BEHIND}{one}" for one in named)]
+    under_way = sum(map(len, missing.values())) - len(left)
+    not_handed_on = sum(account.missing - len(account.lost) for account in accounts)
+    if left and not under_way and not copied and not not_handed_on:
+        return Reconciled([*facts, *(f"stays behind, as the plan tolerates: {item}" for item in left)], left)
     raise NotYet(
         "Microsoft 365",
         wanted="what was copied and delivered again to show",
@@ -71,58 +75,56 @@ def account_for_items(cutover: Cutover, stage: str) -> list[str]:
     )
 
 
-def ask_for_missing(cutover: Cutover, stage: str) -> Receipt:
-    """One try; what takes Microsoft longer is for `prove` to wait for."""
+def ask_for_missing(context: Context) -> Receipt:
+    """One try; what takes Microsoft longer is for `record_reconciled` to wait for."""
     with contextlib.suppress(NotYet):
-        account_for_items(cutover, stage)
-    return Receipt(stage=stage)
+        reconcile(context)
+    return Receipt(stage=context.stage)
 
 
-def prove(cutover: Cutover, stage: str) -> Evidence:
-    """Count, and write down what was found; raises as `account_for_items` does."""
-    return witness(cutover, stage, account_for_items(cutover, stage))
+def record_reconciled(context: Context) -> Evidence:
+    """Compare, and write down the outcome; raises as `reconcile` does."""
+    outcome = reconcile(context)
+    return record_evidence(context, context.stage, outcome.facts, Reconciliation(left=outcome.left))
 
 
-def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missing) -> None:
+def _wait_for_sync(context: Context, missing: Missing) -> None:
     """Returns when a sync that began after these items were seen is over. All in Microsoft's time."""
-    asked = _asked(ledger, stage)
+    asked = _asked(context)
     newest = max((item.received for items in missing.values() for item in items if item.received), default=None)
-    cloud = tenant(cutover)
-    if cloud.batch(batch_name(cutover)) is None:
+    cloud = context.tenant
+    if cloud.batch(batch_name(context.plan)) is None:
         return  # removed already: nobody will sync any more
-    there = cloud.clock()
-    came = newest + (there - source_server(cutover).clock()) + ROUNDED if newest else None
-    if asked is None or (came and came > asked):
-        cloud.sync_batch_now(batch_name(cutover))
-        ledger.record(
-            "evidence",
-            f"{stage}: {_ASKED}",
-            facts=[
-                (there + ROUNDED).isoformat(),
-                *(f"{address}: {len(items)} missing" for address, items in missing.items()),
-            ],
-        )
+    target_time = cloud.clock()
+    arrived = newest + (target_time - context.source.clock()) + ROUNDED if newest else None
+    if asked is None or (arrived and arrived > asked):
+        context.fence()
+        cloud.sync_batch_now(batch_name(context.plan))
+        counts = {address: len(items) for address, items in missing.items()}
+        request = SyncRequest(at=target_time + ROUNDED, missing=counts)
+        facts = [f"{address}: {count} missing" for address, count in counts.items()]
+        context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=request, facts=facts)
         raise NotYet(
             "Exchange Online",
             wanted="a sync for the missing items",
             seen="just asked for",
             todo="It is looked at again.",
         )
-    behind = [
+    late = [
         user.address
-        for user in cloud.migration_users(batch_name(cutover))
+        for user in cloud.migration_users(batch_name(context.plan))
         if user.address in missing and not (user.last_synced and user.last_synced > asked)
     ]
-    if behind:
+    if late:
         raise NotYet(
             "Exchange Online",
             wanted="a sync of every mailbox that misses items",
-            seen=f"not yet: {', '.join(behind)}",
+            seen=f"not yet: {', '.join(late)}",
             todo="It is looked at again.",
         )
 
 
-def _asked(ledger: Ledger, stage: str) -> datetime | None:
-    """When the last sync was asked for, by Microsoft's clock."""
-    found = [entry.facts[0] for entry in ledger.entries() if entry.stage == f"{stage}: {_ASKED}"]
-    return datetime.fromisoformat(found[-1]) if found else None
+def _asked(context: Context) -> datetime | None:
+    """When this stage asked for a sync last, by Microsoft's clock."""
+    times = [request.at for _, request in context.ledger.payloads(SyncRequest, context.stage) if request.at]
+    return times[-1] if times else None

@@ -1,55 +1,81 @@
 """The ledger: an append-only record of what every cutover found, did and saw.
 
-Each entry is a version of the Prefect artifact `ledger-<customer>`, so it outlives the worker's disk and any
-worker can read it. An entry is a table: one row for each change or fact.
+Each entry is a version of the table `ledger-<customer>` in the engine's store, so it outlives the worker's disk and any
+worker can read it. Only the process that owns the cutover writes to it; so a ledger is read once, and what is recorded
+by it is added to what was read.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any, TypeVar
 from uuid import UUID
 
-from prefect.runtime import flow_run
-from pydantic import BaseModel, Field
-
-from mailmove.evidence import Change, Evidence, Receipt, now
+from mailmove.changes import Change
+from mailmove.clock import now
+from mailmove.evidence import Evidence, Receipt
 from mailmove.plan.cutover import Cutover
-from tasks.ledger.artifact_tables import read_latest, read_versions, write_table
+from tasks.engine.current import engine
+from tasks.ledger.entry import Entry, EntryKind, entry_of
+from tasks.ledger.payloads import Payload, Topic
 
-Kind = Literal["intent", "receipt", "evidence", "approval", "held", "passed", "undone"]
+P = TypeVar("P")
 
 
-class Entry(BaseModel):
-    """One line of the ledger."""
-
-    cutover: UUID = Field(description="Root flow run of the cutover that it belongs to")
-    kind: Kind
-    stage: str
-    at: datetime = Field(default_factory=now)
-    changes: list[Change] = []
-    facts: list[str] = []
+class WriteInQuery(RuntimeError):
+    """A check, a condition or a preview has tried to write: a fault of the program, never of the world."""
 
 
 class Ledger:
-    """What one cutover has written down."""
+    """What one cutover has written down.
 
-    def __init__(self, customer: str, cutover: UUID) -> None:
-        self.customer, self.cutover = customer, cutover
+    read_only: for checks and conditions; `record` raises WriteInQuery.
+    """
+
+    def __init__(self, customer: str, cutover: UUID, *, read_only: bool = False) -> None:
+        self.customer, self.cutover, self.read_only = customer, cutover, read_only
+        self._entries: list[Entry] | None = None
 
     def record(
-        self, kind: Kind, stage: str, *, changes: list[Change] | None = None, facts: list[str] | None = None
+        self,
+        kind: EntryKind,
+        stage: str,
+        *,
+        topic: Topic = Topic.STAGE,
+        changes: list[Change] | None = None,
+        payload: Payload | None = None,
+        facts: list[str] | None = None,
     ) -> Entry:
-        """Append an entry; returns when the server has it."""
-        entry = Entry(cutover=self.cutover, kind=kind, stage=stage, changes=changes or [], facts=facts or [])
-        write_table(
-            _key(self.customer), [entry.model_dump(mode="json")], description=f"{stage}: {kind}", flow_run=self.cutover
+        """Append an entry; returns when the server has it. A payload brings its own topic."""
+        if self.read_only:
+            raise WriteInQuery(f"{stage}: {kind} was to be written by a check or a condition")
+        entry = Entry(
+            cutover=self.cutover,
+            kind=kind,
+            stage=stage,
+            topic=payload.topic if payload else topic,
+            changes=changes or [],
+            payload=payload,
+            facts=facts or [],
         )
+        row = entry.model_dump(mode="json")
+        engine().store.write_table(_key(self.customer), [row], description=f"{stage}: {kind}", flow_run=self.cutover)
+        if self._entries is not None:
+            self._entries.append(entry)
         return entry
 
     def entries(self) -> list[Entry]:
-        """Everything written for this cutover, oldest first."""
-        return [entry for entry in read_entries(self.customer) if entry.cutover == self.cutover]
+        """Everything written for this cutover, oldest first; read from the server once."""
+        if self._entries is None:
+            self._entries = [entry for entry in read_entries(self.customer) if entry.cutover == self.cutover]
+        return list(self._entries)
+
+    def of_stage(self, stage: str, *kinds: EntryKind) -> list[Entry]:
+        """A step's own entries (no other topic's), oldest first."""
+        return [entry for entry in self.entries() if _own(entry, stage) and (not kinds or entry.kind in kinds)]
+
+    def payloads(self, kind: type[P], stage: str | None = None) -> list[tuple[Entry, P]]:
+        """Entries with a payload of this class, each with it, oldest first. stage: only of that one."""
+        return payloads_of(self.entries(), kind, stage)
 
     def receipt(self, stage: str) -> Receipt:
         """All that a stage changed, over every try: the first `before` and the last `after` of each thing.
@@ -61,66 +87,78 @@ class Ledger:
 
     def intended(self, stage: str) -> list[Change]:
         """What a stage has written down that it will do, and has no receipt of yet."""
-        found: list[Change] = []
-        for entry in self.entries():
-            if entry.stage == stage and entry.kind in ("receipt", "undone"):
-                found = []
-            if entry.stage == stage and entry.kind == "intent":
-                found += entry.changes
-        return found
+        changes: list[Change] = []
+        for entry in self.of_stage(stage):
+            if entry.kind in (EntryKind.RECEIPT, EntryKind.ROLLED_BACK):
+                changes = []
+            if entry.kind is EntryKind.INTENT:
+                changes += entry.changes
+        return changes
 
     def evidence(self, stage: str) -> Evidence | None:
-        """The first evidence of a stage since it was last undone; its time is when the world agreed."""
-        found = None
+        """The first evidence of a step since it was last rolled back; its time is when the world agreed."""
+        entry = self.evidence_entry(stage)
+        return Evidence(stage=stage, facts=entry.facts, at=entry.at) if entry else None
+
+    def evidence_entry(self, stage: str) -> Entry | None:
+        """The entry of `evidence`."""
+        first = None
         for entry in self.entries():
-            if entry.stage == stage and entry.kind == "undone":
-                found = None
-            if entry.stage == stage and entry.kind == "evidence" and found is None:
-                found = Evidence(stage=stage, facts=entry.facts, at=entry.at)
-        return found
+            if entry.stage != stage or entry.topic not in (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION):
+                continue
+            if entry.kind is EntryKind.ROLLED_BACK:
+                first = None
+            if entry.kind is EntryKind.EVIDENCE and first is None:
+                first = entry
+        return first
+
+
+def _own(entry: Entry, stage: str) -> bool:
+    return entry.stage == stage and entry.topic is Topic.STAGE
+
+
+def payloads_of(entries: list[Entry], kind: type[P], stage: str | None = None) -> list[tuple[Entry, P]]:
+    """`Ledger.payloads`, from entries that are at hand."""
+    return [
+        (entry, entry.payload)
+        for entry in entries
+        if isinstance(entry.payload, kind) and (stage is None or entry.stage == stage)
+    ]
 
 
 def receipt_of(entries: list[Entry], stage: str) -> Receipt:
     """`Ledger.receipt`, from entries that are at hand."""
-    first: dict[str, Any] = {}
-    last: dict[str, Any] = {}
+    changes: dict[Any, Change] = {}
     at = None
     for entry in entries:
-        if entry.stage != stage:
+        if not _own(entry, stage):
             continue
-        if entry.kind == "undone":
-            first, last = {}, {}
-        if entry.kind in ("intent", "receipt"):
+        if entry.kind is EntryKind.ROLLED_BACK:
+            changes = {}
+        if entry.kind in (EntryKind.INTENT, EntryKind.RECEIPT):
             at = entry.at
             for change in entry.changes:
-                first.setdefault(change.what, change.before)
-                last[change.what] = change.after
-    changes = [Change(what=what, before=before, after=last[what]) for what, before in first.items()]
-    return Receipt(stage=stage, changes=changes, at=at or now())
+                first = changes.get(change.key, change)
+                changes[change.key] = change.model_copy(update={"before": first.before})
+    return Receipt(stage=stage, changes=list(changes.values()), at=at or now())
 
 
 def read_entries(customer: str) -> list[Entry]:
     """Every entry of every cutover of a customer, oldest first: in the server's order, as workers' clocks may jump."""
-    return [Entry.model_validate(row) for rows in reversed(read_versions(_key(customer))) for row in rows]
+    return [entry_of(row) for rows in reversed(engine().store.read_versions(_key(customer))) for row in rows]
 
 
 def newest_entries(customers: list[str]) -> dict[str, Entry]:
-    """The last line of each customer's ledger, in few requests; those without one are left out."""
+    """The last entry of each customer's ledger, in few requests; those without one are left out."""
     keys = {_key(customer): customer for customer in customers}
-    return {keys[key]: Entry.model_validate(rows[0]) for key, rows in read_latest(list(keys)).items() if rows}
+    tables = engine().store.read_latest(list(keys))
+    return {keys[key]: entry_of(rows[0]) for key, rows in tables.items() if rows}
 
 
 def _key(customer: str) -> str:
     return f"ledger-{customer}"
 
 
-def entries_so_far(cutover: Cutover) -> list[Entry]:
-    """Everything that the running cutover has written down, oldest first."""
-    return Ledger(cutover.customer, this_cutover()).entries()
-
-
-def this_cutover() -> UUID:
-    """The root flow run that the running task or sub-flow belongs to."""
-    root = flow_run.root_flow_run_id
-    assert root is not None, "the ledger is written inside a flow run"
-    return UUID(str(root))
+def own_ledger(plan: Cutover) -> Ledger:
+    """The ledger of the cutover that runs, with nothing read yet."""
+    return Ledger(plan.customer, engine().root_run())

@@ -1,4 +1,4 @@
-"""What is new about the cutovers that somebody should be told: read from what is there, never from what happened."""
+"""What people should be notified of, read from the state of the cutovers, never from what happened."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from pydantic import BaseModel
 
-from mailmove.evidence import Look, now
-from mailmove.plan.gates_and_windows import News
+from mailmove.clock import now
+from mailmove.evidence import PollResult
+from mailmove.plan.gates_and_windows import NoticeKind
 from tasks.engine.prefect_internals import page_in_ui
-from tasks.parking.park import WAIT_FLOW
-from tasks.parking.wake import Parked
+from tasks.parking.forms import WAIT_FLOW
+from tasks.parking.resume import Parked
 
 FLOWS = ("cutover", "rollback")
-"""Flows whose end is told."""
+"""Flows whose end is notified."""
 
 _LATELY = timedelta(hours=24)
 _ENDS = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
@@ -33,41 +34,41 @@ _PAGE = 200
 
 
 class Notice(BaseModel):
-    """Something to tell. id: two notices of the same id are one, however often it is looked at."""
+    """One notification. id: two notices of the same id are one, however often it is looked at."""
 
-    kind: News
+    kind: NoticeKind
     id: str
     subject: str
     body: str
 
 
-def waiting(one: Parked, look: Look | None) -> Notice | None:
+def waiting(question: Parked, result: PollResult | None) -> Notice | None:
     """It waits for a person: a gate, trouble, or a wait whose patience has ended."""
-    if not one.paused:
+    if not question.paused:
         return None
-    if one.flow == WAIT_FLOW:
-        if look is None or look.asks is None or look.asks not in one.question:
+    if question.flow == WAIT_FLOW:
+        if result is None or result.asks is None or result.asks not in question.question:
             return None
-        asking = look.asks
+        asking = result.asks
     else:
-        asking = one.key
+        asking = question.key
     return Notice(
         kind="waiting",
-        id=f"waiting {one.run.id} {asking}",
-        subject=_line(f"{one.customer} waits for you: {one.what}"),
-        body=f"{one.question}\n\n{_where(one.run)}",
+        id=f"waiting {question.run.id} {asking}",
+        subject=_line(f"{question.customer} waits for you: {question.title}"),
+        body=f"{question.question}\n\n{_where(question.run)}",
     )
 
 
-def moved(one: Parked, told: datetime, forecast: datetime) -> Notice:
+def moved(question: Parked, known: datetime, forecast: datetime) -> Notice:
     """The forecast of a wait is no longer what it was."""
-    later = "later" if forecast > told else "sooner"
+    later = "later" if forecast > known else "sooner"
     return Notice(
         kind="forecast",
-        id=f"forecast {one.run.id} {forecast.isoformat()}",
-        subject=_line(f"{one.customer}: {one.what} is forecast {later}, {forecast:%H:%M} UTC"),
-        body=f"It was {told:%Y-%m-%d %H:%M} UTC, now {forecast:%Y-%m-%d %H:%M} UTC. {one.question}\n\n"
-        f"{_where(one.run)}",
+        id=f"forecast {question.run.id} {forecast.isoformat()}",
+        subject=_line(f"{question.customer}: {question.title} is forecast {later}, {forecast:%H:%M} UTC"),
+        body=f"It was {known:%Y-%m-%d %H:%M} UTC, now {forecast:%Y-%m-%d %H:%M} UTC. {question.question}\n\n"
+        f"{_where(question.run)}",
     )
 
 
@@ -75,13 +76,13 @@ def ended(run: FlowRun, flow: str) -> Notice:
     """A cutover or a rollback has come to its end."""
     customer = customer_of(run)
     state = run.state_name or "ended"
-    said = run.state.message if run.state else None
+    message = run.state.message if run.state else None
     failed = run.state is not None and run.state.type in (StateType.FAILED, StateType.CRASHED)
     return Notice(
         kind="failed" if failed else "finished",
         id=f"ended {run.id} {state}",
         subject=_line(f"{customer}: the {flow} has {'failed' if failed else f'ended: {state}'}"),
-        body=f"{said or state}\n\n{_where(run)}",
+        body=f"{message or state}\n\n{_where(run)}",
     )
 
 

@@ -31,7 +31,7 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
-from mailmove.evidence import now
+from mailmove.clock import now
 from tasks.engine.prefect_internals import HEARTBEAT_EVENT, heartbeat_seconds, resource_of
 
 MISSED = 3
@@ -41,8 +41,8 @@ _BACK = timedelta(days=1)
 _PAGE = 200
 
 
-def silent() -> list[FlowRun]:
-    """Cutovers that are Running by their state and dead by every sign.
+def zombie_cutovers() -> list[FlowRun]:
+    """Cutovers that are Running by their state and without a process by every sign.
 
     [] where heartbeats are switched off, and where the server keeps none: then nobody's silence says anything.
     """
@@ -51,20 +51,20 @@ def silent() -> list[FlowRun]:
         return []
     patience = timedelta(seconds=MISSED * beat)
     with get_client(sync_client=True) as client:
-        quiet = [run for run in _running(client) if run.state and now() - run.state.timestamp > patience]
-        if not quiet or not _keeps_beats(client, patience):
+        idle = [run for run in _running(client) if run.state and now() - run.state.timestamp > patience]
+        if not idle or not _keeps_beats(client, patience):
             return []
-        return [run for run in quiet if _is_silent(client, run, patience)]
+        return [run for run in idle if _is_silent(client, run, patience)]
 
 
-def call_crashed(run: FlowRun) -> str | None:
+def mark_crashed(run: FlowRun) -> str | None:
     """Say in its name what it cannot say; None: it has moved meanwhile."""
     with get_client(sync_client=True) as client:
         fresh = client.read_flow_run(run.id)
         if fresh.state is None or run.state is None or fresh.state.id != run.state.id:
             return None
         client.set_flow_run_state(run.id, Crashed(message="It and its worker have fallen silent."), force=True)
-    return "it and its worker have fallen silent; its process is taken for dead"
+    return "it and its worker have fallen silent; it has no process any more"
 
 
 def _running(client: SyncPrefectClient) -> list[FlowRun]:
@@ -86,8 +86,8 @@ def _other_signs(client: SyncPrefectClient, run: FlowRun) -> Iterator[datetime]:
     """When it last logged or changed a state, itself or in a sub-flow."""
     parent = FlowRunFilterParentFlowRunId(any_=[run.id])
     family = [run, *client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent), limit=_PAGE)]
-    yield from (one.state.timestamp for one in family if one.state)
-    chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[one.id for one in family]))
+    yield from (run.state.timestamp for run in family if run.state)
+    chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id for run in family]))
     yield from (line.timestamp for line in client.read_logs(chosen, limit=1, sort=LogSort.TIMESTAMP_DESC))
 
 

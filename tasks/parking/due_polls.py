@@ -1,4 +1,4 @@
-"""Which waits are due, and one asynchronous look at all of them."""
+"""Which waits are due, and one asynchronous poll of all of them."""
 
 from __future__ import annotations
 
@@ -7,105 +7,105 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mailmove.evidence import Look
+from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
-from tasks.execution.run_concurrently import at_once
-from tasks.parking.park import GATE_FLOW, WAIT_FLOW
-from tasks.parking.poll import last_looks, look_once, show_look
-from tasks.parking.wake import Parked
+from tasks.execution.run_concurrently import run_concurrently
+from tasks.parking.forms import GATE_FLOW, WAIT_FLOW
+from tasks.parking.poll import fault, keep_result, last_results, poll_once
+from tasks.parking.resume import Parked
 
 SOONEST = 2.0
-"""Seconds; nobody's server is asked more often for the same thing."""
+"""Seconds between two polls at the least; nobody's server is asked more often for the same thing."""
 
 AT_ONCE = 64
-"""Looks under way at the same time."""
+"""Polls under way at the same time."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """Waits to look at now, each with what was seen last, and the seconds until the next one is due."""
+    """Waits to poll now, each with its last result, and the seconds until the next one is due."""
 
-    now: list[tuple[Parked, Look | None]]
+    now: list[tuple[Parked, PollResult | None]]
     seconds_to_next: float
 
 
-Looks = dict[UUID, Look]
-"""Sub-flow run of a wait -> the last look at it."""
+Results = dict[UUID, PollResult]
+"""Sub-flow run of a wait -> its last result."""
 
 
-def known_looks(parked: list[Parked], own: Looks) -> Looks:
-    """What was last seen of each wait, read from the server at once for all.
+def known_results(parked: list[Parked], own: Results) -> Results:
+    """The last result of each wait, read from the server at once for all.
 
-    own: looks of this very process. One that told nothing new was not written, so it may be newer than the server's.
+    own: results of this very process. One that said nothing new was not written, so it may be newer than the server's.
     """
-    kept = last_looks([one.run.id for one in parked if one.flow == WAIT_FLOW])
-    newer = {run: look for run, look in own.items() if run in kept and look.at > kept[run].at}
+    kept = last_results([waiting.run.id for waiting in parked if waiting.flow == WAIT_FLOW])
+    newer = {run: result for run, result in own.items() if run in kept and result.at > kept[run].at}
     return kept | newer
 
 
 def renewed(parked: list[Parked], fresh: list[Parked]) -> list[Parked]:
     """Each as it was read last."""
-    return list({one.run.id: one for one in parked + fresh}.values())
+    return list({question.run.id: question for question in parked + fresh}.values())
 
 
-def due(parked: list[Parked], at: datetime, rest: float, seen: Looks) -> Due:
-    """`rest`: most seconds between two looks where the last one named no time for the next.
+def due(parked: list[Parked], at: datetime, rest: float, results: Results) -> Due:
+    """`rest`: most seconds between two polls where the last result named no time for the next.
 
-    A young wait is looked at often, an old one rarely: a quarter of its age, like a person would.
+    A young wait is polled often, an old one rarely: a quarter of its age, like a person would.
     """
-    waits = [one for one in parked if one.flow == WAIT_FLOW and one.paused]
-    when = {one.run.id: _next(one, seen.get(one.run.id), at, rest) for one in waits}
+    waits = [waiting for waiting in parked if waiting.flow == WAIT_FLOW and waiting.paused]
+    when = {waiting.run.id: _next(waiting, results.get(waiting.run.id), at, rest) for waiting in waits}
     return Due(
-        now=[(one, seen.get(one.run.id)) for one in waits if when[one.run.id] <= at],
+        now=[(waiting, results.get(waiting.run.id)) for waiting in waits if when[waiting.run.id] <= at],
         seconds_to_next=min([max(0.0, (time - at).total_seconds()) for time in when.values()], default=float("inf")),
     )
 
 
-def _next(one: Parked, seen: Look | None, at: datetime, rest: float) -> datetime:
-    if seen is None:
+def _next(waiting: Parked, result: PollResult | None, at: datetime, rest: float) -> datetime:
+    if result is None:
         return at
-    age = (seen.at - (one.run.start_time or seen.at)).total_seconds()
-    soonest = seen.at + timedelta(seconds=SOONEST)
-    return max(soonest, seen.next_look or seen.at + timedelta(seconds=min(rest, age / 4)))
+    age = (result.at - (waiting.run.start_time or result.at)).total_seconds()
+    soonest = result.at + timedelta(seconds=SOONEST)
+    return max(soonest, result.next_poll or result.at + timedelta(seconds=min(rest, age / 4)))
 
 
-async def look_at_all(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
-    """One look at each, many at a time. What goes wrong with one customer's wait keeps no other one waiting."""
+async def poll_all(waits: list[tuple[Parked, PollResult | None]]) -> list[tuple[Parked, PollResult]]:
+    """One poll of each, many at a time. What goes wrong with one customer's wait keeps no other one waiting."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one_look(one: Parked, previous: Look | None) -> Look:
+    async def poll(waiting: Parked, previous: PollResult | None) -> PollResult:
         async with gate:
-            cutover = Cutover.model_validate(one.run.parameters["cutover"])
-            return await look_once(cutover, one.root.id, one.what, previous)
+            try:
+                plan, awaited = Cutover.model_validate(waiting.run.parameters["cutover"]), waiting.awaited
+            except Exception as error:  # noqa: BLE001  # one run that nobody can read hides no other one
+                return fault(error, previous)
+            return await poll_once(plan, waiting.root.id, awaited, previous)
 
-    looks = await asyncio.gather(*(one_look(one, previous) for one, previous in waits), return_exceptions=True)
-    return [(one, _look_of(found)) for (one, _), found in zip(waits, looks, strict=True)]
-
-
-def _look_of(found: Look | BaseException) -> Look:
-    if isinstance(found, Look):
-        return found
-    if not isinstance(found, Exception):
-        raise found  # a cancelled watch is cancelled
-    return Look(done=False, summary=f"it cannot be looked at: {type(found).__name__}: {found}")
+    results = await asyncio.gather(*(poll(waiting, previous) for waiting, previous in waits))
+    return [(waiting, result) for (waiting, _), result in zip(waits, results, strict=True)]
 
 
-def keep_looks(seen: list[tuple[Parked, Look]]) -> None:
+def keep_results(results: list[tuple[Parked, PollResult]]) -> None:
     """Keep them on the server, several at a time."""
-    at_once(show_look, [(one.run.id, look) for one, look in seen])
+    run_concurrently(keep_result, [(waiting.run.id, result) for waiting, result in results])
 
 
 def expired_gates(parked: list[Parked], at: datetime) -> list[Parked]:
     """Gates whose question nobody has answered for as long as the plan says."""
-    return [one for one in parked if one.flow == GATE_FLOW and one.paused and _expired(one, at)]
+    return [gate for gate in parked if gate.flow == GATE_FLOW and gate.paused and _expired(gate, at)]
 
 
-def _expired(one: Parked, at: datetime) -> bool:
-    rule = one.run.parameters["cutover"].get("gates", {}).get(one.what, {})
+def _expired(gate: Parked, at: datetime) -> bool:
+    rule = gate.run.parameters["cutover"].get("gates", {}).get(gate.name, {})
     minutes = rule.get("expires_minutes")
-    return minutes is not None and at >= one.parked_at + timedelta(minutes=minutes)
+    return minutes is not None and at >= gate.parked_at + timedelta(minutes=minutes)
 
 
-def asks_anew(one: Parked, seen: Look) -> bool:
-    """Has a wait a question for a person that it is not parked with yet? Then it is woken, to park with it."""
-    return seen.asks is not None and seen.asks not in one.question
+def is_to_resume(waiting: Parked, result: PollResult) -> bool:
+    """It has come; or its remedy is due, which the run itself carries out; or there is a new question to park with."""
+    return result.done or result.remedy or asks_anew(waiting, result)
+
+
+def asks_anew(waiting: Parked, result: PollResult) -> bool:
+    """Has a wait a question for a person that it is not parked with yet? Then it is resumed, to park with it."""
+    return result.asks is not None and result.asks not in waiting.question

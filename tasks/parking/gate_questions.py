@@ -10,19 +10,20 @@ from pydantic import BaseModel, Field
 
 from blocks.approver import Approver
 from mailmove.approval_codes import Yes, fingerprint, is_code_of
+from mailmove.clock import now
 from mailmove.errors import Blocked
-from mailmove.evidence import Preview, now
+from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import APPROVER, Gate
+from tasks.engine.current import engine
 from tasks.execution.open_blocks import open_block
-from tasks.ledger.artifact_tables import read_latest, write_table
-from tasks.parking.park import GateForm
+from tasks.parking.forms import GateForm
 
 NOBODY = "the plan"
 """Who answers a question that has expired: no."""
 
 UNANSWERED: dict[str, Any] = {"approve": False, "name": NOBODY, "reason": "nobody answered in time"}
-"""The answer with which the watch wakes a gate whose question has expired, so that it asks anew."""
+"""The answer with which the watch resumes a gate whose question has expired, so that it asks anew."""
 
 
 class Asked(BaseModel):
@@ -55,14 +56,14 @@ class Verdict(BaseModel):
 
 def asked_last(run: UUID) -> Asked | None:
     """The question that a gate has last written down; it may have been killed before it parked with it."""
-    found = read_latest([_key(run)]).get(_key(run))
-    return Asked.model_validate(found[0]) if found else None
+    rows = engine().store.read_latest([_key(run)]).get(_key(run))
+    return Asked.model_validate(rows[0]) if rows else None
 
 
 def write_question(asked: Asked) -> None:
     """Keep what is about to be shown: the answer will be held against it, not against a later look."""
     words = f"question {asked.key}, digest {asked.preview.digest}"
-    write_table(_key(asked.run), [asked.model_dump(mode="json")], description=words, flow_run=asked.run)
+    engine().store.write_table(_key(asked.run), [asked.model_dump(mode="json")], description=words, flow_run=asked.run)
 
 
 def expires(rule: Gate, at: datetime) -> datetime | None:
@@ -102,8 +103,8 @@ def _proved(reference: str, yes: Yes, code: str) -> Verdict:
         return Verdict(why_not=f"**The code of {reference} cannot be checked.** {error}")
     if is_code_of(yes, key, code):
         return Verdict(counts=True, proof=f"proved by a code of the key {fingerprint(key)}")
-    said = "did not come with a code" if not code.strip() else "came with a code that was not made for this question"
-    return Verdict(why_not=f"**A yes in the name of {reference} {said}.** It does not count.")
+    fault = "did not come with a code" if not code.strip() else "came with a code that was not made for this question"
+    return Verdict(why_not=f"**A yes in the name of {reference} {fault}.** It does not count.")
 
 
 def _key(run: UUID) -> str:

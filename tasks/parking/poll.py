@@ -1,93 +1,156 @@
-"""Look at what a parked wait waits for, and keep what was seen.
+"""Poll what a parked wait waits for, and keep the result.
 
-The watch looks to find out whether waking is worth while; the woken sub-flow then looks itself, and decides.
+The watch polls to find out whether resuming is worth while; the resumed sub-flow then polls itself, and decides.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, cast
 from uuid import UUID
 
+from mailmove.clock import now
 from mailmove.errors import ByHand, MailmoveError, Transient
-from mailmove.evidence import Look, now
+from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
-from tasks.ledger.artifact_tables import read_latest, write_markdown, write_table
-from tasks.ledger.ledger import Ledger
-from tasks.runbook import Condition, condition_of
+from tasks.engine.current import engine
+from tasks.execution.context import Context
+from tasks.runbook import Wait, step_named
 
-SETTLES = "settles: "
-"""Prefix of a wait's name when it waits until a stage's own `verify` passes."""
+Condition = Callable[[Context, PollResult | None], Awaitable[PollResult]]
+"""`await condition(context, previous result)`: one poll. It writes nothing, and does nothing."""
 
-UNDOES = "undoes: "
-"""Prefix of a wait's name when it waits until a stage's own `rollback` passes."""
+Until = Literal["condition", "verified", "rolled_back"]
 
-SKIPPED = "not waited for any longer"
-"""So begins the evidence of a wait that a person has skipped."""
-
-FIRST_PATIENCE, LONGEST_PATIENCE = 5.0, 300.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds between tries of a `verify` that has no cheaper condition; doubled each time."""
-
-
-async def look_once(cutover: Cutover, root: UUID, name: str, previous: Look | None) -> Look:
-    """One look by name. An error of the world is a look that is not done, never a crash."""
-    condition: Condition | None = None if name.startswith(UNDOES) else condition_of(name.removeprefix(SETTLES))
-    if condition is None:
-        return Look(done=True, summary=f"it is time to look at {name.removeprefix(SETTLES)} again")
-    try:
-        return await condition(cutover, Ledger(cutover.customer, root), previous)
-    except MailmoveError as error:
-        known = previous or Look(done=False, summary="")
-        return Look(done=False, summary=str(error), forecast=known.forecast, next_look=_later(known), state=known.state)
-
 
 STUCK = "It cannot be put back like this. Mend what it says, or leave it as it is?"
 
+MOST_FAULTS = 3
+"""Polls in a row that may end in a fault of the program before a person is asked."""
 
-def not_yet(seen: MailmoveError) -> Look:
-    """What a `verify` or a `rollback` says, as a look. What does not pass by itself is a person's to mend."""
-    details = [f"to be typed: {line}" for line in seen.records] if isinstance(seen, ByHand) else []
-    return Look(done=False, summary=str(seen), details=details, asks=None if isinstance(seen, Transient) else STUCK)
-
-
-def try_again(name: str, seen: Look, previous: Look | None) -> Look:
-    """What to keep of a look that is not done: a cheap condition is looked at freely, a dear one ever more rarely."""
-    if name.startswith(SETTLES) and condition_of(name.removeprefix(SETTLES)):
-        return seen
-    tries = int(previous.state.get("tries", 0)) if previous else 0
-    known = seen.model_copy(update={"state": {"tries": tries}})
-    return known.model_copy(update={"next_look": _later(known), "state": {"tries": tries + 1}})
+_TRIES = "tries"
+_log = logging.getLogger(__name__)
 
 
-def _later(known: Look) -> datetime:
-    pause = min(LONGEST_PATIENCE, FIRST_PATIENCE * 2 ** int(known.state.get("tries", 0)))
+@dataclass(frozen=True)
+class Awaited:
+    """What a wait waits for. condition: the step's own. verified: the stage's `verify` passes. rolled_back: its
+    `rollback` does.
+    """
+
+    step: str
+    until: Until = "condition"
+
+    def __str__(self) -> str:
+        words = {"condition": "", "verified": "verify ", "rolled_back": "roll back "}
+        return words[self.until] + self.step
+
+    @property
+    def condition(self) -> Condition | None:
+        """None: only trying tells."""
+        step = step_named(self.step)
+        if step is None or self.until == "rolled_back":
+            return None
+        return cast(Condition | None, step.poll)
+
+    @property
+    def waits_on(self) -> str:
+        step = step_named(self.step)
+        return step.waits_on if step else "the other side"
+
+
+async def poll_once(plan: Cutover, root: UUID, awaited: Awaited, previous: PollResult | None) -> PollResult:
+    """One poll. Whatever goes wrong is a result that is not done; faults of the program ask a person after a while."""
+    if awaited.condition is None:
+        return PollResult(done=True, summary=f"it is time to try again: {awaited}")
+    context = Context(plan, awaited.step, root=root, read_only=True)
+    try:
+        return await awaited.condition(context, previous)
+    except MailmoveError as error:
+        known = previous or PollResult(done=False, summary="")
+        return PollResult(
+            done=False, summary=str(error), forecast=known.forecast, next_poll=_later(known), state=known.state
+        )
+    except Exception as error:  # noqa: BLE001  # nothing that goes wrong with one wait may stop the others, or hide
+        _log.exception("%s: %s cannot be polled", plan.customer, awaited)
+        return fault(error, previous)
+
+
+def fault(error: Exception, previous: PollResult | None) -> PollResult:
+    """What an exception that nobody foresaw comes to: tried again, and from the third in a row on a person's to see."""
+    known = previous or PollResult(done=False, summary="")
+    faults, kind = known.faults + 1, type(error).__name__
+    asks = f"This cannot be polled ({kind}). Go on without it, or have it mended?" if faults >= MOST_FAULTS else None
+    return PollResult(
+        done=False,
+        summary=f"a fault of Mailmove: {kind}: {error}",
+        forecast=known.forecast,
+        asks=asks,
+        state=known.state,
+        faults=faults,
+    )
+
+
+async def carry_out_remedy(plan: Cutover, root: UUID, awaited: Awaited, result: PollResult) -> PollResult:
+    """Do what a poll said is due; the result to go on from. To be called by the wait's own run, never by the watch."""
+    step = step_named(awaited.step)
+    assert isinstance(step, Wait) and step.remedy is not None, f"{awaited.step} has no remedy"
+    done: PollResult = await step.remedy(Context(plan, awaited.step, root=root), result)
+    return done
+
+
+def not_yet(error: MailmoveError) -> PollResult:
+    """What a `verify` or a `rollback` raised, as a result. What does not pass by itself is a person's to mend."""
+    details = [f"to be typed: {line}" for line in error.records] if isinstance(error, ByHand) else []
+    asks = None if isinstance(error, Transient) else STUCK
+    return PollResult(done=False, summary=str(error), details=details, asks=asks)
+
+
+def try_again(awaited: Awaited, result: PollResult, previous: PollResult | None) -> PollResult:
+    """What to keep of a result that is not done: a cheap condition is polled freely, a dear one ever more rarely."""
+    if awaited.until == "verified" and awaited.condition:
+        return result
+    tries = int(previous.state.get(_TRIES, 0)) if previous else 0
+    known = result.model_copy(update={"state": {_TRIES: tries}})
+    return known.model_copy(update={"next_poll": _later(known), "state": {_TRIES: tries + 1}})
+
+
+def _later(known: PollResult) -> datetime:
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** int(known.state.get(_TRIES, 0)))
     return now() + timedelta(seconds=pause)
 
 
-def last_look(run_id: UUID) -> Look | None:
-    """What was last seen by a wait (its sub-flow run id)."""
-    return last_looks([run_id]).get(run_id)
+def last_result(run_id: UUID) -> PollResult | None:
+    """What a wait (its sub-flow run id) was last polled with."""
+    return last_results([run_id]).get(run_id)
 
 
-def last_looks(run_ids: list[UUID]) -> dict[UUID, Look]:
-    """What was last seen, for many waits in few requests."""
+def last_results(run_ids: list[UUID]) -> dict[UUID, PollResult]:
+    """The last result of many waits, in few requests."""
     keys = {_key(run_id): run_id for run_id in run_ids}
-    return {keys[key]: Look.model_validate(rows[0]) for key, rows in read_latest(list(keys)).items()}
+    tables = engine().store.read_latest(list(keys))
+    return {keys[key]: PollResult.model_validate(rows[0]) for key, rows in tables.items()}
 
 
-def show_look(run_id: UUID, look: Look) -> None:
-    """Keep a look, as artifacts of the wait's own sub-flow run: what the next look needs, and its picture."""
-    row = look.model_dump(mode="json", exclude={"picture"})
-    write_table(_key(run_id), [row], description=look.summary, flow_run=run_id)
-    if look.picture:
-        write_markdown(f"picture-{run_id}", look.picture, description=look.summary, flow_run=run_id)
+def keep_result(run_id: UUID, result: PollResult) -> None:
+    """Keep it in the name of the wait's own sub-flow run: what the next poll needs, and its picture."""
+    row = result.model_dump(mode="json", exclude={"picture"})
+    engine().store.write_table(_key(run_id), [row], description=result.summary, flow_run=run_id)
+    if result.picture:
+        engine().store.write_markdown(f"picture-{run_id}", result.picture, description=result.summary, flow_run=run_id)
 
 
-def tells_nothing_new(seen: Look, previous: Look | None) -> bool:
-    """Does a look say what the one before it said? Only its time is another; such a one need not be kept."""
+def says_nothing_new(result: PollResult, previous: PollResult | None) -> bool:
+    """Does a result say what the one before it said? Only its time is another; such a one need not be kept."""
     if previous is None:
         return False
-    return seen.model_copy(update={"at": previous.at, "picture": previous.picture}) == previous
+    return result.model_copy(update={"at": previous.at, "picture": previous.picture}) == previous
 
 
 def _key(run_id: UUID) -> str:
-    return f"look-{run_id}"
+    return f"poll-{run_id}"

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
-from mailmove.evidence import Change, Look
+from mailmove.changes import Change
+from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Gate
-from mailmove.plan.values import CONSEQUENCES
 from mailmove.plan.windows import closes
 from mailmove.report.words import value_words
 from tasks.parking.gate_questions import Asked, expires
-
-QUESTIONS: dict[str, Callable[[Cutover], str]] = {
-    "spend_money": lambda _: "Order this, at this price, in the customer's name?",
-    "switch_mail": lambda _: "Point the mail at Microsoft 365?",
-    "close_smtp_port": lambda cutover: f"Close port 25 of the old server? {CONSEQUENCES[cutover.firewall.mode]}",
-}
+from tasks.parking.poll import Awaited
+from tasks.runbook import stage_of_gate
 
 
 def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
     """What a gate shows, as Markdown; its first line is the run's state message. why_not: of the last answer."""
     rule: Gate = getattr(cutover.gates, name)
     preview = asked.preview
-    lines = [f"{cutover.customer}: {QUESTIONS[name](cutover)}", ""]
+    lines = [f"{cutover.customer}: {stage_of_gate(name).question(cutover)}", ""]
     lines += [why_not, ""] if why_not else []
     lines += [f"- {line_of(change)}" for change in preview.changes] or [
         "- nothing to change: it stands as wanted already"
     ]
-    lines += [f"- **{found.subject}**: {found.seen}. {found.means} {found.todo}" for found in preview.findings]
+    lines += [
+        f"- **{finding.subject}**: {finding.seen}. {finding.means} {finding.todo}" for finding in preview.findings
+    ]
     lines += ["", f"Your yes binds to this picture (digest `{preview.digest}`); if it changes, you are asked again."]
     if (until := expires(rule, asked.at)) is not None:
         lines += [f"Without an answer it is asked anew, from a fresh look, at {until:%Y-%m-%d %H:%M} UTC."]
@@ -48,16 +45,16 @@ def _low_ttl(cutover: Cutover) -> timedelta:
     return timedelta(seconds=cutover.dns.low_ttl)
 
 
-def question_of_wait(cutover: Cutover, name: str, seen: Look) -> str:
+def question_of_wait(cutover: Cutover, awaited: Awaited, result: PollResult) -> str:
     """What a wait shows, as Markdown; its first line is the run's state message."""
-    when = f" Forecast: {seen.forecast:%Y-%m-%d %H:%M:%S} UTC." if seen.forecast else ""
-    asks = f"{seen.asks} " if seen.asks else ""
-    lines = [f"{cutover.customer} waits: {name}. {asks}{seen.summary.removesuffix('.')}.{when}", ""]
-    lines += [f"- {line}" for line in seen.details]
-    if seen.picture:
-        lines += ["", seen.picture]
-    if seen.asks:
-        lines += ["", f"**{seen.asks}** It goes on by itself if what it waits for comes after all."]
+    when = f" Forecast: {result.forecast:%Y-%m-%d %H:%M:%S} UTC." if result.forecast else ""
+    asks = f"{result.asks} " if result.asks else ""
+    lines = [f"{cutover.customer} waits: {awaited}. {asks}{result.summary.removesuffix('.')}.{when}", ""]
+    lines += [f"- {line}" for line in result.details]
+    if result.picture:
+        lines += ["", result.picture]
+    if result.asks:
+        lines += ["", f"**{result.asks}** It goes on by itself if what it waits for comes after all."]
     else:
         lines += ["", "It goes on by itself. Answer only to skip the wait."]
     return "\n".join(lines)
@@ -65,4 +62,4 @@ def question_of_wait(cutover: Cutover, name: str, seen: Look) -> str:
 
 def line_of(change: Change) -> str:
     """One change on one line."""
-    return f"{change.what}: `{value_words(change.before)}` -> `{value_words(change.after)}`"
+    return f"{change.words}: `{value_words(change.before)}` -> `{value_words(change.after)}`"

@@ -9,7 +9,6 @@ do; the watch does it at once.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -21,28 +20,21 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import AwaitingRetry
 
-from mailmove.evidence import now
-from tasks.engine.prefect_internals import server_was_away
+from mailmove.clock import now
+from tasks.engine.run_ends import cut_short
 
-MOST = 10
-"""Deaths of one cutover; who dies oftener dies of something that starting again does not mend."""
+MOST_RESTARTS = 10
+"""Number of crashes of one cutover that are restarted; more come of something that starting again does not mend."""
 
 FRESH = timedelta(hours=24)
-"""A cutover that died longer ago is a person's affair: the world has gone on without it."""
+"""Maximum age of a crashed run that is restarted automatically; older ones ask a person."""
 
 
-def cut_short(state: State[Any] | None) -> bool:
-    """Did the run end like this by nothing of its own doing?"""
-    if state is None:
-        return False
-    return state.is_crashed() or server_was_away(state)
-
-
-def to_be_revived() -> list[FlowRun]:
+def cutovers_to_restart() -> list[FlowRun]:
     """Cutovers that were cut short within the last day, each the newest of its customer."""
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
@@ -67,15 +59,15 @@ def to_be_revived() -> list[FlowRun]:
         return [run for run in recent if newest.get(_customer(run)) == run.id]
 
 
-def revive(run: FlowRun) -> str | None:
+def restart(run: FlowRun) -> str | None:
     """Have a worker start it again; says so. None: it was started meanwhile, or has died too often."""
     with get_client(sync_client=True) as client:
         fresh = client.read_flow_run(run.id).state
-        deaths = sum(cut_short(state) for state in client.read_flow_run_states(run.id))
-        if not cut_short(fresh) or deaths > MOST:
+        crashes = sum(cut_short(state) for state in client.read_flow_run_states(run.id))
+        if not cut_short(fresh) or crashes > MOST_RESTARTS:
             return None
         client.set_flow_run_state(run.id, AwaitingRetry(message="It was cut short; it goes on."), force=True)
-    return f"started the cutover again, which had been cut short ({deaths} of at most {MOST} times)"
+    return f"started the cutover again, which had been cut short ({crashes} of at most {MOST_RESTARTS} times)"
 
 
 def _customer(run: FlowRun) -> str:

@@ -1,4 +1,4 @@
-"""Before the night: can those who are to be asked and told be reached, and is any night of the plan long enough?"""
+"""Before the cutover: can those who are to be asked be reached, and is any window of the plan long enough?"""
 
 from __future__ import annotations
 
@@ -8,42 +8,47 @@ from prefect.blocks.abstract import NotificationBlock
 from prefect.blocks.core import Block
 
 from blocks.approver import Approver
+from mailmove.clock import now
 from mailmove.errors import Blocked
-from mailmove.evidence import Finding, Preview, now
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Finding, Preview
 from mailmove.plan.gates_and_windows import APPROVER, Gate
 from mailmove.plan.windows import next_opening
+from tasks.execution.context import Context
 from tasks.execution.open_blocks import open_block
-from tasks.execution.retry_policies import look
+from tasks.execution.retry_policies import check_task
 
 NAME = "people"
 
 
-@look
-def check_people(cutover: Cutover) -> Preview:
-    """Every block of an approver or a notifier is opened; nobody is sent anything. All that is amiss, at once."""
-    gates: list[Gate] = [getattr(cutover.gates, name) for name in type(cutover.gates).model_fields]
-    wanted: list[tuple[str, type[Block]]] = [(one, Approver) for gate in gates for one in gate.approver_blocks]
-    wanted += [(one, NotificationBlock) for one in cutover.notices.to]
-    found = [amiss for reference, kind in dict.fromkeys(wanted) if (amiss := _amiss(reference, kind))]
-    return Preview(stage=NAME, findings=found + _nights(cutover))
+@check_task
+def check_contacts(context: Context) -> Preview:
+    """Every block of an approver or a notifier is opened; nobody is sent anything. All faults at once."""
+    gates: list[Gate] = [getattr(context.plan.gates, name) for name in type(context.plan.gates).model_fields]
+    wanted: list[tuple[str, type[Block]]] = [
+        (approver, Approver) for gate in gates for approver in gate.approver_blocks
+    ]
+    wanted += [(channel, NotificationBlock) for channel in context.plan.notices.to]
+    findings = [fault for reference, kind in dict.fromkeys(wanted) if (fault := _fault(reference, kind))]
+    return Preview(stage=NAME, findings=findings + _windows(context))
 
 
-def _amiss(reference: str, kind: type[Block]) -> Finding | None:
+def _fault(reference: str, kind: type[Block]) -> Finding | None:
     try:
         open_block(reference, kind)
     except Blocked as error:
         means = (
             "A gate would wait for somebody who cannot answer."
             if reference.startswith(APPROVER)
-            else "Nobody would be told."
+            else "Nobody would be notified."
         )
         return Finding(subject=reference, seen=error.seen, means=means, todo=error.todo, blocks=True)
     return None
 
 
-def _nights(cutover: Cutover) -> list[Finding]:
-    if not cutover.windows or next_opening(cutover.windows, now(), timedelta(seconds=cutover.dns.low_ttl)):
+def _windows(context: Context) -> list[Finding]:
+    if not context.plan.windows or next_opening(
+        context.plan.windows, now(), timedelta(seconds=context.plan.dns.low_ttl)
+    ):
         return []
     return [
         Finding(

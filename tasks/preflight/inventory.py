@@ -1,34 +1,54 @@
-"""Before the night: what is on the old server, what each thing means for the move, and what to do about it."""
+"""Before the cutover: what is on the old server, what each thing means for the move, and what to do about it."""
 
 from __future__ import annotations
+
+from pydantic import BaseModel
 
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding, Preview
 from mailmove.inventory.findings import findings_of
 from mailmove.inventory.table import rows_of
-from mailmove.plan.cutover import Cutover
-from mailmove.report.handover import handover_of
-from tasks.execution.open_blocks import source_server
-from tasks.execution.retry_policies import look
-from tasks.ledger.artifact_tables import write_table
-from tasks.ledger.ledger import this_cutover
+from mailmove.report.handover import Handover, handover_of
+from tasks.engine.port import Rows
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import check_task
 from tasks.ledger.names import handover_key
 
 NAME = "inventory"
 
 
-@look
-def check_inventory(cutover: Cutover) -> Preview:
-    """Findings of everything, and a table `inventory-<customer>` of all that was found. Nothing is changed."""
+class Inventoried(BaseModel):
+    """What an inventory gave. rows: of the table of all that was found. handover None: nothing could be read."""
+
+    preview: Preview
+    server: str = ""
+    rows: Rows = []
+    handover: Handover | None = None
+
+
+@check_task
+def check_inventory(context: Context) -> Inventoried:
+    """Findings of everything, and all that was found. Nothing is changed."""
     try:
-        inventory = source_server(cutover).full_inventory()
+        inventory = context.source.full_inventory()
     except Blocked as error:
-        found = Finding(
+        finding = Finding(
             subject=error.who, seen=error.seen, means=f"Wanted {error.wanted}.", todo=error.todo, blocks=True
         )
-        return Preview(stage=NAME, findings=[found])
-    server = f"Exchange {inventory.version} on {inventory.server}"
-    write_table(f"inventory-{cutover.customer}", rows_of(inventory), description=server, flow_run=this_cutover())
-    kept = handover_of(inventory).model_dump(mode="json")
-    write_table(handover_key(cutover.customer), [kept], description="for runbook and report", flow_run=this_cutover())
-    return Preview(stage=NAME, findings=findings_of(inventory))
+        return Inventoried(preview=Preview(stage=NAME, findings=[finding]))
+    return Inventoried(
+        preview=Preview(stage=NAME, findings=findings_of(inventory)),
+        server=f"Exchange {inventory.version} on {inventory.server}",
+        rows=rows_of(inventory),
+        handover=handover_of(inventory),
+    )
+
+
+def keep_inventory(context: Context, inventoried: Inventoried) -> None:
+    """Keep it as the tables `inventory-<customer>` and `handover-<customer>`, in the running flow's name."""
+    if inventoried.handover is None:
+        return
+    customer = context.plan.customer
+    context.write_table(f"inventory-{customer}", inventoried.rows, description=inventoried.server)
+    row = inventoried.handover.model_dump(mode="json")
+    context.write_table(handover_key(customer), [row], description="for runbook and report")

@@ -1,22 +1,22 @@
-"""Which steps lie behind a night, written down: a resumed cutover goes on where it parked.
+"""Which steps a cutover has completed, written down: a resumed cutover goes on where it parked.
 
-Without this it would walk through every finished task again, to be told its result: some 120 requests for a late wake.
-A kill between the end of a step and its line here costs just that.
+Without this it would walk through every finished task again, to be handed its result: some 120 requests for a late
+resume. A kill between the end of a step and its line here costs just that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailmove.plan.cutover import Cutover
-from tasks.ledger.ledger import Entry, Ledger, this_cutover
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.ledger import Ledger
 
 
-def passed(entries: Iterable[Entry]) -> set[str]:
-    """Names of the steps that lie behind this night, by its ledger."""
-    return {entry.stage for entry in entries if entry.kind == "passed"}
+def completed_steps(entries: Iterable[Entry]) -> set[str]:
+    """Names of the steps that this cutover has completed, by its ledger."""
+    return {entry.stage for entry in entries if entry.kind is EntryKind.COMPLETED}
 
 
-def step_passed(cutover: Cutover, step: str) -> None:
-    """From here on the night does not come back to it."""
-    Ledger(cutover.customer, this_cutover()).record("passed", step)
+def step_completed(ledger: Ledger, step: str) -> None:
+    """From here on the cutover does not come back to it."""
+    ledger.record(EntryKind.COMPLETED, step)

@@ -1,4 +1,4 @@
-"""What only the end of the night can tell, kept for the report: where mail arrived, and what to do by hand."""
+"""What only the end of a cutover can show, kept for the report: where mail arrived, and what to do by hand."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
+from mailmove.clock import now
 from mailmove.errors import MailmoveError
-from mailmove.evidence import now
-from mailmove.plan.cutover import Cutover
 from mailmove.report.landed import landed
 from mailmove.report.night import Landed
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.ledger.artifact_tables import write_table
-from tasks.ledger.ledger import Ledger
+from tasks.execution.context import Context
 from tasks.ledger.names import closing_key
-from tasks.reporting.dns_cleanup import tidying
-from tasks.traffic.inside_senders import behind_the_door
+from tasks.reporting.dns_cleanup import cleanup_lines
+from tasks.traffic.inside_senders import inside_senders
 
 _BEFORE = timedelta(hours=6)
 """How much of the time before the switch is counted."""
@@ -31,33 +28,34 @@ class Closing(BaseModel):
     landed_note: str = ""
 
 
-def close_books(cutover: Cutover, ledger: Ledger) -> Closing:
+def close_books(context: Context) -> Closing:
     """Count, and write it down. A side that cannot be read is said, and holds nobody up."""
-    bars, note = _landed(cutover, ledger)
-    closing = Closing(
-        tidy=[*behind_the_door(cutover, ledger), *tidying(cutover, ledger)], landed=bars, landed_note=note
-    )
+    bars, note = _landed(context)
+    closing = Closing(tidy=[*inside_senders(context), *cleanup_lines(context)], landed=bars, landed_note=note)
     row = closing.model_dump(mode="json")
-    write_table(closing_key(cutover.customer), [row], description="for the report", flow_run=ledger.cutover)
+    context.write_table(closing_key(context.plan.customer), [row], description="for the report")
     return closing
 
 
-def _landed(cutover: Cutover, ledger: Ledger) -> tuple[list[Landed], str]:
-    switched, entries = ledger.evidence("switch_mail"), ledger.entries()
+def _landed(context: Context) -> tuple[list[Landed], str]:
+    switched, entries = context.ledger.evidence("switch_mail"), context.ledger.entries()
     if switched is None:
         return [], ""
     start = max(entries[0].at, switched.at - _BEFORE)
 
     def ours(recipients: tuple[str, ...]) -> bool:
-        return any(one.rpartition("@")[2].lower() in cutover.domains for one in recipients)
+        return any(recipient.rpartition("@")[2].lower() in context.plan.domains for recipient in recipients)
 
     old, no_old = _read(
-        lambda: [one.at for one in source_server(cutover).arrivals(start) if ours(one.recipients)], "the old server"
+        lambda: [arrival.at for arrival in context.source.arrivals(start) if ours(arrival.recipients)],
+        "the old server",
     )
     cloud, no_cloud = _read(
         # A message to many is one arrival here, as it is in the old server's log.
         lambda: list(
-            {one.message_id: one.at for one in tenant(cutover).message_traces(start) if ours((one.recipient,))}.values()
+            {
+                trace.message_id: trace.at for trace in context.tenant.message_traces(start) if ours((trace.recipient,))
+            }.values()
         ),
         "Microsoft 365",
     )

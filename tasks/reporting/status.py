@@ -1,6 +1,6 @@
-"""Where every cutover is: what is done, what it waits for, on whom, until when, what goes wrong.
+"""Where every cutover is: what is completed, what it waits for, on whom, until when, what goes wrong.
 
-All customers in a number of requests that does not grow with each of them: pages of runs, of questions, of looks, and
+All customers in a number of requests that does not grow with each of them: pages of runs, of questions, of results, and
 of each customer's newest line in the ledger.
 """
 
@@ -15,37 +15,30 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import BaseModel, Field
 
-from mailmove.evidence import Look
-from tasks.ledger.ledger import Entry, newest_entries
-from tasks.parking.park import GATE_FLOW, TROUBLE_FLOW, WAIT_FLOW
-from tasks.parking.poll import SETTLES, UNDOES, last_looks
-from tasks.parking.wake import Parked, parked_runs
-from tasks.runbook import RUNBOOK, stage_behind
+from mailmove.evidence import PollResult
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.ledger import newest_entries
+from tasks.ledger.payloads import Topic
+from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.poll import last_results
+from tasks.parking.resume import Parked, parked_runs
+from tasks.runbook import RUNBOOK, stage_of_gate
 
 _PAGE = 200
 _FAILED = ("Failed", "Crashed", "TimedOut")
 _NAMES = [step.name for step in RUNBOOK]
-
-WAITS_ON = {
-    "first_sync": "Microsoft 365",
-    "old_ttl": "the world's resolvers",
-    "window": "the clock",
-    "propagation": "the world's resolvers",
-    "quiet": "late senders",
-    "quiet_inside": "late senders",
-    "onboard_customer": "the customer",
-}
-"""On whom a wait waits; where nothing is said: the other side of that stage."""
+_ENDS = (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION)
+"""Topics whose evidence says that a step has come to its end."""
 
 
-class Night(BaseModel):
+class CutoverStatus(BaseModel):
     """One cutover (or rollback), as an administrator wants to see it. Times are UTC."""
 
     customer: str
     cutover: UUID
     flow: str = "cutover"
     state: str = Field(description="Prefect's state of the run: Running, Suspended, Completed, ...")
-    done: list[str] = Field(description="Steps of the runbook that lie behind it")
+    done: list[str] = Field(description="Steps of the runbook that are completed")
     parked: str | None = Field(default=None, description="gate, wait or trouble, and its name")
     asked_in: UUID | None = Field(default=None, description="The parked run: its form answers the question")
     question: str = Field(default="", description="What it waits for, in words")
@@ -61,7 +54,7 @@ class Night(BaseModel):
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Tonight's needs first: who waits for a person, what failed, what goes on, what is to come, what is over."""
+        """Tostatus's needs first: who waits for a person, what failed, what goes on, what is to come, what is over."""
         since = self.since.timestamp() if self.since else 0.0
         if self.needs:
             return 0, since
@@ -72,95 +65,93 @@ class Night(BaseModel):
         return (3 if self.state in ("Scheduled", "Late") else 2), self.forecast.timestamp() if self.forecast else since
 
 
-def nights(limit: int = 50, flows: tuple[str, ...] = ("cutover",)) -> list[Night]:
+def statuses(limit: int = 50, flows: tuple[str, ...] = ("cutover",)) -> list[CutoverStatus]:
     """The newest runs of these flows, newest first."""
     with get_client(sync_client=True) as client:
         runs = [(run, flow) for flow in flows for run in _newest(client, flow, limit)]
-    runs = sorted(runs, key=lambda found: _started(found[0]), reverse=True)[:limit]
-    parked = {one.root.id: one for one in parked_runs()}
-    looks = last_looks([one.run.id for one in parked.values() if one.flow == WAIT_FLOW])
+    runs = sorted(runs, key=lambda pair: _started(pair[0]), reverse=True)[:limit]
+    parked = {question.root.id: question for question in parked_runs()}
+    results = last_results([question.run.id for question in parked.values() if question.flow == WAIT_FLOW])
     newest = newest_entries(list({_customer(run) for run, _ in runs}))
     return [
-        night_of(run, flow, one, looks.get(one.run.id) if one else None, newest.get(_customer(run)))
+        status_of(run, flow, question, results.get(question.run.id) if question else None, newest.get(_customer(run)))
         for run, flow in runs
-        for one in [parked.get(run.id)]
+        for question in [parked.get(run.id)]
     ]
 
 
-def board(limit: int = 2000) -> list[Night]:
-    """Every customer once, by its newest run; tonight's needs first."""
-    latest: dict[str, Night] = {}
-    for night in nights(limit, ("cutover", "rollback")):
-        latest.setdefault(night.customer, night)
-    return sorted(latest.values(), key=lambda night: (*night.rank, night.customer))
+def board(limit: int = 2000) -> list[CutoverStatus]:
+    """Every customer once, by its newest run; tostatus's needs first."""
+    latest: dict[str, CutoverStatus] = {}
+    for status in statuses(limit, ("cutover", "rollback")):
+        latest.setdefault(status.customer, status)
+    return sorted(latest.values(), key=lambda status: (*status.rank, status.customer))
 
 
-def night_of(run: FlowRun, flow: str, parked: Parked | None, look: Look | None, newest: Entry | None) -> Night:
+def status_of(
+    run: FlowRun, flow: str, parked: Parked | None, result: PollResult | None, newest: Entry | None
+) -> CutoverStatus:
     """One run, from what it is parked at, what that has last seen, and the customer's newest line in the ledger."""
-    night = Night(
+    status = CutoverStatus(
         customer=_customer(run),
         cutover=run.id,
         flow=flow,
         state=run.state_name or "?",
-        done=_behind(run, parked, newest if newest and newest.cutover == run.id else None),
+        done=_completed(run, parked, newest if newest and newest.cutover == run.id else None),
         since=run.state.timestamp if run.state else None,
     )
-    if night.state in _FAILED:
-        night.wrong = (run.state.message if run.state else None) or night.state
-    if night.state in ("Scheduled", "Late"):
-        night.forecast = run.next_scheduled_start_time or run.expected_start_time
+    if status.state in _FAILED:
+        status.wrong = (run.state.message if run.state else None) or status.state
+    if status.state in ("Scheduled", "Late"):
+        status.forecast = run.next_scheduled_start_time or run.expected_start_time
     if parked:
-        night.parked, night.question = f"{parked.flow}: {parked.what}", parked.question
-        night.asked_in = parked.run.id
-        night.since, night.needs = parked.parked_at, parked.flow != WAIT_FLOW
-        night.on = _on(parked)
+        status.parked, status.question = f"{parked.flow}: {parked.title}", parked.question
+        status.asked_in = parked.run.id
+        status.since, status.needs = parked.parked_at, parked.flow != WAIT_FLOW
+        status.on = _on(parked)
         if parked.flow == TROUBLE_FLOW:
-            night.wrong = parked.question
-        if look:
-            night.question, night.forecast = look.summary, look.forecast
-            if look.asks:
-                night.needs, night.on, night.question = True, "a person", f"{look.asks} {look.summary}"
-    return night
+            status.wrong = parked.question
+        if result:
+            status.question, status.forecast = result.summary, result.forecast
+            if result.asks:
+                status.needs, status.on, status.question = True, "a person", f"{result.asks} {result.summary}"
+    return status
 
 
-def _behind(run: FlowRun, parked: Parked | None, newest: Entry | None) -> list[str]:
-    """The runbook is walked in order: what lies before the step that it is at, is done."""
+def _completed(run: FlowRun, parked: Parked | None, newest: Entry | None) -> list[str]:
+    """The runbook is walked in order: what lies before the step that it is at, is completed."""
     if run.state is not None and run.state.type == StateType.COMPLETED:
         return list(_NAMES)
-    if parked and not parked.what.startswith(UNDOES):
-        step, after = parked.what.removeprefix(SETTLES), 0
-        step = stage_behind(step).name if parked.flow == GATE_FLOW else step
-    elif newest and newest.kind != "undone":
-        step, _, note = newest.stage.partition(":")  # "proof: asked for a sync" is written down within its stage
-        after = not note and newest.kind in ("evidence", "passed")
+    if parked and not (parked.flow == WAIT_FLOW and parked.awaited.until == "rolled_back"):
+        step, after = stage_of_gate(parked.name).name if parked.flow == GATE_FLOW else parked.name, 0
+    elif newest and newest.kind is not EntryKind.ROLLED_BACK:
+        ends = newest.topic in _ENDS and newest.kind in (EntryKind.EVIDENCE, EntryKind.COMPLETED)
+        step, after = newest.stage, int(ends)
     else:
         return []
     return _NAMES[: _NAMES.index(step) + after] if step in _NAMES else []
 
 
 def _on(parked: Parked) -> str:
-    name = parked.what.removeprefix(SETTLES)
     if parked.flow == GATE_FLOW:
-        rule = parked.run.parameters["cutover"].get("gates", {}).get(name, {})
+        rule = parked.run.parameters["cutover"].get("gates", {}).get(parked.name, {})
         return " or ".join(rule.get("approvers", [])) or "anyone"
-    if parked.flow == TROUBLE_FLOW:
-        return "a person"
-    return WAITS_ON.get(name, "the other side")
+    return "a person" if parked.flow == TROUBLE_FLOW else parked.awaited.waits_on
 
 
 def _newest(client: SyncPrefectClient, flow: str, limit: int) -> list[FlowRun]:
-    found: list[FlowRun] = []
-    while len(found) < limit:
+    runs: list[FlowRun] = []
+    while len(runs) < limit:
         page = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=min(_PAGE, limit - len(found)),
-            offset=len(found),
+            limit=min(_PAGE, limit - len(runs)),
+            offset=len(runs),
         )
-        found += page
+        runs += page
         if len(page) < _PAGE:
             break
-    return found
+    return runs
 
 
 def _started(run: FlowRun) -> float:

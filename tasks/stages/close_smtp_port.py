@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailmove.changes import Change, ChangeKind, HostSubject
 from mailmove.errors import NotYet
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.values import CONSEQUENCES
 from mailmove.smtp.port_check import PortLook, look_at_port
@@ -11,35 +12,40 @@ from mailmove.smtp.port_modes import shut, told
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mx_drift import moved_away
 from tasks.dns.mx_targets import new_mail_hosts
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import firewall
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.traffic.infrequent_senders import silent_machines
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.traffic.infrequent_senders import infrequent_senders
 from tasks.traffic.message_traces import findings_since_the_switch
 
 NAME = "close_smtp_port"
 
 
-def _preview(cutover: Cutover) -> Preview:
-    port = cutover.sweep.smtp_port
-    rules = firewall(cutover).allowed(port)
-    what = f"TCP port {port} of {cutover.source.smtp_host}"
-    changes = [Change(what=what, before=rules, after=[])] if rules else []
-    return Preview(stage=NAME, changes=changes, findings=moved_away(cutover))
+def question(plan: Cutover) -> str:
+    """What its gate asks."""
+    return f"Close port 25 of the old server? {CONSEQUENCES[plan.firewall.mode]}"
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+def _preview(context: Context) -> Preview:
+    port = context.plan.sweep.smtp_port
+    rules = context.firewall.allowed(port)
+    subject = HostSubject(host=context.plan.source.smtp_host, port=port)
+    changes = [Change(kind=ChangeKind.PORT, subject=subject, before=rules, after=[])] if rules else []
+    return Preview(stage=NAME, changes=changes, findings=moved_away(context))
+
+
+@check_task
+def check(context: Context) -> Preview:
     """The rules that let mail in today, whether they can be taken away alone, and what late senders will meet."""
-    preview = _preview(cutover)
-    gateway, mode = firewall(cutover), cutover.firewall.mode
-    preview.findings += gateway.obstacles(cutover.sweep.smtp_port)
-    preview.findings += [*findings_since_the_switch(cutover), *silent_machines(cutover)]
+    preview = _preview(context)
+    gateway, mode = context.firewall, context.plan.firewall.mode
+    preview.findings += gateway.obstacles(context.plan.sweep.smtp_port)
+    preview.findings += [*findings_since_the_switch(context), *infrequent_senders(context)]
     if mode not in gateway.modes():
         able = " or ".join(sorted(gateway.modes()))
         preview.findings.append(
             Finding(
-                subject=cutover.firewall.gateway,
+                subject=context.plan.firewall.gateway,
                 seen=f"it cannot {mode}, only {able}",
                 means="Late senders would meet something else than the plan says.",
                 todo=f"Set firewall.mode to {able}: {CONSEQUENCES[min(gateway.modes())]}",
@@ -47,75 +53,83 @@ def check(cutover: Cutover) -> Preview:
             )
         )
     if preview.changes:
-        preview.findings += _seen_closed_already(cutover)
+        preview.findings += _seen_closed_already(context)
     return preview
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Take them away, and only them; never while the mail still goes there."""
-    port, mode = cutover.sweep.smtp_port, cutover.firewall.mode
-    return act(
-        cutover,
-        lambda: _preview(cutover),
-        lambda _: firewall(cutover).set_allowed(port, [], mode),
+    port, mode = context.plan.sweep.smtp_port, context.plan.firewall.mode
+    return apply_changes(
+        context,
+        lambda: _preview(context),
+        lambda _: context.firewall.set_allowed(port, [], mode),
         approved=approved,
     )
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Knock from outside at each address of the old mail server; and at the new one, to prove that we could see."""
-    port, mode, gateway = cutover.sweep.smtp_port, cutover.firewall.mode, firewall(cutover)
+    port, mode, gateway = context.plan.sweep.smtp_port, context.plan.firewall.mode, context.firewall
     if gateway.by_hand:
-        gateway.set_allowed(port, [], mode)  # ByHand, until it is seen: it says what a person must do
-    seen = _looks(cutover, [cutover.source.smtp_host])
-    still = [one for one in seen if not shut(one, mode)]
+        gateway.set_allowed(port, [], mode)  # ByHand, until it is old: it says what a person must do
+    old = _connect(context, [context.plan.source.smtp_host])
+    still = [connection for connection in old if not shut(connection, mode)]
     if still:
         raise NotYet(
-            cutover.source.smtp_host,
+            context.plan.source.smtp_host,
             wanted=f"port {port} closed",
-            seen="; ".join(str(one) for one in still),
+            seen="; ".join(str(connection) for connection in still),
             todo="It is looked at again; if it stays, another rule or router lets mail in.",
         )
-    control = _looks(cutover, new_mail_hosts(cutover))
-    if not any(one.state == "open" for one in control):
+    control = _connect(context, new_mail_hosts(context))
+    if not any(connection.state == "open" for connection in control):
         raise NotYet(
             "this worker's network",
             wanted=f"a connection to the new mail server, to prove that port {port} can be reached from here at all",
-            seen="; ".join(str(one) for one in control) or "no new mail server",
+            seen="; ".join(str(connection) for connection in control) or "no new mail server",
             todo="What looks closed from here may be open. Let the worker send on this port, or look from another "
-            "network and answer 'go on anyway', saying what was seen.",
+            "network and answer 'go on anyway', saying what was old.",
         )
-    return witness(cutover, NAME, [*(told(one, mode) for one in seen), *(f"seen beside it: {one}" for one in control)])
+    return record_evidence(
+        context,
+        NAME,
+        [*(told(connection, mode) for connection in old), *(f"seen beside it: {connection}" for connection in control)],
+    )
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Open the port with the very rules that stood there."""
-    port, before = cutover.sweep.smtp_port, receipt.changes[0].before
-    undone = undo(
+    port, before = context.plan.sweep.smtp_port, receipt.changes[0].before
+    undone = undo_changes(
+        context,
         receipt,
-        lambda: receipt.changes if firewall(cutover).allowed(port) != before else [],
-        lambda: firewall(cutover).set_allowed(port, before),
+        lambda: receipt.changes if context.firewall.allowed(port) != before else [],
+        lambda: context.firewall.set_allowed(port, before),
     )
     if not undone.changes:
-        firewall(cutover).set_allowed(port, before)  # a killed closing may leave a reopening under way
+        context.fence()
+        context.firewall.set_allowed(port, before)  # a killed closing may leave a reopening under way
     return undone
 
 
-def _looks(cutover: Cutover, hosts: list[str]) -> list[PortLook]:
-    return [look_at_port(address, cutover.sweep.smtp_port) for host in hosts for address in addresses_of(cutover, host)]
+def _connect(context: Context, hosts: list[str]) -> list[PortLook]:
+    return [
+        look_at_port(address, context.plan.sweep.smtp_port) for host in hosts for address in addresses_of(context, host)
+    ]
 
 
-def _seen_closed_already(cutover: Cutover) -> list[Finding]:
+def _seen_closed_already(context: Context) -> list[Finding]:
     return [
         Finding(
-            subject=cutover.source.smtp_host,
-            seen=f"{one}, although the firewall lets it in",
+            subject=context.plan.source.smtp_host,
+            seen=f"{connection}, although the firewall lets it in",
             means="Either this worker cannot send on that port, or something else stands before the server.",
-            todo="Look from another network; whether the door is closed could not be seen from here.",
+            todo="Look from another network; whether the port is closed could not be seen from here.",
         )
-        for one in _looks(cutover, [cutover.source.smtp_host])
-        if one.closed
+        for connection in _connect(context, [context.plan.source.smtp_host])
+        if connection.closed
     ]

@@ -4,45 +4,42 @@ from __future__ import annotations
 
 from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
-from mailmove.plan.cutover import Cutover
-from tasks.execution.apply_and_undo import witness
-from tasks.execution.open_blocks import source_server
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.items.copy_mailboxes import copy_mailboxes, is_direct, lines_of, missing_mailboxes, sides
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.execution.apply_and_undo import record_evidence
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, missing_mailboxes, record_copy, sides
 
 NAME = "copy_mailboxes"
-_COPIED = f"{NAME}: copied"
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """It changes nothing that a preview could show; what must be done by hand for it are findings."""
-    if not is_direct(cutover):
+    if not is_direct(context):
         return Preview(stage=NAME)
-    _, destination = sides(cutover)
-    lacking = [one.model_copy(update={"blocks": True}) for one in destination.copy_findings()]
-    return Preview(stage=NAME, findings=[*lacking, *_to_be_made(cutover), *_drafts(cutover)])
+    _, destination = sides(context)
+    lacking = [finding.model_copy(update={"blocks": True}) for finding in destination.copy_findings()]
+    return Preview(stage=NAME, findings=[*lacking, *_to_be_made(context), *_drafts(context)])
 
 
-def _to_be_made(cutover: Cutover) -> list[Finding]:
-    missing = missing_mailboxes(cutover)
+def _to_be_made(context: Context) -> list[Finding]:
+    missing = missing_mailboxes(context)
     if not missing:
         return []
     return [
         Finding(
             subject="mover: direct",
             seen=f"{len(missing)} mailboxes are not in the tenant yet: {', '.join(missing)}",
-            means="Without Microsoft's batch nobody makes them; the night stops and asks before the copy.",
+            means="Without Microsoft's batch nobody makes them; the cutover stops and asks before the copy.",
             todo="Once the domain is verified, make them in the admin centre: people with a licence, shared, room and "
             "equipment mailboxes as such.",
         )
     ]
 
 
-def _drafts(cutover: Cutover) -> list[Finding]:
-    origin, _ = sides(cutover)
-    boxes = source_server(cutover).inventory().moving
+def _drafts(context: Context) -> list[Finding]:
+    origin, _ = sides(context)
+    boxes = context.source.inventory().moving
     if not boxes or origin.origin().gives_streams(boxes[0].address):
         return []
     return [
@@ -55,27 +52,26 @@ def _drafts(cutover: Cutover) -> list[Finding]:
     ]
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Hours, for large mailboxes; a killed copy is gone on with. Blocked: a mailbox is missing."""
-    if is_direct(cutover):
-        moved = copy_mailboxes(cutover)
-        Ledger(cutover.customer, this_cutover()).record("evidence", _COPIED, facts=lines_of(moved))
+    if is_direct(context):
+        record_copy(context, copy_mailboxes(context))
     return Receipt(stage=NAME)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """What was copied; that every item is there is for the proof to say."""
-    if not is_direct(cutover):
-        return witness(cutover, NAME, ["Microsoft's batch copies the mailboxes"])
-    copied = Ledger(cutover.customer, this_cutover()).evidence(_COPIED)
-    if copied is None:
+    if not is_direct(context):
+        return record_evidence(context, NAME, ["Microsoft's batch copies the mailboxes"])
+    copied = copies(context)
+    if not copied:
         raise NotYet(NAME, wanted="a copy of every mailbox", seen="none yet", todo="It is looked at again.")
-    return witness(cutover, NAME, copied.facts)
+    return record_evidence(context, NAME, copied[-1].facts)
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """There is nothing to put back: copies are only ever added."""
     return Receipt(stage=NAME)

@@ -2,65 +2,75 @@
 
 from __future__ import annotations
 
+from mailmove.changes import Change, ChangeKind, DomainSubject
 from mailmove.errors import NotYet
-from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Preview, Receipt
 from tasks.dns.mx_drift import refuse_if_moved
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "enable_dkim"
-_SIGNED = "DKIM signing: "
 
 
-def _unsigned(cutover: Cutover) -> Preview:
-    cloud = tenant(cutover)
-    off = [domain for domain in cutover.domains if not cloud.dkim_signing(domain)]
-    return Preview(stage=NAME, changes=[Change(what=_SIGNED + domain, before="off", after="on") for domain in off])
+def _unsigned(context: Context) -> Preview:
+    cloud = context.tenant
+    off = [domain for domain in context.plan.domains if not cloud.dkim_signing(domain)]
+    return Preview(stage=NAME, changes=[_change(domain) for domain in off])
 
 
-def _set(cutover: Cutover, changes: list[Change], on: bool) -> None:
-    for one in changes:
-        tenant(cutover).set_dkim_signing(one.what.removeprefix(_SIGNED), on)
+def _set(context: Context, changes: list[Change], on: bool) -> None:
+    for change in changes:
+        context.tenant.set_dkim_signing(_domain(change), on)
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+def _change(domain: str) -> Change:
+    subject = DomainSubject(domain=domain)
+    return Change(kind=ChangeKind.DKIM_SIGNING, subject=subject, before="off", after="on")
+
+
+def _domain(change: Change) -> str:
+    assert isinstance(change.subject, DomainSubject), "this stage changes domains"
+    return change.subject.domain
+
+
+@check_task
+def check(context: Context) -> Preview:
     """Domains whose mail is not signed in their name."""
-    return _unsigned(cutover)
+    return _unsigned(context)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Microsoft looks whether the CNAMEs are there. NotYet: its resolvers do not see them."""
-    return act(
-        cutover, lambda: _unsigned(cutover), lambda preview: _set(cutover, preview.changes, True), approved=approved
+    return apply_changes(
+        context, lambda: _unsigned(context), lambda preview: _set(context, preview.changes, True), approved=approved
     )
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
-    """Microsoft's own word, asked again. The last look of the night: the mail must go where the switch sent it."""
-    refuse_if_moved(cutover, NAME)
-    left = _unsigned(cutover).changes
+@verify_task
+def verify(context: Context) -> Evidence:
+    """Microsoft's own word, asked again. The last check of the cutover: the mail must go where the switch sent it."""
+    refuse_if_moved(context, NAME)
+    left = _unsigned(context).changes
     if left:
         raise NotYet(
             "Microsoft 365",
             wanted="the domain's mail signed",
-            seen=", ".join(f"{one.what} is off" for one in left),
+            seen=", ".join(f"{change.words} is off" for change in left),
             todo="It is asked again.",
         )
-    return witness(cutover, NAME, [f"mail of {domain} is signed in its name" for domain in cutover.domains])
+    return record_evidence(
+        context, NAME, [f"mail of {domain} is signed in its name" for domain in context.plan.domains]
+    )
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Off, where it was off."""
-    cloud = tenant(cutover)
-    ours = [one for one in receipt.changes if one.what.startswith(_SIGNED)]
+    cloud = context.tenant
 
     def still_on() -> list[Change]:
-        return [one for one in ours if cloud.dkim_signing(one.what.removeprefix(_SIGNED))]
+        return [change for change in receipt.changes if cloud.dkim_signing(_domain(change))]
 
-    return undo(receipt, still_on, lambda: _set(cutover, still_on(), False))
+    return undo_changes(context, receipt, still_on, lambda: _set(context, still_on(), False))

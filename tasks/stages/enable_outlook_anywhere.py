@@ -4,128 +4,135 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mailmove.changes import Change, ChangeKind, HostSubject
 from mailmove.errors import NotYet
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.inventory.server import OutlookAnywhere
-from mailmove.plan.cutover import Cutover
 from mailmove.ports import HasRpcProxyFeature
+from mailmove.report import forecast_rules
 from tasks.dns.host_addresses import addresses_of
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.items.copy_mailboxes import is_direct
 
 if TYPE_CHECKING:
     from mailmove.outlook_anywhere import Step
 
 NAME = "enable_outlook_anywhere"
-_SETTINGS = "Outlook Anywhere"
-_FEATURE = "Windows feature RPC over HTTP Proxy"
+FORECAST = forecast_rules.outlook_anywhere
 _NEEDS_OUTLOOK_ANYWHERE = ("HTTP authentication", "RPC proxy", "RPC server", "Address book")
 
 
-def _preview(cutover: Cutover) -> Preview:
-    server, preview = source_server(cutover), Preview(stage=NAME)
-    if is_direct(cutover):
+def _preview(context: Context) -> Preview:
+    server, preview = context.source, Preview(stage=NAME)
+    if is_direct(context):
         return preview  # Microsoft's service will not come by
     if isinstance(server, HasRpcProxyFeature) and server.rpc_proxy_feature() is False:
-        preview.changes.append(Change(what=_FEATURE, before=False, after=True))
+        preview.changes.append(_change(context, ChangeKind.RPC_PROXY_FEATURE, False, True))
     today = server.outlook_anywhere()
-    wanted = OutlookAnywhere(external_host=cutover.source.outlook_anywhere_host, authentication="Basic")
+    wanted = OutlookAnywhere(external_host=context.plan.source.outlook_anywhere_host, authentication="Basic")
     if today != wanted:
         before = today.model_dump() if today else None
-        preview.changes.append(Change(what=_SETTINGS, before=before, after=wanted.model_dump()))
+        preview.changes.append(_change(context, ChangeKind.OUTLOOK_ANYWHERE, before, wanted.model_dump()))
     return preview
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+def _change(context: Context, kind: ChangeKind, before: Any, after: Any) -> Change:
+    subject = HostSubject(host=context.plan.source.outlook_anywhere_host)
+    return Change(kind=kind, subject=subject, before=before, after=after)
+
+
+@check_task
+def check(context: Context) -> Preview:
     """Today's settings against host name and Basic authentication, which is what Microsoft's service uses."""
-    preview = _preview(cutover)
-    if is_direct(cutover):
+    preview = _preview(context)
+    if is_direct(context):
         return preview
     before_enabling = bool(preview.changes)  # until then the RPC proxy is expected to say no
-    for one in _analysis(cutover).walk():
-        expected = before_enabling and one.name.startswith(_NEEDS_OUTLOOK_ANYWHERE)
-        if one.children or expected or one.status not in ("failed", "warning"):
+    for step in _analysis(context).walk():
+        expected = before_enabling and step.name.startswith(_NEEDS_OUTLOOK_ANYWHERE)
+        if step.children or expected or step.status not in ("failed", "warning"):
             continue
-        bad = one.status == "failed"
+        bad = step.status == "failed"
         means = "Microsoft refuses it." if bad else "Microsoft may stumble over it."
-        preview.findings.append(Finding(subject=one.name, seen=one.seen, means=means, todo=one.todo, blocks=bad))
+        preview.findings.append(Finding(subject=step.name, seen=step.seen, means=means, todo=step.todo, blocks=bad))
     return preview
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Set them through the server's own shell."""
-    return act(
-        cutover,
-        lambda: _preview(cutover),
-        lambda preview: _make(cutover, {one.what: one.after for one in preview.changes}),
+    return apply_changes(
+        context,
+        lambda: _preview(context),
+        lambda preview: _make(context, preview.changes),
         approved=approved,
     )
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Connect as Microsoft does. Exchange takes up to an hour to obey, so that this may be NotYet for long."""
-    if is_direct(cutover):
-        return witness(cutover, NAME, ["not needed: the plan has Mailmove copy the mailboxes itself"])
-    steps = _analysis(cutover)
+    if is_direct(context):
+        return record_evidence(context, NAME, ["not needed: the plan has Mailmove copy the mailboxes itself"])
+    steps = _analysis(context)
     for failed in steps.failures:
-        raise NotYet(cutover.source.outlook_anywhere_host, wanted=failed.name, seen=failed.seen, todo=failed.todo)
-    return witness(cutover, NAME, [f"{step.name}: {step.seen}" for step in steps.walk() if not step.children])
+        raise NotYet(context.plan.source.outlook_anywhere_host, wanted=failed.name, seen=failed.seen, todo=failed.todo)
+    return record_evidence(context, NAME, [f"{step.name}: {step.seen}" for step in steps.walk() if not step.children])
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Set what stood there before; not enabled before means disabled again."""
-    return undo(receipt, lambda: _differing(cutover, receipt), lambda: _put_back(cutover, receipt))
+    return undo_changes(context, receipt, lambda: _differing(context, receipt), lambda: _put_back(context, receipt))
 
 
-def _make(cutover: Cutover, values: dict[str, Any]) -> None:
-    """The feature first: without it Exchange has nothing to set."""
-    if _FEATURE in values:
-        _feature(cutover).set_rpc_proxy_feature(bool(values[_FEATURE]))
-    if _SETTINGS in values:
-        value = values[_SETTINGS]
-        source_server(cutover).set_outlook_anywhere(OutlookAnywhere.model_validate(value) if value else None)
+def _make(context: Context, changes: list[Change]) -> None:
+    """Give each what stands in `after`. The feature first: without it Exchange has nothing to set."""
+    after = {change.kind: change.after for change in changes}
+    if ChangeKind.RPC_PROXY_FEATURE in after:
+        _feature(context).set_rpc_proxy_feature(bool(after[ChangeKind.RPC_PROXY_FEATURE]))
+    if ChangeKind.OUTLOOK_ANYWHERE in after:
+        value = after[ChangeKind.OUTLOOK_ANYWHERE]
+        context.source.set_outlook_anywhere(OutlookAnywhere.model_validate(value) if value else None)
 
 
-def _put_back(cutover: Cutover, receipt: Receipt) -> None:
+def _put_back(context: Context, receipt: Receipt) -> None:
     """The settings first, then the feature under them."""
-    for one in sorted(_differing(cutover, receipt), key=lambda one: one.what == _FEATURE):
-        _make(cutover, {one.what: one.before})
+    differing = _differing(context, receipt)
+    for change in sorted(differing, key=lambda change: change.kind is ChangeKind.RPC_PROXY_FEATURE):
+        _make(context, [change.inverse()])
 
 
-def _feature(cutover: Cutover) -> HasRpcProxyFeature:
-    server = source_server(cutover)
+def _feature(context: Context) -> HasRpcProxyFeature:
+    server = context.source
     assert isinstance(server, HasRpcProxyFeature), "it was looked at before"
     return server
 
 
-def _differing(cutover: Cutover, receipt: Receipt) -> list[Change]:
-    today = source_server(cutover).outlook_anywhere()
-    now: dict[str, Any] = {_SETTINGS: today.model_dump() if today else None}
-    if any(one.what == _FEATURE for one in receipt.changes):
-        now[_FEATURE] = _feature(cutover).rpc_proxy_feature()
-    return [one for one in receipt.changes if one.before != now.get(one.what)]
+def _differing(context: Context, receipt: Receipt) -> list[Change]:
+    today = context.source.outlook_anywhere()
+    standing: dict[ChangeKind, Any] = {ChangeKind.OUTLOOK_ANYWHERE: today.model_dump() if today else None}
+    if any(change.kind is ChangeKind.RPC_PROXY_FEATURE for change in receipt.changes):
+        standing[ChangeKind.RPC_PROXY_FEATURE] = _feature(context).rpc_proxy_feature()
+    return [change for change in receipt.changes if change.before != standing.get(change.kind)]
 
 
-def _analysis(cutover: Cutover) -> Step:
+def _analysis(context: Context) -> Step:
     # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
     from mailmove.outlook_anywhere import check_server, fetch_issuer
 
-    server, host = source_server(cutover), cutover.source.outlook_anywhere_host
-    held = server.inventory()
+    server, host = context.source, context.plan.source.outlook_anywhere_host
+    inventory = server.inventory()
     return check_server(
         host,
-        addresses=addresses_of(cutover, host),
-        port=cutover.source.https_port,
+        addresses=addresses_of(context, host),
+        port=context.plan.source.https_port,
         credentials=server.migration_account(),
         extra_ca=server.trusted_ca(),
-        server_name_inside=held.server,
-        mailbox=next((box.address for box in held.moving), None),
-        covers=[f"autodiscover.{domain}" for domain in cutover.domains],
+        server_name_inside=inventory.server,
+        mailbox=next((box.address for box in inventory.moving), None),
+        covers=[f"autodiscover.{domain}" for domain in context.plan.domains],
         fetch=fetch_issuer,
     )

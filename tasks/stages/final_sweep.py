@@ -6,83 +6,86 @@ from datetime import datetime
 
 from mailmove.errors import Blocked, NotYet, Refused
 from mailmove.evidence import Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.report import forecast_rules
 from mailmove.tenant_state import MigrationUser
-from tasks.execution.apply_and_undo import witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.items.copy_mailboxes import copy_mailboxes, is_direct, lines_of
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.execution.apply_and_undo import record_evidence
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, record_copy
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
+from tasks.ledger.payloads import SyncRequest
 from tasks.traffic.server_clocks import when
 
 NAME = "final_sweep"
-_COPIED = f"{NAME}: copied"
+FORECAST = forecast_rules.last_sync
 
 
-def _since(cutover: Cutover) -> datetime:
+def _since(context: Context) -> datetime:
     """When the world had noticed, in Microsoft's time; before that there is nothing to sweep after."""
-    return when("propagation", tenant(cutover), "Microsoft 365", Ledger(cutover.customer, this_cutover()))
+    return when(context, "propagation", "target")
 
 
-def _behind(cutover: Cutover, since: datetime) -> list[str]:
+def _not_synced(context: Context, since: datetime) -> list[str]:
     """Every mailbox that moves counts: one that the batch does not know is behind for good, and is named."""
-    users = tenant(cutover).migration_users(batch_name(cutover))
+    users = context.tenant.migration_users(batch_name(context.plan))
     known = {user.address.lower() for user in users}
-    strangers = [box.address for box in source_server(cutover).inventory().moving if box.address.lower() not in known]
+    strangers = [box.address for box in context.source.inventory().moving if box.address.lower() not in known]
     return [
         *(f"{address} (not in the batch)" for address in strangers),
-        *(_told(user) for user in users if not user.last_synced or user.last_synced <= since),
+        *(_described(user) for user in users if not user.last_synced or user.last_synced <= since),
     ]
 
 
-def _told(user: MigrationUser) -> str:
+def _described(user: MigrationUser) -> str:
     """With Microsoft's own words for what is wrong, if anything: it may never be synced as it is."""
     wrong = f"; {user.status}: {user.error}" if user.error else ""
     return f"{user.address} (last synced {user.last_synced or 'never'}{wrong})"
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """It changes no settings: it asks for a sync."""
     return Preview(stage=NAME)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Sync now; where Microsoft does not, its daily cycle comes by all the same."""
-    ledger = Ledger(cutover.customer, this_cutover())
-    if is_direct(cutover):
-        ledger.record("evidence", _COPIED, facts=lines_of(copy_mailboxes(cutover)))
-    elif tenant(cutover).batch(batch_name(cutover)) and _behind(cutover, _since(cutover)):
+    ledger = context.ledger
+    if is_direct(context):
+        record_copy(context, copy_mailboxes(context))
+    elif context.tenant.batch(batch_name(context.plan)) and _not_synced(context, _since(context)):
+        context.fence()
         try:
-            tenant(cutover).sync_batch_now(batch_name(cutover))
+            context.tenant.sync_batch_now(batch_name(context.plan))
         except Refused:
             raise
         except Blocked as error:
-            ledger.record("evidence", f"{NAME}: no sync at once", facts=[str(error)])
+            refused = SyncRequest(refused=error.seen)
+            ledger.record(EntryKind.EVIDENCE, NAME, payload=refused, facts=[f"no sync at once: {error}"])
     return Receipt(stage=NAME)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Microsoft's own rule: each mailbox was synced after mail reached the cloud everywhere."""
-    if is_direct(cutover):
-        copied = Ledger(cutover.customer, this_cutover()).evidence(_COPIED)
-        return witness(cutover, NAME, copied.facts if copied else ["nothing was copied again"])
-    since = _since(cutover)
-    behind = _behind(cutover, since)
-    if behind:
+    if is_direct(context):
+        copied = copies(context)
+        return record_evidence(context, NAME, copied[-1].facts if copied else ["nothing was copied again"])
+    since = _since(context)
+    late = _not_synced(context, since)
+    if late:
         raise NotYet(
             "Exchange Online",
             wanted=f"every mailbox synced after {since:%H:%M:%S} UTC",
-            seen=f"{len(behind)} behind: {'; '.join(behind[:5])}",
+            seen=f"{len(late)} not synced yet: {'; '.join(late[:5])}",
             todo="It is looked at again; the daily cycle is the slowest case.",
         )
-    return witness(cutover, NAME, [f"every mailbox was synced after {since.isoformat()}"])
+    return record_evidence(context, NAME, [f"every mailbox was synced after {since.isoformat()}"])
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """There is nothing to put back: copies are only ever added."""
     return Receipt(stage=NAME)

@@ -2,73 +2,76 @@
 
 from __future__ import annotations
 
+from mailmove.changes import Change, ChangeKind, NamedSubject
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.tenant_state import Endpoint
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.ledger.names import batch_name, endpoint_name
 
 NAME = "finish_batch"
 
 
-def _preview(cutover: Cutover) -> Preview:
-    cloud = tenant(cutover)
+def _preview(context: Context) -> Preview:
+    cloud = context.tenant
     changes = []
-    if cloud.batch(batch_name(cutover)):
-        changes.append(Change(what=f"migration batch {batch_name(cutover)}", before="made", after=None))
-    if not cutover.target.endpoint and (endpoint := cloud.endpoint(endpoint_name(cutover))):
-        changes.append(Change(what=f"migration endpoint {endpoint.name}", before=endpoint.model_dump(), after=None))
+    if cloud.batch(batch_name(context.plan)):
+        subject = NamedSubject(name=batch_name(context.plan))
+        changes.append(Change(kind=ChangeKind.MIGRATION_BATCH, subject=subject, before="made", after=None))
+    if not context.plan.target.endpoint and (endpoint := cloud.endpoint(endpoint_name(context.plan))):
+        subject, before = NamedSubject(name=endpoint.name), endpoint.model_dump()
+        changes.append(Change(kind=ChangeKind.MIGRATION_ENDPOINT, subject=subject, before=before, after=None))
     return Preview(stage=NAME, changes=changes)
 
 
-@look
-def check(cutover: Cutover) -> Preview:
-    return _preview(cutover)
+@check_task
+def check(context: Context) -> Preview:
+    return _preview(context)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Only behind Microsoft's own rule; the last proof has counted every item by then."""
 
     def remove(_: Preview) -> None:
-        if Ledger(cutover.customer, this_cutover()).evidence("finish_rule") is None:
+        if context.ledger.evidence("finish_rule") is None:
             raise Blocked(
                 NAME,
                 wanted="evidence that Microsoft's rule for ending a batch holds",
                 seen="none in this cutover's ledger",
-                todo="Let the night wait for `finish_rule`; do not remove the batch by hand.",
+                todo="Let the cutover wait for `finish_rule`; do not remove the batch by hand.",
             )
-        cloud = tenant(cutover)
-        cloud.remove_batch(batch_name(cutover))
-        if not cutover.target.endpoint:
-            cloud.remove_endpoint(endpoint_name(cutover))
+        cloud = context.tenant
+        cloud.remove_batch(batch_name(context.plan))
+        if not context.plan.target.endpoint:
+            cloud.remove_endpoint(endpoint_name(context.plan))
 
-    return act(cutover, lambda: _preview(cutover), remove, approved=approved)
-
-
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
-    return witness(cutover, NAME, [f"batch {batch_name(cutover)} is gone; the mailboxes stand on their own"])
+    return apply_changes(context, lambda: _preview(context), remove, approved=approved)
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@verify_task
+def verify(context: Context) -> Evidence:
+    return record_evidence(
+        context, NAME, [f"batch {batch_name(context.plan)} is gone; the mailboxes stand on their own"]
+    )
+
+
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Make endpoint and batch again and start it: Microsoft goes on copying from where the mailboxes stand."""
 
-    def standing() -> list[Change]:
-        today = {one.what for one in _preview(cutover).changes}
-        return [one for one in receipt.changes if one.what not in today]
+    def missing() -> list[Change]:
+        standing = {change.key for change in _preview(context).changes}
+        return [change for change in receipt.changes if change.key not in standing]
 
     def make() -> None:
-        cloud = tenant(cutover)
-        for one in receipt.changes:
-            if isinstance(one.before, dict):
-                cloud.create_endpoint(Endpoint.model_validate(one.before), source_server(cutover))
-        cloud.create_batch(batch_name(cutover), endpoint_name(cutover))
-        cloud.start_batch(batch_name(cutover))
+        cloud = context.tenant
+        for change in receipt.changes:
+            if change.kind is ChangeKind.MIGRATION_ENDPOINT:
+                cloud.create_endpoint(Endpoint.model_validate(change.before), context.source)
+        cloud.create_batch(batch_name(context.plan), endpoint_name(context.plan))
+        cloud.start_batch(batch_name(context.plan))
 
-    return undo(receipt, standing, make)
+    return undo_changes(context, receipt, missing, make)

@@ -4,56 +4,62 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.changes import Change, ChangeKind, MailboxSubject
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.ports import Tenant
 from mailmove.tenant_state import MailboxKind
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "license_mailboxes"
 _KINDS: dict[str, MailboxKind] = {"shared": "Shared", "room": "Room", "equipment": "Equipment"}
-_KIND, _LICENCE = "kind of ", "licence of "
 
 
-def _preview(cutover: Cutover) -> Preview:
-    cloud, moving = tenant(cutover), source_server(cutover).inventory().moving
+def _preview(context: Context) -> Preview:
+    cloud, moving = context.tenant, context.source.inventory().moving
     kinds = cloud.mailbox_kinds()
     changes = []
     for box in moving:
         if box.address not in kinds:
             continue  # not copied yet; the first sync makes it
         if box.kind in _KINDS:
-            changes += _differing(_KIND + box.address, kinds[box.address], _KINDS[box.kind])
+            changes += _differing(ChangeKind.MAILBOX_TYPE, box.address, kinds[box.address], _KINDS[box.kind])
         else:
             location, skus = cloud.licence_of(box.address)
             before = {"usage_location": location, "skus": sorted(skus)}
-            after = {"usage_location": cutover.target.usage_location, "skus": sorted(skus | {cutover.target.licence})}
-            changes += _differing(_LICENCE + box.address, before, after)
+            after = {
+                "usage_location": context.plan.target.usage_location,
+                "skus": sorted(skus | {context.plan.target.licence}),
+            }
+            changes += _differing(ChangeKind.LICENCE, box.address, before, after)
     return Preview(stage=NAME, changes=changes)
 
 
-def _differing(what: str, before: Any, after: Any) -> list[Change]:
-    return [] if before == after else [Change(what=what, before=before, after=after)]
+def _differing(kind: ChangeKind, address: str, before: Any, after: Any) -> list[Change]:
+    subject = MailboxSubject(address=address)
+    return [] if before == after else [Change(kind=kind, subject=subject, before=before, after=after)]
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """What each mailbox lacks, and whether the licences suffice (one for each person, none for shared mailboxes)."""
-    preview = _preview(cutover)
-    preview.findings.append(_licences(cutover, preview))
+    preview = _preview(context)
+    preview.findings.append(_licences(context, preview))
     return preview
 
 
-def _licences(cutover: Cutover, preview: Preview) -> Finding:
-    """Counted before the night, when nobody is there yet, and later. It blocks only when they are to be given now."""
-    cloud, sku = tenant(cutover), cutover.target.licence
-    people = [box for box in source_server(cutover).inventory().moving if box.kind not in _KINDS]
-    here = cloud.mailbox_kinds()
-    lacking = [one for one in preview.changes if one.what.startswith(_LICENCE) and sku not in one.before["skus"]]
-    needed = len(lacking) + sum(1 for box in people if box.address not in here)
-    owned, free = next(((one.owned, one.owned - one.used) for one in cloud.licences() if one.sku == sku), (0, 0))
+def _licences(context: Context, preview: Preview) -> Finding:
+    """Counted before the cutover, when nobody is there yet, and later. It blocks only when they are to be given now."""
+    cloud, sku = context.tenant, context.plan.target.licence
+    people = [box for box in context.source.inventory().moving if box.kind not in _KINDS]
+    arrived = cloud.mailbox_kinds()
+    licences = [change for change in preview.changes if change.kind is ChangeKind.LICENCE]
+    lacking = [change for change in licences if sku not in change.before["skus"]]
+    needed = len(lacking) + sum(1 for box in people if box.address not in arrived)
+    owned, free = next(
+        ((licence.owned, licence.owned - licence.used) for licence in cloud.licences() if licence.sku == sku), (0, 0)
+    )
     short = max(0, needed - free)
     return Finding(
         subject=f"licences {sku}",
@@ -65,54 +71,62 @@ def _licences(cutover: Cutover, preview: Preview) -> Finding:
     )
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """One by one; what is right already is left alone."""
-    return act(
-        cutover,
-        lambda: _preview(cutover),
-        lambda preview: _make(cutover, {one.what: one.after for one in preview.changes}),
+    return apply_changes(
+        context,
+        lambda: _preview(context),
+        lambda preview: _make(context, preview.changes),
         approved=approved,
     )
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Read back: nothing is left to change."""
-    kinds = tenant(cutover).mailbox_kinds()
-    moving = source_server(cutover).inventory().moving
-    return witness(cutover, NAME, [f"{box.address}: {kinds.get(box.address, 'absent')}" for box in moving])
+    kinds = context.tenant.mailbox_kinds()
+    moving = context.source.inventory().moving
+    return record_evidence(context, NAME, [f"{box.address}: {kinds.get(box.address, 'absent')}" for box in moving])
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Kinds and licences as they were; mailboxes that are gone are left."""
 
     def differing() -> list[Change]:
-        cloud = tenant(cutover)
+        cloud = context.tenant
         kinds = cloud.mailbox_kinds()
         return [
-            one
-            for one in receipt.changes
-            if one.what.rpartition(" ")[2] in kinds and _today(cloud, kinds, one.what) != one.before
+            change
+            for change in receipt.changes
+            if _address(change) in kinds and _today(cloud, kinds, change) != change.before
         ]
 
-    return undo(receipt, differing, lambda: _make(cutover, {one.what: one.before for one in differing()}))
+    return undo_changes(
+        context, receipt, differing, lambda: _make(context, [change.inverse() for change in differing()])
+    )
 
 
-def _today(cloud: Tenant, kinds: dict[str, MailboxKind], what: str) -> Any:
-    address = what.rpartition(" ")[2]
-    if what.startswith(_KIND):
+def _address(change: Change) -> str:
+    assert isinstance(change.subject, MailboxSubject), "this stage changes mailboxes"
+    return change.subject.address
+
+
+def _today(cloud: Tenant, kinds: dict[str, MailboxKind], change: Change) -> Any:
+    address = _address(change)
+    if change.kind is ChangeKind.MAILBOX_TYPE:
         return kinds[address]
     location, skus = cloud.licence_of(address)
     return {"usage_location": location, "skus": sorted(skus)}
 
 
-def _make(cutover: Cutover, wanted: dict[str, Any]) -> None:
-    cloud = tenant(cutover)
-    for what, value in wanted.items():
-        address = what.rpartition(" ")[2]
-        if what.startswith(_KIND):
-            cloud.set_mailbox_kind(address, value)
+def _make(context: Context, changes: list[Change]) -> None:
+    """Give each mailbox what stands in `after`."""
+    cloud = context.tenant
+    for change in changes:
+        address, wanted = _address(change), change.after
+        if change.kind is ChangeKind.MAILBOX_TYPE:
+            cloud.set_mailbox_kind(address, wanted)
         else:
-            cloud.set_licence(address, value["usage_location"], frozenset(value["skus"]))
+            cloud.set_licence(address, wanted["usage_location"], frozenset(wanted["skus"]))

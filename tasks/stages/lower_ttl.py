@@ -5,9 +5,9 @@ from __future__ import annotations
 from mailmove.dns.zone.desired import lowered
 from mailmove.dns.zone.findings import findings
 from mailmove.evidence import Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
 from mailmove.records import difference
-from tasks.dns.authoritative_check import looking_at
+from mailmove.report import forecast_rules
+from tasks.dns.authoritative_check import poll_served
 from tasks.dns.zone_changes import (
     Wanted,
     act_on_zones,
@@ -17,42 +17,43 @@ from tasks.dns.zone_changes import (
     put_zones_back,
     zone_name,
 )
-from tasks.execution.apply_and_undo import witness
-from tasks.execution.open_blocks import dns_provider
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import record_evidence
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "lower_ttl"
+FORECAST = forecast_rules.lowered_ttl
 
 
-def _wanted(cutover: Cutover) -> Wanted:
-    return lambda zone, domain: difference(zone, lowered(zone, domain, cutover.dns.low_ttl))
+def _wanted(context: Context) -> Wanted:
+    return lambda zone, domain: difference(zone, lowered(zone, domain, context.plan.dns.low_ttl))
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """The MX sets as they are, with the low TTL; and what else in the zone matters tonight."""
-    preview = preview_zones(cutover, NAME, _wanted(cutover))
-    for domain in cutover.domains:
-        preview.findings += findings(dns_provider(cutover).read_zone(zone_name(domain)), domain)
+    preview = preview_zones(context, NAME, _wanted(context))
+    for domain in context.plan.domains:
+        preview.findings += findings(context.dns_provider.read_zone(zone_name(domain)), domain)
     return preview
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """TTL only; the values stay."""
-    return act_on_zones(cutover, NAME, _wanted(cutover), approved)
+    return act_on_zones(context, NAME, _wanted(context), approved)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """The moment of this evidence starts the old TTL's clock: the last authoritative server serves the new one."""
-    return witness(cutover, NAME, mx_served(cutover, NAME))
+    return record_evidence(context, NAME, mx_served(context, NAME))
 
 
-look_on = looking_at(mx_expected(NAME))
+poll = poll_served(mx_expected(NAME))
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """The old TTL."""
-    return put_zones_back(cutover, receipt)
+    return put_zones_back(context, receipt)

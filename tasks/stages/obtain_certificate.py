@@ -1,39 +1,38 @@
 """Get a public certificate for the old server, and put it there; does nothing unless the plan names an authority.
 
 The authority believes what stands in the DNS (ACME DNS-01), so that the plan's own DNS provider proves the names. What
-was ordered is remembered by the authority's block: a killed night goes on with the same order.
+was ordered is remembered by the authority's block: a killed cutover goes on with the same order.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailmove.changes import Change, ChangeKind, HostSubject
 from mailmove.errors import Blocked, ByHand, NotYet
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.ports import CertificateAuthority, HoldsCertificates
 from mailmove.records import RRset, RRsetChange
-from tasks.dns.authoritative_check import served_everywhere, zone_of_name
+from tasks.dns.authoritative_check import is_record_set, served_everywhere, zone_of_name
 from tasks.dns.host_addresses import addresses_of
-from tasks.dns.zone_changes import change_of, is_zone_change, put_zones_back
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import certificate_authority, dns_provider, source_server
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.dns.zone_changes import change_of, put_zones_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.ledger.entry import EntryKind
 
 if TYPE_CHECKING:
     from mailmove.certificates import Challenge, Issued
     from mailmove.outlook_anywhere import Step
 
 NAME = "obtain_certificate"
-_WHAT = "certificate that the old server shows"
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """What the server shows today, and whether Microsoft would take it; what stands against a new one."""
-    preview = _preview(cutover)
-    strange = [name for name in _names(cutover) if not _in_plan(cutover, name)]
+    preview = _preview(context)
+    strange = [name for name in _names(context) if not _in_plan(context, name)]
     if preview.changes and strange:
         means = "No certificate can be had for it: the proof would stand in a zone that the plan does not edit."
         todo = "Use a name in one of the plan's domains for Outlook Anywhere, or buy a certificate."
@@ -43,78 +42,85 @@ def check(cutover: Cutover) -> Preview:
     return preview
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Order, prove, import, show; then take the proofs out of the zone again."""
-    act(cutover, lambda: _preview(cutover), lambda _: _put_there(cutover), approved=approved)
-    _take_proofs_away(cutover)
-    return Ledger(cutover.customer, this_cutover()).receipt(NAME)
+    apply_changes(context, lambda: _preview(context), lambda _: _put_there(context), approved=approved)
+    _take_proofs_away(context)
+    return context.ledger.receipt(NAME)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Every address of the server shows a good certificate."""
-    if certificate_authority(cutover) is None:
-        return witness(cutover, NAME, ["the plan leaves the certificate alone"])
-    seen = _shown(cutover)
-    for bad in _amiss(seen):
-        raise NotYet(cutover.source.outlook_anywhere_host, wanted=bad.name, seen=bad.seen, todo=bad.todo)
-    return witness(cutover, NAME, [f"{step.name}: {step.seen}" for step in seen.walk() if not step.children])
-
-
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
-    """The certificate that was shown before is shown again, and ours leaves the server's store."""
-    own = [one for one in receipt.changes if one.what == _WHAT]
-    undone = undo(
-        receipt.model_copy(update={"changes": own}),
-        lambda: [one for one in own if one.before and one.before != _used(_server(cutover))],
-        lambda: _put_back(cutover, own),
-        remains=[f"{_WHAT}: the new one was issued, and stands in public logs; it is not revoked"] if own else [],
+    if context.certificate_authority is None:
+        return record_evidence(context, NAME, ["the plan leaves the certificate alone"])
+    analysis = _shown(context)
+    for fault in _faults(analysis):
+        raise NotYet(context.plan.source.outlook_anywhere_host, wanted=fault.name, seen=fault.seen, todo=fault.todo)
+    return record_evidence(
+        context, NAME, [f"{step.name}: {step.seen}" for step in analysis.walk() if not step.children]
     )
-    zones = put_zones_back(cutover, receipt)
+
+
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
+    """The certificate that was shown before is shown again, and ours leaves the server's store."""
+    own = [change for change in receipt.changes if change.kind is ChangeKind.CERTIFICATE]
+    undone = undo_changes(
+        context,
+        receipt.model_copy(update={"changes": own}),
+        lambda: [change for change in own if change.before and change.before != _used(_server(context))],
+        lambda: _put_back(context, own),
+        remains=[
+            f"{change.words}: the new one was issued, and stands in public logs; it is not revoked" for change in own
+        ],
+    )
+    zones = put_zones_back(context, receipt)
     return undone.model_copy(update={"changes": [*undone.changes, *zones.changes]})
 
 
-def _names(cutover: Cutover) -> list[str]:
+def _names(context: Context) -> list[str]:
     """What it must cover: Outlook Anywhere, and Autodiscover of every domain."""
-    wanted = [cutover.source.outlook_anywhere_host, *(f"autodiscover.{domain}" for domain in cutover.domains)]
+    wanted = [context.plan.source.outlook_anywhere_host, *(f"autodiscover.{domain}" for domain in context.plan.domains)]
     return list(dict.fromkeys(wanted))
 
 
-def _in_plan(cutover: Cutover, name: str) -> bool:
-    return any(f".{name}".endswith(f".{domain}") for domain in cutover.domains)
+def _in_plan(context: Context, name: str) -> bool:
+    return any(f".{name}".endswith(f".{domain}") for domain in context.plan.domains)
 
 
-def _preview(cutover: Cutover) -> Preview:
+def _preview(context: Context) -> Preview:
     preview = Preview(stage=NAME)
-    if certificate_authority(cutover) is not None and _amiss(_shown(cutover)):
-        preview.changes = [Change(what=_WHAT, before=_used(_server(cutover)), after=", ".join(_names(cutover)))]
+    if context.certificate_authority is not None and _faults(_shown(context)):
+        subject = HostSubject(host=context.plan.source.outlook_anywhere_host)
+        before, after = _used(_server(context)), ", ".join(_names(context))
+        preview.changes = [Change(kind=ChangeKind.CERTIFICATE, subject=subject, before=before, after=after)]
     return preview
 
 
-def _shown(cutover: Cutover) -> Step:
+def _shown(context: Context) -> Step:
     # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
     from mailmove.outlook_anywhere import check_certificate, fetch_issuer
 
-    host, port = cutover.source.outlook_anywhere_host, cutover.source.https_port
-    addresses, trusted = addresses_of(cutover, host), source_server(cutover).trusted_ca()
+    host, port = context.plan.source.outlook_anywhere_host, context.plan.source.https_port
+    addresses, trusted = addresses_of(context, host), context.source.trusted_ca()
     return check_certificate(
-        host, addresses=addresses, port=port, extra_ca=trusted, covers=_names(cutover), fetch=fetch_issuer
+        host, addresses=addresses, port=port, extra_ca=trusted, covers=_names(context), fetch=fetch_issuer
     )
 
 
-def _amiss(seen: Step) -> list[Step]:
+def _faults(seen: Step) -> list[Step]:
     """What is wrong with the certificate itself; that it will end soon, or lacks a name, counts as wrong."""
-    bad = [one for one in seen.walk() if not one.children and one.status in ("failed", "warning")]
-    return [one for one in bad if not (one.name.startswith("TLS") and one.status == "warning")]
+    bad = [step for step in seen.walk() if not step.children and step.status in ("failed", "warning")]
+    return [step for step in bad if not (step.name.startswith("TLS") and step.status == "warning")]
 
 
-def _server(cutover: Cutover) -> HoldsCertificates:
-    server = source_server(cutover)
+def _server(context: Context) -> HoldsCertificates:
+    server = context.source
     if not isinstance(server, HoldsCertificates):
         raise Blocked(
-            cutover.source.server,
+            context.plan.source.server,
             wanted="a server whose certificate can be changed from here",
             seen=f"a {type(server).__name__}",
             todo="Take `obtain_certificate` out of the plan, and put a certificate there by hand.",
@@ -124,26 +130,29 @@ def _server(cutover: Cutover) -> HoldsCertificates:
 
 def _used(server: HoldsCertificates) -> str | None:
     """Thumbprint of what IIS shows."""
-    return next((one.thumbprint for one in server.certificates() if "IIS" in one.services), None)
+    return next(
+        (certificate.thumbprint for certificate in server.certificates() if "IIS" in certificate.services), None
+    )
 
 
-def _put_there(cutover: Cutover) -> None:
-    authority = certificate_authority(cutover)
+def _put_there(context: Context) -> None:
+    authority = context.certificate_authority
     assert authority is not None, "without one there is nothing to change"
-    names = _names(cutover)
-    issued = authority.held(names) or _obtained(cutover, authority, names)
-    server = _server(cutover)
+    names = _names(context)
+    issued = authority.held(names) or _obtained(context, authority, names)
+    server = _server(context)
     server.import_certificate(issued)
     server.use_certificate(issued.thumbprint)
 
 
-def _obtained(cutover: Cutover, authority: CertificateAuthority, names: list[str]) -> Issued:
-    proofs = _proofs(cutover, authority.begin(names))
+def _obtained(context: Context, authority: CertificateAuthority, names: list[str]) -> Issued:
+    proofs = _proofs(context, authority.begin(names))
     if proofs:
-        ledger = Ledger(cutover.customer, this_cutover())
-        ledger.record("intent", NAME, changes=[change_of(one) for one in proofs])
-        _publish(cutover, [one for one in proofs if one.before != one.after])
-        served_everywhere(cutover, proofs)
+        ledger = context.ledger
+        ledger.record(EntryKind.INTENT, NAME, changes=[change_of(proof) for proof in proofs])
+        context.fence()
+        _publish(context, [proof for proof in proofs if proof.before != proof.after])
+        served_everywhere(context, proofs)
     issued = authority.finish(names)
     if not issued.enough_for(names):
         from mailmove.certificates import ENOUGH
@@ -151,28 +160,31 @@ def _obtained(cutover: Cutover, authority: CertificateAuthority, names: list[str
         raise Blocked(
             "certificate authority",
             wanted=f"a certificate for {', '.join(names)} for more than {ENOUGH.days} days",
-            seen="one that is less",
+            seen="proof that is less",
             todo="Name another authority in the plan.",
         )
     return issued
 
 
-def _proofs(cutover: Cutover, challenges: list[Challenge]) -> list[RRsetChange]:
+def _proofs(context: Context, challenges: list[Challenge]) -> list[RRsetChange]:
     """Our text beside whatever stands there: another ACME client may use the same name."""
-    provider, found = dns_provider(cutover), []
-    for one in challenges:
-        before = provider.read_zone(zone_of_name(cutover, one.name)).get((one.name, "TXT"))
-        values = {*(before.values if before else ()), f'"{one.value}"'}
-        ttl = before.ttl if before else cutover.dns.low_ttl
-        found.append(RRsetChange(before=before, after=RRset(name=one.name, type="TXT", ttl=ttl, values=tuple(values))))
-    return found
+    proofs: list[RRsetChange] = []
+    provider = context.dns_provider
+    for challenge in challenges:
+        before = provider.read_zone(zone_of_name(context, challenge.name)).get((challenge.name, "TXT"))
+        values = {*(before.values if before else ()), f'"{challenge.value}"'}
+        ttl = before.ttl if before else context.plan.dns.low_ttl
+        proofs.append(
+            RRsetChange(before=before, after=RRset(name=challenge.name, type="TXT", ttl=ttl, values=tuple(values)))
+        )
+    return proofs
 
 
-def _publish(cutover: Cutover, changes: list[RRsetChange]) -> None:
-    provider = dns_provider(cutover)
-    for zone in {zone_of_name(cutover, one.key[0]) for one in changes}:
+def _publish(context: Context, changes: list[RRsetChange]) -> None:
+    provider = context.dns_provider
+    for zone in {zone_of_name(context, change.key[0]) for change in changes}:
         try:
-            provider.apply(zone, [one for one in changes if zone_of_name(cutover, one.key[0]) == zone])
+            provider.apply(zone, [change for change in changes if zone_of_name(context, change.key[0]) == zone])
         except ByHand as typing:  # the order must go on afterwards, which waiting alone would not do
             raise Blocked(
                 typing.who,
@@ -182,20 +194,21 @@ def _publish(cutover: Cutover, changes: list[RRsetChange]) -> None:
             ) from None
 
 
-def _take_proofs_away(cutover: Cutover) -> None:
-    ledger = Ledger(cutover.customer, this_cutover())
-    proofs = [one for one in ledger.receipt(NAME).changes if is_zone_change(one) and one.before != one.after]
+def _take_proofs_away(context: Context) -> None:
+    ledger = context.ledger
+    changes = ledger.receipt(NAME).changes
+    proofs = [change for change in changes if is_record_set(change) and change.before != change.after]
     if proofs:
-        put_zones_back(cutover, Receipt(stage=NAME, changes=proofs))
-        gone = [Change(what=one.what, before=one.before, after=one.before) for one in proofs]
-        ledger.record("receipt", NAME, changes=gone, facts=["the proofs are out of the zone again"])
+        put_zones_back(context, Receipt(stage=NAME, changes=proofs))
+        gone = [proof.model_copy(update={"after": proof.before}) for proof in proofs]
+        ledger.record(EntryKind.RECEIPT, NAME, changes=gone, facts=["the proofs are out of the zone again"])
 
 
-def _put_back(cutover: Cutover, own: list[Change]) -> None:
-    server, authority = _server(cutover), certificate_authority(cutover)
-    for one in own:
-        if one.before:
-            server.use_certificate(str(one.before))
-    issued = authority.held(_names(cutover)) if authority else None
-    if issued is not None and issued.thumbprint not in [one.before for one in own]:
+def _put_back(context: Context, own: list[Change]) -> None:
+    server, authority = _server(context), context.certificate_authority
+    for change in own:
+        if change.before:
+            server.use_certificate(str(change.before))
+    issued = authority.held(_names(context)) if authority else None
+    if issued is not None and issued.thumbprint not in [change.before for change in own]:
         server.remove_certificate(issued.thumbprint)

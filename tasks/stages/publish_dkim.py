@@ -5,72 +5,75 @@ They are published long before anybody signs with them, so that Microsoft sees t
 
 from __future__ import annotations
 
+from mailmove.changes import Change, ChangeKind, DomainSubject
 from mailmove.dns.mail_auth.dkim import dkim_changes
-from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.records import RRsetChange, Zone
-from tasks.dns.authoritative_check import looking_at, rrset_change, served_everywhere
-from tasks.dns.zone_changes import act_on_zones, is_zone_change, preview_zones, put_zones_back
-from tasks.execution.apply_and_undo import act, witness
-from tasks.execution.open_blocks import tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.dns.authoritative_check import is_record_set, poll_served, rrset_change, served_everywhere
+from tasks.dns.zone_changes import act_on_zones, preview_zones, put_zones_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "publish_dkim"
-_MADE = "DKIM keys at Microsoft 365: "
 
 
-def _absent(cutover: Cutover) -> Preview:
-    cloud = tenant(cutover)
-    missing = [domain for domain in cutover.domains if not cloud.dkim_records(domain)]
-    return Preview(stage=NAME, changes=[Change(what=_MADE + domain, before=None, after="made") for domain in missing])
+def _absent(context: Context) -> Preview:
+    cloud = context.tenant
+    missing = [domain for domain in context.plan.domains if not cloud.dkim_records(domain)]
+    return Preview(stage=NAME, changes=[_change(domain) for domain in missing])
 
 
-def _wanted(cutover: Cutover, zone: Zone, domain: str) -> list[RRsetChange]:
-    return dkim_changes(zone, tenant(cutover).dkim_records(domain))
+def _change(domain: str) -> Change:
+    return Change(kind=ChangeKind.DKIM_KEYS, subject=DomainSubject(domain=domain), before=None, after="made")
 
 
-def _published(cutover: Cutover, ledger: Ledger) -> list[RRsetChange]:
-    return [rrset_change(one) for one in ledger.receipt(NAME).changes if is_zone_change(one)]
+def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
+    return dkim_changes(zone, context.tenant.dkim_records(domain))
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+def _published(context: Context) -> list[RRsetChange]:
+    return [rrset_change(change) for change in context.ledger.receipt(NAME).changes if is_record_set(change)]
+
+
+@check_task
+def check(context: Context) -> Preview:
     """Which domains have no keys yet; once they have, the CNAMEs, whose targets only Microsoft knows."""
-    preview = _absent(cutover)
-    zones = preview_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))
+    preview = _absent(context)
+    zones = preview_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))
     preview.changes += zones.changes
     preview.findings += zones.findings
     return preview
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Keys first; then the records that lead to them."""
 
     def make(preview: Preview) -> None:
-        for one in preview.changes:
-            tenant(cutover).prepare_dkim(one.what.removeprefix(_MADE))
+        for change in preview.changes:
+            if isinstance(change.subject, DomainSubject):
+                context.tenant.prepare_dkim(change.subject.domain)
 
-    act(cutover, lambda: _absent(cutover), make, approved=approved)
-    return act_on_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))
-
-
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
-    changes = _published(cutover, Ledger(cutover.customer, this_cutover()))
-    facts = served_everywhere(cutover, changes) if changes else ["the records stood there already"]
-    return witness(cutover, NAME, facts)
+    apply_changes(context, lambda: _absent(context), make, approved=approved)
+    return act_on_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))
 
 
-look_on = looking_at(_published)
+@verify_task
+def verify(context: Context) -> Evidence:
+    changes = _published(context)
+    facts = served_everywhere(context, changes) if changes else ["the records stood there already"]
+    return record_evidence(context, NAME, facts)
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+poll = poll_served(_published)
+
+
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """The CNAMEs go. The keys stay, unused: Microsoft has no cmdlet that removes them."""
-    made = [one for one in receipt.changes if one.what.startswith(_MADE)]
-    undone = put_zones_back(cutover, receipt)
+    made = [change for change in receipt.changes if change.kind is ChangeKind.DKIM_KEYS]
+    undone = put_zones_back(context, receipt)
     return undone.model_copy(
-        update={"remains": [*undone.remains, *(f"{one.what}: unused; they go with the domain" for one in made)]}
+        update={"remains": [*undone.remains, *(f"{change.words}: unused; they go with the domain" for change in made)]}
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.stages.shared import proofs
+from mailmove.report import forecast_rules
+from tasks.stages.shared import reconciliations
 
 NAME = "reconcile_items"
+FORECAST = forecast_rules.reconciliation
 
-check, apply, verify, rollback = proofs(NAME)
+check, apply, verify, rollback = reconciliations(NAME)

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
+from mailmove.changes import RIGHTS, Change, ChangeKind, PermissionSubject
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.inventory.full import Grant
-from mailmove.plan.cutover import Cutover
 from mailmove.ports import Tenant
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "restore_permissions"
-_WORDS = {"full_access": "full access", "send_as": "send as", "send_on_behalf": "send on behalf"}
 _MAY_BE_TRUSTED = ("UserMailbox", "SharedMailbox", "MailUser", "MailUniversalSecurityGroup")
 """RecipientTypeDetails of those who can hold a permission in Exchange Online."""
 
 
-def _preview(cutover: Cutover) -> Preview:
-    wanted, findings = _carried(cutover)
-    held = set(tenant(cutover).grants(sorted({one.mailbox for one in wanted})))
-    changes = [Change(what=_said(one), before=None, after="given") for one in wanted if one not in held]
+def _preview(context: Context) -> Preview:
+    wanted, findings = _carried(context)
+    standing = set(context.tenant.grants(sorted({grant.mailbox for grant in wanted})))
+    changes = [_change(grant) for grant in wanted if grant not in standing]
     return Preview(stage=NAME, changes=changes, findings=findings)
 
 
-def _carried(cutover: Cutover) -> tuple[list[Grant], list[Finding]]:
+def _carried(context: Context) -> tuple[list[Grant], list[Finding]]:
     """(what can be given at Microsoft 365, what cannot and why); both empty while nothing has been copied."""
-    source, cloud = source_server(cutover), tenant(cutover)
+    source, cloud = context.source, context.tenant
     arrived = {box.address for box in source.inventory().moving} & cloud.mailbox_kinds().keys()
     if not arrived:
         return [], []
     trusted = {
-        address: one.address
-        for one in cloud.recipients()
-        if one.kind in _MAY_BE_TRUSTED
-        for address in (*one.addresses, one.address)
+        address: recipient.address
+        for recipient in cloud.recipients()
+        if recipient.kind in _MAY_BE_TRUSTED
+        for address in (*recipient.addresses, recipient.address)
     }
     account, _ = source.migration_account()
     wanted, findings = [], []
@@ -51,73 +50,72 @@ def _carried(cutover: Cutover) -> tuple[list[Grant], list[Finding]]:
 
 def _same(trustee: str, account: str) -> bool:
     """`CONTOSO\\mover`, `mover@contoso.com`: the name counts."""
-    names = {one.lower().rpartition("\\")[2].partition("@")[0] for one in (trustee, account)}
+    names = {name.lower().rpartition("\\")[2].partition("@")[0] for name in (trustee, account)}
     return len(names) == 1
 
 
 def _not_carried(grant: Grant) -> Finding:
     return Finding(
         subject=grant.mailbox,
-        seen=f"{_WORDS[grant.right]} for {grant.trustee}, who is no person and no security group at Microsoft 365",
+        seen=f"{RIGHTS[grant.right]} for {grant.trustee}, who is no person and no security group at Microsoft 365",
         means="This permission is not carried over.",
         todo="If it is still wanted, give it by hand to a person or to a mail-enabled security group.",
     )
 
 
-def _said(grant: Grant) -> str:
-    return f"{_WORDS[grant.right]} on {grant.mailbox} for {grant.trustee}"
+def _change(grant: Grant) -> Change:
+    subject = PermissionSubject(mailbox=grant.mailbox, right=grant.right, trustee=grant.trustee)
+    return Change(kind=ChangeKind.PERMISSION, subject=subject, before=None, after="given")
 
 
-def _meant(what: str) -> Grant:
-    words, _, rest = what.rpartition(" on ")
-    mailbox, _, trustee = rest.partition(" for ")
-    right = next(right for right, said in _WORDS.items() if said == words)
-    return Grant.model_validate({"mailbox": mailbox, "right": right, "trustee": trustee})
+def _grant(change: Change) -> Grant:
+    assert isinstance(change.subject, PermissionSubject), "this stage changes permissions"
+    return Grant(mailbox=change.subject.mailbox, right=change.subject.right, trustee=change.subject.trustee)
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """What of the old server's permissions is missing, and what cannot be carried over."""
-    return _preview(cutover)
+    return _preview(context)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """One by one; what was given by somebody else meanwhile stays."""
 
     def give(preview: Preview) -> None:
-        cloud = tenant(cutover)
-        for one in preview.changes:
-            cloud.give(_meant(one.what))
+        cloud = context.tenant
+        for change in preview.changes:
+            cloud.give(_grant(change))
 
-    return act(cutover, lambda: _preview(cutover), give, approved=approved)
+    return apply_changes(context, lambda: _preview(context), give, approved=approved)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Read back; what could not be carried over is named again."""
-    wanted, findings = _carried(cutover)
-    held = set(tenant(cutover).grants(sorted({one.mailbox for one in wanted})))
-    given = [_said(one) for one in wanted if one in held]
-    left = [f"not carried over: {one.subject}: {one.seen}" for one in findings]
-    return witness(cutover, NAME, [*given, *left] or ["nobody had a permission on another's mailbox"])
+    wanted, findings = _carried(context)
+    standing = set(context.tenant.grants(sorted({grant.mailbox for grant in wanted})))
+    given = [_change(grant).words for grant in wanted if grant in standing]
+    left = [f"not carried over: {finding.subject}: {finding.seen}" for finding in findings]
+    return record_evidence(context, NAME, [*given, *left] or ["nobody had a permission on another's mailbox"])
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Take back what we gave; mailboxes that are gone are left."""
-    cloud = tenant(cutover)
+    cloud = context.tenant
 
     def standing() -> list[Change]:
-        held = _held(cloud, [_meant(one.what).mailbox for one in receipt.changes])
-        return [one for one in receipt.changes if _meant(one.what) in held]
+        given = _standing(cloud, [_grant(change).mailbox for change in receipt.changes])
+        return [change for change in receipt.changes if _grant(change) in given]
 
     def take() -> None:
-        for one in standing():
-            cloud.take(_meant(one.what))
+        for change in standing():
+            cloud.take(_grant(change))
 
-    return undo(receipt, standing, take)
+    return undo_changes(context, receipt, standing, take)
 
 
-def _held(cloud: Tenant, mailboxes: list[str]) -> set[Grant]:
+def _standing(cloud: Tenant, mailboxes: list[str]) -> set[Grant]:
     return set(cloud.grants(sorted(set(mailboxes) & cloud.mailbox_kinds().keys())))

@@ -6,67 +6,83 @@ bounces as IMCEAEX 5.1.1 (KB 2807779).
 
 from __future__ import annotations
 
-from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from mailmove.changes import Change, ChangeKind, MailboxSubject
+from mailmove.evidence import Evidence, Preview, Receipt
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "restore_x500_addresses"
-_OF = "X500 addresses of "
 
 
-def _preview(cutover: Cutover) -> Preview:
-    standing, changes = tenant(cutover).x500_addresses(), []
-    for box in source_server(cutover).inventory().moving:
-        held = standing.get(box.address)
-        if held is None:
+def _preview(context: Context) -> Preview:
+    standing, changes = context.tenant.x500_addresses(), []
+    for box in context.source.inventory().moving:
+        names = standing.get(box.address)
+        if names is None:
             continue  # not copied yet
-        spelt = {one.lower() for one in held}
-        lacking = {one for one in (box.legacy_exchange_dn, *box.x500) if one and one.lower() not in spelt}
+        spelt = {name.lower() for name in names}
+        lacking = {name for name in (box.legacy_exchange_dn, *box.x500) if name and name.lower() not in spelt}
         if lacking:
-            changes.append(Change(what=_OF + box.address, before=sorted(held), after=sorted(held | lacking)))
+            subject = MailboxSubject(address=box.address)
+            before, after = sorted(names), sorted(names | lacking)
+            changes.append(Change(kind=ChangeKind.X500_ADDRESSES, subject=subject, before=before, after=after))
     return Preview(stage=NAME, changes=changes)
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """Which mailboxes lack a name that they had on the old server."""
-    return _preview(cutover)
+    return _preview(context)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Only added to: what Microsoft or somebody else has put there stays."""
 
     def add(preview: Preview) -> None:
-        for one in preview.changes:
-            added = frozenset(one.after) - frozenset(one.before)
-            tenant(cutover).change_x500(one.what.removeprefix(_OF), add=added, remove=frozenset())
+        for change in preview.changes:
+            context.tenant.change_x500(_address(change), add=_added(change), remove=frozenset())
 
-    return act(cutover, lambda: _preview(cutover), add, approved=approved)
+    return apply_changes(context, lambda: _preview(context), add, approved=approved)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Read back from every mailbox."""
-    held = tenant(cutover).x500_addresses()
-    boxes = [box.address for box in source_server(cutover).inventory().moving]
-    return witness(cutover, NAME, [f"{address}: {len(held.get(address, ()))} X500 addresses" for address in boxes])
+    names = context.tenant.x500_addresses()
+    boxes = [box.address for box in context.source.inventory().moving]
+    return record_evidence(
+        context, NAME, [f"{address}: {len(names.get(address, ()))} X500 addresses" for address in boxes]
+    )
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Take away what we added; mailboxes that are gone are left."""
 
-    def ours() -> dict[str, frozenset[str]]:
-        held = tenant(cutover).x500_addresses()
-        added = {one.what: frozenset(one.after) - frozenset(one.before) for one in receipt.changes}
-        left = {what: names & held.get(what.removeprefix(_OF), frozenset()) for what, names in added.items()}
-        return {what: names for what, names in left.items() if names}
+    def standing() -> dict[str, frozenset[str]]:
+        known = context.tenant.x500_addresses()
+        left = {
+            _address(change): _added(change) & known.get(_address(change), frozenset()) for change in receipt.changes
+        }
+        return {address: names for address, names in left.items() if names}
 
     def remove() -> None:
-        for what, names in ours().items():
-            tenant(cutover).change_x500(what.removeprefix(_OF), add=frozenset(), remove=names)
+        for address, names in standing().items():
+            context.tenant.change_x500(address, add=frozenset(), remove=names)
 
-    return undo(receipt, lambda: [one for one in receipt.changes if one.what in ours()], remove)
+    def differing() -> list[Change]:
+        left = standing()
+        return [change for change in receipt.changes if _address(change) in left]
+
+    return undo_changes(context, receipt, differing, remove)
+
+
+def _address(change: Change) -> str:
+    assert isinstance(change.subject, MailboxSubject), "this stage changes mailboxes"
+    return change.subject.address
+
+
+def _added(change: Change) -> frozenset[str]:
+    return frozenset(change.after) - frozenset(change.before)

@@ -12,20 +12,19 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.changes import Change, ChangeKind, MailboxSubject
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.ports import Tenant
 from tasks.accounts.first_password_store import FirstPassword, block_of, read_safe, write_safe
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.items.copy_mailboxes import is_direct
 
 NAME = "set_first_passwords"
-_OF = "first password of "
 _MAKING = timedelta(hours=1)
 """A password that was changed so long after the account was made was set by somebody."""
-_DONE = ("set", "taken over")
+_DONE = ("set", "own")
 _UNLIKE = str.maketrans("", "", "Il1O0o")
 _KINDS = [kind.translate(_UNLIKE) for kind in (string.ascii_lowercase, string.ascii_uppercase, string.digits)]
 _SYMBOLS = "!#%+-=?@"
@@ -39,27 +38,28 @@ def new_password() -> SecretStr:
     return SecretStr("".join(chosen))
 
 
-def _preview(cutover: Cutover) -> Preview:
+def _preview(context: Context) -> Preview:
     preview = Preview(stage=NAME)
-    if not _wanted(cutover):
+    if not _wanted(context):
         return preview
-    cloud, safe = tenant(cutover), read_safe(cutover.customer)
+    cloud, safe = context.tenant, read_safe(context.plan.customer)
     kinds = cloud.mailbox_kinds()
-    for box in source_server(cutover).inventory().moving:
+    for box in context.source.inventory().moving:
         known = safe.get(box.address)
         if box.kind != "user" or box.address not in kinds or (known and known.state in _DONE):
             continue
         if _in_use(cloud, box.address, known):
             preview.findings.append(_left_alone(box.address))
         else:
-            held = f"set, and held in the block secret/{block_of(cutover.customer)}"
-            preview.changes.append(Change(what=_OF + box.address, before=None, after=held))
+            after = f"set, and held in the block secret/{block_of(context.plan.customer)}"
+            subject = MailboxSubject(address=box.address)
+            preview.changes.append(Change(kind=ChangeKind.FIRST_PASSWORD, subject=subject, before=None, after=after))
     return preview
 
 
-def _wanted(cutover: Cutover) -> bool:
+def _wanted(context: Context) -> bool:
     """Only the batch makes accounts of which nobody knows the password."""
-    return cutover.target.first_sign_in and not is_direct(cutover)
+    return context.plan.target.first_sign_in and not is_direct(context)
 
 
 def _in_use(cloud: Tenant, address: str, known: FirstPassword | None) -> bool:
@@ -82,84 +82,91 @@ def _left_alone(address: str) -> Finding:
     )
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """Who is to get one; not a word about what it is."""
-    return _preview(cutover)
+    return _preview(context)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Each is to be changed at the first sign-in. A killed try is gone on with, never repeated with another one."""
 
     def hand_out(preview: Preview) -> None:
-        for one in preview.changes:
-            _hand_out(cutover, one.what.removeprefix(_OF))
+        for change in preview.changes:
+            _hand_out(context, _address(change))
 
-    return act(cutover, lambda: _preview(cutover), hand_out, approved=approved)
+    return apply_changes(context, lambda: _preview(context), hand_out, approved=approved)
 
 
-def _hand_out(cutover: Cutover, address: str) -> None:
-    cloud, safe = tenant(cutover), read_safe(cutover.customer)
+def _address(change: Change) -> str:
+    assert isinstance(change.subject, MailboxSubject), "this stage changes mailboxes"
+    return change.subject.address
+
+
+def _hand_out(context: Context, address: str) -> None:
+    cloud, safe = context.tenant, read_safe(context.plan.customer)
     _, changed = cloud.password_dates(address)
     mine = safe.get(address)
     if mine is None or mine.state != "chosen" or mine.password is None:
         mine = FirstPassword(state="chosen", changed=changed, password=new_password())
-        write_safe(cutover.customer, {**safe, address: mine})
+        write_safe(context.plan.customer, {**safe, address: mine})
     if changed == mine.changed:  # otherwise a try that was killed has set it
         assert mine.password is not None
         cloud.set_password(address, mine.password, must_change=True)
         _, changed = cloud.password_dates(address)
     done = mine.model_copy(update={"state": "set", "changed": changed})
-    write_safe(cutover.customer, {**safe, address: done})
+    write_safe(context.plan.customer, {**safe, address: done})
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """How many have one, and where they lie."""
-    if not _wanted(cutover):
-        return witness(cutover, NAME, ["no first passwords: the plan says so, or the accounts were made by hand"])
-    having = [address for address, one in read_safe(cutover.customer).items() if one.state in _DONE]
-    told = f"{len(having)} people have a first password: `mailmove passwords {cutover.customer}` shows them"
-    return witness(cutover, NAME, [told, *sorted(having)])
+    if not _wanted(context):
+        return record_evidence(
+            context, NAME, ["no first passwords: the plan says so, or the accounts were made by hand"]
+        )
+    having = [address for address, first in read_safe(context.plan.customer).items() if first.state in _DONE]
+    summary = f"{len(having)} people have a first password: `mailmove passwords {context.plan.customer}` shows them"
+    return record_evidence(context, NAME, [summary, *sorted(having)])
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Again a password that nobody knows. Who has chosen an own one since keeps it."""
-    cloud = tenant(cutover)
+    cloud = context.tenant
     kinds = cloud.mailbox_kinds()
-    remains = _taken_over(cutover, [one.what.removeprefix(_OF) for one in receipt.changes])
+    remains = _chosen_by_owner(context, [_address(change) for change in receipt.changes])
 
     def standing() -> list[Change]:
-        safe = read_safe(cutover.customer)
-        open_ones = {address for address, one in safe.items() if one.state in ("chosen", "set", "withdrawing")}
-        return [one for one in receipt.changes if one.what.removeprefix(_OF) in open_ones & kinds.keys()]
+        safe = read_safe(context.plan.customer)
+        revocable = {address for address, first in safe.items() if first.state in ("chosen", "set", "withdrawing")}
+        return [change for change in receipt.changes if _address(change) in revocable & kinds.keys()]
 
     def withdraw() -> None:
-        for one in standing():
-            address = one.what.removeprefix(_OF)
-            _note(cutover, address, FirstPassword(state="withdrawing", changed=cloud.password_dates(address)[1]))
+        for change in standing():
+            address = _address(change)
+            _note(context, address, FirstPassword(state="withdrawing", changed=cloud.password_dates(address)[1]))
             cloud.set_password(address, new_password(), must_change=False)
-            _note(cutover, address, FirstPassword(state="withdrawn", changed=cloud.password_dates(address)[1]))
+            _note(context, address, FirstPassword(state="withdrawn", changed=cloud.password_dates(address)[1]))
 
-    return undo(receipt, standing, withdraw, remains=remains)
+    return undo_changes(context, receipt, standing, withdraw, remains=remains)
 
 
-def _taken_over(cutover: Cutover, addresses: list[str]) -> list[str]:
+def _chosen_by_owner(context: Context, addresses: list[str]) -> list[str]:
     """Notes whose password is their own by now; a line for each."""
-    cloud, remains = tenant(cutover), []
+    cloud, remains = context.tenant, []
     kinds = cloud.mailbox_kinds()
-    for address, one in read_safe(cutover.customer).items():
-        if address not in addresses or address not in kinds or one.state not in _DONE:
+    for address, first in read_safe(context.plan.customer).items():
+        if address not in addresses or address not in kinds or first.state not in _DONE:
             continue
-        if one.state == "set" and cloud.password_dates(address)[1] == one.changed:
+        if first.state == "set" and cloud.password_dates(address)[1] == first.changed:
             continue
-        if one.state == "set":
-            _note(cutover, address, FirstPassword(state="taken over", changed=one.changed))
+        if first.state == "set":
+            _note(context, address, FirstPassword(state="own", changed=first.changed))
         remains.append(f"password of {address}: its owner has changed it, so it was left")
     return remains
 
 
-def _note(cutover: Cutover, address: str, known: FirstPassword) -> None:
-    write_safe(cutover.customer, {**read_safe(cutover.customer), address: known})
+def _note(context: Context, address: str, known: FirstPassword) -> None:
+    write_safe(context.plan.customer, {**read_safe(context.plan.customer), address: known})

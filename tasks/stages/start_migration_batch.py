@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from mailmove.changes import Change, ChangeKind, NamedSubject
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Finding, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.tenant_state import Endpoint
 from tasks.accounts.address_collisions import findings_of_collisions
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.items.copy_mailboxes import is_direct
 from tasks.ledger.names import batch_name, endpoint_name
 
@@ -19,24 +19,28 @@ _UNSTARTED = ("Created", "Stopped", "Failed")
 _DEAD = ("Failed", "Corrupted")
 
 
-def _preview(cutover: Cutover) -> Preview:
-    if is_direct(cutover):
+def _preview(context: Context) -> Preview:
+    if is_direct(context):
         return Preview(stage=NAME)
-    cloud = tenant(cutover)
+    cloud = context.tenant
     changes = []
-    if cloud.endpoint(endpoint_name(cutover)) is None:
-        changes.append(Change(what=f"migration endpoint {endpoint_name(cutover)}", before=None, after="made"))
-    batch = cloud.batch(batch_name(cutover))
+    if cloud.endpoint(endpoint_name(context.plan)) is None:
+        changes.append(_change(ChangeKind.MIGRATION_ENDPOINT, endpoint_name(context.plan), "made"))
+    batch = cloud.batch(batch_name(context.plan))
     if batch is None or batch.status in _UNSTARTED:
-        changes.append(Change(what=f"migration batch {batch_name(cutover)}", before=None, after="started"))
-    findings = [] if batch else [*findings_of_collisions(cutover), *_missing_endpoint(cutover)]
+        changes.append(_change(ChangeKind.MIGRATION_BATCH, batch_name(context.plan), "started"))
+    findings = [] if batch else [*findings_of_collisions(context), *_missing_endpoint(context)]
     return Preview(stage=NAME, changes=changes, findings=findings)
 
 
-def _missing_endpoint(cutover: Cutover) -> list[Finding]:
-    """An endpoint that the plan names must be there before the night."""
-    named = cutover.target.endpoint
-    if named is None or tenant(cutover).endpoint(named):
+def _change(kind: ChangeKind, name: str, after: str) -> Change:
+    return Change(kind=kind, subject=NamedSubject(name=name), before=None, after=after)
+
+
+def _missing_endpoint(context: Context) -> list[Finding]:
+    """An endpoint that the plan names must be there before the cutover."""
+    named = context.plan.target.endpoint
+    if named is None or context.tenant.endpoint(named):
         return []
     return [
         Finding(
@@ -49,71 +53,73 @@ def _missing_endpoint(cutover: Cutover) -> list[Finding]:
     ]
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """What is to be made, and who stands in its way. What stays behind: `tasks/preflight/inventory.py`."""
-    return _preview(cutover)
+    return _preview(context)
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Microsoft tests the connection first. Look before each create: a second run makes nothing twice."""
 
     def start(_: Preview) -> None:
-        cloud, source = tenant(cutover), source_server(cutover)
-        if cloud.endpoint(endpoint_name(cutover)):
-            cloud.test_endpoint(endpoint_name(cutover))
+        cloud, source = context.tenant, context.source
+        if cloud.endpoint(endpoint_name(context.plan)):
+            cloud.test_endpoint(endpoint_name(context.plan))
         else:
             cloud.create_endpoint(
                 Endpoint(
-                    name=endpoint_name(cutover),
+                    name=endpoint_name(context.plan),
                     exchange_server=source.inventory().server,
-                    rpc_proxy_server=cutover.source.outlook_anywhere_host,
+                    rpc_proxy_server=context.plan.source.outlook_anywhere_host,
                 ),
                 source,
             )
-        if cloud.batch(batch_name(cutover)) is None:
-            cloud.create_batch(batch_name(cutover), endpoint_name(cutover))
-        cloud.start_batch(batch_name(cutover))
+        if cloud.batch(batch_name(context.plan)) is None:
+            cloud.create_batch(batch_name(context.plan), endpoint_name(context.plan))
+        cloud.start_batch(batch_name(context.plan))
 
-    return act(cutover, lambda: _preview(cutover), start, approved=approved)
+    return apply_changes(context, lambda: _preview(context), start, approved=approved)
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """The batch runs. Blocked: Microsoft has given it up."""
-    if is_direct(cutover):
-        return witness(cutover, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
-    batch = tenant(cutover).batch(batch_name(cutover))
+    if is_direct(context):
+        return record_evidence(context, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
+    batch = context.tenant.batch(batch_name(context.plan))
     if batch is None or batch.status in _DEAD:
         raise Blocked(
             "Exchange Online",
-            wanted=f"batch {batch_name(cutover)} under way",
+            wanted=f"batch {batch_name(context.plan)} under way",
             seen=batch.status if batch else "no batch",
             todo="Open the batch in the Exchange admin centre; its error names the cause.",
         )
-    return witness(cutover, NAME, [f"batch {batch.name} is {batch.status}"])
+    return record_evidence(context, NAME, [f"batch {batch.name} is {batch.status}"])
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Remove batch and endpoint if we made them. Mailboxes made by the batch stay: they hold copies of mail."""
-    cloud = tenant(cutover)
-    made = {one.what for one in receipt.changes if one.before is None}
-    copied = {box.address for box in source_server(cutover).inventory().moving} & cloud.mailbox_kinds().keys()
+    cloud = context.tenant
+    made = {change.kind for change in receipt.changes if change.before is None}
+    copied = {box.address for box in context.source.inventory().moving} & cloud.mailbox_kinds().keys()
     remains = [
         f"mailbox {address}: holds a copy of mail; remove it by hand if it is not wanted" for address in sorted(copied)
     ]
 
     def standing() -> list[Change]:
-        batch = cloud.batch(batch_name(cutover)) and f"migration batch {batch_name(cutover)}"
-        endpoint = cloud.endpoint(endpoint_name(cutover)) and f"migration endpoint {endpoint_name(cutover)}"
-        return [one for one in receipt.changes if one.what in made and one.what in (batch, endpoint)]
+        standing = {
+            ChangeKind.MIGRATION_BATCH: cloud.batch(batch_name(context.plan)) is not None,
+            ChangeKind.MIGRATION_ENDPOINT: cloud.endpoint(endpoint_name(context.plan)) is not None,
+        }
+        return [change for change in receipt.changes if change.kind in made and standing[change.kind]]
 
     def remove() -> None:
-        if f"migration batch {batch_name(cutover)}" in made:
-            cloud.remove_batch(batch_name(cutover))
-        if f"migration endpoint {endpoint_name(cutover)}" in made:
-            cloud.remove_endpoint(endpoint_name(cutover))
+        if ChangeKind.MIGRATION_BATCH in made:
+            cloud.remove_batch(batch_name(context.plan))
+        if ChangeKind.MIGRATION_ENDPOINT in made:
+            cloud.remove_endpoint(endpoint_name(context.plan))
 
-    return undo(receipt, standing, remove, remains=remains)
+    return undo_changes(context, receipt, standing, remove, remains=remains)

@@ -2,88 +2,94 @@
 
 from __future__ import annotations
 
+from mailmove.changes import Change, ChangeKind, DomainSubject
 from mailmove.dns.zone.domain_proof import with_verification
-from mailmove.evidence import Change, Evidence, Preview, Receipt
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.records import RRsetChange, Zone, difference
-from tasks.dns.authoritative_check import rrset_change, served_everywhere
-from tasks.dns.zone_changes import act_on_zones, is_zone_change, preview_zones, put_zones_back
-from tasks.execution.apply_and_undo import act, undo, witness
-from tasks.execution.open_blocks import tenant
-from tasks.execution.retry_policies import change, look, make_sure, put_back
-from tasks.ledger.ledger import Ledger, this_cutover
+from mailmove.report import forecast_rules
+from tasks.dns.authoritative_check import is_record_set, rrset_change, served_everywhere
+from tasks.dns.zone_changes import act_on_zones, preview_zones, put_zones_back
+from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "verify_domain"
-_ADDED = "domain at Microsoft 365: "
+FORECAST = forecast_rules.verified_domain
 
 
-def _absent(cutover: Cutover) -> Preview:
-    cloud = tenant(cutover)
-    missing = [domain for domain in cutover.domains if cloud.domain(domain) is None]
-    return Preview(stage=NAME, changes=[Change(what=_ADDED + domain, before=None, after="added") for domain in missing])
+def _absent(context: Context) -> Preview:
+    cloud = context.tenant
+    missing = [domain for domain in context.plan.domains if cloud.domain(domain) is None]
+    return Preview(stage=NAME, changes=[_change(domain) for domain in missing])
 
 
-def _wanted(cutover: Cutover, zone: Zone, domain: str) -> list[RRsetChange]:
-    known = tenant(cutover).domain(domain)
+def _change(domain: str) -> Change:
+    return Change(kind=ChangeKind.DOMAIN, subject=DomainSubject(domain=domain), before=None, after="added")
+
+
+def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
+    known = context.tenant.domain(domain)
     return [] if known is None or known.verified else difference(zone, with_verification(zone, known.verification))
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     """What the tenant knows of each domain, and the TXT record that it asks for once it knows it."""
-    preview = _absent(cutover)
-    preview.changes += preview_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain)).changes
+    preview = _absent(context)
+    preview.changes += preview_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain)).changes
     return preview
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     """Add the domains; then publish what Microsoft wants to see."""
 
     def add(preview: Preview) -> None:
-        for one in preview.changes:
-            tenant(cutover).add_domain(one.what.removeprefix(_ADDED))
+        for change in preview.changes:
+            if isinstance(change.subject, DomainSubject):
+                context.tenant.add_domain(change.subject.domain)
 
-    act(cutover, lambda: _absent(cutover), add, approved=approved)
-    return act_on_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))
+    apply_changes(context, lambda: _absent(context), add, approved=approved)
+    return act_on_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))
 
 
-@make_sure
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     """Ask Microsoft to look. NotYet: its resolvers do not see the record so far, which may take an hour."""
-    cloud = tenant(cutover)
-    if not all((known := cloud.domain(domain)) and known.verified for domain in cutover.domains):
+    cloud = context.tenant
+    if not all((known := cloud.domain(domain)) and known.verified for domain in context.plan.domains):
         # Asked before it is served everywhere, Microsoft would remember that there is no such record.
-        changes = Ledger(cutover.customer, this_cutover()).receipt(NAME).changes
-        served_everywhere(cutover, [rrset_change(one) for one in changes if is_zone_change(one)])
+        changes = context.ledger.receipt(NAME).changes
+        served_everywhere(context, [rrset_change(change) for change in changes if is_record_set(change)])
     facts = []
-    for domain in cutover.domains:
+    for domain in context.plan.domains:
         known = cloud.verify_domain(domain)
         if not known.mail_enabled:
             known = cloud.enable_mail(domain)
-        mx = ", ".join(str(one) for one in known.service_records if one.type == "MX")
+        mx = ", ".join(str(rrset) for rrset in known.service_records if rrset.type == "MX")
         facts.append(f"{domain} is verified; mail is to go to {mx}")
-    return witness(cutover, NAME, facts)
+    return record_evidence(context, NAME, facts)
 
 
-@put_back
-def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Take the TXT record out and the domain away; Microsoft keeps a domain that mailboxes use, and says so."""
-    added = [one for one in receipt.changes if one.what.startswith(_ADDED)]
-    used = {address.partition("@")[2] for address in tenant(cutover).mailbox_kinds()}
-    kept = [one for one in added if one.what.removeprefix(_ADDED) in used]
-    going = [one for one in added if one not in kept]
-    cloud = tenant(cutover)
+    used = {address.partition("@")[2] for address in context.tenant.mailbox_kinds()}
+    added = {change.subject.domain: change for change in receipt.changes if isinstance(change.subject, DomainSubject)}
+    kept = [change for domain, change in added.items() if domain in used]
+    going = {domain: change for domain, change in added.items() if domain not in used}
+    cloud = context.tenant
 
     def remove() -> None:
-        for one in going:
-            cloud.remove_domain(one.what.removeprefix(_ADDED))
+        for domain in going:
+            cloud.remove_domain(domain)
 
-    zones = put_zones_back(cutover, receipt)
-    domains = undo(
+    zones = put_zones_back(context, receipt)
+    domains = undo_changes(
+        context,
         receipt,
-        lambda: [one for one in going if cloud.domain(one.what.removeprefix(_ADDED))],
+        lambda: [change for domain, change in going.items() if cloud.domain(domain)],
         remove,
-        remains=[f"{one.what}: mailboxes use it" for one in kept],
+        remains=[f"{change.words}: mailboxes use it" for change in kept],
     )
     return domains.model_copy(update={"changes": [*domains.changes, *zones.changes]})

@@ -1,4 +1,4 @@
-"""Before the door is closed: which machines of the house used it, and have not been heard of since the switch?
+"""Before port 25 is closed: which machines of the customer used it, and have not been heard of since the switch?
 
 A scanner that is used on Fridays outlasts any quiet time. It is named while somebody can still mend it.
 """
@@ -9,24 +9,22 @@ from datetime import timedelta
 
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
-from mailmove.plan.cutover import Cutover
 from mailmove.smtp.late_senders import NAMED, LateSender, gone_quiet
-from tasks.execution.open_blocks import source_server
-from tasks.ledger.ledger import Ledger, this_cutover
+from tasks.execution.context import Context
 from tasks.traffic.probes import sent_probes
 from tasks.traffic.server_clocks import by_its_clock
 
 BEFORE = timedelta(days=14)
-"""So far back the old server is asked: who sends more rarely is hardly missed by the morning."""
+"""Time before the switch that the old server is asked about; who sends more rarely is hardly missed by morning."""
 
 
-def silent_machines(cutover: Cutover) -> list[Finding]:
+def infrequent_senders(context: Context) -> list[Finding]:
     """One for each, which blocks nothing; none before the switch."""
-    ledger = Ledger(cutover.customer, this_cutover())
+    ledger = context.ledger
     switched = ledger.evidence("switch_mail")
     if switched is None:
         return []
-    source = source_server(cutover)
+    source = context.source
     try:
         since = by_its_clock(source, switched.at)
         arrivals = source.arrivals(since - BEFORE)
@@ -34,8 +32,8 @@ def silent_machines(cutover: Cutover) -> list[Finding]:
         means = "It is not known which machines used it before the switch and may use it again."
         return [Finding(subject="the old server's log", seen=str(error), means=means, todo=error.todo)]
     ours = sent_probes(ledger.entries())
-    others = [one for one in arrivals if one.message_id not in ours]
-    return [_finding(one) for one in gone_quiet(others, since, cutover.domains)[:NAMED]]
+    others = [arrival for arrival in arrivals if arrival.message_id not in ours]
+    return [_finding(sender) for sender in gone_quiet(others, since, context.plan.domains)[:NAMED]]
 
 
 def _finding(machine: LateSender) -> Finding:

@@ -5,187 +5,205 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Literal
 
 from pydantic import BaseModel
 
+from mailmove.changes import Change, ChangeKind, MessageSubject
 from mailmove.errors import MailmoveError, NotYet, Refused
-from mailmove.evidence import Change, Evidence, Finding, Receipt, now
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import Evidence, Finding, Receipt
 from mailmove.ports import HoldsMessages
 from mailmove.smtp.probe_message import new_message_id, probe, routes
 from mailmove.smtp.redeliver import redeliver
 from tasks.dns.authoritative_check import resolvers_of
-from tasks.execution.apply_and_undo import witness
-from tasks.execution.open_blocks import source_server, tenant
-from tasks.ledger.ledger import Entry, Ledger, this_cutover
+from tasks.execution.apply_and_undo import record_evidence
+from tasks.execution.context import Context
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.ledger import payloads_of
+from tasks.ledger.payloads import ProbeAnswer, ProbeLanded, ProbeMailbox, ProbeRoute
 
-SENT, ANSWERED, LANDED, MAILBOX = "probe", "probe answered", "probe landed", "probe mailbox"
 _TIMEOUT = 20.0
+"""Seconds for one SMTP session of a probe."""
+_SIDES = {"source": "at the old server", "target": "in the cloud"}
 
 
 class Probe(BaseModel):
-    """What the ledger remembers of one. answer: the server's last words; "": it is not known whether it was taken."""
+    """What the ledger remembers of one. answer None: it is not known whether it was taken. landed None: not found."""
 
     message_id: str
     route: str
     at: datetime
-    answer: str = ""
-    landed: str = ""
+    answer: ProbeAnswer | None = None
+    landed: ProbeLanded | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self.answer is not None and not self.answer.taken
 
 
-def send_probes(cutover: Cutover, stage: str) -> Receipt:
+def send_probes(context: Context) -> Receipt:
     """One to every mail server that a resolver names and that has had none yet.
 
     The intent is written first: after a kill it is looked for, and not sent again.
     """
-    if not cutover.probes.send:
+    plan, stage = context.plan, context.stage
+    if not plan.probes.send:
         return Receipt(stage=stage)
-    ledger = Ledger(cutover.customer, this_cutover())
-    entries = ledger.entries()
-    recipient = _mailbox(cutover, ledger, entries)
-    ways, unknown = asyncio.run(routes(recipient.partition("@")[2], resolvers_of(cutover)))
-    done = {one.route for one in _probes(entries, stage)}
+    recipient = _mailbox(context)
+    ways, unknown = asyncio.run(routes(recipient.partition("@")[2], resolvers_of(context)))
+    sent = {known.route for known in _probes(context)}
     for way in ways:
-        if way.name in done:
+        if way.name in sent:
             continue
-        message_id = new_message_id(cutover.source.smtp_host)
-        said = [Change(what=message_id, before=None, after={"route": way.name, "named_by": list(way.resolvers)})]
-        ledger.record("intent", f"{stage}: {SENT}", changes=said)
-        sender = cutover.probes.sender
+        message_id = new_message_id(plan.source.smtp_host)
+        change = Change(
+            kind=ChangeKind.PROBE,
+            subject=MessageSubject(mailbox=recipient, message_id=message_id),
+            before=None,
+            after={"route": way.name, "named_by": list(way.resolvers)},
+        )
+        intent = ProbeRoute(message_id=message_id, route=way.name)
+        context.ledger.record(EntryKind.INTENT, stage, payload=intent, changes=[change])
+        context.fence()
+        sender = plan.probes.sender
         content = probe(
-            message_id, sender=sender or f"mailmove-probe@{cutover.source.smtp_host}", recipient=recipient, at=now()
+            message_id,
+            sender=sender or f"mailmove-probe@{plan.source.smtp_host}",
+            recipient=recipient,
+            at=context.now(),
         )
         try:
-            answer = redeliver(
+            words = redeliver(
                 content,
                 sender=sender or "",
                 recipient=recipient,
-                mx=(way.address, cutover.sweep.smtp_port),
-                helo=cutover.source.smtp_host,
+                mx=(way.address, plan.sweep.smtp_port),
+                helo=plan.source.smtp_host,
                 timeout=_TIMEOUT,
             )
+            answer = ProbeAnswer(message_id=message_id, taken=True, answer=words)
         except MailmoveError as error:
-            answer = f"not taken: {error.seen}"
-        ledger.record("evidence", f"{stage}: {ANSWERED}", facts=[message_id, answer])
+            answer = ProbeAnswer(message_id=message_id, taken=False, answer=f"not taken: {error.seen}")
+        context.ledger.record(EntryKind.EVIDENCE, stage, payload=answer, facts=[f"{way.name}: {answer.answer}"])
     if unknown:
-        ledger.record("evidence", f"{stage}: {SENT}", facts=[f"no way to the mail by {one}" for one in unknown])
+        facts = [f"no way to the mail by {resolver}" for resolver in unknown]
+        context.ledger.record(EntryKind.EVIDENCE, stage, payload=ProbeRoute(unknown=list(unknown)), facts=facts)
     return Receipt(stage=stage)
 
 
-def probes_landed(cutover: Cutover, stage: str) -> Evidence:
+def probes_landed(context: Context) -> Evidence:
     """Where each is. NotYet: one that was taken is nowhere, and the plan's patience is not over."""
-    if not cutover.probes.send:
-        return witness(cutover, stage, ["the plan wants no probes"])
-    ledger = Ledger(cutover.customer, this_cutover())
-    entries = ledger.entries()
-    waiting = []
-    for one in _probes(entries, stage):
-        if one.landed:
+    plan, stage = context.plan, context.stage
+    if not plan.probes.send:
+        return record_evidence(context, stage, ["the plan wants no probes"])
+    patience, waiting = timedelta(minutes=plan.probes.patience_minutes), []
+    for sent in _probes(context):
+        if sent.landed:
             continue
-        where = _where(cutover, _mailbox(cutover, ledger, entries), one)
-        if where:
-            ledger.record("evidence", f"{stage}: {LANDED}", facts=[one.message_id, where])
-        elif not one.answer.startswith("not taken") and now() < one.at + timedelta(
-            minutes=cutover.probes.patience_minutes
-        ):
-            waiting.append(one.route)
+        landed = _landed(context, _mailbox(context), sent)
+        if landed:
+            context.ledger.record(EntryKind.EVIDENCE, stage, payload=landed, facts=[_landed_words(landed)])
+        elif not sent.refused and context.now() < sent.at + patience:
+            waiting.append(sent.route)
     if waiting:
+        minutes = f"{plan.probes.patience_minutes:g} minutes"
         raise NotYet(
             "probes",
             wanted="every probe that was taken to be found in a mailbox",
             seen=f"not yet those by {', '.join(waiting)}",
-            todo=f"They are looked for again, for {cutover.probes.patience_minutes:g} minutes; nothing depends on it.",
+            todo=f"They are looked for again, for {minutes}; nothing depends on it.",
         )
-    entries = ledger.entries()
-    facts = [_told(one, cutover.probes.patience_minutes) for one in _probes(entries, stage)]
-    facts += [
-        fact
-        for entry in entries
-        if entry.kind == "evidence" and entry.stage == f"{stage}: {SENT}"
-        for fact in entry.facts
-    ]
-    facts += remove_probes(cutover, ledger.cutover)
-    return witness(cutover, stage, facts or ["no resolver named a mail server: nothing was sent"])
+    facts = [_words(sent, plan.probes.patience_minutes) for sent in _probes(context)]
+    for _, route in context.ledger.payloads(ProbeRoute, stage):
+        facts += [f"no way to the mail by {resolver}" for resolver in route.unknown]
+    facts += remove_probes(context)
+    return record_evidence(context, stage, facts or ["no resolver named a mail server: nothing was sent"])
 
 
-def remove_probes(cutover: Cutover, root: UUID) -> list[str]:
+def remove_probes(context: Context) -> list[str]:
     """Take every probe of a cutover out of both mailboxes; what remains is named."""
-    ledger = Ledger(cutover.customer, root)
-    entries = ledger.entries()
-    ids = sent_probes(entries)
+    ids = sent_probes(context.ledger.entries())
     if not ids:
         return []
-    mailbox, remains = _mailbox(cutover, ledger, entries), []
-    for name, place in _places(cutover):
+    context.fence()
+    mailbox, remains = _mailbox(context), []
+    for side, place in _places(context):
         try:
             for item in place.find_messages(mailbox, sorted(ids)):
                 place.remove_message(mailbox, item.id)
         except Refused as error:
-            remains.append(f"probes remain in {mailbox} {name}, to be deleted by hand: {error.seen}")
+            remains.append(f"probes {_SIDES[side]} stay in {mailbox}: {error}")
     return remains
 
 
 def sent_probes(entries: Iterable[Entry]) -> set[str]:
     """Message-IDs of all that were sent, or may have been."""
-    return {
-        change.what
-        for entry in entries
-        if entry.kind == "intent" and entry.stage.endswith(f": {SENT}")
-        for change in entry.changes
-    }
+    return {route.message_id for _, route in payloads_of(list(entries), ProbeRoute) if route.message_id}
 
 
-def probe_findings(cutover: Cutover, stage: str) -> list[Finding]:
+def probe_findings(context: Context, stage: str) -> list[Finding]:
     """What the probes of an earlier stage showed, for the gate."""
-    seen = Ledger(cutover.customer, this_cutover()).evidence(stage)
+    evidence = context.ledger.evidence(stage)
     return [
         Finding(subject="probe", seen=fact, means="This is the way that mail takes today.", todo="")
-        for fact in (seen.facts if seen else [])
+        for fact in (evidence.facts if evidence else [])
     ]
 
 
-def _probes(entries: Iterable[Entry], stage: str) -> list[Probe]:
-    found: dict[str, Probe] = {}
-    for entry in entries:
-        if entry.kind == "intent" and entry.stage == f"{stage}: {SENT}":
-            for change in entry.changes:
-                found[change.what] = Probe(message_id=change.what, route=change.after["route"], at=entry.at)
-        elif entry.stage == f"{stage}: {ANSWERED}" and entry.facts[0] in found:
-            found[entry.facts[0]].answer = entry.facts[1]
-        elif entry.stage == f"{stage}: {LANDED}" and entry.facts[0] in found:
-            found[entry.facts[0]].landed = entry.facts[1]
-    return list(found.values())
+def _probes(context: Context) -> list[Probe]:
+    """Those of this stage, in the order in which they were sent."""
+    probes: dict[str, Probe] = {}
+    for entry in context.ledger.entries():
+        payload = entry.payload
+        if isinstance(payload, ProbeRoute) and payload.message_id and entry.stage == context.stage:
+            probes[payload.message_id] = Probe(message_id=payload.message_id, route=payload.route, at=entry.at)
+        elif isinstance(payload, ProbeAnswer) and payload.message_id in probes:
+            probes[payload.message_id].answer = payload
+        elif isinstance(payload, ProbeLanded) and payload.message_id in probes:
+            probes[payload.message_id].landed = payload
+    return list(probes.values())
 
 
-def _told(one: Probe, patience: float) -> str:
-    answer = one.answer or "killed before its answer was written down"
-    end = one.landed or ("nowhere" if one.answer.startswith("not taken") else f"not found in {patience:g} minutes")
-    return f"probe by {one.route}: {answer}; {end}"
+def _words(sent: Probe, patience: float) -> str:
+    answer = sent.answer.answer if sent.answer else "killed before its answer was written down"
+    if sent.landed:
+        end = _landed_words(sent.landed)
+    else:
+        end = "nowhere" if sent.refused else f"not found in {patience:g} minutes"
+    return f"probe by {sent.route}: {answer}; {end}"
 
 
-def _where(cutover: Cutover, mailbox: str, one: Probe) -> str:
-    for name, place in _places(cutover):
-        for item in place.find_messages(mailbox, [one.message_id]):
+def _landed_words(landed: ProbeLanded) -> str:
+    return f"landed {_SIDES[landed.side]}, in {landed.folder}, after {landed.seconds:.1f} s"
+
+
+def _landed(context: Context, mailbox: str, sent: Probe) -> ProbeLanded | None:
+    for side, place in _places(context):
+        for item in place.find_messages(mailbox, [sent.message_id]):
             # The servers' clocks and ours differ: what comes out below zero says no more than "at once".
-            took = max(0.0, ((item.received or now()) - one.at).total_seconds())
-            return f"landed {name}, in {item.folder}, after {took:.1f} s"
-    return ""
+            took = max(0.0, ((item.received or context.now()) - sent.at).total_seconds())
+            return ProbeLanded(message_id=sent.message_id, side=side, folder=item.folder, seconds=took)
+    return None
 
 
-def _places(cutover: Cutover) -> list[tuple[str, HoldsMessages]]:
+def _places(context: Context) -> list[tuple[Literal["source", "target"], HoldsMessages]]:
     """The old server first: what lands there may have been copied to the cloud by the time we look."""
-    both = (("at the old server", source_server(cutover)), ("in the cloud", tenant(cutover)))
-    return [(name, place) for name, place in both if isinstance(place, HoldsMessages)]
+    places: list[tuple[Literal["source", "target"], HoldsMessages]] = []
+    source, cloud = context.source, context.tenant
+    if isinstance(source, HoldsMessages):
+        places.append(("source", source))
+    if isinstance(cloud, HoldsMessages):
+        places.append(("target", cloud))
+    return places
 
 
-def _mailbox(cutover: Cutover, ledger: Ledger, entries: Iterable[Entry]) -> str:
+def _mailbox(context: Context) -> str:
     """The plan's, or the first user's; once chosen it stays, whatever the directory says later."""
-    if cutover.probes.mailbox:
-        return cutover.probes.mailbox
-    for entry in entries:
-        if entry.stage == MAILBOX:
-            return entry.facts[0]
-    first = min(box.address for box in source_server(cutover).inventory().moving if box.kind == "user")
-    ledger.record("evidence", MAILBOX, facts=[first])
+    if context.plan.probes.mailbox:
+        return context.plan.probes.mailbox
+    for _, chosen in context.ledger.payloads(ProbeMailbox):
+        return chosen.address
+    first = min(box.address for box in context.source.inventory().moving if box.kind == "user")
+    chosen = ProbeMailbox(address=first)
+    context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=chosen, facts=[f"probes go to {first}"])
     return first

@@ -10,38 +10,36 @@ import asyncio
 from datetime import timedelta
 
 from mailmove.errors import Blocked
-from mailmove.evidence import Look
-from mailmove.plan.cutover import Cutover
-from tasks.execution.open_blocks import tenant
-from tasks.ledger.ledger import Ledger
+from mailmove.evidence import PollResult
+from tasks.execution.context import Context
 from tasks.ledger.names import batch_name
 from tasks.traffic.message_traces import reached
 from tasks.traffic.server_clocks import when
 
 
-async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
+async def poll(context: Context, previous: PollResult | None) -> PollResult:
     """Where the tenant shows no message trace, that is said, and the rule of the last sync decides alone."""
-    return await asyncio.to_thread(_look, cutover, ledger)
+    return await asyncio.to_thread(_poll, context)
 
 
-def _look(cutover: Cutover, ledger: Ledger) -> Look:
-    cloud = tenant(cutover)
-    if cloud.batch(batch_name(cutover)) is None:
-        return Look(done=True, summary="there is no batch to remove")
-    since = when("propagation", cloud, "Microsoft 365", ledger)
-    users = cloud.migration_users(batch_name(cutover))
-    behind = [user for user in users if not user.last_synced or user.last_synced <= since]
+def _poll(context: Context) -> PollResult:
+    cloud = context.tenant
+    if cloud.batch(batch_name(context.plan)) is None:
+        return PollResult(done=True, summary="there is no batch to remove")
+    since = when(context, "propagation", "target")
+    users = cloud.migration_users(batch_name(context.plan))
+    late = [user for user in users if not user.last_synced or user.last_synced <= since]
     try:
-        seen = reached(cutover, since)
+        arrivals = reached(context, since)
     except Blocked as error:
-        traced, late = f"message trace could not be asked: {error}", False
+        traced, recent = f"message trace could not be asked: {error}", False
     else:
-        traced = str(seen)
-        recently = cloud.clock() - timedelta(minutes=cutover.sweep.quiet_minutes)
-        late = any(one.at > recently for one in seen.by_way_of_old)
+        traced = str(arrivals)
+        recently = cloud.clock() - timedelta(minutes=context.plan.sweep.quiet_minutes)
+        recent = any(trace.at > recently for trace in arrivals.by_way_of_old)
     then = f"{since:%Y-%m-%d %H:%M:%S} UTC"
-    return Look(
-        done=bool(users) and not behind and not late,
-        summary=f"{len(users) - len(behind)} of {len(users)} mailboxes were synced after {then}; {traced}",
-        details=[f"{one.address}: last synced {one.last_synced or 'never'}" for one in behind],
+    return PollResult(
+        done=bool(users) and not late and not recent,
+        summary=f"{len(users) - len(late)} of {len(users)} mailboxes were synced after {then}; {traced}",
+        details=[f"{user.address}: last synced {user.last_synced or 'never'}" for user in late],
     )

@@ -7,38 +7,50 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from mailmove.evidence import Look, now
-from mailmove.plan.cutover import Cutover
+from mailmove.clock import now
+from mailmove.evidence import PollResult
+from mailmove.report import forecast_rules
 from mailmove.report.progress import COPIED, Progress, bars, watched
 from mailmove.tenant_state import MigrationUser
-from tasks.execution.open_blocks import source_server, tenant
+from tasks.execution.context import Context
 from tasks.items.copy_mailboxes import is_direct
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
+from tasks.ledger.payloads import BatchRestart
 
 PROGRESS = "progress"
-"""Key of the look's state: `mailmove.report.progress.Progress`."""
+"""Key of the poll's state: `mailmove.report.progress.Progress`."""
 
 _TRIES = 3
 """Times that failed mailboxes are started again soon; after that a person is asked, and it is tried now and then."""
 _SOON, _NOW_AND_THEN = timedelta(minutes=10), timedelta(hours=1)
-_AGAIN = "first_sync: started again"
+_SETTLED = ("failed", "syncedwitherrors", "synced", "stopped")
+"""Statuses, lower case, of a batch that has come to rest."""
 _ASKS = "Some mailboxes fail again and again. Mend what they name, or go on without them?"
 
 
-async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
-    """One look at the batch's users: how far each is, when the rest should be ready, what failed, what was left out."""
-    return await asyncio.to_thread(_look, cutover, ledger, previous)
+FORECAST = forecast_rules.first_sync
 
 
-def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
-    if is_direct(cutover):
-        copied_by_us = ledger.evidence("copy_mailboxes")
-        return Look(done=copied_by_us is not None, summary="the mailboxes are copied by Mailmove itself")
-    cloud, known = tenant(cutover), dict(previous.state) if previous else {}
-    users = cloud.migration_users(batch_name(cutover))
+async def poll(context: Context, previous: PollResult | None) -> PollResult:
+    """One poll of the batch's users: how far each is, when the rest should be ready, what failed, what was left out."""
+    return await asyncio.to_thread(_poll, context, previous)
+
+
+async def remedy(context: Context, result: PollResult) -> PollResult:
+    """Start the batch again for the mailboxes that have failed; it is written down before."""
+    await asyncio.to_thread(_start_again, context)
+    return result.model_copy(update={"remedy": False})
+
+
+def _poll(context: Context, previous: PollResult | None) -> PollResult:
+    if is_direct(context):
+        copied_by_us = context.ledger.evidence("copy_mailboxes")
+        return PollResult(done=copied_by_us is not None, summary="the mailboxes are copied by Mailmove itself")
+    cloud, known = context.tenant, dict(previous.state) if previous else {}
+    users = cloud.migration_users(batch_name(context.plan))
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
-    totals: dict[str, int] = known.get("totals") or _totals(cutover)
+    totals: dict[str, int] = known.get("totals") or _totals(context)
     copied = [user for user in users if user.status in COPIED]
     failed = [user for user in users if _has_failed(user)]
     items = sum(user.synced_items for user in users)
@@ -48,7 +60,7 @@ def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
     summary = f"{len(copied)} of {len(users)} mailboxes copied, {items}{_of(sum(totals.values()))} items"
     summary += f", {rate * 60:.0f} a minute" if rate else ""
     summary += f"; {len(failed)} failed" if failed else ""
-    tries = _start_again(cutover, ledger, failed) if failed else 0
+    restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
     skipped = [
         f"{user.address}: left out {item}"
         for user in users
@@ -56,20 +68,26 @@ def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
         for item in cloud.skipped_items(user.address)
     ]
     progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
-    return Look(
-        done=bool(users) and len(copied) == len(users),
+    done = bool(users) and len(copied) == len(users)
+    return PollResult(
+        done=done,
         summary=summary,
         forecast=forecast,
-        details=[*(f"{one.address}: {one.error or one.status}" for one in failed), *_progress(users, totals), *skipped],
-        asks=_ASKS if failed and tries >= _TRIES else None,
+        details=[
+            *(f"{user.address}: {user.error or user.status}" for user in failed),
+            *_progress(users, totals),
+            *skipped,
+        ],
+        asks=_ASKS if failed and len(restarts) >= _TRIES else None,
+        remedy=bool(failed) and not done and _restart_is_due(context, restarts),
         picture=bars(progress),
         state={"totals": totals, **began, PROGRESS: progress.model_dump(mode="json")},
     )
 
 
-def _totals(cutover: Cutover) -> dict[str, int]:
+def _totals(context: Context) -> dict[str, int]:
     """Address -> items at the source, as its statistics count them: what is hidden or deleted is among them."""
-    return {box.address: box.item_count or 0 for box in source_server(cutover).inventory().moving}
+    return {box.address: box.item_count or 0 for box in context.source.inventory().moving}
 
 
 def _has_failed(user: MigrationUser) -> bool:
@@ -77,7 +95,7 @@ def _has_failed(user: MigrationUser) -> bool:
 
 
 def _rate(known: dict[str, Any], items: int) -> tuple[float | None, dict[str, Any]]:
-    """(items a second since the first look that saw any, what the next look must know for that)."""
+    """(items a second since the first poll that saw any, what the next poll must know for that)."""
     if "began" not in known:
         return None, {"began": now().isoformat(), "items": items}
     seconds = (now() - datetime.fromisoformat(known["began"])).total_seconds()
@@ -97,13 +115,22 @@ def _of(total: int) -> str:
     return f" of about {total}" if total else ""
 
 
-def _start_again(cutover: Cutover, ledger: Ledger, failed: list[MigrationUser]) -> int:
-    """Start-MigrationBatch tries failed users again. How often that was done; it is written down before."""
-    done = [entry.at for entry in ledger.entries() if entry.stage == _AGAIN]
-    pause = _SOON if len(done) < _TRIES else _NOW_AND_THEN
-    batch = tenant(cutover).batch(batch_name(cutover))
-    settled = batch is not None and batch.status.lower() in ("failed", "syncedwitherrors", "synced", "stopped")
-    if settled and (not done or now() - max(done) >= pause):
-        ledger.record("evidence", _AGAIN, facts=[f"{one.address}: {one.error or one.status}" for one in failed])
-        tenant(cutover).start_batch(batch_name(cutover))
-    return len(done)
+def _restart_is_due(context: Context, restarts: list[datetime]) -> bool:
+    """The batch has come to rest, and was not started again just now."""
+    pause = _SOON if len(restarts) < _TRIES else _NOW_AND_THEN
+    batch = context.tenant.batch(batch_name(context.plan))
+    settled = batch is not None and batch.status.lower() in _SETTLED
+    return settled and (not restarts or now() - max(restarts) >= pause)
+
+
+def _start_again(context: Context) -> None:
+    """Start-MigrationBatch tries failed users again."""
+    failed = [user for user in context.tenant.migration_users(batch_name(context.plan)) if _has_failed(user)]
+    restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
+    if not failed or not _restart_is_due(context, restarts):
+        return  # somebody else has started it meanwhile
+    facts = [f"{user.address}: {user.error or user.status}" for user in failed]
+    restart = BatchRestart(failed=[user.address for user in failed])
+    context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=restart, facts=facts)
+    context.fence()
+    context.tenant.start_batch(batch_name(context.plan))

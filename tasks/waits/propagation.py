@@ -5,117 +5,148 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from datetime import datetime, timedelta
+from typing import Any
 
+from mailmove.clock import now
 from mailmove.dns.client.interference import interference, split_horizons
-from mailmove.dns.propagation.measure import Sweep, look, sweep
+from mailmove.dns.propagation.measure import PropagationSweep, poll_result, sweep
 from mailmove.dns.propagation.purge_caches import operators_of, purge
 from mailmove.dns.zone.authority import ask_authorities, authorities
 from mailmove.errors import MailmoveError
-from mailmove.evidence import Look, now
-from mailmove.plan.cutover import Cutover
+from mailmove.evidence import PollResult
 from mailmove.records import RRsetChange
-from tasks.dns.zone_changes import resolvers_of, rrset_change
-from tasks.ledger.ledger import Ledger
+from mailmove.report import forecast_rules
+from tasks.dns.authoritative_check import is_record_set, resolvers_of, rrset_change
+from tasks.execution.context import Context
+from tasks.traffic.server_clocks import record_clock
 
 _PURGED, _STRANGE = "purged", "strange"
-"""Keys of the look's state, beside the names of the domains: what was said once, and is repeated at every look."""
+"""Keys of the poll's state, beside the names of the domains: what is asked once, and repeated at every poll."""
 
 
-async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
-    """One look, and at the end of patience what the plan says: never silence, whatever the look meets."""
-    receipt = await asyncio.to_thread(ledger.receipt, "switch_mail")
-    switched = [rrset_change(one) for one in receipt.changes if one.what.startswith("MX ")]
+FORECAST = forecast_rules.propagation
+
+
+async def poll(context: Context, previous: PollResult | None) -> PollResult:
+    """One poll, and at the end of patience what the plan says: never silence, whatever the poll meets."""
+    receipt = await asyncio.to_thread(context.ledger.receipt, "switch_mail")
+    switched = [rrset_change(change) for change in receipt.changes if is_record_set(change, "MX")]
     if not switched:
-        return Look(done=True, summary="the MX records stood at Microsoft 365 already")
+        return PollResult(done=True, summary="the MX records stood at Microsoft 365 already")
     try:
-        told = await _look(cutover, switched, previous)
+        result = await _poll(context, switched, previous)
     except MailmoveError as error:
-        told = Look(done=False, summary=str(error), state=previous.state if previous else {})
-    return _patient(cutover, told, receipt.at)
+        result = PollResult(done=False, summary=str(error), state=previous.state if previous else {})
+    return _patient(context, result, receipt.at)
 
 
-async def _look(cutover: Cutover, switched: list[RRsetChange], previous: Look | None) -> Look:
+async def remedy(context: Context, result: PollResult) -> PollResult:
+    """Ask the operators of public resolvers to forget the old sets, once for each name; what they said is kept."""
+    receipt = await asyncio.to_thread(context.ledger.receipt, "switch_mail")
+    purged = dict(result.state.get(_PURGED, {}))
+    for change in receipt.changes:
+        if is_record_set(change, "MX") and _to_purge(context, result.state, purged, rrset_change(change)):
+            purged[rrset_change(change).key[0]] = await _purge(context, rrset_change(change))
+    return result.model_copy(update={"remedy": False, "state": {**result.state, _PURGED: purged}})
+
+
+def completed(context: Context) -> None:
+    """What later steps ask of other servers is asked since now, by their clocks."""
+    record_clock(context, "propagation", "target")
+    record_clock(context, "propagation", "source")
+
+
+async def _poll(context: Context, switched: list[RRsetChange], previous: PollResult | None) -> PollResult:
     """One sweep for each domain's MX; its forecast is the slowest domain's."""
     known = previous.state if previous else {}
     strange = known.get(_STRANGE)
     if strange is None:
-        strange = await _strange(cutover, switched[0])
+        strange = await _strange(context, switched[0])
     purged = dict(known.get(_PURGED, {}))
-    seen, looks = {}, {}
-    for one in switched:
-        name = one.key[0]
-        seen[name] = await _sweep(cutover, one, previous)
-        looks[name] = look(seen[name], cutover.propagation.enough)
-        if seen[name].served_since and name not in purged and not looks[name].done:
-            purged[name] = await _purge(cutover, one)
-    forecasts = [one.forecast for one in looks.values()]
-    details = [detail for one in looks.values() for detail in one.details]
-    return Look(
-        done=all(one.done for one in looks.values()),
-        summary="; ".join(f"{name} {one.summary}" for name, one in looks.items()),
-        forecast=None if None in forecasts else max(one for one in forecasts if one),
-        next_look=_soonest([one.next_look for one in looks.values()]),
+    sweeps, results = {}, {}
+    for change in switched:
+        name = change.key[0]
+        sweeps[name] = await _sweep(context, change, previous)
+        results[name] = poll_result(sweeps[name], context.plan.propagation.enough)
+    state = {
+        **{name: known_sweep.model_dump(mode="json") for name, known_sweep in sweeps.items()},
+        _PURGED: purged,
+        _STRANGE: strange,
+    }
+    forecasts = [result.forecast for result in results.values()]
+    details = [detail for result in results.values() for detail in result.details]
+    done = all(result.done for result in results.values())
+    return PollResult(
+        done=done,
+        summary="; ".join(f"{name} {result.summary}" for name, result in results.items()),
+        forecast=None if None in forecasts else max(forecast for forecast in forecasts if forecast),
+        next_poll=_soonest([result.next_poll for result in results.values()]),
         details=[*details, *(line for lines in purged.values() for line in lines), *strange],
-        picture="\n\n".join(f"**{name}**\n{one.picture}" for name, one in looks.items()),
-        state={
-            **{name: one.model_dump(mode="json") for name, one in seen.items()},
-            _PURGED: purged,
-            _STRANGE: strange,
-        },
+        remedy=not done and any(_to_purge(context, state, purged, change) for change in switched),
+        picture="\n\n".join(f"**{name}**\n{result.picture}" for name, result in results.items()),
+        state=state,
     )
 
 
-def _patient(cutover: Cutover, told: Look, switched: datetime) -> Look:
-    rule = cutover.propagation
+def _to_purge(context: Context, state: dict[str, Any], purged: dict[str, Any], change: RRsetChange) -> bool:
+    """Every authority serves the new set, and nobody was asked to forget the old one so far."""
+    name = change.key[0]
+    served = bool(state.get(name, {}).get("served_since"))
+    return context.plan.propagation.purge_caches and served and name not in purged
+
+
+def _patient(context: Context, result: PollResult, switched: datetime) -> PollResult:
+    rule = context.plan.propagation
     end = switched + timedelta(minutes=rule.patience_minutes)
-    if told.done:
-        return told
+    if result.done:
+        return result
     if now() < end:
-        return told.model_copy(update={"next_look": told.next_look and min(told.next_look, end)})
+        return result.model_copy(update={"next_poll": result.next_poll and min(result.next_poll, end)})
     ended = f"patience ended at {end:%Y-%m-%d %H:%M:%S} UTC, {rule.patience_minutes:g} minutes after the switch"
-    if rule.after_patience == "go-on" and _served(told):
-        summary = f"{told.summary}; {ended}, and the plan says to go on"
-        return told.model_copy(update={"done": True, "summary": summary, "next_look": None})
-    return told.model_copy(update={"asks": f"{ended}: go on although not everybody has the new MX?"})
+    if rule.after_patience == "go-on" and _served(result):
+        summary = f"{result.summary}; {ended}, and the plan says to go on"
+        return result.model_copy(update={"done": True, "summary": summary, "next_poll": None})
+    return result.model_copy(update={"asks": f"{ended}: go on although not everybody has the new MX?"})
 
 
-def _served(told: Look) -> bool:
+def _served(result: PollResult) -> bool:
     """Does every authority serve every domain's new set? Without that, nobody may go on by a rule."""
-    sweeps = [known for key, known in told.state.items() if key not in (_PURGED, _STRANGE)]
+    sweeps = [known for key, known in result.state.items() if key not in (_PURGED, _STRANGE)]
     return bool(sweeps) and all(known["served_since"] for known in sweeps)
 
 
-async def _sweep(cutover: Cutover, change: RRsetChange, previous: Look | None) -> Sweep:
-    name, port = change.key[0], cutover.propagation.dns_port
+async def _sweep(context: Context, change: RRsetChange, previous: PollResult | None) -> PropagationSweep:
+    name, port = change.key[0], context.plan.propagation.dns_port
     known = previous.state.get(name) if previous else None
-    servers = await authorities(name, resolvers_of(cutover), port)
+    servers = await authorities(name, resolvers_of(context), port)
     return await sweep(
         change.before,
         change.after,
         servers,
-        resolvers_of(cutover),
-        previous=Sweep.model_validate(known) if known else None,
+        resolvers_of(context),
+        previous=PropagationSweep.model_validate(known) if known else None,
         dns_port=port,
     )
 
 
-async def _purge(cutover: Cutover, change: RRsetChange) -> list[str]:
+async def _purge(context: Context, change: RRsetChange) -> list[str]:
     """What the operators of the public resolvers say to being asked to forget the old set."""
     rrset = change.after or change.before
-    if rrset is None or not cutover.propagation.purge_caches:
+    if rrset is None:
         return []
-    return await purge(rrset, operators_of([address for address, _ in resolvers_of(cutover)]))
+    await asyncio.to_thread(context.fence)
+    return await purge(rrset, operators_of([address for address, _ in resolvers_of(context)]))
 
 
-async def _strange(cutover: Cutover, change: RRsetChange) -> list[str]:
+async def _strange(context: Context, change: RRsetChange) -> list[str]:
     """Signs that it is not the world that answers; nothing is asked of the world when only loopback is."""
-    (name, rtype), port, resolvers = change.key, cutover.propagation.dns_port, resolvers_of(cutover)
-    said = await ask_authorities(await authorities(name, resolvers, port), name, rtype, dns_port=port)
-    found = await split_horizons(resolvers, said, name, rtype, settled=False)
-    outside = [one for one in resolvers if not ipaddress.ip_address(one[0]).is_loopback]
+    (name, rtype), port, resolvers = change.key, context.plan.propagation.dns_port, resolvers_of(context)
+    answers = await ask_authorities(await authorities(name, resolvers, port), name, rtype, dns_port=port)
+    findings = await split_horizons(resolvers, answers, name, rtype, settled=False)
+    outside = [resolver for resolver in resolvers if not ipaddress.ip_address(resolver[0]).is_loopback]
     if outside:
-        found += await interference(outside, name)
-    return [f"{one.subject}: {one.seen}. {one.means} {one.todo}" for one in found]
+        findings += await interference(outside, name)
+    return [f"{finding.subject}: {finding.seen}. {finding.means} {finding.todo}" for finding in findings]
 
 
 def _soonest(times: list[datetime | None]) -> datetime | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from mailmove.evidence import Look
-from mailmove.plan.cutover import Cutover
-from tasks.dns.switch_window import look_at_clock
-from tasks.ledger.ledger import Ledger
+from mailmove.evidence import PollResult
+from mailmove.report import forecast_rules
+from tasks.dns.switch_window import poll_window
+from tasks.execution.context import Context
+
+FORECAST = forecast_rules.window
 
 
-async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
+async def poll(context: Context, previous: PollResult | None) -> PollResult:
     """No network: the clock, the plan, and the TTL that the ledger knows."""
-    if not cutover.windows:
-        return Look(done=True, summary="the plan has no windows")
-    return await asyncio.to_thread(look_at_clock, cutover, ledger)
+    if not context.plan.windows:
+        return PollResult(done=True, summary="the plan has no windows")
+    return await asyncio.to_thread(poll_window, context)

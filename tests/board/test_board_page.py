@@ -145,7 +145,8 @@ def test_it_needs_nothing_but_itself_and_works_without_a_mouse() -> None:
     assert f"http://ui.example/runs/flow-run/{UUID(int=7)}" in links
     assert links.count(f"http://ui.example/runs/flow-run/{UUID(int=8)}") == sum(one.parked is not None for one in ALL)
     assert [tag for tag, _ in seen.tags if tag in ("h1", "h2", "h3")][:3] == ["h1", "h2", "h3"]
-    assert all(attrs.get("aria-label") for attrs in seen.all("progress"))
+    bars = seen.all("progress")
+    assert bars and all(attrs.get("aria-label") for attrs in bars)
     assert ":focus-visible" in STYLE and "min(100%,22rem)" in STYLE and "overflow-wrap:anywhere" in STYLE
 
 

@@ -24,7 +24,7 @@ from deployments.server.box import Box, using
 from lab.town import Town
 from tasks.ledger.ledger import Ledger
 from tasks.parking.poll import SKIPPED
-from tasks.parking.wake import Parked, parked_runs
+from tasks.parking.resume import Parked, parked_runs
 
 pytestmark = [
     pytest.mark.night,

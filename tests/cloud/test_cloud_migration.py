@@ -115,7 +115,7 @@ def test_contacts_and_events_can_be_read_through_graph(town: Any, old: OldExchan
     events = town.graph("GET", f"{user}/events?$select=subject,start,iCalUId&$top=50").json()["value"]
     there = [item for item in old.store.snapshot("anna@northwind.example") if item.kind == "event"]
     assert sorted(event["subject"] for event in events) == sorted(item.subject for item in there)
-    assert all(event["iCalUId"] and event["start"]["timeZone"] == "UTC" for event in events)
+    assert events and all(event["iCalUId"] and event["start"]["timeZone"] == "UTC" for event in events)
     names = {row["displayName"] for row in town.graph("GET", f"{user}/contacts?$top=50").json()["value"]}
     folder = town.graph("GET", f"{user}/contactFolders").json()["value"][0]
     names |= {

@@ -42,7 +42,7 @@ def box() -> Iterator[BigBox]:
 def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(box: BigBox) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.parking.wake import parked_runs
+    from tasks.parking.resume import parked_runs
     from tasks.reporting.status import nights
 
     with ExitStack() as stack:

@@ -122,10 +122,11 @@ def test_a_cutover_that_died_with_its_worker_is_found_by_its_silence(box: Box) -
 
 @pytest.mark.long
 def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_path: Path) -> None:
+    from tasks.parking.park import GATE_FLOW
+
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.parking.park import GATE_FLOW
-    from tasks.parking.wake import parked_runs, wake
+    from tasks.parking.resume import parked_runs, wake
     from tasks.reporting.status import nights
 
     small: dict[str, Any] = {"users": 1, "shared": 1, "public_folders": 0, "messages": 20, "mail_per_second": 0}

@@ -18,7 +18,7 @@ from prefect.input.actions import read_flow_run_input
 
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
-from tasks.parking.wake import Parked, parked_runs
+from tasks.parking.resume import Parked, parked_runs
 from tasks.runbook import Stage
 
 

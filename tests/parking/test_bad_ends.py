@@ -23,7 +23,7 @@ from mailmove.plan.cutover import Cutover
 from tasks.execution.apply_and_undo import act
 from tasks.execution.retry_policies import change, look, put_back
 from tasks.parking.poll import STUCK
-from tasks.parking.wake import wake
+from tasks.parking.resume import wake
 from tasks.runbook import Stage
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("nothing_parked")]

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from parked_world import Night, form_text, new_plan
 from prefect import flow, tags
+from tasks.parking.park import GATE_FLOW, PARKED, known_as
 
 from blocks.approver import Approver
 from deployments.cli.approver_keys import answer, make_approver, question_at
@@ -25,8 +26,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.notifications.deliver import EVENTS, told_so_far
 from tasks.parking.due_polls import expired_gates
 from tasks.parking.gate_questions import UNANSWERED, asked_last, write_question
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
-from tasks.parking.wake import wake
+from tasks.parking.resume import wake
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -23,7 +23,7 @@ from tasks.execution.apply_and_undo import act
 from tasks.execution.retry_policies import change, look, make_sure
 from tasks.ledger.ledger import Ledger, entries_so_far, this_cutover
 from tasks.parking.poll import SKIPPED
-from tasks.parking.wake import parked_runs, wake
+from tasks.parking.resume import parked_runs, wake
 from tasks.progress.interruptions import held_up
 from tasks.runbook import Stage
 from tasks.stages import switch_mail

@@ -13,6 +13,7 @@ from parked_world import Night, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from tasks.parking.park import GATE_FLOW, PARKED, known_as
 
 from flows.gate import gate
 from mailmove.evidence import Preview
@@ -20,8 +21,7 @@ from mailmove.plan.cutover import Cutover
 from tasks.execution import concurrency_limits as limits
 from tasks.execution.concurrency_limits import USES, limits_of, within_limits
 from tasks.execution.retry_policies import look
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
-from tasks.parking.wake import wake
+from tasks.parking.resume import wake
 from tasks.runbook import STAGES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

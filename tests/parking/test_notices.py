@@ -15,6 +15,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.states import Failed
 from pydantic import SecretStr
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 from web_hook import WebHook
 
 from flows.gate import gate
@@ -24,9 +25,8 @@ from mailmove.plan.gates_and_windows import Notices
 from tasks.notifications import deliver as telling
 from tasks.notifications.deliver import EVENTS, MOST_TRIES, Records, tell_news, told_so_far, within
 from tasks.parking.due_polls import known_looks
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 from tasks.parking.poll import show_look
-from tasks.parking.wake import wake
+from tasks.parking.resume import wake
 from tasks.preflight.contacts import check_people
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

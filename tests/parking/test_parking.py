@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.input.actions import delete_flow_run_input
 from prefect.states import Cancelled, Completed, Paused, Running
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 
 from flows.gate import gate
 from mailmove.errors import Blocked
@@ -21,9 +22,8 @@ from mailmove.plan.cutover import Cutover
 from tasks.engine.prefect_internals import form_keys
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import SOONEST, due, known_looks, look_at_all
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 from tasks.parking.poll import show_look
-from tasks.parking.wake import Parked, mend, resume_cutover, wake, wake_all
+from tasks.parking.resume import Parked, mend, resume, resume_cutover, wake, wake_all
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -209,11 +209,11 @@ def test_a_question_without_a_form_suspends_no_cutover(parked_without_form: Nigh
 
 
 def test_a_question_without_a_form_is_asked_anew_when_somebody_answers(parked_without_form: Night) -> None:
-    wake(parked_without_form.parked(), {"name": "ben", "reason": "enough"})
+    resume(parked_without_form.parked(), {"name": "ben", "reason": "enough"})
     assert parked_without_form.go_on() is None
     again = parked_without_form.parked()
     assert (again.question, again.key) == ("quiet?", "2")
-    wake(again, {"name": "ben", "reason": "enough"})
+    resume(again, {"name": "ben", "reason": "enough"})
     assert parked_without_form.go_on() == "quiet: ben said enough"
 
 

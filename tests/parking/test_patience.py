@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from parked_world import Night, new_plan
 from prefect import flow, tags
+from tasks.parking.park import PARKED, WAIT_FLOW, known_as
 
 from flows.wait import wait
 from lab.dns.resolver import HONEST
@@ -23,9 +24,8 @@ from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import asks_anew, look_at_all
-from tasks.parking.park import PARKED, WAIT_FLOW, known_as
 from tasks.parking.poll import last_look, show_look
-from tasks.parking.wake import Parked, wake
+from tasks.parking.resume import Parked, wake
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

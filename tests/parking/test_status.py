@@ -15,6 +15,7 @@ from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Failed, Scheduled
+from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
 
 from flows.gate import gate
 from flows.trouble import trouble
@@ -22,9 +23,8 @@ from flows.wait import wait
 from mailmove.evidence import Look, Preview, now
 from mailmove.plan.cutover import Cutover
 from tasks.ledger.ledger import Entry, Kind, Ledger
-from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
 from tasks.parking.poll import show_look
-from tasks.parking.wake import wake
+from tasks.parking.resume import wake
 from tasks.reporting.status import Night, _behind, board
 from tasks.runbook import RUNBOOK
 

@@ -16,6 +16,7 @@ from prefect import flow, tags
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from tasks.parking.park import PARKED, WAIT_FLOW, known_as
 
 from flows.wait import wait
 from flows.watch import watch
@@ -26,9 +27,8 @@ from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import due, known_looks
-from tasks.parking.park import PARKED, WAIT_FLOW, known_as
 from tasks.parking.poll import last_look, show_look, tells_nothing_new
-from tasks.parking.wake import Parked
+from tasks.parking.resume import Parked
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "nothing_parked")
 

@@ -21,7 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cabling import CLOUD, DOMAIN, KEY, NAME_SERVER, OLD, POSTFIX, RESOLVER
 
 from blocks.dns.rfc2136 import Rfc2136
-from mailmove.dns.propagation.measure import look, sweep
+from mailmove.dns.propagation.measure import poll_result, sweep
 from mailmove.dns.zone.authority import authorities
 from mailmove.plan.quorum import Policy
 from mailmove.records import RRsetChange
@@ -86,7 +86,7 @@ def noticed(change: RRsetChange) -> float:
         while True:
             servers = await authorities(f"{DOMAIN}.", [(RESOLVER, 53)], 53)
             seen = await sweep(change.before, change.after, servers, [(RESOLVER, 53)], previous=seen, dns_port=53)
-            if look(seen, Policy(kind="quorum", share=1.0)).done:
+            if poll_result(seen, Policy(kind="quorum", share=1.0)).done:
                 return time.monotonic() - started
             await asyncio.sleep(0.2)
 

@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
+from tasks.ledger.artifact_tables import read_latest
 
 from blocks.dns.manual import Manual
 from blocks.dns.octodns import OctoDns
@@ -25,11 +26,10 @@ from lab.town_blocks import save_blocks
 from mailmove.errors import ByHand, NotYet, TtlRaised
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
-from tasks.ledger.artifact_tables import read_latest
 from tasks.ledger.ledger import Ledger, this_cutover
 from tasks.parking.due_polls import due, known_looks, look_at_all
 from tasks.parking.poll import show_look
-from tasks.parking.wake import parked_runs, wake
+from tasks.parking.resume import parked_runs, wake
 from tasks.progress.rollback_stage import undo_stage
 from tasks.runbook import stage_named
 from tasks.stages import lower_ttl, restore_ttl

@@ -17,7 +17,7 @@ from lab.town_blocks import save_blocks
 from mailmove.plan.cutover import Cutover
 from tasks.execution.open_blocks import partner
 from tasks.ledger.ledger import Ledger
-from tasks.parking.wake import parked_runs, wake
+from tasks.parking.resume import parked_runs, wake
 from tasks.runbook import stage_named
 
 pytestmark = pytest.mark.timeout(240)

@@ -1,4 +1,4 @@
-"""Wake what is parked: answer the sub-flow, then start its cutover anew. Every step may be repeated."""
+"""Resume what is parked: answer the sub-flow, then start its cutover anew. Every step may be repeated."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from prefect.states import Cancelled
 
 from mailmove.errors import Blocked
 from tasks.engine.prefect_internals import has_form
-from tasks.execution.run_concurrently import at_once
-from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, suspend_cutover
+from tasks.engine.prefect_parking import suspend_cutover
+from tasks.execution.run_concurrently import run_concurrently
+from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.poll import Awaited
 
 _PAGE = 200
 
@@ -41,9 +43,19 @@ class Parked:
         return str(self.run.parameters["cutover"]["customer"])
 
     @property
-    def what(self) -> str:
-        """What it waits for: 'propagation', 'switch_mail', ..."""
-        return str(self.run.parameters["name"])
+    def awaited(self) -> Awaited:
+        """What a wait waits for."""
+        return Awaited(self.run.parameters["step"], self.run.parameters.get("until", "condition"))
+
+    @property
+    def name(self) -> str:
+        """The gate, or the stage in trouble, or the step that a wait belongs to."""
+        return str(self.run.parameters["step" if self.flow == WAIT_FLOW else "name"])
+
+    @property
+    def title(self) -> str:
+        """What it waits for, for people: 'propagation', 'verify lower_ttl', 'switch_mail', ..."""
+        return str(self.awaited) if self.flow == WAIT_FLOW else self.name
 
     @property
     def flow(self) -> str:
@@ -58,7 +70,7 @@ class Parked:
     @property
     def question(self) -> str:
         """What it asks, on one line."""
-        return self._state.message or self.what
+        return self._state.message or self.title
 
     @property
     def parked_at(self) -> datetime:
@@ -95,12 +107,12 @@ def parked_runs(*states: StateType, started_after: datetime | None = None) -> li
         ]
 
 
-def moved_lately(since: datetime) -> list[Parked]:
+def parked_lately(since: datetime) -> list[Parked]:
     """Answered, or parked for the first time since then. It costs the same however many are parked."""
     return parked_runs(StateType.RUNNING) + parked_runs(StateType.PAUSED, started_after=since)
 
 
-def wake(parked: Parked, answer: dict[str, Any] | None = None) -> None:
+def resume(parked: Parked, answer: dict[str, Any] | None = None) -> None:
     """Answer a parked sub-flow and start its cutover anew. Blocked: Prefect does not take the answer.
 
     Only the server knows whether it still waits, when it writes the answer: what was read before may be old by then.
@@ -113,23 +125,23 @@ def wake(parked: Parked, answer: dict[str, Any] | None = None) -> None:
                 return
             raise Blocked(
                 "Prefect",
-                wanted=f"{parked.what} of {parked.customer} answered",
+                wanted=f"{parked.title} of {parked.customer} answered",
                 seen=str(getattr(response.details, "reason", response.status)),
                 todo="Answer with the fields of its form.",
             )
         if response.status != SetStateStatus.ACCEPT:  # it waits no more
             fresh = client.read_flow_run(parked.run.id).state
             if fresh is None or fresh.is_final():
-                return  # somebody else woke it, and its cutover may be parked at something else by now
+                return  # somebody else resumed it, and its cutover may be parked at something else by now
         resume_cutover(client, parked.root.id)
 
 
-def wake_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None:
-    """Wake each with the same answer, several at a time: a server that says "later" to one keeps no other waiting.
+def resume_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None:
+    """Resume each with the same answer, several at a time: a server that says "later" to one keeps no other waiting.
 
-    Prefect on SQLite says so for some two seconds, when it resumes a run just while another one is written.
+    Prefect on SQLite says so for some two seconds, when it resumes a run just while another question is written.
     """
-    at_once(wake, [(one, answer) for one in parked])
+    run_concurrently(resume, [(question, answer) for question in parked])
 
 
 def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:
@@ -164,34 +176,34 @@ def mend(parked: Parked) -> str | None:
             if fresh is None or not fresh.is_running():
                 return None
             resume_cutover(client, parked.root.id)
-        return "woke the cutover of an answered question"
+        return "resumed the cutover of an answered question"
     return None
 
 
 def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
-    found: list[FlowRun] = []
+    runs: list[FlowRun] = []
     while True:
-        page = client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(found))
-        found += page
+        page = client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(runs))
+        runs += page
         if len(page) < _PAGE:
-            return found
+            return runs
 
 
 def _parents(client: SyncPrefectClient, task_run_ids: list[UUID]) -> dict[UUID, UUID]:
     """Task run -> the flow run that it belongs to."""
-    found: dict[UUID, UUID] = {}
+    parents: dict[UUID, UUID] = {}
     for start in range(0, len(task_run_ids), _PAGE):
         chosen = TaskRunFilter(id=TaskRunFilterId(any_=task_run_ids[start : start + _PAGE]))
         for run in client.read_task_runs(task_run_filter=chosen, limit=_PAGE):
             if run.flow_run_id:
-                found[run.id] = run.flow_run_id
-    return found
+                parents[run.id] = run.flow_run_id
+    return parents
 
 
 def _by_id(client: SyncPrefectClient, ids: list[UUID]) -> list[FlowRun]:
-    found: list[FlowRun] = []
+    runs: list[FlowRun] = []
     for start in range(0, len(ids), _PAGE):
-        found += client.read_flow_runs(
+        runs += client.read_flow_runs(
             flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": ids[start : start + _PAGE]}}), limit=_PAGE
         )
-    return found
+    return runs

@@ -1,0 +1,189 @@
+"""The engine of a randomised night: the shelf stands where Prefect's server stands, and each flow is a plain function.
+
+A finished task or sub-flow comes back with its result in the next life; a parked sub-flow ends the process with its
+question written down.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID, uuid5
+
+from lab.nights.dying import Reaper
+from lab.nights.shelf import Shelf
+from mailmove.errors import ByHand, Transient
+from tasks.engine.port import Engine, Parking, Rows, RunRecord, Store, Vault
+from tasks.runbook import step_named
+
+Form = TypeVar("Form")
+
+
+class Asleep(BaseException):
+    """The process ends here, parked."""
+
+
+class ShelfStore(Store):
+    """Tables on the shelf. Each write is a place where the process can die."""
+
+    def __init__(self, shelf: Shelf, reaper: Reaper) -> None:
+        self._shelf, self._reaper = shelf, reaper
+
+    def write_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        label = f"ledger {description}" if key.startswith("ledger-") else "page"
+        self._reaper.around(label, lambda: self._shelf.put("table", key, data=json.dumps(rows), run=str(flow_run)))
+
+    def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self._reaper.around("page", lambda: self._shelf.put("page", key, text=text))
+
+    def read_versions(self, key: str) -> list[Rows]:
+        return [json.loads(line["data"]) for line in reversed(self._shelf.lines("table", key))]
+
+    def read_latest(self, keys: list[str]) -> dict[str, Rows]:
+        tables = {key: self._shelf.lines("table", key) for key in keys}
+        return {key: json.loads(lines[-1]["data"]) for key, lines in tables.items() if lines}
+
+    def read_of_run(self, flow_run: UUID, keys: list[str]) -> dict[str, Rows]:
+        tables = {
+            key: [line for line in self._shelf.lines("table", key) if line["run"] == str(flow_run)] for key in keys
+        }
+        return {key: json.loads(lines[-1]["data"]) for key, lines in tables.items() if lines}
+
+
+class ShelfVault(Vault):
+    """Secrets on the shelf; it is a lab."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def read(self, name: str) -> Any | None:
+        lines = self._shelf.lines("secret", name)
+        return json.loads(lines[-1]["value"]) if lines else None
+
+    def write(self, name: str, json_text: str) -> None:
+        self._shelf.put("secret", name, value=json_text)
+
+
+class ShelfParking(Parking):
+    """Questions and answers on the shelf."""
+
+    def __init__(self, engine: ShelfEngine) -> None:
+        self._engine = engine
+
+    def park(self, form: type[Any], question: str) -> NoReturn:
+        self._engine.shelf.put("question", self._engine.run, text=question, number=self.times_parked() + 1)
+        raise Asleep
+
+    def last_answer(self, form: type[Form]) -> Form | None:
+        asked = self.times_parked()
+        answers = self._engine.shelf.lines("answer", self._engine.run)
+        answers = [line for line in answers if line["number"] == asked]
+        return form(**answers[-1]["values"]) if asked and answers else None
+
+    def times_parked(self) -> int:
+        return len(self._engine.shelf.lines("question", self._engine.run))
+
+
+class ShelfEngine(Engine):
+    """One life. `run` names the flow run that it is in; steps of the runbook are announced to the town."""
+
+    def __init__(self, shelf: Shelf, reaper: Reaper, root: UUID, blocks: Mapping[str, Any]) -> None:
+        self.shelf, self.reaper, self.root, self.run = shelf, reaper, root, "root"
+        self.store, self.vault, self.parking = ShelfStore(shelf, reaper), ShelfVault(shelf), ShelfParking(self)
+        self._blocks = blocks
+        self._calls: dict[str, int] = {}
+
+    def root_run(self) -> UUID:
+        return self.root
+
+    def own_run(self) -> UUID:
+        return uuid5(self.root, self.run)
+
+    def fence(self) -> None:
+        """A life is the only one, until it is over."""
+
+    def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
+        """Remembered by (run, task), tried again when it may pass, without Prefect's engine."""
+        bound = inspect.signature(task.fn).bind(*args).arguments
+        key = f"{self.run}/{task.name}/{bound.get('stage', attempt)}"
+        kept = None if fresh else self.shelf.kept(key)
+        if kept:
+            return kept[0]
+        step = task.name.partition(".")[0]
+        if step_named(step) is not None and self.run in ("root", "back"):
+            self.enter(step)
+        for left in range(task.retries, -1, -1):
+            try:
+                result = task.fn(*args)
+            except Transient as error:
+                if isinstance(error, ByHand) or not left:
+                    raise
+                time.sleep(min(0.8, 0.1 * 2 ** (task.retries - left)))
+            else:
+                self.shelf.keep(key, result)
+                return result
+        raise AssertionError("unreachable")
+
+    def run_sub_flow(self, sub_flow: Any, name: str, *args: Any, tags: Sequence[str] = ()) -> None:
+        """Prefect tells sub-flow runs apart by name and by how often that was called before; so does this."""
+        key = f"{sub_flow.name}[{name}]"
+        number = self._calls[key] = self._calls.get(key, 0) + 1
+        key = f"{key}#{number}"
+        if self.shelf.kept(key):
+            return
+        if sub_flow.name in ("wait", "gate", "preflight"):
+            self.enter(name or sub_flow.name)
+        outer, self.run = self.run, key
+        while True:
+            try:
+                result = sub_flow.fn(*args)
+                break
+            except Asleep:
+                if sub_flow.name != "wait" or not self._woken():
+                    raise
+        self.run = outer
+        self.shelf.keep(key, result)
+
+    def load_block(self, reference: str) -> Any:
+        if reference not in self._blocks:
+            raise ValueError(reference)
+        return self._blocks[reference]
+
+    @contextmanager
+    def slots(self, names: list[str]) -> Iterator[None]:
+        yield
+
+    def read_run(self, root: UUID) -> RunRecord | None:
+        """As if Prefect had forgotten the run."""
+        return None
+
+    def end_run(self, run: UUID, reason: str) -> None:
+        """The night's own processes are dead by then."""
+
+    def enter(self, step: str) -> None:
+        """Say so to the town, and wait until it has done to us what it wants."""
+        if step != self.reaper.step:
+            os.write(1, f"step {step}\n".encode())
+            assert line() == "go"
+            self.reaper.enter(step)
+
+    def _woken(self) -> bool:
+        """A parked wait that is woken again: mostly in this process, which is cheap; else in the next life."""
+        os.write(1, b"asleep\n")
+        return line() == "again"
+
+
+def line() -> str:
+    """One line of standard input, not a byte more: the next one may be another process's."""
+    read = b""
+    while not read.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            os._exit(1)  # nobody is there any more
+        read += byte
+    return read.decode().strip()

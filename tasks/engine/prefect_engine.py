@@ -1,0 +1,107 @@
+"""Prefect behind the port: runs and states, artifacts, secret blocks, concurrency limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec, TypeVar, cast
+from uuid import UUID
+
+from prefect import Flow, get_run_logger
+from prefect import tags as prefect_tags
+from prefect.blocks.core import Block
+from prefect.client.orchestration import get_client
+from prefect.context import TaskRunContext
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
+
+from blocks import block_class
+from tasks.engine.port import Engine, RunRecord
+from tasks.engine.prefect_internals import current_flow_run, keyed_by, leave_without_state, without_heartbeat
+from tasks.engine.prefect_parking import PrefectParking, own_run_id
+from tasks.engine.prefect_runs import read_run
+from tasks.engine.prefect_slots import slots
+from tasks.engine.prefect_store import ArtifactStore, SecretBlocks
+from tasks.engine.run_ends import cut_short
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class PrefectEngine(Engine):
+    """One process of a flow run."""
+
+    def __init__(self) -> None:
+        self.store, self.vault, self.parking = ArtifactStore(), SecretBlocks(), PrefectParking()
+
+    def root_run(self) -> UUID:
+        root = flow_run.root_flow_run_id
+        assert root is not None, "the ledger is written inside a flow run"
+        return UUID(str(root))
+
+    def own_run(self) -> UUID:
+        return own_run_id()
+
+    def fence(self) -> None:
+        """Raises Prefect's Abort, which ends this process without a word to the server: the run is another one's now.
+
+        A host that was cut off for minutes, or a laptop that slept, does not know that its run was given to another
+        process, or rolled back. The server does: every state has an id of its own, and the one that this process was
+        given is not there.
+        """
+        own = current_flow_run()
+        assert own is not None and own.state is not None, "acting is for flows that run"
+        with get_client(sync_client=True) as client:
+            current = client.read_flow_run(own.id).state
+        if current is None or current.id != own.state.id:
+            name = current.name if current else "without a state"
+            get_run_logger().warning("The run is %s by now, and not by this process: it acts no more.", name)
+            leave_without_state(f"{own.name} is {name} by now, and not by this process")
+
+    def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
+        if attempt:
+
+            def once_per_attempt(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
+                return f"{context.task_run.flow_run_id}/{context.task.name}.{attempt}"
+
+            task = task.with_options(cache_key_fn=once_per_attempt)
+        if fresh:
+            task = task.with_options(refresh_cache=True)
+        return task(*args)
+
+    def run_sub_flow(self, sub_flow: Any, name: str, *args: Any, tags: Sequence[str] = ()) -> None:
+        """What it came to is in the ledger. Its result is not even kept: that place may be full, or lost with its
+        worker, and Prefect fails a run that it cannot write or read a result for. It lives in its cutover's process,
+        whose heart beats for both: one of its own would only be a second to wait for at its end.
+        """
+        with prefect_tags(*tags), without_heartbeat():
+            state = cast(Any, known_as(sub_flow, name))(*args, return_state=True)
+        if not state.is_completed():
+            state.result()
+
+    def load_block(self, reference: str) -> Any:
+        slug, _, name = reference.partition("/")
+        ours = block_class(slug)
+        # A class of its own loads nothing but itself; `Block.load` imports every Prefect collection that is installed.
+        return ours.load(name) if ours else Block.load(reference)
+
+    def slots(self, names: list[str]) -> AbstractContextManager[None]:
+        return slots(names)
+
+    def read_run(self, root: UUID) -> RunRecord | None:
+        return read_run(root)
+
+    def end_run(self, run: UUID, reason: str) -> None:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run).state
+            if state is not None and (not state.is_final() or cut_short(state)):  # which the watch would restart
+                client.set_flow_run_state(run, Cancelled(message=reason), force=True)
+
+
+def known_as(sub_flow: Flow[P, R], name: str) -> Flow[P, R]:
+    """The same sub-flow, which a resumed cutover re-attaches by what it is for.
+
+    Prefect tells sub-flow runs apart by the function's name and how often it was called before. That count is not
+    the same in a resumed run, when a stage that failed then passes now. So the name goes into the function's name.
+    """
+    return keyed_by(sub_flow, name)

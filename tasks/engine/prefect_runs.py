@@ -1,0 +1,71 @@
+"""What Prefect remembers of a root run, and of the sub-flows at which it was parked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import ObjectNotFound
+
+from tasks.engine.port import ParkedRecord, RunRecord
+
+PARKED = "mailmove-parked"
+"""Tag of every sub-flow that may park; the watch looks for it."""
+
+FLOWS = ("wait", "gate", "trouble")
+"""Names of the flows that park; each sub-flow run carries its own as a tag."""
+
+_PAGE = 200
+
+
+def read_run(root: UUID) -> RunRecord | None:
+    """A root run and what it was parked at; None: Prefect has forgotten it."""
+    with get_client(sync_client=True) as client:
+        try:
+            run = client.read_flow_run(root)
+        except ObjectNotFound:
+            return None
+        parked = [_parked(child, client.read_flow_run_states(child.id)) for child in _children(client, root)]
+    return RunRecord(
+        state=run.state_name or "unknown",
+        parameters=run.parameters,
+        began=_plain(run.start_time),
+        ended=_plain(run.end_time),
+        parked=parked,
+    )
+
+
+def _children(client: SyncPrefectClient, root: UUID) -> list[FlowRun]:
+    chosen = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[root]), tags=FlowRunFilterTags(all_=[PARKED])
+    )
+    runs: list[FlowRun] = []
+    while True:
+        page = client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE, offset=len(runs))
+        runs += page
+        if len(page) < _PAGE:
+            return runs
+
+
+def _parked(run: FlowRun, states: list[State]) -> ParkedRecord:
+    in_order = sorted(states, key=lambda state: state.timestamp)
+    times = [
+        (_aware(state.timestamp), _plain(after.timestamp if after else None), state.message or "")
+        for state, after in pairwise([*in_order, None])
+        if state is not None and state.is_paused()
+    ]
+    flow = next(name for name in FLOWS if name in run.tags)
+    return ParkedRecord(id=run.id, flow=flow, parameters=run.parameters, times=times)
+
+
+def _plain(at: datetime | None) -> datetime | None:
+    return _aware(at) if at else None
+
+
+def _aware(at: datetime) -> datetime:
+    """Prefect's times are of a class of its own, whose differences do not divide."""
+    return datetime.fromtimestamp(at.timestamp(), tz=UTC)

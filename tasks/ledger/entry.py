@@ -1,0 +1,71 @@
+"""One entry of the ledger, and how an entry that an older version of Mailmove wrote is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, model_validator
+
+from mailmove.changes import Change
+from mailmove.clock import now
+from mailmove.errors import Blocked
+from tasks.ledger.payloads import Payload, Topic
+
+VERSION = 1
+"""Number of the shape in which entries are written. Who changes the shape counts it up and writes a migration."""
+
+Row = dict[str, Any]
+MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {}
+"""Version of a stored row -> what makes it a row of the next version."""
+
+
+class EntryKind(StrEnum):
+    """What an entry is."""
+
+    INTENT = "intent"
+    RECEIPT = "receipt"
+    EVIDENCE = "evidence"
+    APPROVAL = "approval"
+    INTERRUPTION = "interruption"
+    COMPLETED = "completed"
+    ROLLED_BACK = "rolled_back"
+
+
+class Entry(BaseModel):
+    """What was found, done or seen at one moment."""
+
+    version: int = VERSION
+    cutover: UUID = Field(description="Root flow run of the cutover that it belongs to")
+    kind: EntryKind
+    stage: str = Field(description="Step of the runbook, or gate, or what stands beside the runbook (`preflight`)")
+    topic: Topic = Topic.STAGE
+    at: datetime = Field(default_factory=now)
+    changes: list[Change] = []
+    payload: Payload | None = Field(default=None, description="What code reads; its topic is the entry's")
+    facts: list[str] = Field(default=[], description="For people. No code reads it")
+
+    @model_validator(mode="after")
+    def _one_topic(self) -> Self:
+        if self.payload is not None and self.payload.topic is not self.topic:
+            raise ValueError(f"an entry about {self.topic} with a payload about {self.payload.topic}")
+        return self
+
+
+def entry_of(row: Row, *, migrations: Mapping[int, Callable[[Row], Row]] = MIGRATIONS, version: int = VERSION) -> Entry:
+    """The entry of a stored row, brought to today's shape. Blocked: a newer Mailmove wrote it."""
+    number = int(row.get("version", 0))
+    if number > version:
+        raise Blocked(
+            "ledger",
+            wanted=f"entries of version {version} or older",
+            seen=f"one of version {number}",
+            todo="A newer Mailmove has written to this ledger: run that one, or a newer one.",
+        )
+    while number < version:
+        row = {**migrations[number](row), "version": number + 1}
+        number += 1
+    return Entry.model_validate(row)

@@ -1,0 +1,236 @@
+"""What an entry of the ledger says beyond its changes: one typed payload a topic. Code reads these, not words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Topic(StrEnum):
+    """What an entry is about."""
+
+    STAGE = "stage"
+    APPROVAL = "approval"
+    INTERRUPTION = "interruption"
+    WAIT = "wait"
+    DELIVERY = "delivery"
+    RETURN = "return"
+    PROBE_MAILBOX = "probe_mailbox"
+    PROBE_ROUTE = "probe_route"
+    PROBE_ANSWER = "probe_answer"
+    PROBE_LANDED = "probe_landed"
+    SYNC_REQUEST = "sync_request"
+    SERVER_CLOCK = "server_clock"
+    ITEM_COPY = "item_copy"
+    MAILBOX_COPY = "mailbox_copy"
+    RECONCILIATION = "reconciliation"
+    CART = "cart"
+    TTL_FLOOR = "ttl_floor"
+    BATCH_RESTART = "batch_restart"
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Approval(_Payload):
+    """Who said yes to what. digest: of the preview; question: the one asking that was answered, empty: none."""
+
+    topic: Literal[Topic.APPROVAL] = Topic.APPROVAL
+    by: str
+    proof: str = Field(default="", description="How `by` was proved; empty: it is what somebody typed")
+    reason: str = ""
+    digest: str
+    question: str = ""
+
+
+class Interruption(_Payload):
+    """What held a stage up. drifted: the approval was for another preview. window: it must not start now. trouble: a
+    person must mend it.
+    """
+
+    topic: Literal[Topic.INTERRUPTION] = Topic.INTERRUPTION
+    kind: Literal["drifted", "window", "trouble"]
+    why: str = Field(description="The error's message, for people")
+
+
+class WaitEnded(_Payload):
+    """How a wait ended. skipped: a person said to go on anyway."""
+
+    topic: Literal[Topic.WAIT] = Topic.WAIT
+    skipped: bool = False
+    by: str = ""
+    reason: str = ""
+
+
+class Delivery(_Payload):
+    """Whether a message that we delivered by SMTP to the target was taken; `answer` is the server's."""
+
+    topic: Literal[Topic.DELIVERY] = Topic.DELIVERY
+    mailbox: str
+    message_id: str
+    taken: bool
+    answer: str = ""
+
+
+class Return(_Payload):
+    """Why a message that was to return to the source was not taken there."""
+
+    topic: Literal[Topic.RETURN] = Topic.RETURN
+    mailbox: str
+    message_id: str
+    answer: str
+
+
+class ProbeMailbox(_Payload):
+    """The mailbox to which this cutover's probes go."""
+
+    topic: Literal[Topic.PROBE_MAILBOX] = Topic.PROBE_MAILBOX
+    address: str
+
+
+class ProbeRoute(_Payload):
+    """The mail server that a probe was sent to, written down before it is sent; or why there is no route."""
+
+    topic: Literal[Topic.PROBE_ROUTE] = Topic.PROBE_ROUTE
+    message_id: str = ""
+    route: str = ""
+    unknown: list[str] = Field(default=[], description="Resolvers by which no route was found, with the reason")
+
+
+class ProbeAnswer(_Payload):
+    """What the mail server answered to a probe."""
+
+    topic: Literal[Topic.PROBE_ANSWER] = Topic.PROBE_ANSWER
+    message_id: str
+    taken: bool
+    answer: str
+
+
+class ProbeLanded(_Payload):
+    """Where a probe was found. seconds: after it was sent."""
+
+    topic: Literal[Topic.PROBE_LANDED] = Topic.PROBE_LANDED
+    message_id: str
+    side: Literal["source", "target"]
+    folder: str
+    seconds: float
+
+
+class SyncRequest(_Payload):
+    """A sync of the batch was asked for. at: by the target's clock. refused: its words, empty: it was taken."""
+
+    topic: Literal[Topic.SYNC_REQUEST] = Topic.SYNC_REQUEST
+    at: datetime | None = None
+    missing: dict[str, int] = Field(default={}, description="Mailbox -> items that were missing")
+    refused: str = ""
+
+
+class ServerClock(_Payload):
+    """When a step had taken effect, by another server's clock."""
+
+    topic: Literal[Topic.SERVER_CLOCK] = Topic.SERVER_CLOCK
+    step: str
+    whose: Literal["source", "target"]
+    at: datetime
+
+
+class ItemCopy(_Payload):
+    """Items of a mailbox that we are about to copy ourselves."""
+
+    topic: Literal[Topic.ITEM_COPY] = Topic.ITEM_COPY
+    mailbox: str
+    items: int
+
+
+class CopiedMailbox(_Payload):
+    """What our own copy of a mailbox came to."""
+
+    mailbox: str
+    copied: int
+    present: int = Field(description="Items that were at the target already")
+    left: int = Field(description="Items that were not copied; the facts name them")
+
+
+class MailboxCopy(_Payload):
+    """What our own copy of the mailboxes came to."""
+
+    topic: Literal[Topic.MAILBOX_COPY] = Topic.MAILBOX_COPY
+    mailboxes: list[CopiedMailbox]
+
+
+class LeftItem(_Payload):
+    """An item that stays at the source, with the reason."""
+
+    mailbox: str
+    kind: str
+    folder: str
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: {self.kind} '{self.subject}' in {self.folder}: {self.reason}"
+
+
+class Reconciliation(_Payload):
+    """What a comparison of both sides found in the end."""
+
+    topic: Literal[Topic.RECONCILIATION] = Topic.RECONCILIATION
+    left: list[LeftItem] = Field(default=[], description="Missing items that the plan tolerates")
+
+
+class CartLine(_Payload):
+    """One product of a cart."""
+
+    catalog_item: str
+    quantity: int
+    term: str
+    billing: str
+
+
+class Cart(_Payload):
+    """A cart at Partner Center, written down before it is checked out."""
+
+    topic: Literal[Topic.CART] = Topic.CART
+    cart: str
+    lines: list[CartLine]
+
+
+class TtlFloor(_Payload):
+    """Seconds that a DNS provider does not go below, found out by trying."""
+
+    topic: Literal[Topic.TTL_FLOOR] = Topic.TTL_FLOOR
+    zone: str
+    floor: int
+
+
+class BatchRestart(_Payload):
+    """Mailboxes that had failed when the batch was started again."""
+
+    topic: Literal[Topic.BATCH_RESTART] = Topic.BATCH_RESTART
+    failed: list[str]
+
+
+Payload = Annotated[
+    Approval
+    | Interruption
+    | WaitEnded
+    | Delivery
+    | Return
+    | ProbeMailbox
+    | ProbeRoute
+    | ProbeAnswer
+    | ProbeLanded
+    | SyncRequest
+    | ServerClock
+    | ItemCopy
+    | MailboxCopy
+    | Reconciliation
+    | Cart
+    | TtlFloor
+    | BatchRestart,
+    Field(discriminator="topic"),
+]

@@ -1,0 +1,178 @@
+"""Put the record of a cutover together from the ledger, the tables and the parked runs. It reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from mailmove.clock import now
+from mailmove.dns.propagation.measure import PropagationSweep
+from mailmove.errors import Blocked
+from mailmove.evidence import PollResult, Preview
+from mailmove.plan.cutover import Cutover
+from mailmove.report.forecast import Outline, Runbook, runbook_of, zone_of
+from mailmove.report.handover import Handover
+from mailmove.report.night import Decision, Night, Question, Step
+from mailmove.report.progress import Progress
+from tasks.engine.current import engine
+from tasks.engine.port import ParkedRecord
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.ledger import payloads_of, read_entries, receipt_of
+from tasks.ledger.names import closing_key, copying_key, handover_key, previews_key
+from tasks.ledger.payloads import Reconciliation, Topic
+from tasks.ledger.stored_plan import plan_of
+from tasks.parking.forms import WAIT_FLOW
+from tasks.parking.poll import last_results
+from tasks.reporting.closing_facts import Closing
+from tasks.runbook import RUNBOOK, Stage
+from tasks.waits.first_sync import PROGRESS
+
+_OF_STEPS = (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION)
+"""Topics whose evidence says that a step has come to its end."""
+
+
+def report_of_customer(customer: str, cutover: UUID | None = None) -> Night:
+    """The customer's cutover (default: the one that wrote last). Blocked: nothing was ever written for it."""
+    everything = read_entries(customer)
+    root = cutover or (everything[-1].cutover if everything else None)
+    entries = [entry for entry in everything if entry.cutover == root]
+    if root is None or not entries:
+        raise Blocked("ledger", wanted=f"a cutover of {customer}", seen="none", todo="See `mailmove status`.")
+    run = engine().read_run(root)
+    plan = plan_of(run.parameters) if run else None
+    parked = run.parked if run else []
+    tables = _tables(customer, root)
+    began = (run.began if run else None) or entries[0].at
+    return Night(
+        customer=customer,
+        domains=list(plan.domains) if plan else [],
+        cutover=root,
+        state=run.state if run else "unknown",
+        written=now(),
+        began=began,
+        ended=run.ended if run else None,
+        time_zone=zone_of(plan) if plan else "UTC",
+        old_host=plan.source.smtp_host if plan else "",
+        steps=list(_steps(entries, began)),
+        questions=[question for record in parked for question in _questions(record)],
+        decisions=[
+            Decision(stage=entry.stage, at=entry.at, words=entry.facts)
+            for entry in entries
+            if entry.kind is EntryKind.APPROVAL
+        ],
+        **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
+        left_behind=_left(entries),
+    )
+
+
+def runbook_of_preflight(plan: Cutover, run: UUID, starts: datetime) -> Runbook:
+    """The cutover to come, by what a preflight (its flow run) saw. Blocked: it ended before it had seen everything."""
+    keys = [previews_key(plan.customer), handover_key(plan.customer)]
+    rows = engine().store.read_of_run(run, keys)
+    if keys[0] not in rows:
+        raise Blocked(
+            "preflight", wanted="what it saw", seen="nothing", todo=f"Look at flow run {run} in the Prefect UI."
+        )
+    handover = rows.get(keys[1])
+    return runbook_of(
+        plan,
+        [Preview.model_validate(row) for row in rows[keys[0]]],
+        outlines(),
+        handover=Handover.model_validate(handover[0]) if handover else None,
+        starts=starts,
+        written=now(),
+    )
+
+
+def outlines() -> list[Outline]:
+    """The runbook, as far as it can be told without a plan."""
+    return [
+        Outline(
+            name=step.name,
+            story=step.story,
+            kind="stage" if isinstance(step, Stage) else "wait",
+            gate=step.gate if isinstance(step, Stage) else None,
+            skipped_when_empty=isinstance(step, Stage) and step.skipped_when_empty,
+            mark=step.mark,
+            rule=step.forecast,
+            undo=undo_words(step) if isinstance(step, Stage) else "",
+        )
+        for step in RUNBOOK
+    ]
+
+
+def undo_words(stage: Stage) -> str:
+    """How a rollback puts it back, in the stage's own words."""
+    words = stage.module.rollback.fn.__doc__ or "Exactly what the ledger says stood there before."
+    return " ".join(words.split())
+
+
+def _steps(entries: list[Entry], began: datetime) -> Iterator[Step]:
+    """Each step begins where the one before it ended; what was rolled back keeps its times."""
+    begins: datetime | None = began
+    for outline in outlines():
+        mine = [entry for entry in entries if entry.stage == outline.name and entry.topic in _OF_STEPS]
+        receipt = receipt_of(mine, outline.name)
+        evidence = next((entry for entry in mine if entry.kind is EntryKind.EVIDENCE), None)
+        undone = [entry for entry in mine if entry.kind is EntryKind.ROLLED_BACK]
+        yield Step(
+            name=outline.name,
+            story=outline.story,
+            kind=outline.kind,
+            undo=outline.undo,
+            mark=outline.mark,
+            began=begins,
+            ended=evidence.at if evidence else None,
+            changes=undone[-1].changes if undone else receipt.changes,
+            facts=evidence.facts if evidence else [],
+            undone=bool(undone),
+            remains=undone[-1].facts if undone else [],
+        )
+        begins = evidence.at if evidence else None
+
+
+def _questions(parked: ParkedRecord) -> Iterator[Question]:
+    """One for each time that it was parked."""
+    name = str(parked.parameters.get("step") or parked.parameters.get("name"))
+    for asked, answered, words in parked.times:
+        yield Question.model_validate(
+            {"kind": parked.flow, "name": name, "asked": asked, "answered": answered, "words": words}
+        )
+
+
+def _tables(customer: str, root: UUID) -> dict[str, Any]:
+    """Fields of the report that stand in tables of their own; what was not kept is left out."""
+    kinds = {"handover": handover_key, "previews": previews_key, "closing": closing_key, "copying": copying_key}
+    keys = {name: key(customer) for name, key in kinds.items()}
+    rows = engine().store.read_of_run(root, list(keys.values()))
+    fields: dict[str, Any] = {}
+    if row := rows.get(keys["handover"]):
+        fields["handover"] = Handover.model_validate(row[0])
+    previews = [Preview.model_validate(row) for row in rows.get(keys["previews"], [])]
+    fields["findings"] = [finding for preview in previews for finding in preview.findings]
+    if row := rows.get(keys["copying"]):
+        fields["progress"] = Progress.model_validate(row[0])
+    if row := rows.get(keys["closing"]):
+        closing = Closing.model_validate(row[0])
+        fields |= {"tidy": closing.tidy, "landed": closing.landed, "landed_note": closing.landed_note}
+    return fields
+
+
+def _pictured(results: Iterable[PollResult]) -> dict[str, Any]:
+    """What the waits saw last, as far as it can be drawn."""
+    fields: dict[str, Any] = {"sweeps": {}}
+    for result in results:
+        for key, value in result.state.items():
+            if key == PROGRESS:
+                fields["progress"] = Progress.model_validate(value)
+            elif isinstance(value, dict) and {"authorities", "resolvers"} <= value.keys():
+                fields["sweeps"][key] = PropagationSweep.model_validate(value)
+    return fields
+
+
+def _left(entries: list[Entry]) -> list[str]:
+    """Items that stay at the source, by the newest reconciliation."""
+    outcomes = payloads_of(entries, Reconciliation)
+    return [str(item) for item in outcomes[-1][1].left] if outcomes else []
