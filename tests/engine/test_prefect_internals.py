@@ -51,6 +51,7 @@ from tasks.engine import prefect_internals as internals
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_server = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.timeout(240)  # the first one starts the server
 
 
 def differs(what: str, ours: str) -> str:
