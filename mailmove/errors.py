@@ -3,6 +3,7 @@
     MailmoveError
     +-- Blocked            a person must act; the message says how
     |   +-- Refused        the other side does not accept our credentials or rights
+    |   |   +-- SignInRefused  the sign-in itself; the same for every other request, and more tries lock the account
     |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
     |   +-- BadPlan        the plan has faults; all of them are listed
     |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
@@ -27,10 +28,23 @@ class MailmoveError(Exception):
     wanted: what we asked of it, in words.
     seen:   what it answered, in its own words where it has any.
     todo:   what the reader should do next.
+    code:   what the other side calls the error; None: it gave no name, or we speak ourselves. Code decides by the
+            type and by this, never by the sentence in `seen`:
+
+                Microsoft Graph, Partner Center   their error code         "Request_BadRequest"
+                Microsoft Entra ID                the AADSTS number        "AADSTS65001"
+                cmdlets, any way they are run     class of the exception   "ManagementObjectNotFoundException"
+                Exchange Web Services             ResponseCode             "ErrorAccessDenied"
+                Amazon                            error code               "NoSuchChange"
+                DNS                               rcode                    "REFUSED"
+
+            Where a service has a sentence only, the one reader in its client gives the sentence a code.
     """
 
-    def __init__(self, who: str, *, wanted: str, seen: str, todo: str) -> None:
-        self.who, self.wanted, self.seen, self.todo = who, wanted, seen, todo
+    code: str | None = None
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, code: str | None = None) -> None:
+        self.who, self.wanted, self.seen, self.todo, self.code = who, wanted, seen, todo, code
         super().__init__(who, wanted, seen, todo)
 
     def __str__(self) -> str:
@@ -47,6 +61,10 @@ class Blocked(MailmoveError):
 
 class Refused(Blocked):
     """The other side does not accept our credentials, or they lack a right."""
+
+
+class SignInRefused(Refused):
+    """Name, password, secret, certificate or consent is not accepted: whatever is asked next fails in the same way."""
 
 
 class TtlRaised(Blocked):
@@ -72,8 +90,10 @@ class Transient(MailmoveError):
 class Throttled(Transient):
     """Asked too often. `retry_after` is in seconds."""
 
-    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, retry_after: float = 5.0) -> None:
-        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
+    def __init__(
+        self, who: str, *, wanted: str, seen: str, todo: str, retry_after: float = 5.0, code: str | None = None
+    ) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
         self.retry_after = retry_after
 
 

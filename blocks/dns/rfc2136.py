@@ -226,19 +226,19 @@ class Rfc2136(Block, DnsProvider, Checkable):
         seen = dns.rcode.to_text(rcode)
         if rcode in _DRIFTED:
             todo = "Nothing was changed. Look again: someone else edits this zone."
-            return Drifted(self.who, wanted=wanted, seen=f"{seen}: a record set is not as it was", todo=todo)
+            return Drifted(self.who, wanted=wanted, seen=f"{seen}: a record set is not as it was", todo=todo, code=seen)
         if rcode == dns.rcode.REFUSED:
-            return self._refused(wanted, seen)
+            return self._refused(wanted, seen, seen)
         if rcode == dns.rcode.SERVFAIL:
-            return Transient(self.who, wanted=wanted, seen=seen, todo="Look at the server's log; ask again.")
+            return Transient(self.who, wanted=wanted, seen=seen, todo="Look at the server's log; ask again.", code=seen)
         todo = "Check that this server is the primary of the zone and that the zone's name is right."
-        return Blocked(self.who, wanted=wanted, seen=seen, todo=todo)
+        return Blocked(self.who, wanted=wanted, seen=seen, todo=todo, code=seen)
 
-    def _refused(self, wanted: str, seen: str) -> Refused:
+    def _refused(self, wanted: str, seen: str, code: str | None = None) -> Refused:
         todo = (
             f"Check key {self.key_name}, its secret, its algorithm, both clocks, and what the server lets the key do."
         )
-        return Refused(self.who, wanted=wanted, seen=seen, todo=todo)
+        return Refused(self.who, wanted=wanted, seen=seen, todo=todo, code=code)
 
     def _no_such_zone(self, zone: str) -> Blocked:
         return Blocked(

@@ -200,7 +200,7 @@ class Route53(Block, DnsProvider, Checkable):
         try:
             self._call("get_change", "the right to ask for the state of a change", Id="C0000000000MAILMOVE")
         except Blocked as error:
-            if "NoSuchChange" not in error.seen:
+            if error.code != "NoSuchChange":
                 raise
 
     def _check_may_change(self, zone_id: str) -> None:
@@ -308,11 +308,23 @@ def _from_answer(wanted: str, answer: Any) -> MailmoveError:
     code, message = str(fault.get("Code", "")), str(fault.get("Message", ""))
     seen = f"{code}: {message}"
     if code in _THROTTLED:
-        return Throttled(WHO, wanted=wanted, seen=seen, todo="Ask again after a pause.", retry_after=5.0)
+        return Throttled(WHO, wanted=wanted, seen=seen, todo="Ask again after a pause.", retry_after=5.0, code=code)
     if code in _REFUSED:
-        return Refused(WHO, wanted=wanted, seen=seen, todo="Check the access key and its rights in the block.")
-    if code == "InvalidChangeBatch" and any(words in message for words in _NOT_AS_BEFORE):
-        return Drifted(WHO, wanted=wanted, seen=seen, todo="Nothing was changed. Look again: someone edits this zone.")
+        todo = "Check the access key and its rights in the block."
+        return Refused(WHO, wanted=wanted, seen=seen, todo=todo, code=code)
+    if _is_drift(code, message):
+        todo = "Nothing was changed. Look again: someone edits this zone."
+        return Drifted(WHO, wanted=wanted, seen=seen, todo=todo, code=code)
     if code == "PriorRequestNotComplete" or answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-        return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.")
-    return Blocked(WHO, wanted=wanted, seen=seen, todo="Read what Route 53 says, and correct the block or the zone.")
+        return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.", code=code)
+    todo = "Read what Route 53 says, and correct the block or the zone."
+    return Blocked(WHO, wanted=wanted, seen=seen, todo=todo, code=code)
+
+
+def _is_drift(code: str, message: str) -> bool:
+    """Does a change batch fail because a set does not stand as it was read?
+
+    InvalidChangeBatch has one code for every fault of a batch; which one it is stands in its sentences only
+    (docs.aws.amazon.com Route53/latest/APIReference/API_ChangeResourceRecordSets.html: "a list of messages").
+    """
+    return code == "InvalidChangeBatch" and any(words in message for words in _NOT_AS_BEFORE)

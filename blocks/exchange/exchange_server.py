@@ -21,7 +21,7 @@ from blocks.exchange.powershell.rpc_proxy_feature import ShellFeature
 from blocks.exchange.powershell.shell import ExchangeShell
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
-from mailmove.errors import Blocked, MailmoveError, NotYet
+from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
 from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory, Grant
 from mailmove.inventory.server import Inventory, OutlookAnywhere
@@ -195,7 +195,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
                 except MailmoveError as error:
                     means = "Its items can neither be counted nor swept up."
                     found.append(_finding(f"Mailbox {box.address}", error, means))
-                    if "sign-in" in error.seen:  # the same for all; more tries would lock the account
+                    if isinstance(error, SignInRefused):  # the same for all; more tries would lock the account
                         break
         return found
 

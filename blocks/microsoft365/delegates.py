@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from blocks.microsoft365.answers import Json
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin
+from blocks.microsoft365.cmdlet_errors import WHO
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import NotYet
 from mailmove.inventory.full import Grant

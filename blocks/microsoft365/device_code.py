@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import MicrosoftCloud
-from blocks.microsoft365.entra import WHO, Entra, said
+from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
 from blocks.microsoft365.held import Held
 from blocks.tls_roots import tls_context
-from mailmove.errors import NotYet, Refused
+from mailmove.errors import NotYet, SignInRefused
 from mailmove.evidence import Finding, now
 
 LASTS, REMIND = timedelta(days=90), timedelta(days=75)
@@ -66,15 +66,16 @@ def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None
     return user
 
 
-def _named(answer: dict[str, Any]) -> NotYet | Refused:
-    kind, words = said(answer)
+def _named(answer: dict[str, Any]) -> NotYet | SignInRefused:
+    kind, words = oauth_error(answer)
     if kind in {"authorization_pending", "expired_token", "code_expired"}:
         return NotYet(WHO, wanted=_WANTED, seen="nobody typed the code in time", todo="Ask for a new code.")
-    return Refused(
+    return SignInRefused(
         WHO,
         wanted=_WANTED,
         seen=f"{kind}: {words}",
         todo=_ADVICE.get(kind, "Read the reason; check tenant_id and client_id."),
+        code=code_of(answer),
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from blocks.microsoft365.answers import Json, Rejected
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
+from blocks.microsoft365.cmdlet_errors import CNAME_MISSING, NOT_CUSTOMIZED, WHO, is_absent
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from mailmove.errors import Blocked, NotYet
 from mailmove.records import RRset
 
 _TTL = 3600  # seconds; Microsoft names none
-_NOT_PUBLISHED = ("CNAME", "CnameMissing")
 
 
 class Dkim:
@@ -48,8 +48,9 @@ class Dkim:
         try:
             self._exchange.run("Set-DkimSigningConfig", {"Identity": domain, "Enabled": on}, wanted=wanted)
         except Rejected as error:
-            if any(word in error.seen for word in _NOT_PUBLISHED):
-                raise NotYet(WHO, wanted=wanted, seen=error.seen, todo="Microsoft looks again when asked.") from None
+            if error.code == CNAME_MISSING:
+                todo = "Microsoft looks again when asked."
+                raise NotYet(WHO, wanted=wanted, seen=error.seen, todo=todo, code=error.code) from None
             raise _named(error, wanted) from None
         if self.signing(domain) != on:
             raise NotYet(WHO, wanted=wanted, seen="no change so far", todo="Look again in a minute.")
@@ -83,7 +84,6 @@ def _records(domain: str, found: Json) -> tuple[RRset, ...]:
 
 def _named(error: Rejected, wanted: str) -> Blocked:
     todo = "Read what it says; nothing was changed."
-    if "Enable-OrganizationCustomization" in error.seen:
-        # Microsoft's words for a new tenant whose settings have never been changed.
+    if error.code == NOT_CUSTOMIZED:  # a new tenant whose settings have never been changed
         todo = "Run Enable-OrganizationCustomization once in this tenant (it takes up to an hour), then try again."
-    return Blocked(WHO, wanted=wanted, seen=error.seen, todo=todo)
+    return Blocked(WHO, wanted=wanted, seen=error.seen, todo=todo, code=error.code)

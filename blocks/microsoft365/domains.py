@@ -12,6 +12,8 @@ from mailmove.records import RRset
 from mailmove.tenant_state import Domain
 
 WHO = "Microsoft Graph"
+ELSEWHERE = "DomainInAnotherTenant"
+"""Our name for a refusal that Graph has sentences for only."""
 
 
 class Domains:
@@ -48,9 +50,9 @@ class Domains:
         if there.verified:
             return there
         try:
-            self._graph.call("POST", f"{_path(name)}/verify", wanted=f"{name} verified")
+            self._graph.call("POST", f"{_path(name)}/verify", wanted=f"{name} verified", code_of=verification_code)
         except (Rejected, Drifted) as error:
-            if belongs_elsewhere(error.seen):
+            if error.code == ELSEWHERE:
                 raise Blocked(
                     WHO, wanted=f"{name} verified", seen=error.seen, todo="Have it removed from the other tenant first."
                 ) from None
@@ -188,13 +190,14 @@ def _escaped(chunk: bytes) -> str:
     )
 
 
-def belongs_elsewhere(words: str) -> bool:
-    """Does a failed verification say that another tenant holds the domain, rather than that DNS is not there yet?
+def verification_code(code: str, words: str) -> str | None:
+    """ELSEWHERE: another tenant holds the domain. None: DNS is not so far yet.
 
-    Unverified: no page lists the errors of POST /domains/{id}/verify.
+    Unverified: no page lists the errors of POST /domains/{id}/verify, so its sentences are read here.
     """
-    said = words.lower()
-    return "objectconflict" in said or "another" in said or "already verified" in said or "other tenant" in said
+    words = f"{code}: {words}".lower()
+    elsewhere = any(part in words for part in ("objectconflict", "another", "already verified", "other tenant"))
+    return ELSEWHERE if elsewhere else None
 
 
 def _is_mail(record: Json) -> bool:

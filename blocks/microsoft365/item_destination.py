@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json
+from blocks.microsoft365.answers import Json, TooManyRequests
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.item_folders import Folders
 from blocks.microsoft365.item_import import Importer
@@ -142,10 +142,10 @@ class GraphDestination(Destination):
     def _store(self, requests: list[Json], wanted: str) -> list[Outcome]:
         try:
             answers = self._batch(requests, wanted, repeatable=False)
+        except TooManyRequests as error:
+            return [Outcome("unsent", error.seen, error.retry_after)] * len(requests)
         except Throttled as error:
-            # Only a 429 says that nothing was done; after a 503 some of it may have been.
-            state = "unsent" if error.seen.startswith("429") else "unknown"
-            return [Outcome(state, error.seen, error.retry_after)] * len(requests)  # type: ignore[arg-type]
+            return [Outcome("unknown", error.seen, error.retry_after)] * len(requests)
         except Transient as error:
             return [Outcome("unknown", error.seen)] * len(requests)
         return [outcome_of(status, headers, body, wanted) for status, headers, body in answers]

@@ -19,7 +19,7 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.item_requests import outcome_of
 from blocks.retry_budget import look_thrice
-from blocks.tls_roots import UNTRUSTED, untrusted
+from blocks.tls_roots import is_untrusted, untrusted
 from mailmove.errors import NotYet
 from mailmove.items.copy.interfaces import Content, Outcome
 from mailmove.items.copy.rate_limits import Pace
@@ -63,7 +63,7 @@ class Importer:
             # No Authorization: the address is authenticated already.
             response = self._http.post(session.url, json=body)
         except httpx.ConnectError as error:
-            if UNTRUSTED in str(error):
+            if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
             return Outcome("unsent", f"{type(error).__name__}: {error}", 2.0)
         except httpx.HTTPError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from blocks.microsoft365.answers import Json, Rejected
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
+from blocks.microsoft365.cmdlet_errors import WHO, is_absent
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from mailmove.errors import Blocked, NotYet
 from mailmove.tenant_state import MailboxKind
 

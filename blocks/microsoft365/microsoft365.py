@@ -12,11 +12,12 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.microsoft365 import messages
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
+from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.delegates import Delegates
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
-from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, WHO, ExchangeAdmin
+from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
 from blocks.microsoft365.graph import Users, message_traces
 from blocks.microsoft365.held import Held

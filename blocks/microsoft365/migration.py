@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.microsoft365.answers import Json, Rejected, moment
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
+from blocks.microsoft365.cmdlet_errors import WHO, is_absent
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.retry_budget import look_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer

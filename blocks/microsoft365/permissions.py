@@ -13,6 +13,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.graph import message_traces
 from blocks.microsoft365.http import JsonClient
@@ -168,7 +169,7 @@ def _claims(token: str) -> Json:
 def _finding(subject: str, error: MailmoveError, means: str, consent: str) -> Finding:
     refused = isinstance(error, Refused)
     todo = error.todo
-    if refused and (subject in NEEDED or "AADSTS65001" in error.seen):
+    if refused and (subject in NEEDED or error.code == NO_CONSENT):
         todo = _consent(subject, consent) if subject in NEEDED else f"{todo} {_at(consent)}".strip()
     return Finding(
         subject=subject, seen=error.seen, means=means if refused else "it could not be asked just now", todo=todo,

@@ -33,8 +33,8 @@ from pydantic import SecretStr
 from requests import Session
 
 from blocks.exchange.ews.soap import PAGE
-from blocks.tls_roots import ContextAdapter, tls_context
-from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from blocks.tls_roots import ContextAdapter, cause_of, tls_context
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 
@@ -321,20 +321,22 @@ def _translation(who: str, wanted: str, error: BaseException) -> MailmoveError:
     while type(error) is said.TransportError and isinstance(error.__context__, said.EWSError):
         error = error.__context__
     seen = f"{type(error).__name__}: {str(error)[:300]}"
+    code = type(error).__name__ if isinstance(error, said.ResponseMessageError) else None  # named as the ResponseCode
     if isinstance(error, said.UnauthorizedError):
         todo = "Check name and password, and that this kind of sign-in is switched on for EWS."
-        return Refused(who, wanted=wanted, seen="the sign-in is not accepted (HTTP 401)", todo=todo)
+        return SignInRefused(who, wanted=wanted, seen="the sign-in is not accepted (HTTP 401)", todo=todo)
     if isinstance(error, _RIGHTS):
         todo = "Give the account Full Access to the mailbox (Add-MailboxPermission) or Receive As on its database."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+        return Refused(who, wanted=wanted, seen=seen, todo=todo, code=code)
     if isinstance(error, _BUSY):
         wait = float(getattr(error, "back_off", None) or getattr(error, "wait", None) or 60)
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait)
-    if isinstance(error, said.ErrorNonExistentMailbox):
-        return Blocked(who, wanted=wanted, seen=seen, todo="Check the address; public folders are no mailboxes.")
+        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait, code=code)
     if isinstance(error, (*_PASSING, OSError)):
-        return Transient(who, wanted=wanted, seen=seen, todo="Is the server up, and port 443 open? Ask again.")
-    if "certificate" in seen.lower() or "ssl" in seen.lower():
+        todo = "Is the server up, and port 443 open? Ask again."
+        return Transient(who, wanted=wanted, seen=seen, todo=todo, code=code)
+    todo = "Check that the address is the server's EWS, and its event log."
+    if isinstance(error, said.ErrorNonExistentMailbox):
+        todo = "Check the address; public folders are no mailboxes."
+    elif cause_of(error, ssl.SSLError) is not None:
         todo = "Put a valid certificate on the server, or give its root in `extra_ca`."
-        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
-    return Blocked(who, wanted=wanted, seen=seen, todo="Check that the address is the server's EWS, and its event log.")
+    return Blocked(who, wanted=wanted, seen=seen, todo=todo, code=code)

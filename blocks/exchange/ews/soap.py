@@ -22,7 +22,7 @@ from requests_ntlm import HttpNtlmAuth
 
 from blocks.retry_budget import Patience, pause
 from blocks.tls_roots import requests_session
-from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
 from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -127,7 +127,7 @@ class EwsConnections:
             seen = f"{type(error).__name__}"
             raise Transient(self.who, wanted=wanted, seen=seen, todo="Is the server up, and port 443 open?") from None
         if response.status_code == 401:
-            raise Refused(
+            raise SignInRefused(
                 self.who,
                 wanted=wanted,
                 seen="the sign-in is not accepted (HTTP 401)",
@@ -153,7 +153,8 @@ class EwsConnections:
         """A server may also say of each thing asked for that it is busy."""
         codes = {code.text for code in tree.iter(f"{M}ResponseCode")}
         if codes and codes <= _BUSY:
-            raise Throttled(self.who, wanted=wanted, seen=str(codes.pop()), todo="Ask again.", retry_after=5.0)
+            code = str(codes.pop())
+            raise Throttled(self.who, wanted=wanted, seen=code, todo="Ask again.", retry_after=5.0, code=code)
 
     def _fault(self, tree: Any, wanted: str) -> MailmoveError:
         code = next((one.text or "" for one in tree.iter("{*}ResponseCode")), "")
@@ -166,13 +167,14 @@ def error_of(who: str, wanted: str, code: str, text: str, wait: float = 5.0) -> 
     """A response code of EWS, named by what to do next."""
     seen = f"{code}: {text[:300]}"
     if code in _BUSY:
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait)
+        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait, code=code)
     if code in _PASSING:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.")
+        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.", code=code)
     if code in _RIGHTS:
         todo = "Give the account Full Access to the mailbox (Add-MailboxPermission) or Receive As on its database."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
-    return Blocked(who, wanted=wanted, seen=seen, todo="Check the address of the mailbox, and the server's event log.")
+        return Refused(who, wanted=wanted, seen=seen, todo=todo, code=code)
+    todo = "Check the address of the mailbox, and the server's event log."
+    return Blocked(who, wanted=wanted, seen=seen, todo=todo, code=code)
 
 
 def _parser() -> etree.XMLParser:
