@@ -11,6 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.exchange.ews.copy_source import EwsOrigin
+from blocks.exchange.ews.messages import EwsMessages
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.exchange.inventory import read_delegates, read_inventory
@@ -28,7 +29,7 @@ from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival, Item
 from mailmove.items.reconcile.changes import MailboxChanges
-from mailmove.ports import Checkable, HoldsMessages, ItemOrigin, SourceServer
+from mailmove.ports import Checkable, SourceServer
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -37,7 +38,7 @@ PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
 
 
-class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, ShellCertificates, ShellFeature):
+class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFeature):
     """The server in the cupboard, and an account that may administer it and open every mailbox.
 
     Rights needed: Exchange organization administrator (2007) or Organization Management, and Full Access to every
@@ -126,13 +127,9 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
         with self._ews() as ews:
             yield from ews.contents(mailbox, item_ids)
 
-    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
-        with self._ews() as ews:
-            return list(ews.find(mailbox, message_ids)) if message_ids else []
-
-    def remove_message(self, mailbox: str, item_id: str) -> None:
-        with self._ews() as ews:
-            ews.remove(mailbox, item_id)
+    @property
+    def messages(self) -> EwsMessages:
+        return EwsMessages(self._ews)
 
     def origin(self) -> Origin:
         """For a copy of our own; it keeps a few connections as long as it is kept."""

@@ -6,12 +6,13 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import CNAME_MISSING, NOT_CUSTOMIZED, WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from mailmove.errors import Blocked, NotYet
+from mailmove.ports.tenant import TenantDkim
 from mailmove.records import RRset
 
 _TTL = 3600  # seconds; Microsoft names none
 
 
-class Dkim:
+class Dkim(TenantDkim):
     def __init__(self, exchange: ExchangeAdmin) -> None:
         self._exchange = exchange
 

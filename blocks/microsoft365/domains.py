@@ -8,6 +8,7 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import look_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.ports.tenant import TenantDomains
 from mailmove.records import RRset
 from mailmove.tenant_state import Domain
 
@@ -16,7 +17,7 @@ ELSEWHERE = "DomainInAnotherTenant"
 """Our name for a refusal that Graph has sentences for only."""
 
 
-class Domains:
+class Domains(TenantDomains):
     def __init__(self, graph: JsonClient) -> None:
         self._graph = graph
 

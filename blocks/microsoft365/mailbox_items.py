@@ -26,28 +26,6 @@ FIELDS = {
 MAX_DEPTH = 300  # Exchange's own limit on nested folders
 
 
-def items(graph: JsonClient, mailbox: str) -> Iterator[Item]:
-    """All messages, then events, then contacts. Rejected with status 404: there is no such mailbox."""
-    user = f"users/{quote(mailbox, safe='@')}"
-    seen: set[str] = set()
-    for read in (_messages, _events, _contacts):
-        for item in read(graph, user, mailbox):
-            # Mail that arrives while we page moves the rest down, and an item comes twice.
-            if item.id not in seen:
-                seen.add(item.id)
-                yield item
-
-
-def _messages(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    for row, folder in folders_below(graph, user, "mailFolders", mailbox):
-        found = graph.pages(
-            f"{user}/mailFolders/{_id(row)}/messages",
-            wanted=f"messages in {folder} of {mailbox}",
-            params={"$select": FIELDS["message"], "$top": PAGE},
-        )
-        yield from (message_of(one, folder) for one in found)
-
-
 def message_of(one: Json, folder: str) -> Item:
     """The item behind a message that has `FIELDS["message"]`."""
     subject = str(one.get("subject") or "")
@@ -63,36 +41,10 @@ def message_of(one: Json, folder: str) -> Item:
     )
 
 
-def _events(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    calendars = graph.pages(
-        f"{user}/calendars", wanted=f"calendars of {mailbox}", params={"$select": "id,name", "$top": "100"}
-    )
-    for calendar in calendars:
-        found = graph.pages(
-            f"{user}/calendars/{_id(calendar)}/events",
-            wanted=f"events of {mailbox}",
-            params={"$select": FIELDS["event"], "$top": PAGE},
-        )
-        yield from (event_of(one, str(calendar.get("name") or "Calendar")) for one in found)
-
-
 def event_of(one: Json, folder: str) -> Item:
     subject = str(one.get("subject") or "")
     key = event_key(str(one.get("iCalUId") or subject), start_of(one))
     return Item(id=str(one["id"]), folder=folder, kind="event", key=key, subject=subject)
-
-
-def _contacts(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    places = [(f"{user}/contacts", "Contacts")]
-    for row, folder in folders_below(graph, user, "contactFolders", mailbox):
-        places.append((f"{user}/contactFolders/{_id(row)}/contacts", f"Contacts/{folder}"))
-    for place, folder in places:
-        found = graph.pages(
-            place,
-            wanted=f"contacts of {mailbox}",
-            params={"$select": FIELDS["contact"], "$top": PAGE},
-        )
-        yield from (contact_of(one, folder) for one in found)
 
 
 def contact_of(one: Json, folder: str) -> Item:

@@ -6,6 +6,7 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from mailmove.errors import Blocked, NotYet
+from mailmove.ports.tenant import TenantMailboxes
 from mailmove.tenant_state import MailboxKind
 
 KINDS: dict[str, MailboxKind] = {
@@ -17,7 +18,7 @@ KINDS: dict[str, MailboxKind] = {
 """RecipientTypeDetails -> Type. System mailboxes (discovery, arbitration) have others and are left out."""
 
 
-class Mailboxes:
+class Mailboxes(TenantMailboxes):
     def __init__(self, exchange: ExchangeAdmin) -> None:
         self._exchange = exchange
 
@@ -38,7 +39,7 @@ class Mailboxes:
         found = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
         return {str(one["PrimarySmtpAddress"]).lower(): _x500(one) for one in found if _kind(one)}
 
-    def change_x500(self, mailbox: str, add: frozenset[str], remove: frozenset[str]) -> None:
+    def change_x500(self, mailbox: str, *, add: frozenset[str], remove: frozenset[str]) -> None:
         """NotYet: it is not to be seen yet. Each is sent with its prefix, as a proxy address."""
         said = f"X500 addresses of {mailbox}"
         held = self._x500_of(mailbox)

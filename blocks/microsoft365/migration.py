@@ -13,6 +13,7 @@ from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.retry_budget import look_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
+from mailmove.ports.tenant import TenantMigration
 from mailmove.tenant_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
 
 # The pages disagree on the default (20 or 100), so it is always said.
@@ -20,7 +21,7 @@ MAX_CONCURRENT = "20"
 RUNNING = {"starting", "syncing", "waiting", "incrementalsyncing", "validating"}
 
 
-class Migration:
+class Migration(TenantMigration):
     def __init__(self, exchange: ExchangeAdmin, public_key: str | None) -> None:
         self._exchange, self._public_key = exchange, public_key
 
@@ -35,18 +36,18 @@ class Migration:
             authentication="Ntlm" if str(found.get("Authentication")).lower() == "ntlm" else "Basic",
         )
 
-    def create_endpoint(self, wanted: Endpoint, source: SourceServer) -> Endpoint:
+    def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
         """Blocked: Microsoft cannot reach the server, or another endpoint bears the name."""
-        there = self.endpoint(wanted.name)
+        there = self.endpoint(endpoint.name)
         if there is None:
-            self._new_endpoint(wanted, source)
-            there = self.endpoint(wanted.name)
+            self._new_endpoint(endpoint, source)
+            there = self.endpoint(endpoint.name)
         if there is None:
-            raise _not_yet(f"the endpoint {wanted.name}", "no such endpoint yet")
-        if _spelt(there) != _spelt(wanted):
+            raise _not_yet(f"the endpoint {endpoint.name}", "no such endpoint yet")
+        if _spelt(there) != _spelt(endpoint):
             raise Blocked(
                 WHO,
-                wanted=f"the endpoint {wanted.name} for {wanted.rpc_proxy_server} ({wanted.exchange_server})",
+                wanted=f"the endpoint {endpoint.name} for {endpoint.rpc_proxy_server} ({endpoint.exchange_server})",
                 seen=f"one of that name for {there.rpc_proxy_server} ({there.exchange_server}), {there.authentication}",
                 todo="Remove that endpoint, or name it in `target.endpoint` of the plan if it is the right one.",
             )
@@ -146,19 +147,19 @@ class Migration:
         if after.lower() in {"created", "stopped"}:
             raise _not_yet(f"the batch {name} started", f"it says {after}")
 
-    def sync_now(self, name: str) -> None:
+    def sync_now(self, batch: str) -> None:
         """Ask for an incremental sync now; asking twice does no harm.
 
         Unverified: `-SyncNow` is documented for onboarding moves and IMAP, not for a cutover batch. Blocked: refused;
         then the daily cycle does the same within 24 hours.
         """
-        self._existing(name)
+        self._existing(batch)
         try:
-            self._exchange.run("Set-MigrationBatch", {"Identity": name, "SyncNow": True}, wanted=f"{name} synced now")
+            self._exchange.run("Set-MigrationBatch", {"Identity": batch, "SyncNow": True}, wanted=f"{batch} synced now")
         except Rejected as error:
             raise Blocked(
                 WHO,
-                wanted=f"an incremental sync of {name} at once",
+                wanted=f"an incremental sync of {batch} at once",
                 seen=error.seen,
                 todo="Wait for the daily sync, 24 h after the last one; each user's last sync shows when it came.",
             ) from None
@@ -186,7 +187,7 @@ class Migration:
         why = self._why(silent) if silent else {}
         return [self._user(one, why) for one in found]
 
-    def skipped(self, user: str) -> list[SkippedItem]:
+    def skipped_items(self, user: str) -> list[SkippedItem]:
         _guard(user, "migration user")
         found = self._exchange.of_one(
             "Get-MigrationUserStatistics",

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.graph import message_traces
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.message_traces import message_traces
 from mailmove.errors import MailmoveError, Refused
 from mailmove.evidence import Finding, now
 from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names

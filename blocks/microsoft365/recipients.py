@@ -10,16 +10,17 @@ from typing import Any
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.http import JsonClient
+from mailmove.ports.tenant import TenantRecipients
 from mailmove.tenant_state import Recipient
 
 _NAMES = ("Name", "Identity", "Alias", "DistinguishedName", "ExternalDirectoryObjectId", "Guid")
 
 
-class Recipients:
+class Recipients(TenantRecipients):
     def __init__(self, exchange: ExchangeAdmin, graph: JsonClient) -> None:
         self._exchange, self._graph = exchange, graph
 
-    def every(self) -> list[Recipient]:
+    def all(self) -> list[Recipient]:
         """By address."""
         found = exchange_recipients(self._exchange)
         known = {name for one in found for name in one.names}

@@ -15,6 +15,7 @@ from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival, Item
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports.clock import HasClock
+from mailmove.ports.messages import MessageStore
 
 if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certificate
     from mailmove.certificates import Issued, ServerCertificate
@@ -47,6 +48,15 @@ class SourceServer(HasClock):
     def items(self, mailbox: str) -> Iterator[Item]:
         """Every item of a mailbox (SMTP address), all folders."""
 
+    @property
+    @abstractmethod
+    def messages(self) -> MessageStore:
+        """Single messages of its mailboxes."""
+
+    @abstractmethod
+    def origin(self) -> Origin:
+        """From where a copy of our own reads items."""
+
     @abstractmethod
     def item_changes(self) -> MailboxChanges:
         """The same, so that a second look costs only what has changed."""
@@ -66,25 +76,6 @@ class SourceServer(HasClock):
     @abstractmethod
     def arrivals(self, since: datetime) -> list[Arrival]:
         """Messages that the server accepted by SMTP since then, oldest first."""
-
-
-class ItemOrigin(ABC):
-    """A source server whose items can be read for a copy."""
-
-    @abstractmethod
-    def origin(self) -> Origin: ...
-
-
-class HoldsMessages(ABC):
-    """A place of mailboxes in which single messages can be looked up and taken away: the old server, and the cloud."""
-
-    @abstractmethod
-    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
-        """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
-
-    @abstractmethod
-    def remove_message(self, mailbox: str, item_id: str) -> None:
-        """Delete one item. One that is not there is no error. Refused: we lack the right."""
 
 
 class HoldsCertificates(ABC):

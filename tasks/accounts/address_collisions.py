@@ -25,7 +25,7 @@ def findings_of_collisions(cutover: Cutover) -> list[Finding]:
     """What blocks. Mailboxes that an earlier batch of ours has made do not: they are gone on with."""
     cloud = tenant(cutover)
     found: list[Finding] = []
-    if cloud.directory_sync():
+    if cloud.recipients.synchronised():
         found.append(
             Finding(
                 subject="directory synchronisation",
@@ -36,7 +36,7 @@ def findings_of_collisions(cutover: Cutover) -> list[Finding]:
             )
         )
     ours = _made_before(cutover)
-    holders = {address: one for one in cloud.recipients() for address in one.addresses}
+    holders = {address: one for one in cloud.recipients.all() for address in one.addresses}
     for box in source_server(cutover).inventory().moving:
         for address in (box.address, *box.aliases):
             one = holders.get(address)

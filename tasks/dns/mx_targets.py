@@ -9,7 +9,7 @@ from tasks.execution.open_blocks import tenant
 def new_mail_hosts(cutover: Cutover) -> list[str]:
     """Names of the mail servers that Microsoft gives for the plan's domains; []: none is set up yet."""
     cloud = tenant(cutover)
-    known = [cloud.domain(domain) for domain in cutover.domains]
+    known = [cloud.domains.get(domain) for domain in cutover.domains]
     return sorted(
         {
             value.split()[-1].rstrip(".")

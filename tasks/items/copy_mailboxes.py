@@ -9,7 +9,7 @@ from mailmove.errors import Blocked
 from mailmove.items.copy.interfaces import Moved
 from mailmove.items.copy.mover import DirectMover, in_folder
 from mailmove.plan.cutover import Cutover
-from mailmove.ports import ItemDestination, ItemOrigin
+from mailmove.ports import SourceServer, TenantItems
 from tasks.execution.open_blocks import source_server, tenant
 from tasks.items.copy_progress import CopyProgress
 from tasks.ledger.ledger import this_cutover
@@ -43,21 +43,14 @@ def copy_mailboxes(cutover: Cutover) -> list[Moved]:
 
 
 def missing_mailboxes(cutover: Cutover) -> list[str]:
-    here = tenant(cutover).mailbox_kinds()
+    here = tenant(cutover).mailboxes.kinds()
     return [box.address for box in source_server(cutover).inventory().moving if box.address not in here]
 
 
-def sides(cutover: Cutover) -> tuple[ItemOrigin, ItemDestination]:
+def sides(cutover: Cutover) -> tuple[SourceServer, TenantItems]:
     """Blocked: one of the blocks that the plan names cannot be copied from, or to."""
     source, cloud = source_server(cutover), tenant(cutover)
-    if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
-        raise Blocked(
-            "Prefect",
-            wanted="two blocks between which Mailmove can copy by itself",
-            seen=f"{cutover.source.server} and {cutover.target.tenant}",
-            todo="Say `mover: native` in the plan.",
-        )
-    return source, cloud
+    return source, cloud.items
 
 
 def lines_of(moved: list[Moved]) -> list[str]:

@@ -9,7 +9,6 @@ from mailmove.evidence import now
 from mailmove.items.copy.mover import DirectMover
 from mailmove.items.item import Item
 from mailmove.plan.cutover import Cutover
-from mailmove.ports import ItemDestination, ItemOrigin
 from tasks.execution.open_blocks import source_server, tenant
 from tasks.ledger.ledger import Ledger
 
@@ -27,9 +26,7 @@ def copy_stragglers(cutover: Cutover, ledger: Ledger, missing: Mapping[str, Sequ
     """
     source, cloud = source_server(cutover), tenant(cutover)
     remaining: Missing = {address: list(items) for address, items in missing.items()}
-    if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
-        return 0, remaining
-    origin, destination = source.origin(), cloud.destination()
+    origin, destination = source.origin(), cloud.items.destination()
     mover = DirectMover(origin, destination)
     copied = 0
     for address, items in missing.items():

@@ -30,7 +30,7 @@ MOST_LOST = 5000
 
 def compare(cutover: Cutover, stage: str) -> list[Account]:
     """Every mailbox; only what has changed since the last look is read. The list is kept as `keep` says."""
-    source, cloud = source_server(cutover).item_changes(), tenant(cutover).item_changes()
+    source, cloud = source_server(cutover).item_changes(), tenant(cutover).items.changes()
     boxes = [box.address for box in source_server(cutover).inventory().moving]
     folder = _spools(cutover)
 

@@ -88,12 +88,12 @@ def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missin
     asked = _asked(ledger, stage)
     newest = max((item.received for items in missing.values() for item in items if item.received), default=None)
     cloud = tenant(cutover)
-    if cloud.batch(batch_name(cutover)) is None:
+    if cloud.migration.batch(batch_name(cutover)) is None:
         return  # removed already: nobody will sync any more
     there = cloud.clock()
     came = newest + (there - source_server(cutover).clock()) + ROUNDED if newest else None
     if asked is None or (came and came > asked):
-        cloud.sync_batch_now(batch_name(cutover))
+        cloud.migration.sync_now(batch_name(cutover))
         ledger.record(
             "evidence",
             f"{stage}: {_ASKED}",
@@ -110,7 +110,7 @@ def _wait_for_sync(cutover: Cutover, ledger: Ledger, stage: str, missing: Missin
         )
     behind = [
         user.address
-        for user in cloud.migration_users(batch_name(cutover))
+        for user in cloud.migration.users(batch_name(cutover))
         if user.address in missing and not (user.last_synced and user.last_synced > asked)
     ]
     if behind:

@@ -125,7 +125,7 @@ def _traces(cutover: Cutover, doubtful: list[Fate]) -> dict[tuple[str, str], Tra
     if not doubtful:
         return {}
     since = min(fate.at for fate in doubtful) - timedelta(minutes=5)
-    return {(one.message_id.strip("<>"), one.recipient): one for one in tenant(cutover).message_traces(since)}
+    return {(one.message_id.strip("<>"), one.recipient): one for one in tenant(cutover).messages.traces(since)}
 
 
 def _not_shown(fate: Fate, trace: TraceEntry | None) -> str:
@@ -146,7 +146,7 @@ def _senders(cutover: Cutover, items: Iterable[Item]) -> dict[str, str]:
 
 
 def _mx(cutover: Cutover, address: str) -> tuple[str, int]:
-    known = tenant(cutover).domain(address.partition("@")[2])
+    known = tenant(cutover).domains.get(address.partition("@")[2])
     records = known.service_records if known else ()
     host = next((rrset.values[0].split()[-1] for rrset in records if rrset.type == "MX"), None)
     if host is None:

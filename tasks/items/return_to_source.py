@@ -10,7 +10,7 @@ from mailmove.errors import Blocked, Refused, Transient
 from mailmove.evidence import Change, Receipt
 from mailmove.items.item import Item
 from mailmove.plan.cutover import Cutover
-from mailmove.ports import GivesMessages, HoldsMessages
+from mailmove.ports import SourceServer, Tenant
 from mailmove.smtp.redeliver import redeliver
 from tasks.dns.host_addresses import addresses_of
 from tasks.execution.open_blocks import source_server, tenant
@@ -38,13 +38,13 @@ def bring_back(cutover: Cutover, root: UUID, bring: bool) -> Receipt:
     switched = [one.at for one in entries if (one.stage, one.kind) == ("switch_mail", "intent")]
     since = min(switched, default=None)
     cloud, source = tenant(cutover), source_server(cutover)
-    if since is None or not isinstance(cloud, GivesMessages) or not isinstance(source, HoldsMessages):
+    if since is None:
         return Receipt(stage=NAME, remains=remains)
     changes, ours = [], sent_probes(entries)
     for box in source.inventory().moving:
         came = [
             one
-            for one in cloud.messages_since(box.address, since - _CLOCKS)
+            for one in cloud.messages.since(box.address, since - _CLOCKS)
             if one.message_id and one.message_id not in ours
         ]
         held = _held(source, box.address, came)
@@ -73,18 +73,18 @@ def bring_back(cutover: Cutover, root: UUID, bring: bool) -> Receipt:
     return Receipt(stage=NAME, changes=changes, remains=remains)
 
 
-def _held(source: HoldsMessages, mailbox: str, items: list[Item]) -> set[str]:
+def _held(source: SourceServer, mailbox: str, items: list[Item]) -> set[str]:
     """Which of these the old mailbox has, by Message-ID."""
     ids = list(dict.fromkeys(one.message_id for one in items if one.message_id))
     return {
         found.message_id
         for start in range(0, len(ids), _BATCH)
-        for found in source.find_messages(mailbox, ids[start : start + _BATCH])
+        for found in source.messages.find(mailbox, ids[start : start + _BATCH])
         if found.message_id
     }
 
 
-def _wait_for(source: HoldsMessages, mailbox: str, items: list[Item]) -> set[str]:
+def _wait_for(source: SourceServer, mailbox: str, items: list[Item]) -> set[str]:
     deadline = time.monotonic() + _SEEN_WITHIN
     while True:
         held = _held(source, mailbox, items)
@@ -93,7 +93,7 @@ def _wait_for(source: HoldsMessages, mailbox: str, items: list[Item]) -> set[str
         time.sleep(1)
 
 
-def _delivered(cutover: Cutover, ledger: Ledger, cloud: GivesMessages, mailbox: str, item: Item) -> str:
+def _delivered(cutover: Cutover, ledger: Ledger, cloud: Tenant, mailbox: str, item: Item) -> str:
     """Deliver it to the old server, unless an earlier try may have done so; "": done, else why not."""
     what = f"{mailbox} {item.message_id}"
     last = ""
@@ -103,7 +103,7 @@ def _delivered(cutover: Cutover, ledger: Ledger, cloud: GivesMessages, mailbox: 
     if last == BROUGHT:
         return ""
     try:
-        content = cloud.message_content(mailbox, item.id)
+        content = cloud.messages.content(mailbox, item.id)
     except Refused as error:
         return f"not delivered: {error}"
     try:

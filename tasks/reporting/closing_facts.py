@@ -57,7 +57,11 @@ def _landed(cutover: Cutover, ledger: Ledger) -> tuple[list[Landed], str]:
     cloud, no_cloud = _read(
         # A message to many is one arrival here, as it is in the old server's log.
         lambda: list(
-            {one.message_id: one.at for one in tenant(cutover).message_traces(start) if ours((one.recipient,))}.values()
+            {
+                trace.message_id: trace.at
+                for trace in tenant(cutover).messages.traces(start)
+                if ours((trace.recipient,))
+            }.values()
         ),
         "Microsoft 365",
     )

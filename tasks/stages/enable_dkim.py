@@ -16,13 +16,13 @@ _SIGNED = "DKIM signing: "
 
 def _unsigned(cutover: Cutover) -> Preview:
     cloud = tenant(cutover)
-    off = [domain for domain in cutover.domains if not cloud.dkim_signing(domain)]
+    off = [domain for domain in cutover.domains if not cloud.dkim.signing(domain)]
     return Preview(stage=NAME, changes=[Change(what=_SIGNED + domain, before="off", after="on") for domain in off])
 
 
 def _set(cutover: Cutover, changes: list[Change], on: bool) -> None:
     for one in changes:
-        tenant(cutover).set_dkim_signing(one.what.removeprefix(_SIGNED), on)
+        tenant(cutover).dkim.set_signing(one.what.removeprefix(_SIGNED), on)
 
 
 @look
@@ -61,6 +61,6 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     ours = [one for one in receipt.changes if one.what.startswith(_SIGNED)]
 
     def still_on() -> list[Change]:
-        return [one for one in ours if cloud.dkim_signing(one.what.removeprefix(_SIGNED))]
+        return [one for one in ours if cloud.dkim.signing(one.what.removeprefix(_SIGNED))]
 
     return undo(receipt, still_on, lambda: _set(cutover, still_on(), False))

@@ -27,7 +27,7 @@ def _since(cutover: Cutover) -> datetime:
 
 def _behind(cutover: Cutover, since: datetime) -> list[str]:
     """Every mailbox that moves counts: one that the batch does not know is behind for good, and is named."""
-    users = tenant(cutover).migration_users(batch_name(cutover))
+    users = tenant(cutover).migration.users(batch_name(cutover))
     known = {user.address.lower() for user in users}
     strangers = [box.address for box in source_server(cutover).inventory().moving if box.address.lower() not in known]
     return [
@@ -54,9 +54,9 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
     ledger = Ledger(cutover.customer, this_cutover())
     if is_direct(cutover):
         ledger.record("evidence", _COPIED, facts=lines_of(copy_mailboxes(cutover)))
-    elif tenant(cutover).batch(batch_name(cutover)) and _behind(cutover, _since(cutover)):
+    elif tenant(cutover).migration.batch(batch_name(cutover)) and _behind(cutover, _since(cutover)):
         try:
-            tenant(cutover).sync_batch_now(batch_name(cutover))
+            tenant(cutover).migration.sync_now(batch_name(cutover))
         except Refused:
             raise
         except Blocked as error:

@@ -18,9 +18,9 @@ NAME = "finish_batch"
 def _preview(cutover: Cutover) -> Preview:
     cloud = tenant(cutover)
     changes = []
-    if cloud.batch(batch_name(cutover)):
+    if cloud.migration.batch(batch_name(cutover)):
         changes.append(Change(what=f"migration batch {batch_name(cutover)}", before="made", after=None))
-    if not cutover.target.endpoint and (endpoint := cloud.endpoint(endpoint_name(cutover))):
+    if not cutover.target.endpoint and (endpoint := cloud.migration.endpoint(endpoint_name(cutover))):
         changes.append(Change(what=f"migration endpoint {endpoint.name}", before=endpoint.model_dump(), after=None))
     return Preview(stage=NAME, changes=changes)
 
@@ -43,9 +43,9 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
                 todo="Let the night wait for `finish_rule`; do not remove the batch by hand.",
             )
         cloud = tenant(cutover)
-        cloud.remove_batch(batch_name(cutover))
+        cloud.migration.remove_batch(batch_name(cutover))
         if not cutover.target.endpoint:
-            cloud.remove_endpoint(endpoint_name(cutover))
+            cloud.migration.remove_endpoint(endpoint_name(cutover))
 
     return act(cutover, lambda: _preview(cutover), remove, approved=approved)
 
@@ -67,8 +67,8 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
         cloud = tenant(cutover)
         for one in receipt.changes:
             if isinstance(one.before, dict):
-                cloud.create_endpoint(Endpoint.model_validate(one.before), source_server(cutover))
-        cloud.create_batch(batch_name(cutover), endpoint_name(cutover))
-        cloud.start_batch(batch_name(cutover))
+                cloud.migration.create_endpoint(Endpoint.model_validate(one.before), source_server(cutover))
+        cloud.migration.create_batch(batch_name(cutover), endpoint_name(cutover))
+        cloud.migration.start_batch(batch_name(cutover))
 
     return undo(receipt, standing, make)

@@ -19,7 +19,7 @@ _KIND, _LICENCE = "kind of ", "licence of "
 
 def _preview(cutover: Cutover) -> Preview:
     cloud, moving = tenant(cutover), source_server(cutover).inventory().moving
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     changes = []
     for box in moving:
         if box.address not in kinds:
@@ -27,7 +27,7 @@ def _preview(cutover: Cutover) -> Preview:
         if box.kind in _KINDS:
             changes += _differing(_KIND + box.address, kinds[box.address], _KINDS[box.kind])
         else:
-            location, skus = cloud.licence_of(box.address)
+            location, skus = cloud.users.licence_of(box.address)
             before = {"usage_location": location, "skus": sorted(skus)}
             after = {"usage_location": cutover.target.usage_location, "skus": sorted(skus | {cutover.target.licence})}
             changes += _differing(_LICENCE + box.address, before, after)
@@ -50,10 +50,10 @@ def _licences(cutover: Cutover, preview: Preview) -> Finding:
     """Counted before the night, when nobody is there yet, and later. It blocks only when they are to be given now."""
     cloud, sku = tenant(cutover), cutover.target.licence
     people = [box for box in source_server(cutover).inventory().moving if box.kind not in _KINDS]
-    here = cloud.mailbox_kinds()
+    here = cloud.mailboxes.kinds()
     lacking = [one for one in preview.changes if one.what.startswith(_LICENCE) and sku not in one.before["skus"]]
     needed = len(lacking) + sum(1 for box in people if box.address not in here)
-    owned, free = next(((one.owned, one.owned - one.used) for one in cloud.licences() if one.sku == sku), (0, 0))
+    owned, free = next(((one.owned, one.owned - one.used) for one in cloud.users.licences() if one.sku == sku), (0, 0))
     short = max(0, needed - free)
     return Finding(
         subject=f"licences {sku}",
@@ -79,7 +79,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
     """Read back: nothing is left to change."""
-    kinds = tenant(cutover).mailbox_kinds()
+    kinds = tenant(cutover).mailboxes.kinds()
     moving = source_server(cutover).inventory().moving
     return witness(cutover, NAME, [f"{box.address}: {kinds.get(box.address, 'absent')}" for box in moving])
 
@@ -90,7 +90,7 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
 
     def differing() -> list[Change]:
         cloud = tenant(cutover)
-        kinds = cloud.mailbox_kinds()
+        kinds = cloud.mailboxes.kinds()
         return [
             one
             for one in receipt.changes
@@ -104,7 +104,7 @@ def _today(cloud: Tenant, kinds: dict[str, MailboxKind], what: str) -> Any:
     address = what.rpartition(" ")[2]
     if what.startswith(_KIND):
         return kinds[address]
-    location, skus = cloud.licence_of(address)
+    location, skus = cloud.users.licence_of(address)
     return {"usage_location": location, "skus": sorted(skus)}
 
 
@@ -113,6 +113,6 @@ def _make(cutover: Cutover, wanted: dict[str, Any]) -> None:
     for what, value in wanted.items():
         address = what.rpartition(" ")[2]
         if what.startswith(_KIND):
-            cloud.set_mailbox_kind(address, value)
+            cloud.mailboxes.set_kind(address, value)
         else:
-            cloud.set_licence(address, value["usage_location"], frozenset(value["skus"]))
+            cloud.users.set_licence(address, value["usage_location"], frozenset(value["skus"]))

@@ -22,12 +22,12 @@ _MADE = "DKIM keys at Microsoft 365: "
 
 def _absent(cutover: Cutover) -> Preview:
     cloud = tenant(cutover)
-    missing = [domain for domain in cutover.domains if not cloud.dkim_records(domain)]
+    missing = [domain for domain in cutover.domains if not cloud.dkim.records(domain)]
     return Preview(stage=NAME, changes=[Change(what=_MADE + domain, before=None, after="made") for domain in missing])
 
 
 def _wanted(cutover: Cutover, zone: Zone, domain: str) -> list[RRsetChange]:
-    return dkim_changes(zone, tenant(cutover).dkim_records(domain))
+    return dkim_changes(zone, tenant(cutover).dkim.records(domain))
 
 
 def _published(cutover: Cutover, ledger: Ledger) -> list[RRsetChange]:
@@ -50,7 +50,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 
     def make(preview: Preview) -> None:
         for one in preview.changes:
-            tenant(cutover).prepare_dkim(one.what.removeprefix(_MADE))
+            tenant(cutover).dkim.prepare(one.what.removeprefix(_MADE))
 
     act(cutover, lambda: _absent(cutover), make, approved=approved)
     return act_on_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))

@@ -18,7 +18,7 @@ _MAY_BE_TRUSTED = ("UserMailbox", "SharedMailbox", "MailUser", "MailUniversalSec
 
 def _preview(cutover: Cutover) -> Preview:
     wanted, findings = _carried(cutover)
-    held = set(tenant(cutover).grants(sorted({one.mailbox for one in wanted})))
+    held = set(tenant(cutover).permissions.of(sorted({one.mailbox for one in wanted})))
     changes = [Change(what=_said(one), before=None, after="given") for one in wanted if one not in held]
     return Preview(stage=NAME, changes=changes, findings=findings)
 
@@ -26,12 +26,12 @@ def _preview(cutover: Cutover) -> Preview:
 def _carried(cutover: Cutover) -> tuple[list[Grant], list[Finding]]:
     """(what can be given at Microsoft 365, what cannot and why); both empty while nothing has been copied."""
     source, cloud = source_server(cutover), tenant(cutover)
-    arrived = {box.address for box in source.inventory().moving} & cloud.mailbox_kinds().keys()
+    arrived = {box.address for box in source.inventory().moving} & cloud.mailboxes.kinds().keys()
     if not arrived:
         return [], []
     trusted = {
         address: one.address
-        for one in cloud.recipients()
+        for one in cloud.recipients.all()
         if one.kind in _MAY_BE_TRUSTED
         for address in (*one.addresses, one.address)
     }
@@ -88,7 +88,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
     def give(preview: Preview) -> None:
         cloud = tenant(cutover)
         for one in preview.changes:
-            cloud.give(_meant(one.what))
+            cloud.permissions.add(_meant(one.what))
 
     return act(cutover, lambda: _preview(cutover), give, approved=approved)
 
@@ -97,7 +97,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 def verify(cutover: Cutover) -> Evidence:
     """Read back; what could not be carried over is named again."""
     wanted, findings = _carried(cutover)
-    held = set(tenant(cutover).grants(sorted({one.mailbox for one in wanted})))
+    held = set(tenant(cutover).permissions.of(sorted({one.mailbox for one in wanted})))
     given = [_said(one) for one in wanted if one in held]
     left = [f"not carried over: {one.subject}: {one.seen}" for one in findings]
     return witness(cutover, NAME, [*given, *left] or ["nobody had a permission on another's mailbox"])
@@ -114,10 +114,10 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
 
     def take() -> None:
         for one in standing():
-            cloud.take(_meant(one.what))
+            cloud.permissions.remove(_meant(one.what))
 
     return undo(receipt, standing, take)
 
 
 def _held(cloud: Tenant, mailboxes: list[str]) -> set[Grant]:
-    return set(cloud.grants(sorted(set(mailboxes) & cloud.mailbox_kinds().keys())))
+    return set(cloud.permissions.of(sorted(set(mailboxes) & cloud.mailboxes.kinds().keys())))

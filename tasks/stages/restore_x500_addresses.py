@@ -17,7 +17,7 @@ _OF = "X500 addresses of "
 
 
 def _preview(cutover: Cutover) -> Preview:
-    standing, changes = tenant(cutover).x500_addresses(), []
+    standing, changes = tenant(cutover).mailboxes.x500(), []
     for box in source_server(cutover).inventory().moving:
         held = standing.get(box.address)
         if held is None:
@@ -42,7 +42,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
     def add(preview: Preview) -> None:
         for one in preview.changes:
             added = frozenset(one.after) - frozenset(one.before)
-            tenant(cutover).change_x500(one.what.removeprefix(_OF), add=added, remove=frozenset())
+            tenant(cutover).mailboxes.change_x500(one.what.removeprefix(_OF), add=added, remove=frozenset())
 
     return act(cutover, lambda: _preview(cutover), add, approved=approved)
 
@@ -50,7 +50,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 @make_sure
 def verify(cutover: Cutover) -> Evidence:
     """Read back from every mailbox."""
-    held = tenant(cutover).x500_addresses()
+    held = tenant(cutover).mailboxes.x500()
     boxes = [box.address for box in source_server(cutover).inventory().moving]
     return witness(cutover, NAME, [f"{address}: {len(held.get(address, ()))} X500 addresses" for address in boxes])
 
@@ -60,13 +60,13 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     """Take away what we added; mailboxes that are gone are left."""
 
     def ours() -> dict[str, frozenset[str]]:
-        held = tenant(cutover).x500_addresses()
+        held = tenant(cutover).mailboxes.x500()
         added = {one.what: frozenset(one.after) - frozenset(one.before) for one in receipt.changes}
         left = {what: names & held.get(what.removeprefix(_OF), frozenset()) for what, names in added.items()}
         return {what: names for what, names in left.items() if names}
 
     def remove() -> None:
         for what, names in ours().items():
-            tenant(cutover).change_x500(what.removeprefix(_OF), add=frozenset(), remove=names)
+            tenant(cutover).mailboxes.change_x500(what.removeprefix(_OF), add=frozenset(), remove=names)
 
     return undo(receipt, lambda: [one for one in receipt.changes if one.what in ours()], remove)

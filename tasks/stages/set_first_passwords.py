@@ -44,7 +44,7 @@ def _preview(cutover: Cutover) -> Preview:
     if not _wanted(cutover):
         return preview
     cloud, safe = tenant(cutover), read_safe(cutover.customer)
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     for box in source_server(cutover).inventory().moving:
         known = safe.get(box.address)
         if box.kind != "user" or box.address not in kinds or (known and known.state in _DONE):
@@ -67,7 +67,7 @@ def _in_use(cloud: Tenant, address: str, known: FirstPassword | None) -> bool:
 
     Unverified: that the batch leaves an account's lastPasswordChangeDateTime at about its createdDateTime.
     """
-    made, changed = cloud.password_dates(address)
+    made, changed = cloud.users.password_dates(address)
     if known is None:
         return changed - made > _MAKING
     return known.state == "withdrawn" and changed != known.changed
@@ -101,15 +101,15 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 
 def _hand_out(cutover: Cutover, address: str) -> None:
     cloud, safe = tenant(cutover), read_safe(cutover.customer)
-    _, changed = cloud.password_dates(address)
+    _, changed = cloud.users.password_dates(address)
     mine = safe.get(address)
     if mine is None or mine.state != "chosen" or mine.password is None:
         mine = FirstPassword(state="chosen", changed=changed, password=new_password())
         write_safe(cutover.customer, {**safe, address: mine})
     if changed == mine.changed:  # otherwise a try that was killed has set it
         assert mine.password is not None
-        cloud.set_password(address, mine.password, must_change=True)
-        _, changed = cloud.password_dates(address)
+        cloud.users.set_password(address, mine.password, must_change=True)
+        _, changed = cloud.users.password_dates(address)
     done = mine.model_copy(update={"state": "set", "changed": changed})
     write_safe(cutover.customer, {**safe, address: done})
 
@@ -128,7 +128,7 @@ def verify(cutover: Cutover) -> Evidence:
 def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     """Again a password that nobody knows. Who has chosen an own one since keeps it."""
     cloud = tenant(cutover)
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     remains = _taken_over(cutover, [one.what.removeprefix(_OF) for one in receipt.changes])
 
     def standing() -> list[Change]:
@@ -139,9 +139,9 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     def withdraw() -> None:
         for one in standing():
             address = one.what.removeprefix(_OF)
-            _note(cutover, address, FirstPassword(state="withdrawing", changed=cloud.password_dates(address)[1]))
-            cloud.set_password(address, new_password(), must_change=False)
-            _note(cutover, address, FirstPassword(state="withdrawn", changed=cloud.password_dates(address)[1]))
+            _note(cutover, address, FirstPassword(state="withdrawing", changed=cloud.users.password_dates(address)[1]))
+            cloud.users.set_password(address, new_password(), must_change=False)
+            _note(cutover, address, FirstPassword(state="withdrawn", changed=cloud.users.password_dates(address)[1]))
 
     return undo(receipt, standing, withdraw, remains=remains)
 
@@ -149,11 +149,11 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
 def _taken_over(cutover: Cutover, addresses: list[str]) -> list[str]:
     """Notes whose password is their own by now; a line for each."""
     cloud, remains = tenant(cutover), []
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     for address, one in read_safe(cutover.customer).items():
         if address not in addresses or address not in kinds or one.state not in _DONE:
             continue
-        if one.state == "set" and cloud.password_dates(address)[1] == one.changed:
+        if one.state == "set" and cloud.users.password_dates(address)[1] == one.changed:
             continue
         if one.state == "set":
             _note(cutover, address, FirstPassword(state="taken over", changed=one.changed))

@@ -24,9 +24,9 @@ def _preview(cutover: Cutover) -> Preview:
         return Preview(stage=NAME)
     cloud = tenant(cutover)
     changes = []
-    if cloud.endpoint(endpoint_name(cutover)) is None:
+    if cloud.migration.endpoint(endpoint_name(cutover)) is None:
         changes.append(Change(what=f"migration endpoint {endpoint_name(cutover)}", before=None, after="made"))
-    batch = cloud.batch(batch_name(cutover))
+    batch = cloud.migration.batch(batch_name(cutover))
     if batch is None or batch.status in _UNSTARTED:
         changes.append(Change(what=f"migration batch {batch_name(cutover)}", before=None, after="started"))
     findings = [] if batch else [*findings_of_collisions(cutover), *_missing_endpoint(cutover)]
@@ -36,7 +36,7 @@ def _preview(cutover: Cutover) -> Preview:
 def _missing_endpoint(cutover: Cutover) -> list[Finding]:
     """An endpoint that the plan names must be there before the night."""
     named = cutover.target.endpoint
-    if named is None or tenant(cutover).endpoint(named):
+    if named is None or tenant(cutover).migration.endpoint(named):
         return []
     return [
         Finding(
@@ -61,10 +61,10 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 
     def start(_: Preview) -> None:
         cloud, source = tenant(cutover), source_server(cutover)
-        if cloud.endpoint(endpoint_name(cutover)):
-            cloud.test_endpoint(endpoint_name(cutover))
+        if cloud.migration.endpoint(endpoint_name(cutover)):
+            cloud.migration.test_endpoint(endpoint_name(cutover))
         else:
-            cloud.create_endpoint(
+            cloud.migration.create_endpoint(
                 Endpoint(
                     name=endpoint_name(cutover),
                     exchange_server=source.inventory().server,
@@ -72,9 +72,9 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
                 ),
                 source,
             )
-        if cloud.batch(batch_name(cutover)) is None:
-            cloud.create_batch(batch_name(cutover), endpoint_name(cutover))
-        cloud.start_batch(batch_name(cutover))
+        if cloud.migration.batch(batch_name(cutover)) is None:
+            cloud.migration.create_batch(batch_name(cutover), endpoint_name(cutover))
+        cloud.migration.start_batch(batch_name(cutover))
 
     return act(cutover, lambda: _preview(cutover), start, approved=approved)
 
@@ -84,7 +84,7 @@ def verify(cutover: Cutover) -> Evidence:
     """The batch runs. Blocked: Microsoft has given it up."""
     if is_direct(cutover):
         return witness(cutover, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
-    batch = tenant(cutover).batch(batch_name(cutover))
+    batch = tenant(cutover).migration.batch(batch_name(cutover))
     if batch is None or batch.status in _DEAD:
         raise Blocked(
             "Exchange Online",
@@ -100,20 +100,20 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     """Remove batch and endpoint if we made them. Mailboxes made by the batch stay: they hold copies of mail."""
     cloud = tenant(cutover)
     made = {one.what for one in receipt.changes if one.before is None}
-    copied = {box.address for box in source_server(cutover).inventory().moving} & cloud.mailbox_kinds().keys()
+    copied = {box.address for box in source_server(cutover).inventory().moving} & cloud.mailboxes.kinds().keys()
     remains = [
         f"mailbox {address}: holds a copy of mail; remove it by hand if it is not wanted" for address in sorted(copied)
     ]
 
     def standing() -> list[Change]:
-        batch = cloud.batch(batch_name(cutover)) and f"migration batch {batch_name(cutover)}"
-        endpoint = cloud.endpoint(endpoint_name(cutover)) and f"migration endpoint {endpoint_name(cutover)}"
+        batch = cloud.migration.batch(batch_name(cutover)) and f"migration batch {batch_name(cutover)}"
+        endpoint = cloud.migration.endpoint(endpoint_name(cutover)) and f"migration endpoint {endpoint_name(cutover)}"
         return [one for one in receipt.changes if one.what in made and one.what in (batch, endpoint)]
 
     def remove() -> None:
         if f"migration batch {batch_name(cutover)}" in made:
-            cloud.remove_batch(batch_name(cutover))
+            cloud.migration.remove_batch(batch_name(cutover))
         if f"migration endpoint {endpoint_name(cutover)}" in made:
-            cloud.remove_endpoint(endpoint_name(cutover))
+            cloud.migration.remove_endpoint(endpoint_name(cutover))
 
     return undo(receipt, standing, remove, remains=remains)

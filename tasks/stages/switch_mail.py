@@ -23,7 +23,7 @@ NAME = "switch_mail"
 
 
 def _wanted(cutover: Cutover, zone: Zone, domain: str) -> list[RRsetChange]:
-    known = tenant(cutover).domain(domain)
+    known = tenant(cutover).domains.get(domain)
     if known is None or not known.service_records:
         raise Blocked(
             "Microsoft 365",
@@ -81,7 +81,7 @@ def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
 
 
 def _ready(cutover: Cutover, domain: str) -> bool:
-    known = tenant(cutover).domain(domain)
+    known = tenant(cutover).domains.get(domain)
     return known is not None and any(rrset.type == "MX" for rrset in known.service_records)
 
 

@@ -19,12 +19,12 @@ _ADDED = "domain at Microsoft 365: "
 
 def _absent(cutover: Cutover) -> Preview:
     cloud = tenant(cutover)
-    missing = [domain for domain in cutover.domains if cloud.domain(domain) is None]
+    missing = [domain for domain in cutover.domains if cloud.domains.get(domain) is None]
     return Preview(stage=NAME, changes=[Change(what=_ADDED + domain, before=None, after="added") for domain in missing])
 
 
 def _wanted(cutover: Cutover, zone: Zone, domain: str) -> list[RRsetChange]:
-    known = tenant(cutover).domain(domain)
+    known = tenant(cutover).domains.get(domain)
     return [] if known is None or known.verified else difference(zone, with_verification(zone, known.verification))
 
 
@@ -42,7 +42,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 
     def add(preview: Preview) -> None:
         for one in preview.changes:
-            tenant(cutover).add_domain(one.what.removeprefix(_ADDED))
+            tenant(cutover).domains.add(one.what.removeprefix(_ADDED))
 
     act(cutover, lambda: _absent(cutover), add, approved=approved)
     return act_on_zones(cutover, NAME, lambda zone, domain: _wanted(cutover, zone, domain))
@@ -52,15 +52,15 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
 def verify(cutover: Cutover) -> Evidence:
     """Ask Microsoft to look. NotYet: its resolvers do not see the record so far, which may take an hour."""
     cloud = tenant(cutover)
-    if not all((known := cloud.domain(domain)) and known.verified for domain in cutover.domains):
+    if not all((known := cloud.domains.get(domain)) and known.verified for domain in cutover.domains):
         # Asked before it is served everywhere, Microsoft would remember that there is no such record.
         changes = Ledger(cutover.customer, this_cutover()).receipt(NAME).changes
         served_everywhere(cutover, [rrset_change(one) for one in changes if is_zone_change(one)])
     facts = []
     for domain in cutover.domains:
-        known = cloud.verify_domain(domain)
+        known = cloud.domains.verify(domain)
         if not known.mail_enabled:
-            known = cloud.enable_mail(domain)
+            known = cloud.domains.enable_mail(domain)
         mx = ", ".join(str(one) for one in known.service_records if one.type == "MX")
         facts.append(f"{domain} is verified; mail is to go to {mx}")
     return witness(cutover, NAME, facts)
@@ -70,19 +70,19 @@ def verify(cutover: Cutover) -> Evidence:
 def rollback(cutover: Cutover, receipt: Receipt) -> Receipt:
     """Take the TXT record out and the domain away; Microsoft keeps a domain that mailboxes use, and says so."""
     added = [one for one in receipt.changes if one.what.startswith(_ADDED)]
-    used = {address.partition("@")[2] for address in tenant(cutover).mailbox_kinds()}
+    used = {address.partition("@")[2] for address in tenant(cutover).mailboxes.kinds()}
     kept = [one for one in added if one.what.removeprefix(_ADDED) in used]
     going = [one for one in added if one not in kept]
     cloud = tenant(cutover)
 
     def remove() -> None:
         for one in going:
-            cloud.remove_domain(one.what.removeprefix(_ADDED))
+            cloud.domains.remove(one.what.removeprefix(_ADDED))
 
     zones = put_zones_back(cutover, receipt)
     domains = undo(
         receipt,
-        lambda: [one for one in going if cloud.domain(one.what.removeprefix(_ADDED))],
+        lambda: [one for one in going if cloud.domains.get(one.what.removeprefix(_ADDED))],
         remove,
         remains=[f"{one.what}: mailboxes use it" for one in kept],
     )

@@ -40,7 +40,7 @@ class Reached:
 def reached(cutover: Cutover, since: datetime) -> Reached:
     """Microsoft shows a message here some minutes after it has come."""
     old = addresses_of(cutover, cutover.source.smtp_host)
-    traces = tenant(cutover).message_traces(since)
+    traces = tenant(cutover).messages.traces(since)
     return Reached(since, len(traces), old, [one for one in traces if one.from_ip in old])
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from mailmove.errors import MailmoveError, NotYet, Refused
 from mailmove.evidence import Change, Evidence, Finding, Receipt, now
 from mailmove.plan.cutover import Cutover
-from mailmove.ports import HoldsMessages
+from mailmove.ports import MessageStore
 from mailmove.smtp.probe_message import new_message_id, probe, routes
 from mailmove.smtp.redeliver import redeliver
 from tasks.dns.authoritative_check import resolvers_of
@@ -119,8 +119,8 @@ def remove_probes(cutover: Cutover, root: UUID) -> list[str]:
     mailbox, remains = _mailbox(cutover, ledger, entries), []
     for name, place in _places(cutover):
         try:
-            for item in place.find_messages(mailbox, sorted(ids)):
-                place.remove_message(mailbox, item.id)
+            for item in place.find(mailbox, sorted(ids)):
+                place.remove(mailbox, item.id)
         except Refused as error:
             remains.append(f"probes remain in {mailbox} {name}, to be deleted by hand: {error.seen}")
     return remains
@@ -166,17 +166,17 @@ def _told(one: Probe, patience: float) -> str:
 
 def _where(cutover: Cutover, mailbox: str, one: Probe) -> str:
     for name, place in _places(cutover):
-        for item in place.find_messages(mailbox, [one.message_id]):
+        for item in place.find(mailbox, [one.message_id]):
             # The servers' clocks and ours differ: what comes out below zero says no more than "at once".
             took = max(0.0, ((item.received or now()) - one.at).total_seconds())
             return f"landed {name}, in {item.folder}, after {took:.1f} s"
     return ""
 
 
-def _places(cutover: Cutover) -> list[tuple[str, HoldsMessages]]:
+def _places(cutover: Cutover) -> list[tuple[str, MessageStore]]:
     """The old server first: what lands there may have been copied to the cloud by the time we look."""
     both = (("at the old server", source_server(cutover)), ("in the cloud", tenant(cutover)))
-    return [(name, place) for name, place in both if isinstance(place, HoldsMessages)]
+    return [(name, place.messages) for name, place in both]
 
 
 def _mailbox(cutover: Cutover, ledger: Ledger, entries: Iterable[Entry]) -> str:

@@ -26,10 +26,10 @@ async def look_on(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Lo
 
 def _look(cutover: Cutover, ledger: Ledger) -> Look:
     cloud = tenant(cutover)
-    if cloud.batch(batch_name(cutover)) is None:
+    if cloud.migration.batch(batch_name(cutover)) is None:
         return Look(done=True, summary="there is no batch to remove")
     since = when("propagation", cloud, "Microsoft 365", ledger)
-    users = cloud.migration_users(batch_name(cutover))
+    users = cloud.migration.users(batch_name(cutover))
     behind = [user for user in users if not user.last_synced or user.last_synced <= since]
     try:
         seen = reached(cutover, since)

@@ -36,7 +36,7 @@ def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
         copied_by_us = ledger.evidence("copy_mailboxes")
         return Look(done=copied_by_us is not None, summary="the mailboxes are copied by Mailmove itself")
     cloud, known = tenant(cutover), dict(previous.state) if previous else {}
-    users = cloud.migration_users(batch_name(cutover))
+    users = cloud.migration.users(batch_name(cutover))
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
     totals: dict[str, int] = known.get("totals") or _totals(cutover)
     copied = [user for user in users if user.status in COPIED]
@@ -53,7 +53,7 @@ def _look(cutover: Cutover, ledger: Ledger, previous: Look | None) -> Look:
         f"{user.address}: left out {item}"
         for user in users
         if user.skipped_items
-        for item in cloud.skipped_items(user.address)
+        for item in cloud.migration.skipped_items(user.address)
     ]
     progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
     return Look(
@@ -101,9 +101,9 @@ def _start_again(cutover: Cutover, ledger: Ledger, failed: list[MigrationUser]) 
     """Start-MigrationBatch tries failed users again. How often that was done; it is written down before."""
     done = [entry.at for entry in ledger.entries() if entry.stage == _AGAIN]
     pause = _SOON if len(done) < _TRIES else _NOW_AND_THEN
-    batch = tenant(cutover).batch(batch_name(cutover))
+    batch = tenant(cutover).migration.batch(batch_name(cutover))
     settled = batch is not None and batch.status.lower() in ("failed", "syncedwitherrors", "synced", "stopped")
     if settled and (not done or now() - max(done) >= pause):
         ledger.record("evidence", _AGAIN, facts=[f"{one.address}: {one.error or one.status}" for one in failed])
-        tenant(cutover).start_batch(batch_name(cutover))
+        tenant(cutover).migration.start_batch(batch_name(cutover))
     return len(done)

@@ -139,5 +139,5 @@ def test_a_password_that_was_changed_stops_it(small_old: Served, tmp_path: Path)
 def compared(old: Served, cloud: Served, address: str, folder: Path) -> list[Difference]:
     with Spool(folder / f"{address}.sqlite") as spool:
         spool.look(SOURCE, ExchangeServer.model_validate(old.fields).item_changes(), address)
-        spool.look(TARGET, Microsoft365.model_validate(cloud.fields).item_changes(), address)
+        spool.look(TARGET, Microsoft365.model_validate(cloud.fields).items.changes(), address)
         return list(differences(spool))

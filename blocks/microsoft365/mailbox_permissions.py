@@ -14,11 +14,12 @@ from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import NotYet
 from mailmove.inventory.full import Grant
+from mailmove.ports.tenant import TenantPermissions
 
 _NOBODY = ("nt authority\\", "s-1-5-")
 
 
-class Delegates:
+class MailboxPermissions(TenantPermissions):
     def __init__(self, exchange: ExchangeAdmin) -> None:
         self._exchange = exchange
 
@@ -28,18 +29,18 @@ class Delegates:
         found = {grant for mailbox in mailboxes for grant in self._of_one(mailbox, names)}
         return sorted(found, key=lambda one: (one.mailbox, one.right, one.trustee))
 
-    def give(self, grant: Grant) -> None:
-        self._change(grant, given=True)
+    def add(self, grant: Grant) -> None:
+        self._change(grant, granted=True)
 
-    def take(self, grant: Grant) -> None:
-        self._change(grant, given=False)
+    def remove(self, grant: Grant) -> None:
+        self._change(grant, granted=False)
 
-    def _change(self, grant: Grant, *, given: bool) -> None:
+    def _change(self, grant: Grant, *, granted: bool) -> None:
         """Looks first, and reads back. NotYet: it is not to be seen yet."""
         names = self._names()
-        if (grant in self._of_one(grant.mailbox, names)) == given:
+        if (grant in self._of_one(grant.mailbox, names)) == granted:
             return
-        verb, wanted = ("Add", "given to") if given else ("Remove", "taken from")
+        verb, wanted = ("Add", "given to") if granted else ("Remove", "taken from")
         said = f"{grant.right.replace('_', ' ')} on {grant.mailbox} {wanted} {grant.trustee}"
         if grant.right == "full_access":
             rights: Json = {"User": grant.trustee, "AccessRights": ["FullAccess"], "InheritanceType": "All"}
@@ -50,7 +51,7 @@ class Delegates:
         else:
             change = {"GrantSendOnBehalfTo": {verb: [grant.trustee]}}
             self._exchange.run("Set-Mailbox", {"Identity": grant.mailbox, **change}, wanted=said)
-        if (grant in self._of_one(grant.mailbox, names)) != given:
+        if (grant in self._of_one(grant.mailbox, names)) != granted:
             raise NotYet(WHO, wanted=said, seen="not yet", todo="Look again in a minute.")
 
     def _of_one(self, mailbox: str, names: dict[str, str]) -> list[Grant]:

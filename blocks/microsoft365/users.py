@@ -1,8 +1,8 @@
-"""Users, licences and message traces of a tenant, by Microsoft Graph v1.0."""
+"""Users of a tenant and their licences, by Microsoft Graph v1.0."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -10,16 +10,14 @@ from pydantic import SecretStr
 from blocks.microsoft365.answers import Json, Rejected, damaged, moment
 from blocks.microsoft365.http import JsonClient
 from mailmove.errors import Blocked, NotYet
-from mailmove.evidence import now
-from mailmove.tenant_state import Licence, TraceEntry
+from mailmove.ports.tenant import TenantUsers
+from mailmove.tenant_state import Licence
 
 WHO = "Microsoft Graph"
 USER_FIELDS = "id,userPrincipalName,mail,usageLocation,assignedLicenses"
-TRACE_SPAN = timedelta(days=10)
-TRACE_MEMORY = timedelta(days=90)
 
 
-class Users:
+class Users(TenantUsers):
     """Licences (learn.microsoft.com/graph/api/user-assignlicense, subscribedsku-list)."""
 
     def __init__(self, graph: JsonClient) -> None:
@@ -37,10 +35,10 @@ class Users:
             for one in found
         ]
 
-    def licence_of(self, address: str) -> tuple[str | None, frozenset[str]]:
-        return self._read(self._user(address), self._names())
+    def licence_of(self, user: str) -> tuple[str | None, frozenset[str]]:
+        return self._read(self._user(user), self._names())
 
-    def set_licence(self, address: str, usage_location: str | None, skus: frozenset[str]) -> None:
+    def set_licence(self, user: str, usage_location: str | None, skus: frozenset[str]) -> None:
         """Make both exactly so. Blocked: no such user, the tenant does not own a SKU, or none is free."""
         names = self._names()
         ids = {sku: sku_id for sku_id, sku in names.items()}
@@ -48,51 +46,49 @@ class Users:
         if missing:
             raise Blocked(
                 WHO,
-                wanted=f"{', '.join(missing)} for {address}",
+                wanted=f"{', '.join(missing)} for {user}",
                 seen=f"a tenant that owns {', '.join(sorted(ids)) or 'nothing'}",
                 todo="Buy the licence, or name one that the tenant owns in `target.licence` of the plan.",
             )
-        user = self._user(address)
-        path = f"users/{quote(str(user['id']), safe='')}"
-        location, held = self._read(user, names)
+        entry = self._user(user)
+        path = f"users/{quote(str(entry['id']), safe='')}"
+        location, held = self._read(entry, names)
         # Graph assigns nothing to a user without a usage location, so that comes first; taking it away comes last.
         if usage_location is not None and location != usage_location:
-            self._locate(path, address, usage_location)
+            self._locate(path, user, usage_location)
         if held != skus:
             body = {
                 "addLicenses": [{"skuId": ids[sku], "disabledPlans": []} for sku in sorted(skus - held)],
                 "removeLicenses": [ids.get(sku, sku) for sku in sorted(held - skus)],
             }
             # Assigning what is assigned changes nothing, so it may be sent again.
-            self._graph.call(
-                "POST", f"{path}/assignLicense", wanted=f"licences of {address}", json=body, repeatable=True
-            )
+            self._graph.call("POST", f"{path}/assignLicense", wanted=f"licences of {user}", json=body, repeatable=True)
         if usage_location is None and location is not None:
-            self._locate(path, address, None)
-        after = self._read(self._user(address), names)
+            self._locate(path, user, None)
+        after = self._read(self._user(user), names)
         if after != (usage_location, skus):
             raise NotYet(
                 WHO,
-                wanted=f"{address} in {usage_location} with {', '.join(sorted(skus)) or 'no licence'}",
+                wanted=f"{user} in {usage_location} with {', '.join(sorted(skus)) or 'no licence'}",
                 seen=f"{after[0]} with {', '.join(sorted(after[1])) or 'no licence'}",
                 todo="Look again in a minute.",
             )
 
-    def password_dates(self, address: str) -> tuple[datetime, datetime]:
+    def password_dates(self, user: str) -> tuple[datetime, datetime]:
         """(made, password last changed)."""
-        user = self._user(address, "id,createdDateTime,lastPasswordChangeDateTime")
-        made, changed = moment(user.get("createdDateTime")), moment(user.get("lastPasswordChangeDateTime"))
+        entry = self._user(user, "id,createdDateTime,lastPasswordChangeDateTime")
+        made, changed = moment(entry.get("createdDateTime")), moment(entry.get("lastPasswordChangeDateTime"))
         if made is None:
-            raise damaged(WHO, f"when {address} was made", "no createdDateTime")
+            raise damaged(WHO, f"when {user} was made", "no createdDateTime")
         return made, changed or made
 
-    def set_password(self, address: str, password: SecretStr, must_change: bool) -> None:
+    def set_password(self, user: str, password: SecretStr, *, must_change: bool) -> None:
         """PATCH users/{id} (learn.microsoft.com/graph/api/user-update, example 3). No answer holds the password."""
-        user = self._user(address)
+        entry = self._user(user)
         self._graph.call(
             "PATCH",
-            f"users/{quote(str(user['id']), safe='')}",
-            wanted=f"a first password of {address}",
+            f"users/{quote(str(entry['id']), safe='')}",
+            wanted=f"a first password of {user}",
             json={
                 "passwordProfile": {
                     "password": password.get_secret_value(),
@@ -136,44 +132,6 @@ class Users:
                 todo="See in the admin centre who has that address.",
             )
         return found[0]
-
-
-def message_traces(graph: JsonClient, since: datetime) -> list[TraceEntry]:
-    """What reached the tenant since then, oldest first; Microsoft remembers 90 days.
-
-    A request must name both bounds, at most ten days apart, none in the future
-    (learn.microsoft.com/graph/api/messagetracingroot-list-messagetraces); 100 requests in five minutes.
-    """
-    end = now()
-    start = max(since.astimezone(UTC), end - TRACE_MEMORY + timedelta(minutes=5)).replace(microsecond=0)
-    entries: dict[str, TraceEntry] = {}
-    while start < end:
-        stop = min(start + TRACE_SPAN, end)
-        found = graph.pages(
-            "admin/exchange/tracing/messageTraces",
-            wanted=f"messages since {since.isoformat()}",
-            params={
-                "$filter": f"receivedDateTime ge {_zulu(start)} and receivedDateTime le {_zulu(stop)}",
-                "$top": "1000",
-            },
-        )
-        for one in found:
-            entry = TraceEntry(
-                message_id=str(one.get("messageId") or ""),
-                recipient=str(one.get("recipientAddress") or "").lower(),
-                from_ip=str(one.get("fromIP") or ""),
-                at=moment(one["receivedDateTime"]) or start,
-                status=str(one.get("status") or ""),
-            )
-            # Neighbouring spans share a second; a message to two people is two traces.
-            entries[f"{one.get('id')}|{entry.recipient}"] = entry
-        start = stop
-    return sorted((entry for entry in entries.values() if entry.at >= since), key=lambda entry: entry.at)
-
-
-def _zulu(at: datetime) -> str:
-    """To the millisecond: what came in the second that is running is not to be missed."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _quoted(text: str) -> str:
