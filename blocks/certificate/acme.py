@@ -26,8 +26,6 @@ class AcmeAuthority(Block, CertificateAuthority, Checkable):
 
     _block_type_name = "ACME Authority"
     _block_type_slug = "acme-authority"
-    _documentation_url = "https://mailmove.example/docs/blocks/acme-authority"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/acme-authority.png"  # type: ignore[assignment]
 
     directory_url: str = Field(
         default="https://acme-v02.api.letsencrypt.org/directory",

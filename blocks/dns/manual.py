@@ -30,15 +30,7 @@ WHO = "authoritative name servers"
 
 
 class Manual(Block, DnsProvider, Checkable):
-    """For a zone that only a person can edit. Needs no credentials.
-
-    Example:
-        ```python
-        from blocks.dns.manual import Manual
-
-        provider = Manual.load("BLOCK_NAME")
-        ```
-    """
+    """For a zone that only a person can edit. Needs no credentials."""
 
     by_hand: ClassVar[bool] = True
 
@@ -47,8 +39,6 @@ class Manual(Block, DnsProvider, Checkable):
     _description = (
         "A registrar without an API: the records to type are shown, and the night goes on once they are served."
     )
-    _documentation_url = "https://mailmove.example/docs/blocks/manual"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/manual.png"  # type: ignore[assignment]
 
     resolvers: list[str] = Field(
         default=["1.1.1.1", "8.8.8.8", "9.9.9.9"],

@@ -31,21 +31,11 @@ _LOOKS = 2
 
 
 class OctoDns(Block, DnsProvider, Checkable):
-    """Reads and changes a zone through an octoDNS provider; its package must be installed where the work runs.
-
-    Example:
-        ```python
-        from blocks.dns.octodns import OctoDns
-
-        provider = OctoDns.load("BLOCK_NAME")
-        ```
-    """
+    """Reads and changes a zone through an octoDNS provider; its package must be installed where the work runs."""
 
     _block_type_name = "octoDNS provider"
     _block_type_slug = "octodns"
     _description = "The customer's zone at any provider that octoDNS knows: Cloudflare, Azure, Google, Gandi, ..."
-    _documentation_url = "https://mailmove.example/docs/blocks/octodns"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/octodns.png"  # type: ignore[assignment]
 
     provider_class: str = Field(
         pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",

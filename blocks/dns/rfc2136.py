@@ -38,21 +38,11 @@ _DRIFTED = {dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.
 
 
 class Rfc2136(Block, DnsProvider, Checkable):
-    """Reads a zone by transfer (or by queries, where that is refused) and changes it by dynamic update.
-
-    Example:
-        ```python
-        from blocks.dns.rfc2136 import Rfc2136
-
-        provider = Rfc2136.load("BLOCK_NAME")
-        ```
-    """
+    """Reads a zone by transfer (or by queries, where that is refused) and changes it by dynamic update."""
 
     _block_type_name = "RFC 2136 DNS"
     _block_type_slug = "rfc2136"
     _description = "The customer's zone on a name server that takes dynamic updates, such as BIND, Knot or PowerDNS."
-    _documentation_url = "https://mailmove.example/docs/blocks/rfc2136"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/rfc2136.png"  # type: ignore[assignment]
 
     server: str = Field(description="Address or name of the primary name server.", examples=["192.0.2.53"])
     port: int = Field(default=53, ge=1, le=65535, description="TCP port of the name server.")

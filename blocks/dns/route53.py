@@ -51,20 +51,11 @@ class Route53(Block, DnsProvider, Checkable):
 
     The key needs route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and
     GetChange.
-
-    Example:
-        ```python
-        from blocks.dns.route53 import Route53
-
-        provider = Route53.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "Route 53"
     _block_type_slug = "route53"
     _description = "The customer's zone in Amazon Route 53, read and changed by Mailmove."
-    _documentation_url = "https://mailmove.example/docs/blocks/route53"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/route53.png"  # type: ignore[assignment]
 
     credentials: AwsCredentials = Field(description="Access key of the account that holds the zone.")
     hosted_zone_id: str | None = Field(

@@ -47,8 +47,6 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
 
     _block_type_name = "Exchange Server"
     _block_type_slug = "exchange-server"
-    _documentation_url = "https://mailmove.example/docs/blocks/exchange-server"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/exchange-server.png"  # type: ignore[assignment]
 
     ews_url: str = Field(
         pattern=r"^https://", description="Its EWS address.", examples=["https://mail.contoso.com/EWS/Exchange.asmx"]

@@ -33,20 +33,11 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
 
     Rights needed: ec2:DescribeSecurityGroups, ec2:AuthorizeSecurityGroupIngress, ec2:RevokeSecurityGroupIngress and
     ec2:UpdateSecurityGroupRuleDescriptionsIngress. Errors: Refused, Blocked, Throttled, Transient.
-
-    Example:
-        ```python
-        from blocks.firewall.aws_security_group import AwsSecurityGroup
-
-        firewall = AwsSecurityGroup.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "AWS Security Group"
     _block_type_slug = "aws-security-group"
     _description = "The security group that lets mail in to the old server, and closes the door behind it."
-    _documentation_url = "https://mailmove.example/docs/blocks/aws-security-group"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/aws-security-group.png"  # type: ignore[assignment]
 
     credentials: AwsCredentials = Field(description="Access key and region of the account that holds the group.")
     group_id: str = Field(

@@ -22,23 +22,13 @@ _HOW: dict[Mode, str] = {
 
 
 class ManualFirewall(Block, Firewall, Checkable):
-    """For a router without an API. Needs no credentials.
-
-    Example:
-        ```python
-        from blocks.firewall.manual_firewall import ManualFirewall
-
-        firewall = ManualFirewall.load("BLOCK_NAME")
-        ```
-    """
+    """For a router without an API. Needs no credentials."""
 
     by_hand: ClassVar[bool] = True
 
     _block_type_name = "Firewall by hand"
     _block_type_slug = "manual-firewall"
     _description = "A router without an API: what to close is shown, and the night goes on once it is seen closed."
-    _documentation_url = "https://mailmove.example/docs/blocks/manual-firewall"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/manual-firewall.png"  # type: ignore[assignment]
 
     host: str = Field(description="Public name or address of the old mail server.", examples=["mail.contoso.com"])
     control_host: str = Field(

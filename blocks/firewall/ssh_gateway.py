@@ -28,20 +28,11 @@ class SshGateway(Block, Firewall, Checkable):
     Before a closing a reopening is started on the device itself; it is called off once a new connection has shown that
     the device still lets us in. The commands for that suit a POSIX shell; elsewhere declare the device's own
     (`reload in 10`, `commit confirmed`). Errors: Refused, Blocked, Transient, NotYet.
-
-    Example:
-        ```python
-        from blocks.firewall.ssh_gateway import SshGateway
-
-        firewall = SshGateway.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "SSH Gateway"
     _block_type_slug = "ssh-gateway"
     _description = "A router or firewall that opens and closes port 25 by commands over SSH."
-    _documentation_url = "https://mailmove.example/docs/blocks/ssh-gateway"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/ssh-gateway.png"  # type: ignore[assignment]
 
     host: str = Field(description="Name or address of the device.", examples=["192.0.2.1"])
     ssh_port: int = Field(default=22, ge=1, le=65535, description="Its SSH port.")

@@ -33,20 +33,11 @@ class WindowsFirewall(Block, Firewall, Checkable):
     mode) for one that nobody listens on. Errors: Refused, Blocked, Throttled, Transient, NotYet.
 
     Unverified: the registry's text of a rule (`v2.10|Action=Block|...`), which Microsoft documents for policies only.
-
-    Example:
-        ```python
-        from blocks.firewall.windows_firewall import WindowsFirewall
-
-        firewall = WindowsFirewall.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "Windows Firewall"
     _block_type_slug = "windows-firewall"
     _description = "The firewall of the old server's own Windows; it can block port 25 where no router can."
-    _documentation_url = "https://mailmove.example/docs/blocks/windows-firewall"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/windows-firewall.png"  # type: ignore[assignment]
 
     shell_url: str = Field(
         pattern=r"^https?://",

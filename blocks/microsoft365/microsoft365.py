@@ -56,22 +56,11 @@ class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
 
     Sign in as an application of the tenant (certificate, or client secret), or, with `refresh_token`, as a person: the
     partner's user by way of an active GDAP relationship, or an administrator of the tenant.
-
-    Example:
-        Load a configured tenant:
-        ```python
-        from blocks.microsoft365.microsoft365 import Microsoft365
-
-        tenant = Microsoft365.load("BLOCK_NAME")
-        print(tenant.domains.get("contoso.com"))
-        ```
     """
 
     _block_type_name = "Microsoft 365"
     _block_type_slug = "microsoft365"
     _description = "The customer's Microsoft 365: directory, Exchange Online and its migration service."
-    _documentation_url = "https://mailmove.example/docs/blocks/microsoft365"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/logo.png"  # type: ignore[assignment]
 
     tenant_id: str = Field(description="Directory (tenant) id of the customer, a GUID.")
     client_id: str = Field(description="Application (client) id.")

@@ -45,22 +45,11 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
 
     Microsoft offers this to an application acting for a signed-in user with MFA only (App+User); `mailmove sign-in`
     signs one in. Indirect resellers have no API access to Partner Center: for them links are shown instead.
-
-    Example:
-        Load a configured partner:
-        ```python
-        from blocks.partner.partner_center import PartnerCenter
-
-        partner = PartnerCenter.load("BLOCK_NAME")
-        print(partner.invite("Mailmove contoso").approval_link)
-        ```
     """
 
     _block_type_name = "Partner Center"
     _block_type_slug = "partner-center"
     _description = "The partner's access to customers: GDAP relationships and the reseller link."
-    _documentation_url = "https://mailmove.example/docs/blocks/partner-center"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/logo.png"  # type: ignore[assignment]
 
     tenant_id: str = Field(description="Directory (tenant) id of the partner, a GUID.")
     client_id: str = Field(description="Application (client) id of the partner's multi-tenant application.")
