@@ -26,10 +26,10 @@ class TestEveryBlock(BlockStandardTestSuite):
 
     # Prefect asks for both as a public http address, and Mailmove has none: a dead link is worse than no link.
     def test_has_a_documentation_url(self, block: type[Block]) -> None:
-        assert block._documentation_url is None
+        assert "_documentation_url" not in vars(block), "it names none of its own"
 
     def test_has_a_valid_image(self, block: type[Block]) -> None:
-        assert block._logo_url is None
+        assert "_logo_url" not in vars(block), "it names none of its own"
 
 
 def secrets_of(block: type[Block]) -> list[str]:
