@@ -16,5 +16,5 @@ class MailNotice(AppriseNotificationBlock):
     url: SecretStr = Field(
         title="Mail URL",
         description="Server, account, sender and recipients, as Apprise spells them.",
-        examples=["mailtos://user:password@smtp.msp.example:587/?from=night@msp.example&to=anna@msp.example"],
+        examples=["mailtos://user:password@smtp.msp.example:587/?from=cutover@msp.example&to=anna@msp.example"],
     )

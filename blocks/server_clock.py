@@ -24,13 +24,13 @@ def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
     """
     try:
         with requests_session(context) as session, session.get(url, stream=True, timeout=_PATIENCE) as answer:
-            said, status = answer.headers.get("Date", ""), answer.status_code
+            date, status = answer.headers.get("Date", ""), answer.status_code
     except requests.RequestException as error:
         raise _untold(who, f"{type(error).__name__} at {url}") from None
     try:
-        return parsedate_to_datetime(said).astimezone(UTC)
+        return parsedate_to_datetime(date).astimezone(UTC)
     except ValueError:
-        raise _untold(who, f"HTTP {status} with the Date {said!r}") from None
+        raise _untold(who, f"HTTP {status} with the Date {date!r}") from None
 
 
 def _untold(who: str, seen: str) -> Transient:

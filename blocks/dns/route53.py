@@ -116,30 +116,30 @@ class Route53(Block, DnsProvider, Checkable):
             self._check_zone(answer["HostedZone"], zone)
             return zone_id
         answer = self._call("list_hosted_zones_by_name", f"the hosted zone of {zone}", DNSName=zone)
-        found = [
+        zones = [
             each
             for each in answer["HostedZones"]
             if _name(each["Name"]) == _name(zone) and not each.get("Config", {}).get("PrivateZone")
         ]
-        if len(found) == 1:
-            return _bare(found[0]["Id"])
-        ids = ", ".join(_bare(each["Id"]) for each in found)
+        if len(zones) == 1:
+            return _bare(zones[0]["Id"])
+        ids = ", ".join(_bare(each["Id"]) for each in zones)
         raise Blocked(
             WHO,
             wanted=f"the public hosted zone {zone}",
-            seen=f"{len(found)} of that name: {ids}" if found else "none of that name",
+            seen=f"{len(zones)} of that name: {ids}" if zones else "none of that name",
             todo="Write into hosted_zone_id of the block which one the registrar delegates to."
-            if found
+            if zones
             else "Check the account of the access key.",
         )
 
-    def _check_zone(self, found: dict[str, Any], zone: str) -> None:
-        private = found.get("Config", {}).get("PrivateZone")
-        if private or _name(found["Name"]) != _name(zone):
+    def _check_zone(self, entry: dict[str, Any], zone: str) -> None:
+        private = entry.get("Config", {}).get("PrivateZone")
+        if private or _name(entry["Name"]) != _name(zone):
             raise Blocked(
                 WHO,
                 wanted=f"the public hosted zone {zone}",
-                seen=f"{'private ' if private else ''}zone {found['Name']}",
+                seen=f"{'private ' if private else ''}zone {entry['Name']}",
                 todo="Correct hosted_zone_id in the block.",
             )
 
@@ -149,8 +149,8 @@ class Route53(Block, DnsProvider, Checkable):
             return [each for page in pages for each in page["ResourceRecordSets"]]
 
     def _change(self, zone_id: str, changes: list[RRsetChange], raw: list[dict[str, Any]]) -> None:
-        held = {(_name(each["Name"]), each["Type"]): each for each in raw}
-        batch = [step for change in changes for step in _api_changes(change, held.get(change.key))]
+        standing = {(_name(each["Name"]), each["Type"]): each for each in raw}
+        batch = [step for change in changes for step in _api_changes(change, standing.get(change.key))]
         # All deletions come first: a CNAME may not stand beside other sets even for the length of a list.
         batch.sort(key=lambda step: step["Action"] == "CREATE")
         answer = self._call(
@@ -297,19 +297,19 @@ def _translated(wanted: str) -> Iterator[None]:
 def _from_answer(wanted: str, answer: Any) -> MailmoveError:
     fault = answer.get("Error", {})
     code, message = str(fault.get("Code", "")), str(fault.get("Message", ""))
-    seen = f"{code}: {message}"
+    words = f"{code}: {message}"
     if code in _THROTTLED:
-        return Throttled(WHO, wanted=wanted, seen=seen, todo="Ask again after a pause.", retry_after=5.0, code=code)
+        return Throttled(WHO, wanted=wanted, seen=words, todo="Ask again after a pause.", retry_after=5.0, code=code)
     if code in _REFUSED:
         todo = "Check the access key and its rights in the block."
-        return Refused(WHO, wanted=wanted, seen=seen, todo=todo, code=code)
+        return Refused(WHO, wanted=wanted, seen=words, todo=todo, code=code)
     if _is_drift(code, message):
         todo = "Nothing was changed. Look again: someone edits this zone."
-        return Drifted(WHO, wanted=wanted, seen=seen, todo=todo, code=code)
+        return Drifted(WHO, wanted=wanted, seen=words, todo=todo, code=code)
     if code == "PriorRequestNotComplete" or answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-        return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.", code=code)
+        return Transient(WHO, wanted=wanted, seen=words, todo="Ask again.", code=code)
     todo = "Read what Route 53 says, and correct the block or the zone."
-    return Blocked(WHO, wanted=wanted, seen=seen, todo=todo, code=code)
+    return Blocked(WHO, wanted=wanted, seen=words, todo=todo, code=code)
 
 
 def _is_drift(code: str, message: str) -> bool:

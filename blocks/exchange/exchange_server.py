@@ -103,12 +103,12 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
                 return
             oa.change(shell, name, major, row, wanted)
             row = oa.directory(shell, name)
-            seen = oa.settings(row) if row else None
-            if seen != wanted:
+            current = oa.settings(row) if row else None
+            if current != wanted:
                 raise NotYet(
                     f"Exchange on {name}",
                     wanted=f"Outlook Anywhere to be {wanted or 'off'}",
-                    seen=str(seen or "off"),
+                    seen=str(current or "off"),
                     todo="Look again: with several domain controllers a change takes minutes to be seen.",
                 )
 
@@ -161,7 +161,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
 
     def arrivals(self, since: datetime) -> list[Arrival]:
         """RECEIVE events by SMTP from the message tracking log of every transport server, oldest first."""
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         with self._shell() as shell:
             for server in shell.run("Get-ExchangeServer"):
                 if not (server.get("IsHubTransportServer") or server.get("IsMailboxServer")):
@@ -173,8 +173,8 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
                     Start=since,
                     ResultSize="Unlimited",
                 )
-                found += [_arrival(row) for row in rows if str(row.get("Source")).upper() == "SMTP"]
-        return sorted(found, key=lambda arrival: arrival.at)
+                arrivals += [_arrival(row) for row in rows if str(row.get("Source")).upper() == "SMTP"]
+        return sorted(arrivals, key=lambda arrival: arrival.at)
 
     def findings(self) -> list[Finding]:
         """Sign in both ways and open every mailbox; what fails is a finding."""
@@ -182,17 +182,17 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
             boxes = self.inventory().moving
         except MailmoveError as error:
             return [_finding("Remote PowerShell", error, "The server cannot be administered from here.")]
-        found: list[Finding] = []
+        findings: list[Finding] = []
         with self._ews() as ews:
             for box in boxes:
                 try:
                     ews.open(box.address)
                 except MailmoveError as error:
                     means = "Its items can neither be counted nor swept up."
-                    found.append(_finding(f"Mailbox {box.address}", error, means))
+                    findings.append(_finding(f"Mailbox {box.address}", error, means))
                     if isinstance(error, SignInRefused):  # the same for all; more tries would lock the account
                         break
-        return found
+        return findings
 
     def _server(self, shell: ExchangeShell) -> dict[str, Any]:
         """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
@@ -243,7 +243,9 @@ def _arrival(row: dict[str, Any]) -> Arrival:
         at=row["Timestamp"],
         message_id=str(row.get("MessageId") or ""),
         sender=str(row.get("Sender") or ""),
-        recipients=tuple(str(one).lower() for one in ([recipients] if isinstance(recipients, str) else recipients)),
+        recipients=tuple(
+            str(address).lower() for address in ([recipients] if isinstance(recipients, str) else recipients)
+        ),
         client_ip=client,
         client_name=name if name != client else "",
     )

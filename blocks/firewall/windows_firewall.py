@@ -173,19 +173,19 @@ def _blocked(shell: ExchangeShell, port: int) -> bool:
         "LPort": str(port),
         "Name": _rule(port),
     }
-    for found in shell.run("Get-ItemProperty", Path=f"{_POLICY}FirewallRules"):
-        for text in found.values():
+    for row in shell.run("Get-ItemProperty", Path=f"{_POLICY}FirewallRules"):
+        for text in row.values():
             if wanted.items() <= dict(part.split("=", 1) for part in str(text).split("|") if "=" in part).items():
                 return True
     return False
 
 
 def _reopens(shell: ExchangeShell, port: int) -> bool:
-    return any(found.get("value") for found in shell.run("Test-Path", Path=f"{_TASKS}{_task(port)}"))
+    return any(row.get("value") for row in shell.run("Test-Path", Path=f"{_TASKS}{_task(port)}"))
 
 
 def _enabled(shell: ExchangeShell, profile: str) -> bool:
-    return any(found.get("EnableFirewall") for found in shell.run("Get-ItemProperty", Path=f"{_POLICY}{profile}"))
+    return any(row.get("EnableFirewall") for row in shell.run("Get-ItemProperty", Path=f"{_POLICY}{profile}"))
 
 
 def _add(shell: ExchangeShell, port: int) -> None:

@@ -59,10 +59,10 @@ def moment(value: Any) -> datetime | None:
 
 def challenged_claims(header: str) -> str | None:
     """The claims, as JSON text, of `WWW-Authenticate: Bearer error="insufficient_claims", claims="<base64>"`."""
-    found = re.search(r'\bclaims="([^"]+)"', header)
-    if not found:
+    match = re.search(r'\bclaims="([^"]+)"', header)
+    if not match:
         return None
-    text = found[1]
+    text = match[1]
     if text.lstrip().startswith("{"):
         return text
     try:
@@ -114,20 +114,20 @@ def error_of(response: httpx.Response, who: str, wanted: str) -> MailmoveError:
     """Name a failure by what to do next (Graph's error codes: learn.microsoft.com/graph/errors)."""
     status = response.status_code
     code, message = message_of(response)
-    seen = f"{status} {code}: {message}" if code or message else f"{status} without a word"
+    words = f"{status} {code}: {message}" if code or message else f"{status} without a word"
     name = code or None
     if status == 429 or (status in SLOW_DOWN and "Retry-After" in response.headers):
         kind, wait = TooManyRequests if status == 429 else Throttled, retry_after(response.headers)
-        return kind(who, wanted=wanted, seen=seen, todo="Wait as long as it asks.", retry_after=wait, code=name)
+        return kind(who, wanted=wanted, seen=words, todo="Wait as long as it asks.", retry_after=wait, code=name)
     if status >= 500 or status == 408:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again; Microsoft's side failed.", code=name)
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again; Microsoft's side failed.", code=name)
     if status in {401, 403}:
-        return refused(who, wanted, seen, name)
+        return refused(who, wanted, words, name)
     if status in {409, 412}:
         todo = "Look again: it changed, or another change is under way."
-        return Drifted(who, wanted=wanted, seen=seen, todo=todo, code=name)
+        return Drifted(who, wanted=wanted, seen=words, todo=todo, code=name)
     todo = "Read what it says; nothing was changed."
-    return Rejected(who, wanted=wanted, seen=seen, todo=todo, status=status, code=name)
+    return Rejected(who, wanted=wanted, seen=words, todo=todo, status=status, code=name)
 
 
 def refused(who: str, wanted: str, seen: str, code: str | None = None) -> Refused:

@@ -123,6 +123,6 @@ def _named(text: str, status: int, wanted: str, kind: str = "") -> MailmoveError
     if code == _NO_SUCH_CMDLET:
         todo = "Give our application or group the Exchange Administrator role."
         return Refused(WHO, wanted=wanted, seen=words, todo=todo, code=code)
-    seen = f"{status} {kind}: {words}" if kind or words else f"{status} without a word"
+    shown = f"{status} {kind}: {words}" if kind or words else f"{status} without a word"
     todo = "Read what it says; nothing was changed."
-    return Rejected(WHO, wanted=wanted, seen=seen, todo=todo, status=status, code=code)
+    return Rejected(WHO, wanted=wanted, seen=shown, todo=todo, status=status, code=code)

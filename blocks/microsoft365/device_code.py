@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import MicrosoftCloud
 from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
-from blocks.microsoft365.held import Held
+from blocks.process_local import ProcessLocal
 from blocks.tls_roots import tls_context
 from mailmove.errors import NotYet, SignInRefused
 from mailmove.evidence import Finding, now
@@ -39,7 +39,7 @@ class Signed(Protocol):
     refresh_token: SecretStr | None
     signed_in_as: str | None
     signed_in_at: datetime | None
-    _held: Held
+    _connections: ProcessLocal
 
 
 def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None]) -> str:
@@ -62,7 +62,7 @@ def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None
         raise _named(answer)
     user = str(claims.get("preferred_username") or claims.get("oid") or "a person")
     block.refresh_token, block.signed_in_as, block.signed_in_at = SecretStr(token), user, now()
-    block._held = Held()
+    block._connections = ProcessLocal()
     return user
 
 
@@ -87,7 +87,7 @@ def age_findings(block: str, user: str | None, at: datetime | None) -> list[Find
         Finding(
             subject=f"{block}: sign-in of {user}",
             seen=f"{age.days} days old",
-            means=f"it lapses {LASTS.days} days after it was made, perhaps in the middle of the night",
+            means=f"it lapses {LASTS.days} days after it was made, perhaps in the middle of the cutover",
             todo="Sign in again: `mailmove sign-in` and the block's name.",
         )
     ]

@@ -21,7 +21,7 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_absent
 from blocks.microsoft365.credential import ps_credential
 from blocks.microsoft365.http import JsonClient
-from blocks.retry_budget import look_thrice
+from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, MailmoveError, Transient
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class ExchangeAdmin:
         """What a reading cmdlet says of one object. Rejected: there is none; that is believed the third time only."""
         absent: list[Rejected] = []
 
-        def look() -> list[Json] | None:
+        def read() -> list[Json] | None:
             try:
                 return self.run(cmdlet, parameters, wanted=wanted)
             except Rejected as error:
@@ -77,10 +77,10 @@ class ExchangeAdmin:
                 absent.append(error)
                 return None
 
-        found = look_thrice(look, self.sleep)
-        if found is None:
+        rows = read_thrice(read, self.sleep)
+        if rows is None:
             raise absent[-1]
-        return found
+        return rows
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
@@ -117,7 +117,7 @@ class ExchangeAdmin:
             headers=self._headers(cmdlet),
             repeatable=True,
         ).body
-        answers = {str(one.get("id")): one for one in body.get("responses") or []}
+        answers = {str(response.get("id")): response for response in body.get("responses") or []}
         return [
             self._one_of_batch(answers.get(str(number)), cmdlet, given, wanted)
             for number, given in enumerate(parameters)
@@ -200,7 +200,7 @@ def encode(parameters: Mapping[str, Any], *, confirm: bool) -> Json:
     body: Json = {}
     for name, value in parameters.items():
         body[name] = encoded(value)
-        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
             body[f"{name}@odata.type"] = "#Collection(Exchange.GenericHashTable)"
     if confirm:
         body["Confirm"] = False
@@ -215,7 +215,7 @@ def encoded(value: Any) -> Any:
         seconds = int(value.total_seconds())
         return f"{seconds // 86400}.{seconds % 86400 // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
     if isinstance(value, dict):
-        return {"@odata.type": "#Exchange.GenericHashTable", **{key: encoded(one) for key, one in value.items()}}
+        return {"@odata.type": "#Exchange.GenericHashTable", **{key: encoded(entry) for key, entry in value.items()}}
     if isinstance(value, (list, tuple)):
-        return [encoded(one) for one in value]
+        return [encoded(entry) for entry in value]
     return value

@@ -65,7 +65,7 @@ class ExchangePowerShell(ExchangeAdmin):
         answer = self._ask({"cmdlet": cmdlet, "parameters": given}, wanted, again=reads)
         for warning in answer.get("warnings") or []:
             logger.info("%s: %s", cmdlet, warning)
-        return [one for one in answer.get("value") or [] if isinstance(one, dict)]
+        return [row for row in answer.get("value") or [] if isinstance(row, dict)]
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
@@ -178,9 +178,9 @@ def _argument(value: Any) -> Any:
         seconds = int(value.total_seconds())
         return f"{seconds // 86400}.{seconds % 86400 // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
     if isinstance(value, dict):
-        return {key: _argument(one) for key, one in value.items()}
+        return {key: _argument(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_argument(one) for one in value]
+        return [_argument(entry) for entry in value]
     return value
 
 

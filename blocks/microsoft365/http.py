@@ -117,8 +117,8 @@ class JsonClient:
                 return decode(response, wanted) if response.is_success else self._fail(response, wanted, code_of)
             except _Challenge as challenge:
                 if claims is not None:
-                    seen = f"401 again, with a new token: {challenge.seen}"
-                    raise refused(self.who, wanted, seen, challenge.code) from None
+                    words = f"401 again, with a new token: {challenge.seen}"
+                    raise refused(self.who, wanted, words, challenge.code) from None
                 claims = challenge.claims
             except httpx.HTTPError as error:
                 if is_untrusted(error):
@@ -149,12 +149,12 @@ class JsonClient:
 
     def follow(self, path: str, fetch: Callable[[str, bool], Json]) -> Iterator[Json]:
         """Page bodies, by @odata.nextLink. Blocked: the link leaves the host or comes back to a page already read."""
-        seen: set[str] = set()
+        visited: set[str] = set()
         url, first = path, True
         while url:
-            if url in seen or len(seen) >= MAX_PAGES:
+            if url in visited or len(visited) >= MAX_PAGES:
                 raise self._bad_link(url, "a page already read")
-            seen.add(url)
+            visited.add(url)
             body = fetch(url, first)
             yield body
             url, first = str(body.get("@odata.nextLink") or ""), False
@@ -163,16 +163,16 @@ class JsonClient:
 
     def value_of(self, body: Json, wanted: str) -> list[Json]:
         value = body.get("value")
-        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise damaged(self.who, wanted, "an answer without a list of objects in `value`")
         return value
 
     def _url(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
             return f"{self.base}/{path.lstrip('/')}"
-        here, there = httpx.URL(self.base), httpx.URL(path)
-        if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
-            raise self._bad_link(path, f"another host than {here.host}")
+        own, target = httpx.URL(self.base), httpx.URL(path)
+        if (own.scheme, own.host, own.port) != (target.scheme, target.host, target.port):
+            raise self._bad_link(path, f"another host than {own.host}")
         return path
 
     def _bad_link(self, url: str, why: str) -> Blocked:

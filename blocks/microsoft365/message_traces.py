@@ -27,7 +27,7 @@ def message_traces(graph: JsonClient, since: datetime) -> list[TraceEntry]:
     entries: dict[str, TraceEntry] = {}
     while start < end:
         stop = min(start + TRACE_SPAN, end)
-        found = graph.pages(
+        rows = graph.pages(
             "admin/exchange/tracing/messageTraces",
             wanted=f"messages since {since.isoformat()}",
             params={
@@ -35,16 +35,16 @@ def message_traces(graph: JsonClient, since: datetime) -> list[TraceEntry]:
                 "$top": "1000",
             },
         )
-        for one in found:
+        for row in rows:
             entry = TraceEntry(
-                message_id=str(one.get("messageId") or ""),
-                recipient=str(one.get("recipientAddress") or "").lower(),
-                from_ip=str(one.get("fromIP") or ""),
-                at=moment(one["receivedDateTime"]) or start,
-                status=str(one.get("status") or ""),
+                message_id=str(row.get("messageId") or ""),
+                recipient=str(row.get("recipientAddress") or "").lower(),
+                from_ip=str(row.get("fromIP") or ""),
+                at=moment(row["receivedDateTime"]) or start,
+                status=str(row.get("status") or ""),
             )
             # Neighbouring spans share a second; a message to two people is two traces.
-            entries[f"{one.get('id')}|{entry.recipient}"] = entry
+            entries[f"{row.get('id')}|{entry.recipient}"] = entry
         start = stop
     return sorted((entry for entry in entries.values() if entry.at >= since), key=lambda entry: entry.at)
 

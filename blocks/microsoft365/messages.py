@@ -81,24 +81,24 @@ def _listed(graph: JsonClient, mailbox: str, which: str, without: Collection[str
     params = {"$filter": which, "$select": f"{FIELDS['message']},parentFolderId", "$top": PAGE}
     wanted = f"messages of {mailbox} by {which.split()[0]}"
     names: dict[str, str] = {}
-    for one in graph.pages(f"{_user(mailbox)}/messages", wanted=wanted, params=params):
-        folder = str(one.get("parentFolderId") or "")
+    for row in graph.pages(f"{_user(mailbox)}/messages", wanted=wanted, params=params):
+        folder = str(row.get("parentFolderId") or "")
         if folder in without:
             continue
         if folder not in names:
             names[folder] = _name(graph, mailbox, folder)
-        yield message_of(one, names[folder])
+        yield message_of(row, names[folder])
 
 
 def _name(graph: JsonClient, mailbox: str, folder: str) -> str:
     try:
         path = f"{_user(mailbox)}/mailFolders/{quote(folder, safe='')}"
-        found = graph.get(path, wanted=f"a folder of {mailbox}", params={"$select": "id,displayName"})
+        entry = graph.get(path, wanted=f"a folder of {mailbox}", params={"$select": "id,displayName"})
     except Rejected as error:
         if error.status != 404:
             raise
         return "a folder that is not shown"
-    return str(found.get("displayName") or "")
+    return str(entry.get("displayName") or "")
 
 
 def _user(mailbox: str) -> str:

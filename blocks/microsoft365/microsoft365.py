@@ -17,7 +17,6 @@ from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
-from blocks.microsoft365.held import Held
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items import Items
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
@@ -28,6 +27,7 @@ from blocks.microsoft365.permissions import findings
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
 from blocks.microsoft365.users import Users
+from blocks.process_local import ProcessLocal
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked
@@ -94,10 +94,10 @@ class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
     )
     extra_ca: str | None = Field(default=None, description="PEM of a further root certificate to trust.")
 
-    _held: Held = PrivateAttr(default_factory=Held)
+    _connections: ProcessLocal = PrivateAttr(default_factory=ProcessLocal)
 
     def _parts(self) -> _Parts:
-        return self._held.get(self._make)
+        return self._connections.get(self._make)
 
     @property
     def _where(self) -> MicrosoftCloud:
@@ -172,8 +172,8 @@ class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
 
     def findings(self) -> list[Finding]:
         parts = self._parts()
-        found = age_findings("Microsoft 365", self.signed_in_as, self.signed_in_at)
-        found += findings(
+        faults = age_findings("Microsoft 365", self.signed_in_as, self.signed_in_at)
+        faults += findings(
             parts.graph,
             lambda: parts.sign_in.token(self._where.graph_scope),
             parts.exchange,
@@ -181,7 +181,7 @@ class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
             traces=self._where.traces,
         )
         if self.exchange_public_key is None and self.exchange_by == "rest":
-            found.append(
+            faults.append(
                 Finding(
                     subject="exchange_public_key",
                     seen="not set",
@@ -189,7 +189,7 @@ class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
                     todo="Make it in the Exchange admin centre and name it in `target.endpoint` of the plan.",
                 )
             )
-        return found
+        return faults
 
     @property
     def domains(self) -> Domains:

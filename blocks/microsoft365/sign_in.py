@@ -130,7 +130,7 @@ def certificate_credential(pem: SecretStr) -> dict[str, Any]:
 
 def _section(text: str, label: str) -> bytes:
     """The first PEM section whose label ends so: `RSA PRIVATE KEY` for `PRIVATE KEY`."""
-    found = re.search(rf"-----BEGIN ([A-Z ]*{label})-----.+?-----END \1-----", text, re.DOTALL)
-    if not found:
+    section = re.search(rf"-----BEGIN ([A-Z ]*{label})-----.+?-----END \1-----", text, re.DOTALL)
+    if not section:
         raise ValueError(f"no {label}")
-    return found[0].encode()
+    return section[0].encode()

@@ -24,15 +24,15 @@ class Users(TenantUsers):
         self._graph = graph
 
     def licences(self) -> list[Licence]:
-        found = self._graph.pages("subscribedSkus", wanted="the tenant's licences")
+        skus = self._graph.pages("subscribedSkus", wanted="the tenant's licences")
         return [
             Licence(
-                sku=str(one["skuPartNumber"]),
-                sku_id=str(one["skuId"]),
-                owned=int((one.get("prepaidUnits") or {}).get("enabled") or 0),
-                used=int(one.get("consumedUnits") or 0),
+                sku=str(sku["skuPartNumber"]),
+                sku_id=str(sku["skuId"]),
+                owned=int((sku.get("prepaidUnits") or {}).get("enabled") or 0),
+                used=int(sku.get("consumedUnits") or 0),
             )
-            for one in found
+            for sku in skus
         ]
 
     def licence_of(self, user: str) -> tuple[str | None, frozenset[str]]:
@@ -52,14 +52,14 @@ class Users(TenantUsers):
             )
         entry = self._user(user)
         path = f"users/{quote(str(entry['id']), safe='')}"
-        location, held = self._read(entry, names)
+        location, assigned = self._read(entry, names)
         # Graph assigns nothing to a user without a usage location, so that comes first; taking it away comes last.
         if usage_location is not None and location != usage_location:
             self._locate(path, user, usage_location)
-        if held != skus:
+        if assigned != skus:
             body = {
-                "addLicenses": [{"skuId": ids[sku], "disabledPlans": []} for sku in sorted(skus - held)],
-                "removeLicenses": [ids.get(sku, sku) for sku in sorted(held - skus)],
+                "addLicenses": [{"skuId": ids[sku], "disabledPlans": []} for sku in sorted(skus - assigned)],
+                "removeLicenses": [ids.get(sku, sku) for sku in sorted(assigned - skus)],
             }
             # Assigning what is assigned changes nothing, so it may be sent again.
             self._graph.call("POST", f"{path}/assignLicense", wanted=f"licences of {user}", json=body, repeatable=True)
@@ -104,9 +104,9 @@ class Users(TenantUsers):
         return {licence.sku_id.lower(): licence.sku for licence in self.licences()}
 
     def _read(self, user: Json, names: dict[str, str]) -> tuple[str | None, frozenset[str]]:
-        held = (str(one["skuId"]).lower() for one in user.get("assignedLicenses") or [])
+        assigned = (str(licence["skuId"]).lower() for licence in user.get("assignedLicenses") or [])
         # A licence that the tenant no longer owns keeps its id for a name.
-        return user.get("usageLocation"), frozenset(names.get(sku_id, sku_id) for sku_id in held)
+        return user.get("usageLocation"), frozenset(names.get(sku_id, sku_id) for sku_id in assigned)
 
     def _user(self, address: str, fields: str = USER_FIELDS) -> Json:
         try:
@@ -117,21 +117,21 @@ class Users(TenantUsers):
             if error.status != 404:
                 raise
         # The sign-in name need not be the address.
-        found = list(
+        users = list(
             self._graph.pages(
                 "users",
                 wanted=f"the user with the address {address}",
                 params={"$filter": f"mail eq '{_quoted(address)}'", "$select": fields},
             )
         )
-        if len(found) != 1:
+        if len(users) != 1:
             raise Blocked(
                 WHO,
                 wanted=f"the user with the address {address}",
-                seen=f"{len(found)} such users",
+                seen=f"{len(users)} such users",
                 todo="See in the admin centre who has that address.",
             )
-        return found[0]
+        return users[0]
 
 
 def _quoted(text: str) -> str:

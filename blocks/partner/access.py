@@ -38,8 +38,8 @@ class Assignments:
 
     def status(self, relationship_id: str, group: str) -> str:
         """pending or active; "": the group has nothing."""
-        found = self._look(relationship_id, group)
-        return "" if found is None else str(found.get("status") or "pending")
+        assignment = self._assignment(relationship_id, group)
+        return "" if assignment is None else str(assignment.get("status") or "pending")
 
     def assign(self, relationship_id: str, group: str) -> None:
         """Give the group every role of the relationship. NotYet: Microsoft is still at it."""
@@ -55,18 +55,18 @@ class Assignments:
                 # 409: another run, or a try whose answer was lost, was quicker.
                 if not self.status(relationship_id, group):
                     raise
-        if (seen := self.status(relationship_id, group)) != "active":
+        if (status := self.status(relationship_id, group)) != "active":
             raise NotYet(
-                "Microsoft Graph", wanted=wanted, seen=seen or "nothing so far", todo="Look again in a minute."
+                "Microsoft Graph", wanted=wanted, seen=status or "nothing so far", todo="Look again in a minute."
             )
 
-    def _look(self, relationship_id: str, group: str) -> Json | None:
+    def _assignment(self, relationship_id: str, group: str) -> Json | None:
         rows = self._graph.pages(_path(relationship_id), wanted="who holds the relationship's roles")
-        for one in rows:
-            container = one.get("accessContainer") or {}
+        for row in rows:
+            container = row.get("accessContainer") or {}
             same = str(container.get("accessContainerId")).lower() == group.lower()
-            if same and str(one.get("status")) not in _ENDED:
-                return one
+            if same and str(row.get("status")) not in _ENDED:
+                return row
         return None
 
 
@@ -122,14 +122,14 @@ class Consents:
 
 
 def missing(
-    found: Relationship, assignments: Assignments, group: str | None, consents: Consents | None
+    relationship: Relationship, assignments: Assignments, group: str | None, consents: Consents | None
 ) -> dict[str, str | None]:
     """What has not been given yet after the approval, in words -> what stands today."""
     lacks: dict[str, str | None] = {}
-    if group is not None and (status := assignments.status(found.id, group)) != "active":
-        lacks[f"roles of '{found.display_name}' for group {group}"] = status or None
-    if consents is not None and found.customer_tenant_id and not consents.given(found.customer_tenant_id):
-        lacks[f"consent to our application in tenant {found.customer_tenant_id}"] = None
+    if group is not None and (status := assignments.status(relationship.id, group)) != "active":
+        lacks[f"roles of '{relationship.display_name}' for group {group}"] = status or None
+    if consents is not None and relationship.customer_tenant_id and not consents.given(relationship.customer_tenant_id):
+        lacks[f"consent to our application in tenant {relationship.customer_tenant_id}"] = None
     return lacks
 
 

@@ -33,7 +33,7 @@ class DnsProvider(ABC):
         """
 
     def zone_findings(self, zone: str) -> list[Finding]:
-        """What would stop `apply` on this zone tonight, as far as that can be tried without changing anything."""
+        """What would stop `apply` on this zone, as far as that can be tried without changing anything."""
         return []
 
 
@@ -41,7 +41,7 @@ class CertificateAuthority(ABC):
     """Who issues public certificates, by proofs in the DNS (ACME, RFC 8555). It remembers an order over a kill."""
 
     @abstractmethod
-    def held(self, names: Sequence[str]) -> Issued | None:
+    def earlier_certificate(self, names: Sequence[str]) -> Issued | None:
         """The certificate that it issued to us for these names earlier, if it is good for some weeks yet."""
 
     @abstractmethod

@@ -31,19 +31,19 @@ class Partner(ABC):
         """The link with which the customer accepts us as reseller."""
 
     @abstractmethod
-    def missing_access(self, found: Relationship) -> dict[str, str | None]:
+    def missing_access(self, relationship: Relationship) -> dict[str, str | None]:
         """What an active relationship still lacks before we can work in the tenant, by name -> as it stands."""
 
     @abstractmethod
-    def give_access(self, found: Relationship) -> None:
+    def give_access(self, relationship: Relationship) -> None:
         """Our group gets the roles, our application its consent. NotYet: Microsoft, or a person, is still at it."""
 
     @abstractmethod
-    def waits_for(self, found: Relationship) -> str | None:
+    def waits_for(self, relationship: Relationship) -> str | None:
         """What an active relationship lacks that only the customer can give, with the link; None: nothing."""
 
     @abstractmethod
-    def end_access(self, found: Relationship) -> None:
+    def end_access(self, relationship: Relationship) -> None:
         """Take our application's consent back, while the relationship still lets us."""
 
     @abstractmethod

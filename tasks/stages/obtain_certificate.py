@@ -131,7 +131,7 @@ def _put_there(cutover: Cutover) -> None:
     authority = certificate_authority(cutover)
     assert authority is not None, "without one there is nothing to change"
     names = _names(cutover)
-    issued = authority.held(names) or _obtained(cutover, authority, names)
+    issued = authority.earlier_certificate(names) or _obtained(cutover, authority, names)
     server = _server(cutover)
     server.import_certificate(issued)
     server.use_certificate(issued.thumbprint)
@@ -196,6 +196,6 @@ def _put_back(cutover: Cutover, own: list[Change]) -> None:
     for one in own:
         if one.before:
             server.use_certificate(str(one.before))
-    issued = authority.held(_names(cutover)) if authority else None
+    issued = authority.earlier_certificate(_names(cutover)) if authority else None
     if issued is not None and issued.thumbprint not in [one.before for one in own]:
         server.remove_certificate(issued.thumbprint)

@@ -24,6 +24,6 @@ def test_a_block_in_use_is_copied_without_its_clients() -> None:
     block._parts()
     for twin in (copy.deepcopy(block), pickle.loads(pickle.dumps(block))):
         assert twin == block
-        assert twin._held._thing is None
+        assert twin._connections._thing is None
         assert twin._parts().graph is not block._parts().graph
     assert "s3cret" not in repr(block)

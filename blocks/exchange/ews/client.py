@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import exchangelib
-from exchangelib import errors as said
+from exchangelib import errors as ews_errors
 from exchangelib.fields import FieldOrder, FieldPath
 from exchangelib.folders import Inbox
 from exchangelib.items import (
@@ -49,15 +49,20 @@ _FIELDS = {
     CalendarItem: ("uid", "start"),
     Contact: ("display_name",),
 }
-_BUSY = (said.ErrorServerBusy, said.RateLimitError, said.ErrorExceededConnectionCount, said.ErrorTooManyObjectsOpened)
-_PASSING = (
-    said.ErrorTimeoutExpired,
-    said.ErrorInternalServerTransientError,
-    said.ErrorMailboxStoreUnavailable,
-    said.ErrorMailboxMoveInProgress,
-    said.ErrorConnectionFailed,
+_BUSY = (
+    ews_errors.ErrorServerBusy,
+    ews_errors.RateLimitError,
+    ews_errors.ErrorExceededConnectionCount,
+    ews_errors.ErrorTooManyObjectsOpened,
 )
-_RIGHTS = (said.ErrorAccessDenied, said.ErrorImpersonationDenied, said.ErrorImpersonateUserDenied)
+_PASSING = (
+    ews_errors.ErrorTimeoutExpired,
+    ews_errors.ErrorInternalServerTransientError,
+    ews_errors.ErrorMailboxStoreUnavailable,
+    ews_errors.ErrorMailboxMoveInProgress,
+    ews_errors.ErrorConnectionFailed,
+)
+_RIGHTS = (ews_errors.ErrorAccessDenied, ews_errors.ErrorImpersonationDenied, ews_errors.ErrorImpersonateUserDenied)
 
 
 class EwsClient:
@@ -134,7 +139,7 @@ class EwsClient:
         with self._spoken(f"messages of {mailbox} by Message-ID"):
             account = self._account(mailbox)
             folders = list(_walk(account.msg_folder_root, ""))
-            wanted = functools.reduce(operator.or_, (Q(message_id=one) for one in message_ids))
+            wanted = functools.reduce(operator.or_, (Q(message_id=message_id) for message_id in message_ids))
             for start in range(0, len(folders), FOLDERS):
                 paths = {folder.id: path for path, folder in folders[start : start + FOLDERS]}
                 group = [folder for _, folder in folders[start : start + FOLDERS]]
@@ -153,7 +158,7 @@ class EwsClient:
                 affected_task_occurrences=ALL_OCCURRENCES,
                 suppress_read_receipts=True,
             ):
-                if isinstance(result, Exception) and not isinstance(result, said.ErrorItemNotFound):
+                if isinstance(result, Exception) and not isinstance(result, ews_errors.ErrorItemNotFound):
                     raise result
 
     def contents(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -162,8 +167,10 @@ class EwsClient:
             account = self._account(mailbox)
             service = GetItem(account=account, chunk_size=BATCH)
             fields = [FieldPath(field=Message.get_field_by_fieldname("mime_content"))]
-            found = service.call(items=[(one, None) for one in item_ids], additional_fields=fields, shape=ID_ONLY)
-            for item_id, item in zip(item_ids, found, strict=True):
+            answers = service.call(
+                items=[(item_id, None) for item_id in item_ids], additional_fields=fields, shape=ID_ONLY
+            )
+            for item_id, item in zip(item_ids, answers, strict=True):
                 if isinstance(item, Exception):
                     raise item
                 yield item_id, _rfc5322(item.mime_content or b"")
@@ -184,7 +191,7 @@ class EwsClient:
         paths.append(FieldPath(field=Contact.get_field_by_fieldname("email_addresses"), label="EmailAddress1"))
         # Oldest first, so that mail arriving meanwhile joins at the end and shifts no page.
         order = [FieldOrder(FieldPath(field=Message.get_field_by_fieldname("datetime_received")))]
-        found = FindItem(account=account, page_size=PAGE).call(
+        results = FindItem(account=account, page_size=PAGE).call(
             folders=folders,
             additional_fields=paths,
             restriction=restriction,
@@ -196,7 +203,7 @@ class EwsClient:
             max_items=None,
             offset=0,
         )
-        for item in found:
+        for item in results:
             if isinstance(item, Exception):
                 raise item
             yield item
@@ -208,7 +215,7 @@ class EwsClient:
             yield
         except MailmoveError:
             raise
-        except (said.EWSError, ValueError, KeyError, OSError) as error:
+        except (ews_errors.EWSError, ValueError, KeyError, OSError) as error:
             raise _translation(self._who, wanted, error) from None
 
 
@@ -243,19 +250,19 @@ class _Patience(FaultTolerance):  # type: ignore[misc]
     def back_off(self, seconds: float | None) -> None:
         wait = self.DEFAULT_BACKOFF if seconds is None else seconds
         if wait > self._left:
-            raise said.RateLimitError("the server is busy", wait=wait)
+            raise ews_errors.RateLimitError("the server is busy", wait=wait)
         self._left -= wait
         super().back_off(wait)
 
     def raise_response_errors(self, response: Any) -> None:
         if response.status_code == 401:
-            raise said.UnauthorizedError("HTTP 401")
+            raise ews_errors.UnauthorizedError("HTTP 401")
         super().raise_response_errors(response)
 
 
 def _walk(folder: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every folder below, with its path, the way people see them: `Inbox/Projects`."""
-    for child in sorted(folder.children, key=lambda one: one.name or ""):
+    for child in sorted(folder.children, key=lambda below: below.name or ""):
         below = f"{path}/{child.name}" if path else str(child.name)
         yield below, child
         yield from _walk(child, below)
@@ -318,25 +325,26 @@ def _rfc5322(content: bytes) -> bytes:
 
 def _translation(who: str, wanted: str, error: BaseException) -> MailmoveError:
     # While it learns the version, exchangelib wraps whatever it meets in a bare TransportError.
-    while type(error) is said.TransportError and isinstance(error.__context__, said.EWSError):
+    while type(error) is ews_errors.TransportError and isinstance(error.__context__, ews_errors.EWSError):
         error = error.__context__
-    seen = f"{type(error).__name__}: {str(error)[:300]}"
-    code = type(error).__name__ if isinstance(error, said.ResponseMessageError) else None  # named as the ResponseCode
-    if isinstance(error, said.UnauthorizedError):
+    words = f"{type(error).__name__}: {str(error)[:300]}"
+    # exchangelib names the class as the ResponseCode.
+    code = type(error).__name__ if isinstance(error, ews_errors.ResponseMessageError) else None
+    if isinstance(error, ews_errors.UnauthorizedError):
         todo = "Check name and password, and that this kind of sign-in is switched on for EWS."
         return SignInRefused(who, wanted=wanted, seen="the sign-in is not accepted (HTTP 401)", todo=todo)
     if isinstance(error, _RIGHTS):
         todo = "Give the account Full Access to the mailbox (Add-MailboxPermission) or Receive As on its database."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
     if isinstance(error, _BUSY):
         wait = float(getattr(error, "back_off", None) or getattr(error, "wait", None) or 60)
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait, code=code)
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=wait, code=code)
     if isinstance(error, (*_PASSING, OSError)):
         todo = "Is the server up, and port 443 open? Ask again."
-        return Transient(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        return Transient(who, wanted=wanted, seen=words, todo=todo, code=code)
     todo = "Check that the address is the server's EWS, and its event log."
-    if isinstance(error, said.ErrorNonExistentMailbox):
+    if isinstance(error, ews_errors.ErrorNonExistentMailbox):
         todo = "Check the address; public folders are no mailboxes."
     elif cause_of(error, ssl.SSLError) is not None:
         todo = "Put a valid certificate on the server, or give its root in `extra_ca`."
-    return Blocked(who, wanted=wanted, seen=seen, todo=todo, code=code)
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)

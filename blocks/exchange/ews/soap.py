@@ -124,8 +124,8 @@ class EwsConnections:
             todo = "Put a valid certificate on the server, or give its root in `extra_ca`."
             raise Blocked(self.who, wanted=wanted, seen=f"TLS: {str(error)[:200]}", todo=todo) from None
         except requests.RequestException as error:
-            seen = f"{type(error).__name__}"
-            raise Transient(self.who, wanted=wanted, seen=seen, todo="Is the server up, and port 443 open?") from None
+            words = f"{type(error).__name__}"
+            raise Transient(self.who, wanted=wanted, seen=words, todo="Is the server up, and port 443 open?") from None
         if response.status_code == 401:
             raise SignInRefused(
                 self.who,
@@ -136,8 +136,8 @@ class EwsConnections:
         try:
             tree: Any = etree.fromstring(response.content, _parser())
         except etree.XMLSyntaxError:
-            seen = f"HTTP {response.status_code}, no SOAP"
-            raise Transient(self.who, wanted=wanted, seen=seen, todo="Ask again.") from None
+            words = f"HTTP {response.status_code}, no SOAP"
+            raise Transient(self.who, wanted=wanted, seen=words, todo="Ask again.") from None
         if response.status_code != 200:
             raise self._fault(tree, wanted)
         self._remember(tree)
@@ -157,24 +157,24 @@ class EwsConnections:
             raise Throttled(self.who, wanted=wanted, seen=code, todo="Ask again.", retry_after=5.0, code=code)
 
     def _fault(self, tree: Any, wanted: str) -> MailmoveError:
-        code = next((one.text or "" for one in tree.iter("{*}ResponseCode")), "")
-        text = next((one.text or "" for one in tree.iter("{*}faultstring")), "")
-        waits = [one.text for one in tree.iter("{*}Value") if one.get("Name") == "BackOffMilliseconds"]
+        code = next((element.text or "" for element in tree.iter("{*}ResponseCode")), "")
+        text = next((element.text or "" for element in tree.iter("{*}faultstring")), "")
+        waits = [element.text for element in tree.iter("{*}Value") if element.get("Name") == "BackOffMilliseconds"]
         return error_of(self.who, wanted, code, text, float(waits[0] or 0) / 1000 if waits else 5.0)
 
 
 def error_of(who: str, wanted: str, code: str, text: str, wait: float = 5.0) -> MailmoveError:
     """A response code of EWS, named by what to do next."""
-    seen = f"{code}: {text[:300]}"
+    words = f"{code}: {text[:300]}"
     if code in _BUSY:
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait, code=code)
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=wait, code=code)
     if code in _PASSING:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.", code=code)
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again.", code=code)
     if code in _RIGHTS:
         todo = "Give the account Full Access to the mailbox (Add-MailboxPermission) or Receive As on its database."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
     todo = "Check the address of the mailbox, and the server's event log."
-    return Blocked(who, wanted=wanted, seen=seen, todo=todo, code=code)
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)
 
 
 def _parser() -> etree.XMLParser:

@@ -58,9 +58,9 @@ def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_
     status: of the last HTTP answer; 0: there was none. signs_in: who signs in, and how, in words.
     """
     if isinstance(error, (AuthenticationError, SpnegoError)):
-        seen = f"the server does not accept {signs_in}"
+        words = f"the server does not accept {signs_in}"
         todo = "Check name and password, and that this kind of sign-in is switched on for the address."
-        return SignInRefused(who, wanted=wanted, seen=seen, todo=todo)
+        return SignInRefused(who, wanted=wanted, seen=words, todo=todo)
     if isinstance(error, requests.exceptions.SSLError):
         return _tls(who, error, wanted)
     if isinstance(error, ValueError):  # requests' own: InvalidURL and its kin
@@ -79,29 +79,29 @@ def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_
 
 
 def _tls(who: str, error: Exception, wanted: str) -> MailmoveError:
-    seen = _short(error)
+    words = _short(error)
     if is_untrusted(error):
         todo = "Put a certificate that matches on the server, or give its root in `extra_ca`."
-        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+        return Blocked(who, wanted=wanted, seen=words, todo=todo)
     if cause_of(error, ssl.SSLEOFError) or cause_of(error, ssl.SSLZeroReturnError) or cause_of(error, TimeoutError):
         todo = "The server hung up before TLS was agreed on. Ask again; then look at its certificate binding."
-        return Transient(who, wanted=wanted, seen=seen, todo=todo)
+        return Transient(who, wanted=wanted, seen=words, todo=todo)
     todo = "Check that the address speaks TLS 1.2 (Windows Server 2008 needs KB4019276 for it)."
-    return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+    return Blocked(who, wanted=wanted, seen=words, todo=todo)
 
 
 def _fault(who: str, fault: WSManFaultError, wanted: str) -> MailmoveError:
-    seen = f"{fault.reason or fault.provider_fault or 'no reason given'} (WSManFault {fault.code})"
+    words = f"{fault.reason or fault.provider_fault or 'no reason given'} (WSManFault {fault.code})"
     code = str(fault.code)
     if fault.code == _ACCESS_DENIED:
         todo = "Let the account use remote PowerShell (Set-User -RemotePowerShellEnabled $true) or WinRM."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
     if fault.code == _SHELL_GONE:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again; a new session is made.", code=code)
-    if _is_busy(seen):
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=30, code=code)
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again; a new session is made.", code=code)
+    if _is_busy(words):
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=30, code=code)
     todo = "Check the address and the server's WinRM settings."
-    return Blocked(who, wanted=wanted, seen=seen, todo=todo, code=code)
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)
 
 
 def _is_busy(words: str) -> bool:
@@ -111,18 +111,18 @@ def _is_busy(words: str) -> bool:
 
 
 def _http(who: str, status: int, wanted: str) -> MailmoveError:
-    seen = f"HTTP {status}"
+    words = f"HTTP {status}"
     if status in (401, 403):
         todo = "Check the account, and the virtual directory's settings in IIS (Require SSL, authentication)."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+        return Refused(who, wanted=wanted, seen=words, todo=todo)
     if status == 404:
         todo = "Exchange 2007 has no such address: use WinRM (kind `winrm`). Else check the path."
-        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+        return Blocked(who, wanted=wanted, seen=words, todo=todo)
     if status == 429:
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=30)
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=30)
     if status >= 500:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.")
-    return Blocked(who, wanted=wanted, seen=seen, todo="Check the address of remote PowerShell.")
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again.")
+    return Blocked(who, wanted=wanted, seen=words, todo="Check the address of remote PowerShell.")
 
 
 def _short(error: Exception) -> str:
