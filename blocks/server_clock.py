@@ -8,11 +8,14 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
+from blocks.retry_budget import Patience
 from blocks.tls_roots import requests_session
 from mailmove.errors import Transient
 
-_PATIENCE = 20.0
+_TIMEOUT = 20.0
 """Seconds for a connection, and for the answer's first line."""
+_PATIENCE = 3.0
+"""Seconds to wait in all between two tries, where the connection fails."""
 
 
 def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
@@ -22,11 +25,14 @@ def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
 
     Transient: no answer, or none that tells the time.
     """
-    try:
-        with requests_session(context) as session, session.get(url, stream=True, timeout=_PATIENCE) as answer:
-            date, status = answer.headers.get("Date", ""), answer.status_code
-    except requests.RequestException as error:
-        raise _untold(who, f"{type(error).__name__} at {url}") from None
+    patience = Patience(_PATIENCE)
+    while True:
+        try:
+            with requests_session(context) as session, session.get(url, stream=True, timeout=_TIMEOUT) as answer:
+                date, status = answer.headers.get("Date", ""), answer.status_code
+                break
+        except requests.RequestException as error:
+            patience.wait(_untold(who, f"{type(error).__name__} at {url}"))
     try:
         return parsedate_to_datetime(date).astimezone(UTC)
     except ValueError:

@@ -12,7 +12,6 @@
     |   +-- NotYet         the world does not agree yet; nothing is wrong
     |   |   +-- ByHand     a person must type `records` where no programme can; it is seen by itself
     |   +-- Drifted        the world changed since it was looked at; look again
-    +-- Irreversible       this cannot be undone; the message says what remains
 
 A message says who spoke, what was wanted, what was seen and what to do next.
 No vendor exception leaves `blocks/`.
@@ -111,10 +110,6 @@ class ByHand(NotYet):
 
 class Drifted(Transient):
     """What stands there now is not what was looked at (or approved). Nothing was changed."""
-
-
-class Irreversible(MailmoveError):
-    """Cannot be put back. `seen` says what remains."""
 
 
 def _rebuild(kind: type[MailmoveError], state: dict[str, object]) -> MailmoveError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,7 @@ from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory, Grant
 from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
-from mailmove.items.item import Arrival, Item
+from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports import Checkable, SourceServer
 
@@ -65,6 +65,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
     extra_ca: str | None = Field(default=None, description="PEM of a root certificate to trust besides the system's.")
 
     _version: Any = PrivateAttr(default=None)
+    _patience: float = PrivateAttr(default=PATIENCE)
 
     def inventory(self) -> Inventory:
         """The server that holds the mailboxes, with every mailbox and mail-enabled public folder."""
@@ -112,19 +113,6 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
                     todo="Look again: with several domain controllers a change takes minutes to be seen.",
                 )
 
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item of a mailbox, all folders; read in pages while you take them."""
-        with self._ews() as ews:
-            yield from ews.items(mailbox)
-
-    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(item id, MIME content) in the order asked for; an event comes as a message of type text/calendar.
-
-        Blocked: an item is gone, or has no MIME content (contacts, on Exchange 2007).
-        """
-        with self._ews() as ews:
-            yield from ews.contents(mailbox, item_ids)
-
     @property
     def messages(self) -> EwsMessages:
         return EwsMessages(self._ews)
@@ -144,7 +132,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
             self.password,
             self.authentication,
             tls_context(self.extra_ca),
-            patience=PATIENCE,
+            patience=self._patience,
         )
 
     def migration_account(self) -> tuple[str, SecretStr]:
@@ -227,7 +215,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
             self.password,
             self.authentication,
             self.extra_ca,
-            patience=PATIENCE,
+            patience=self._patience,
             version=self._version,
         ) as client:
             yield client

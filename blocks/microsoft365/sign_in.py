@@ -22,8 +22,6 @@ from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.entra import CAPABILITIES, WHO, Entra
 from mailmove.errors import Blocked
 
-GRAPH_SCOPE = CLOUDS["global"].graph_scope
-
 
 class SignIn:
     """Gives tokens for one tenant.

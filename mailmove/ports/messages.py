@@ -16,5 +16,9 @@ class MessageStore(ABC):
         """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
 
     @abstractmethod
+    def content(self, mailbox: str, item_id: str) -> bytes:
+        """A message as RFC 5322 bytes. Blocked: it is not there. Refused: we lack the right."""
+
+    @abstractmethod
     def remove(self, mailbox: str, item_id: str) -> None:
         """Delete one item. One that is not there is no error. Refused: we lack the right."""

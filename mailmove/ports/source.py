@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from pydantic import SecretStr
 from mailmove.inventory.full import FullInventory, Grant
 from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
-from mailmove.items.item import Arrival, Item
+from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports.clock import HasClock
 from mailmove.ports.messages import MessageStore
@@ -44,10 +43,6 @@ class SourceServer(HasClock):
     def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
         """Make the settings so; None disables it."""
 
-    @abstractmethod
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item of a mailbox (SMTP address), all folders."""
-
     @property
     @abstractmethod
     def messages(self) -> MessageStore:
@@ -59,11 +54,7 @@ class SourceServer(HasClock):
 
     @abstractmethod
     def item_changes(self) -> MailboxChanges:
-        """The same, so that a second look costs only what has changed."""
-
-    @abstractmethod
-    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(item id, MIME content as RFC 5322 bytes) of each item asked for."""
+        """Reads every item of a mailbox, and later only what has changed."""
 
     @abstractmethod
     def migration_account(self) -> tuple[str, SecretStr]:

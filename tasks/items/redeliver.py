@@ -78,7 +78,7 @@ def deliver_again(cutover: Cutover, ledger: Ledger, missing: dict[str, list[Item
 def _deliver(cutover: Cutover, ledger: Ledger, address: str, item: Item, sender: str) -> str:
     """ "" when it was taken, or may have been; else why it never will be. Transient: it was not taken now."""
     try:
-        [(_, content)] = source_server(cutover).content(address, [item.id])
+        content = source_server(cutover).messages.content(address, item.id)
     except Blocked as error:
         return f"the old server does not give it: {error.seen}"
     what = _what(address, item)

@@ -20,7 +20,7 @@ from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS
-from blocks.microsoft365.sign_in import GRAPH_SCOPE, SignIn
+from blocks.microsoft365.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.cloud.tenant import CloudDomain
@@ -136,7 +136,7 @@ def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[
 
 _INSTEAD = {
     (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"),
-    (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"),
+    (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
     (Partner, "give_access"), (Partner, "waits_for"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
@@ -257,7 +257,7 @@ def _sign_in(kind: str) -> Act:
             tls=tls_context(world.tenant.extra_ca),
             **by[kind],
         )
-        return bool(signing.token(PARTNER_SCOPE if partner else GRAPH_SCOPE))
+        return bool(signing.token(PARTNER_SCOPE if partner else CLOUDS["global"].graph_scope))
 
     return Act(f"sign in by {kind}", call)
 

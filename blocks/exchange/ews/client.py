@@ -42,7 +42,6 @@ from mailmove.items.keys import contact_key, event_key, other_key
 logging.getLogger("exchangelib.util").setLevel(logging.INFO)
 
 FOLDERS = 50  # in a question
-BATCH = 20  # contents in an answer: whole messages, so not too many at once
 _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "task"}
 _FIELDS = {
     Message: ("parent_folder_id", "item_class", "subject", "datetime_received", "size", "message_id"),
@@ -113,15 +112,6 @@ class EwsClient:
             account = self._account(mailbox)
             Inbox.get_distinguished(root=account.root)
 
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item in every folder below the top of the information store; search folders are not below it."""
-        with self._spoken(f"the items of {mailbox}"):
-            account = self._account(mailbox)
-            for group in _groups(_walk(account.msg_folder_root, "")):
-                paths = {folder.id: path for path, folder in group}
-                for item in self._in_folders(account, [folder for _, folder in group]):
-                    yield _item_of(item, paths[item.parent_folder_id.id])
-
     def larger_than(self, mailbox: str, size: int) -> Iterator[Item]:
         """The items of more than `size` bytes (PR_MESSAGE_SIZE, attachments and all); the server does the searching."""
         with self._spoken(f"the large items of {mailbox}"):
@@ -161,19 +151,15 @@ class EwsClient:
                 if isinstance(result, Exception) and not isinstance(result, ews_errors.ErrorItemNotFound):
                     raise result
 
-    def contents(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(item id, RFC 5322 bytes) in the order asked for. Blocked: an item is gone or has no MIME content."""
-        with self._spoken(f"the content of {len(item_ids)} items of {mailbox}"):
-            account = self._account(mailbox)
-            service = GetItem(account=account, chunk_size=BATCH)
+    def content(self, mailbox: str, item_id: str) -> bytes:
+        """An item as RFC 5322 bytes. Blocked: it is gone, or has no MIME content."""
+        with self._spoken(f"the content of an item of {mailbox}"):
+            service = GetItem(account=self._account(mailbox))
             fields = [FieldPath(field=Message.get_field_by_fieldname("mime_content"))]
-            answers = service.call(
-                items=[(item_id, None) for item_id in item_ids], additional_fields=fields, shape=ID_ONLY
-            )
-            for item_id, item in zip(item_ids, answers, strict=True):
-                if isinstance(item, Exception):
-                    raise item
-                yield item_id, _rfc5322(item.mime_content or b"")
+            [item] = service.call(items=[(item_id, None)], additional_fields=fields, shape=ID_ONLY)
+            if isinstance(item, Exception):
+                raise item
+            return _rfc5322(item.mime_content or b"")
 
     def _account(self, mailbox: str) -> Any:
         account = exchangelib.Account(
@@ -266,21 +252,6 @@ def _walk(folder: Any, path: str) -> Iterator[tuple[str, Any]]:
         below = f"{path}/{child.name}" if path else str(child.name)
         yield below, child
         yield from _walk(child, below)
-
-
-def _groups(folders: Iterator[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]]:
-    """Folders to be asked about together: about a page of items, so that small folders do not cost a journey each."""
-    group: list[tuple[str, Any]] = []
-    items = 0
-    for path, folder in folders:
-        count = folder.total_count or 0
-        if group and (items + count > PAGE or len(group) == FOLDERS):
-            yield group
-            group, items = [], 0
-        group.append((path, folder))
-        items += count
-    if group:
-        yield group
 
 
 def _item_of(item: Any, path: str) -> Item:

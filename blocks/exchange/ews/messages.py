@@ -23,6 +23,11 @@ class EwsMessages(MessageStore):
         with self._open() as ews:
             return list(ews.find(mailbox, message_ids)) if message_ids else []
 
+    def content(self, mailbox: str, item_id: str) -> bytes:
+        """An event comes as a message of type text/calendar. Blocked also: a contact, of Exchange 2007."""
+        with self._open() as ews:
+            return ews.content(mailbox, item_id)
+
     def remove(self, mailbox: str, item_id: str) -> None:
         with self._open() as ews:
             ews.remove(mailbox, item_id)

@@ -19,9 +19,5 @@ class TenantMessages(MessageStore):
         """Messages that were received at or after this moment, in all folders."""
 
     @abstractmethod
-    def content(self, mailbox: str, item_id: str) -> bytes:
-        """A message as RFC 5322 bytes. Refused: we lack the right."""
-
-    @abstractmethod
     def traces(self, since: datetime) -> list[TraceEntry]:
         """Messages that reached the tenant since then, oldest first. Blocked: this cloud has no message traces."""
