@@ -10,6 +10,7 @@ import pytest
 from exchange_world import Server, StartServer
 from exchangelib.protocol import CachingProtocol
 
+from blocks.exchange.ews.client import EwsClient
 from lab.item_parts import contact_parts, event_parts
 from mailmove.errors import Blocked, Refused, Throttled, Transient
 from mailmove.evidence import now
@@ -274,13 +275,14 @@ def test_two_blocks_share_nothing(server: Server) -> None:
     assert CachingProtocol._protocol_cache == {}
 
 
-def test_small_pages_and_groups_lose_and_double_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blocks.exchange.ews.client.PAGE", 3)
-    monkeypatch.setattr("blocks.exchange.ews.client.FOLDERS", 4)
-    address = users(server)[2]
+def test_small_pages_and_groups_lose_and_double_nothing(server: Server) -> None:
+    block, address = server.block(), users(server)[2]
     ids = message_ids(server, address)
-    found = [item.message_id for item in server.block().messages.find(address, ids)]
-    assert sorted(map(str, found)) == sorted(ids) and len(set(found)) == len(found)
+    with EwsClient(
+        block.ews_url, block.username, block.password, block.authentication, block.extra_ca, page=3, folders_at_once=4
+    ) as ews:
+        found = [str(item.message_id) for item in ews.find(address, ids)]
+    assert sorted(found) == sorted(ids) and len(set(found)) == len(found)
 
 
 def test_an_event_among_mail_is_still_an_event(server: Server) -> None:

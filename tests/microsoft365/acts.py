@@ -84,7 +84,7 @@ BY_NAME: dict[str, Any] = {
     "mailboxes": [ANNA, INFO], "message_ids": ["<0@x.example>"], "cart": "cart-1", "note": "Mailmove northwind",
     "password": SecretStr("pa55-of-anna"), "must_change": True, "products": [MONTHLY],
     "wanted": Purchase(market="GB", products=[MONTHLY]), "customer": lambda world: world.cloud.tenant_id,
-    "found": lambda world: Relationship(id="gdap-old", display_name="old", status="active", approval_link="",
+    "relationship": lambda world: Relationship(id="gdap-old", display_name="old", status="active", approval_link="",
                                         customer_tenant_id=world.cloud.tenant_id),
 }  # fmt: skip
 """Parameter -> argument, or what gives it in a world."""
@@ -223,10 +223,10 @@ def _until_given(world: World) -> Any:
     """Access to a customer who has only approved so far."""
     for _ in range(2):
         try:
-            return world.partner.give_access(BY_NAME["found"](world))
+            return world.partner.give_access(BY_NAME["relationship"](world))
         except NotYet:
             continue
-    return world.partner.give_access(BY_NAME["found"](world))
+    return world.partner.give_access(BY_NAME["relationship"](world))
 
 
 def _approved_only(tenant: LabTenant) -> None:
@@ -291,7 +291,7 @@ def every_act() -> list[Act]:
         *_of_port(MailboxChanges, lambda world: world.tenant.items.changes(), "changes"),
         Act("changes of a whole mailbox", _changes),
         Act("partner.give_access", _until_given, _approved_only),
-        Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["found"](world))),
+        Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["relationship"](world))),
         *_grants("send_as"),
         *_grants("send_on_behalf"),
         Act("sign in with a code", _with_a_code),

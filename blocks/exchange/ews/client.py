@@ -69,7 +69,8 @@ class EwsClient:
 
     url: `https://mail.contoso.com/EWS/Exchange.asmx`. extra_ca: PEM of a root to trust besides the system's.
     patience: seconds to spend in all on the server's wishes to wait before Throttled is raised.
-    version: what the server said of its version before; None: ask it (one to eight requests).
+    version: what the server answered for its version before; None: ask it (one to eight requests). page: items in an
+    answer. folders_at_once: folders in a question.
     """
 
     def __init__(
@@ -82,7 +83,10 @@ class EwsClient:
         *,
         patience: float = 120,
         version: Version | None = None,
+        page: int = PAGE,
+        folders_at_once: int = FOLDERS,
     ) -> None:
+        self._page, self._folders_at_once = page, folders_at_once
         self._who = f"Exchange Web Services of {urlsplit(url).hostname}"
         self._config = exchangelib.Configuration(
             service_endpoint=url,
@@ -103,11 +107,11 @@ class EwsClient:
 
     @property
     def version(self) -> Version | None:
-        """What the server said of its version, once it was asked."""
+        """The server's version, once it was asked."""
         return self._config.version
 
     def open(self, mailbox: str) -> None:
-        """Look at the Inbox of a mailbox, or raise what stands in the way."""
+        """Open the Inbox of a mailbox, or raise what stands in the way."""
         with self._spoken(f"to open the mailbox {mailbox}"):
             account = self._account(mailbox)
             Inbox.get_distinguished(root=account.root)
@@ -116,26 +120,15 @@ class EwsClient:
         """The items of more than `size` bytes (PR_MESSAGE_SIZE, attachments and all); the server does the searching."""
         with self._spoken(f"the large items of {mailbox}"):
             account = self._account(mailbox)
-            folders = list(_walk(account.msg_folder_root, ""))
-            for start in range(0, len(folders), FOLDERS):
-                paths = {folder.id: path for path, folder in folders[start : start + FOLDERS]}
-                group = [folder for _, folder in folders[start : start + FOLDERS]]
-                limit = Restriction(Q(size__gt=size), folders=group, applies_to=Restriction.ITEMS)
-                for item in self._in_folders(account, group, limit):
-                    yield _item_of(item, paths[item.parent_folder_id.id])
+            yield from self._search(account, Q(size__gt=size))
 
     def find(self, mailbox: str, message_ids: Sequence[str]) -> Iterator[Item]:
         """Every copy of the messages with these Message-IDs; the server does the searching."""
         with self._spoken(f"messages of {mailbox} by Message-ID"):
             account = self._account(mailbox)
-            folders = list(_walk(account.msg_folder_root, ""))
-            wanted = functools.reduce(operator.or_, (Q(message_id=message_id) for message_id in message_ids))
-            for start in range(0, len(folders), FOLDERS):
-                paths = {folder.id: path for path, folder in folders[start : start + FOLDERS]}
-                group = [folder for _, folder in folders[start : start + FOLDERS]]
-                limit = Restriction(wanted, folders=group, applies_to=Restriction.ITEMS)
-                for item in self._in_folders(account, group, limit):
-                    yield _item_of(item, paths[item.parent_folder_id.id])
+            yield from self._search(
+                account, functools.reduce(operator.or_, (Q(message_id=message_id) for message_id in message_ids))
+            )
 
     def remove(self, mailbox: str, item_id: str) -> None:
         """Hard-delete one item; one that is gone already is no error."""
@@ -170,14 +163,24 @@ class EwsClient:
         account.protocol = self._protocol
         return account
 
-    def _in_folders(self, account: Any, folders: list[Any], restriction: Any = None) -> Iterator[Any]:
+    def _search(self, account: Any, condition: Q) -> Iterator[Item]:
+        """The items that fulfil a condition, in all folders below the top of the information store."""
+        folders = list(_walk(account.msg_folder_root, ""))
+        for start in range(0, len(folders), self._folders_at_once):
+            paths = {folder.id: path for path, folder in folders[start : start + self._folders_at_once]}
+            group = [folder for _, folder in folders[start : start + self._folders_at_once]]
+            limit = Restriction(condition, folders=group, applies_to=Restriction.ITEMS)
+            for item in self._in_folders(account, group, limit):
+                yield _item_of(item, paths[item.parent_folder_id.id])
+
+    def _in_folders(self, account: Any, folders: list[Any], restriction: Any) -> Iterator[Any]:
         # Not by a QuerySet: it asks a mail folder for the properties of mail alone, but people keep events in there.
         fields = [(kind, name) for kind, names in _FIELDS.items() for name in names]
         paths = [FieldPath(field=kind.get_field_by_fieldname(name)) for kind, name in fields]
         paths.append(FieldPath(field=Contact.get_field_by_fieldname("email_addresses"), label="EmailAddress1"))
         # Oldest first, so that mail arriving meanwhile joins at the end and shifts no page.
         order = [FieldOrder(FieldPath(field=Message.get_field_by_fieldname("datetime_received")))]
-        results = FindItem(account=account, page_size=PAGE).call(
+        results = FindItem(account=account, page_size=self._page).call(
             folders=folders,
             additional_fields=paths,
             restriction=restriction,
