@@ -19,7 +19,7 @@ _PATIENCE = 3.0
 
 
 def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
-    """In UTC, in whole seconds, so up to one behind; asked without signing in, as a refusal has its Date as well.
+    """Read a server's clock, in UTC and whole seconds, so up to one slow; without signing in: a refusal has a Date too.
 
     Unverified: that it is the clock by which the server's logs go; a proxy before it may put in its own.
 

@@ -10,10 +10,10 @@
     +-- Transient          ask again later, with the same words
     |   +-- Throttled      ask again after `retry_after` seconds
     |   +-- NotYet         the world does not agree yet; nothing is wrong
-    |   |   +-- ByHand     a person must type `records` where no programme can; it is seen by itself
-    |   +-- Drifted        the world changed since it was looked at; look again
+    |   |   +-- ByHand     a person must type `records` where no program can; that it was done shows by itself
+    |   +-- Drifted        the state changed since it was read; read it again
 
-A message says who spoke, what was wanted, what was seen and what to do next.
+A message names who answered, what was wanted, what was seen and what to do next.
 No vendor exception leaves `blocks/`.
 """
 
@@ -23,7 +23,7 @@ from __future__ import annotations
 class MailmoveError(Exception):
     """Root of the tree; raised only as one of its children.
 
-    who:    the system that spoke ("Route 53", "mail.contoso.com").
+    who:    the system that answered ("Route 53", "mail.contoso.com").
     wanted: what we asked of it, in words.
     seen:   what it answered, in its own words where it has any.
     todo:   what the reader should do next.
@@ -67,7 +67,7 @@ class SignInRefused(Refused):
 
 
 class TtlRaised(Blocked):
-    """A DNS provider made a TTL higher than asked. What was there has been put back. `floor` is in seconds."""
+    """A DNS provider made a TTL higher than asked. The earlier records have been restored. `floor` is in seconds."""
 
     def __init__(self, who: str, *, wanted: str, seen: str, todo: str, floor: int) -> None:
         super().__init__(who, wanted=wanted, seen=seen, todo=todo)
@@ -97,7 +97,7 @@ class Throttled(Transient):
 
 
 class NotYet(Transient):
-    """The act was done; the world has not caught up."""
+    """The change was made, and does not show yet."""
 
 
 class ByHand(NotYet):
@@ -109,7 +109,7 @@ class ByHand(NotYet):
 
 
 class Drifted(Transient):
-    """What stands there now is not what was looked at (or approved). Nothing was changed."""
+    """The state is not what was read (or approved) before. Nothing was changed."""
 
 
 def _rebuild(kind: type[MailmoveError], state: dict[str, object]) -> MailmoveError:

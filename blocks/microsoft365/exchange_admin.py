@@ -65,7 +65,7 @@ class ExchangeAdmin:
         return results
 
     def of_one(self, cmdlet: str, parameters: Mapping[str, Any], *, wanted: str) -> list[Json]:
-        """What a reading cmdlet says of one object. Rejected: there is none; that is believed the third time only."""
+        """Read one object. Rejected: there is none; that is believed the third time only."""
         absent: list[Rejected] = []
 
         def read() -> list[Json] | None:

@@ -8,7 +8,7 @@ from mailmove.evidence import Finding
 
 
 class Checkable(ABC):
-    """A block that can say, changing nothing, whether it would work in the cutover."""
+    """A block that checks, changing nothing, whether it would work in the cutover."""
 
     @abstractmethod
     def findings(self) -> list[Finding]:

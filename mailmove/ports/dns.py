@@ -42,12 +42,12 @@ class CertificateAuthority(ABC):
 
     @abstractmethod
     def earlier_certificate(self, names: Sequence[str]) -> Issued | None:
-        """The certificate that it issued to us for these names earlier, if it is good for some weeks yet."""
+        """Return the certificate that it issued to us for these names before, if it is valid for some weeks yet."""
 
     @abstractmethod
     def begin(self, names: Sequence[str]) -> list[Challenge]:
-        """Order one, or go on with the order that is open; what must be published. (): everything is proved."""
+        """Order one, or resume the open order; return the records to publish. []: everything is proved."""
 
     @abstractmethod
     def finish(self, names: Sequence[str]) -> Issued:
-        """Have the proofs looked at, and take the certificate. Blocked: the authority did not believe them."""
+        """Have the proofs checked, and fetch the certificate. Blocked: the authority does not accept them."""

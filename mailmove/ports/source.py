@@ -70,7 +70,7 @@ class SourceServer(HasClock):
 
 
 class HoldsCertificates(ABC):
-    """A server that shows a certificate on HTTPS, and lets us change it."""
+    """A server whose HTTPS certificate can be read and changed."""
 
     @abstractmethod
     def certificates(self) -> list[ServerCertificate]:
@@ -90,11 +90,11 @@ class HoldsCertificates(ABC):
 
 
 class HasRpcProxyFeature(ABC):
-    """A server on which the Windows feature RPC over HTTP Proxy can be looked at and installed."""
+    """A server on which the Windows feature RPC over HTTP Proxy can be read and installed."""
 
     @abstractmethod
     def rpc_proxy_feature(self) -> bool | None:
-        """Installed? None: it cannot be told from here."""
+        """Is it installed? None: this cannot be read from here."""
 
     @abstractmethod
     def set_rpc_proxy_feature(self, wanted: bool) -> None:

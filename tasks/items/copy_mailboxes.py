@@ -48,7 +48,7 @@ def missing_mailboxes(cutover: Cutover) -> list[str]:
 
 
 def sides(cutover: Cutover) -> tuple[SourceServer, TenantItems]:
-    """Blocked: one of the blocks that the plan names cannot be copied from, or to."""
+    """From where a copy of our own reads, and where it stores."""
     source, cloud = source_server(cutover), tenant(cutover)
     return source, cloud.items
 

@@ -87,7 +87,7 @@ class EwsConnections:
                 return self._once(content, wanted)
             except Transient as error:
                 if isinstance(error, Throttled):
-                    self._pace.hold(error.retry_after)  # who is told to wait waits with all its connections
+                    self._pace.hold(error.retry_after)  # a wish to wait holds for all connections
                 patience.wait(error)
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ class Sessions:
         return self.start(tried)
 
     def refused(self, what: str, errors: Iterable[str]) -> None:
-        """Note what the server said of single objects."""
+        """Note the server's errors about single objects."""
         words = list(errors)
         if words:
             more = f" (and {len(words) - 3} more)" if len(words) > 3 else ""

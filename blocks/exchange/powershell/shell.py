@@ -198,7 +198,7 @@ class ExchangeShell:
         return rows
 
     def _flow(self, pool: RunspacePool, commands: Sequence[Command], refused: list[Any]) -> Iterator[dict[str, Any]]:
-        """The objects of a pipeline; what the server says against single ones goes into `said`."""
+        """Yield the objects of a pipeline; errors about single objects go into `refused`."""
         cmdlet = commands[-1][0]
         shell = PowerShell(pool)
         for name, parameters in commands:
