@@ -28,7 +28,7 @@ MOST_LOST = 5000
 
 def compare(context: Context, stage: str) -> list[Account]:
     """Every mailbox; only what has changed since the last look is read. The list is kept as `keep` says."""
-    source, cloud = context.source.item_changes(), context.tenant.item_changes()
+    source, cloud = context.source.item_changes(), context.tenant.items.changes()
     boxes = [box.address for box in context.source.inventory().moving]
     folder = _spools(context)
 
