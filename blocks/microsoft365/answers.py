@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from mailmove.clock import now
 from mailmove.errors import Blocked, Drifted, MailmoveError, Refused, Throttled, Transient
-from mailmove.evidence import now
 
 Json = dict[str, Any]
 SLOW_DOWN = {408, 503, 504}

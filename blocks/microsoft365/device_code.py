@@ -16,8 +16,9 @@ from blocks.microsoft365.clouds import MicrosoftCloud
 from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
 from blocks.process_local import ProcessLocal
 from blocks.tls_roots import tls_context
+from mailmove.clock import now
 from mailmove.errors import NotYet, SignInRefused
-from mailmove.evidence import Finding, now
+from mailmove.evidence import Finding
 
 LASTS, REMIND = timedelta(days=90), timedelta(days=75)
 _WANTED = "a person signed in"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from blocks.microsoft365.answers import moment
 from blocks.microsoft365.http import JsonClient
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.tenant_state import TraceEntry
 
 TRACE_SPAN = timedelta(days=10)

@@ -17,8 +17,9 @@ from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.message_traces import message_traces
+from mailmove.clock import now
 from mailmove.errors import MailmoveError, Refused
-from mailmove.evidence import Finding, now
+from mailmove.evidence import Finding
 from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names
 
 NEEDED = graph_permissions()

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected, damaged, moment
 from blocks.microsoft365.http import JsonClient
+from mailmove.clock import now
 from mailmove.errors import Blocked, Drifted, NotYet, Transient
-from mailmove.evidence import now
 from mailmove.plan.purchase import NewCustomer, Order, Price, Product
 
 WHO, _SHEET = "Partner Center", "Partner Center's price sheet"

@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from deployments.board.page import STYLE_HASH, page
-from mailmove.evidence import now
+from mailmove.clock import now
 from tasks.reporting.status import CutoverStatus
 
 SHORTEST_TOKEN = 20

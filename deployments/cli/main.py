@@ -268,8 +268,8 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
 
 
 def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, json: bool) -> None:
+    from mailmove.clock import now
     from mailmove.errors import MailmoveError
-    from mailmove.evidence import now
     from mailmove.report.page import runbook_html
     from tasks.reporting.collect import runbook_of_preflight
 

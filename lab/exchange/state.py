@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.directory import Directory
 from lab.mail_store import Mailbox, MailStore
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.items.item import Arrival
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from mailmove.changes import Change
 from mailmove.dns.propagation.measure import PropagationSweep
-from mailmove.evidence import Change, Finding
+from mailmove.evidence import Finding
 from mailmove.report.handover import Handover
 from mailmove.report.progress import Progress
 

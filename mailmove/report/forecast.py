@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from mailmove.evidence import Change, Finding, Preview
+from mailmove.changes import Change
+from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.report.forecast_rules import Clock, Rule, at_once
 from mailmove.report.handover import Handover

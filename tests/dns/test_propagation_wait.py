@@ -23,6 +23,7 @@ from lab.dns.resolver import HONEST, Behaviour
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import ZoneData, rrset
 from lab.faults import Faults
+from mailmove.changes import Change
 from mailmove.dns.client.answer import Answer
 from mailmove.dns.client.interference import (
     answered_from_nowhere,
@@ -36,7 +37,7 @@ from mailmove.dns.propagation.measure import PropagationSweep, forecast, judge
 from mailmove.dns.propagation.purge_caches import operators_of, purge
 from mailmove.dns.propagation.resolver_view import ServerView
 from mailmove.dns.propagation.text_chart import picture
-from mailmove.evidence import Change, Evidence, Look, Receipt
+from mailmove.evidence import Evidence, Look, Receipt
 from mailmove.plan.cutover import Cutover, Propagation
 from mailmove.plan.public_resolvers import Operator, public_addresses, shipped
 from mailmove.plan.quorum import Policy

@@ -12,8 +12,8 @@ from exchangelib.protocol import CachingProtocol
 
 from blocks.exchange.ews.client import EwsClient
 from lab.item_parts import contact_parts, event_parts
+from mailmove.clock import now
 from mailmove.errors import Blocked, Refused, Throttled, Transient
-from mailmove.evidence import now
 from mailmove.inventory.server import OutlookAnywhere
 from mailmove.items.item import Arrival
 from mailmove.items.keys import contact_key, event_key

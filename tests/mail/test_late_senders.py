@@ -9,7 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from mailmove.evidence import Evidence, Look, now
+from mailmove.clock import now
+from mailmove.evidence import Evidence, Look
 from mailmove.items.item import Arrival
 from mailmove.smtp.late_senders import gone_quiet, late_senders
 from tasks.ledger.ledger import Ledger

@@ -37,8 +37,8 @@ from blocks.partner.access import Assignments
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from lab.cloud.contract import CmdletContract, GraphContract
 from lab.cloud.errors import ApiError, CmdletError
+from mailmove.clock import now
 from mailmove.errors import NotYet
-from mailmove.evidence import now
 from mailmove.inventory.full import Grant
 from mailmove.tenant_state import Endpoint
 

@@ -19,8 +19,8 @@ from blocks.microsoft365.exchange_admin import APP_ANCHOR, ExchangeAdmin, encode
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.migration import Migration
+from mailmove.clock import now
 from mailmove.errors import Blocked, NotYet, Refused, Throttled, Transient
-from mailmove.evidence import now
 
 TLS = ssl.create_default_context()
 

@@ -15,8 +15,8 @@ from cloud_town import DOMAIN, Town
 from pydantic import SecretStr
 
 from blocks.microsoft365.microsoft365 import Microsoft365
+from mailmove.clock import now
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Throttled, Transient
-from mailmove.evidence import now
 from mailmove.items.item import Item
 from mailmove.tenant_state import Endpoint
 

@@ -16,8 +16,8 @@ from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.microsoft365 import Microsoft365
 from blocks.microsoft365.sign_in import SignIn
 from blocks.tls_roots import tls_context
+from mailmove.clock import now
 from mailmove.errors import Blocked, NotYet, Refused
-from mailmove.evidence import now
 from tasks.accounts.sign_in import sign_in_to
 
 ADMIN = "admin@northwindexample.onmicrosoft.com"

@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
 from flows.gate import gate
+from mailmove.changes import Change
 from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Finding, Look, Preview
+from mailmove.evidence import Evidence, Finding, Look, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.report.handover import Handover, Person
 from mailmove.report.progress import watched

@@ -16,8 +16,9 @@ from prefect.states import Cancelled, Completed, Paused, Running
 from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 
 from flows.gate import gate
+from mailmove.changes import Change
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Look, Preview
+from mailmove.evidence import Look, Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.prefect_internals import form_keys
 from tasks.ledger.ledger import Ledger

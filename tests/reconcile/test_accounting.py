@@ -15,8 +15,8 @@ from two_servers import TwoServers
 
 from lab.cloud.tenant import CloudDomain
 from lab.item_parts import EventParts, event_mime
+from mailmove.clock import now
 from mailmove.errors import Blocked, NotYet, Transient
-from mailmove.evidence import now
 from mailmove.smtp.redeliver import MaybeTaken, redeliver
 from tasks.items import copy_missing as stragglers
 from tasks.items import item_report as item_book

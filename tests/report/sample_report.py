@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from mailmove.changes import Change
 from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.dns.propagation.resolver_view import RecordState, ServerView
-from mailmove.evidence import Change, Finding
+from mailmove.evidence import Finding
 from mailmove.report.cutover_report import ArrivalBar, CutoverReport, Decision, Question, Step
 from mailmove.report.handover import Handover, Machine, Person
 from mailmove.report.progress import Progress, watched

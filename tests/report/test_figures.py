@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmove.evidence import Change
+from mailmove.changes import Change
 from mailmove.inventory.full import FullInventory, Phone, Relay
 from mailmove.inventory.server import SourceMailbox
 from mailmove.report.arrival_bars import landed

@@ -13,7 +13,8 @@ import sample_report as sample
 from lxml import etree, html
 from sample_report import HARM, at, night, progress, sweep
 
-from mailmove.evidence import Change, Finding, Preview
+from mailmove.changes import Change
+from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
 from mailmove.report import monday, pictures

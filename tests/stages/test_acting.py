@@ -14,8 +14,9 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import Abort
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Running
 
+from mailmove.changes import Change
 from mailmove.errors import Blocked, Drifted, NotYet
-from mailmove.evidence import Change, Finding, Preview, Receipt
+from mailmove.evidence import Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
 from tasks.execution.apply_and_undo import act, approve, undo

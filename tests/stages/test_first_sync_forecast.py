@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mailmove.evidence import Look, now
+from mailmove.clock import now
+from mailmove.evidence import Look
 from mailmove.tenant_state import MigrationUser, SkippedItem
 from tasks.waits import first_sync
 

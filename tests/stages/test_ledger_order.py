@@ -8,11 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import tasks.ledger.artifact_tables
 
 import mailmove.evidence
-import tasks.ledger.artifact_tables
 from lab.nights.shelf import Shelf
-from mailmove.evidence import Change
+from mailmove.changes import Change
 from tasks.ledger.ledger import Ledger
 
 STAGE = "paint"

@@ -19,8 +19,9 @@ from blocks.microsoft365.users import Users
 from deployments.cli.main import app
 from lab.cloud.tenant import CloudUser, utc
 from lab.town import Town
+from mailmove.clock import now
 from mailmove.errors import Blocked
-from mailmove.evidence import Look, Preview, now
+from mailmove.evidence import Look, Preview
 from tasks.stages import (
     finish_batch,
     license_mailboxes,

@@ -12,15 +12,15 @@ import pytest
 from night_walk import SMALL, FlowRunOpen, Walk, unexplained
 from prefect.results import get_default_result_storage
 from stage_promises import keeps_its_promises
+from tasks.ledger.artifact_tables import read_latest
 from wire_tap import tapped
 
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.town import Town
+from mailmove.clock import now
 from mailmove.errors import Blocked, NotYet, Transient
-from mailmove.evidence import now
 from mailmove.smtp.redeliver import redeliver
 from tasks.items.reconcile import account_for_items
-from tasks.ledger.artifact_tables import read_latest
 from tasks.progress.rollback_stage import undo_stage
 from tasks.runbook import STAGES, Stage
 from tasks.stages import onboard_customer

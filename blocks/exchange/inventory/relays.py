@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from blocks.exchange.powershell.shell import ExchangeShell
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.inventory.full import Relay
 
 LOOK_BACK = timedelta(days=14)

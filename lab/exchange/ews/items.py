@@ -15,7 +15,7 @@ from lab.exchange.ews.session import Session
 from lab.exchange.ews.xml import Element, EwsError, attribute, each, local, make_id, page_xml, read_id
 from lab.faults import Faults, declare
 from lab.mail_store import Mailbox, StoredItem
-from mailmove.evidence import now
+from mailmove.clock import now
 
 declare(exchange_sync_state_lost="EWS has forgotten every SyncState")
 MOST_CHANGES = 512  # of one SyncFolderItems, by the schema

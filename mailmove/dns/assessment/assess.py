@@ -10,6 +10,7 @@ from typing import Any
 
 import dns.resolver
 
+from mailmove.clock import now as time_now
 from mailmove.dns.assessment import survey
 from mailmove.dns.assessment.advice import advice
 from mailmove.dns.assessment.result import Assessment, Part, UnansweredPart
@@ -17,7 +18,6 @@ from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Server
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
 from mailmove.dns.zone.desired import mx_hosts
-from mailmove.evidence import now as time_now
 from mailmove.plan.cutover import Propagation
 from mailmove.records import RRset
 

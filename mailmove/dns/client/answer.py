@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from mailmove.evidence import now
+from mailmove.clock import now
 
 Server = tuple[str, int]
 """IP address and port."""

@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 import httpx
 
+from mailmove.clock import now
 from mailmove.dns.client.answer import Answer, Server, Via
 from mailmove.dns.client.messages import NO_EDNS, ParsedAnswer, Query, QuestionCodec, parse_answer
 from mailmove.dns.client.rate_limit import POLITE, QueryPace
 from mailmove.dns.client.tcp_and_https import by_https, by_tcp
 from mailmove.dns.client.udp_sockets import UdpPort, family_of, normal
-from mailmove.evidence import now
 
 _RESEND, _STREAM_AT = (0.25, 0.55), 0.6
 """Shares of a question's timeout after which it is sent again, and asked by TCP or HTTPS.
