@@ -1,6 +1,6 @@
 """Everything that Mailmove knows of Prefect's inside. No other file does; Prefect may change it in any release.
 
-Each function says what Prefect does and in which of its files. `tests/engine/test_prefect_internals.py` holds a
+Each function says what Prefect does and in which of its files. `tests/engine/` holds a
 contract test for each, on the newest and on the oldest Prefect that `pyproject.toml` allows.
 
 Four files have to stay where the process starts that needs them, because they run before or instead of Prefect's own:

@@ -11,6 +11,7 @@ from mailmove.items.copy.mover import DirectMover, in_folder
 from mailmove.ports import SourceServer, TenantItems
 from tasks.execution.context import Context
 from tasks.items.copy_progress import CopyProgress
+from tasks.items.fenced_destination import FencedDestination
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.payloads import CopiedMailbox, MailboxCopy
 
@@ -36,8 +37,8 @@ def copy_mailboxes(context: Context) -> list[Moved]:
     origin, destination = sides(context)
     folder = PREFECT_HOME.value() / "mailmove" / context.plan.customer / str(context.root)
     folder.mkdir(parents=True, exist_ok=True)
-    context.fence()
-    mover = DirectMover(origin.origin(), destination.destination(), in_folder(folder))
+    target = FencedDestination(context, destination.destination())
+    mover = DirectMover(origin.origin(), target, in_folder(folder))
     boxes = [box.address for box in context.source.inventory().moving]
     with room_in(folder):
         return mover.move(boxes, CopyProgress(context).show)

@@ -9,6 +9,7 @@ from mailmove.errors import Refused
 from mailmove.items.copy.mover import DirectMover
 from mailmove.items.item import Item
 from tasks.execution.context import Context
+from tasks.items.fenced_destination import FencedDestination
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.payloads import ItemCopy
 
@@ -28,7 +29,7 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
     source, cloud = context.source, context.tenant
     remaining: Missing = {address: list(items) for address, items in missing.items()}
     origin, destination = source.origin(), cloud.items.destination()
-    mover = DirectMover(origin, destination)
+    mover = DirectMover(origin, FencedDestination(context, destination))
     copied = 0
     for address, items in missing.items():
         whole = destination.takes_streams(address) and origin.gives_streams(address)
@@ -36,7 +37,6 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
         if not ours:
             continue
         tried_ago = _record_intent(context, address, ours)
-        context.fence()
         try:
             moved = mover.move_items(address, ours, tried_ago=tried_ago)
         except Refused:
