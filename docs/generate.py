@@ -85,7 +85,7 @@ def _stage(step: Stage) -> list[str]:
 
 
 def _wait(step: Wait) -> list[str]:
-    told = _words(inspect.getdoc(step.module.look_on))
+    told = _words(inspect.getdoc(step.module.poll))
     return [f"Waits. {_words(step.module.__doc__)}", "", *([told, ""] if told else [])]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from night_walk import FlowRunOpen, settled
+from cutover_walk import FlowRunOpen, settled
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
