@@ -13,7 +13,8 @@ import sample_night as sample
 from lxml import etree, html
 from sample_night import HARM, at, night, progress, sweep
 
-from mailmove.evidence import Change, Finding, Preview
+from mailmove.changes import Change, ChangeKind
+from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
 from mailmove.report import monday, pictures
@@ -53,7 +54,7 @@ OUTLINES = [
 
 def runbook(words: str = HARM, *, blocks: bool = False, **rules: Any) -> Runbook:
     finding = Finding(subject=words, seen=words, means=words, todo=words, blocks=blocks)
-    lowered = Change(what="MX contoso.com.", before=sample._MX, after={**sample._MX, "ttl": 60})
+    lowered = Change(kind=ChangeKind.RECORD_SET, subject=sample.MX, before=sample._MX, after={**sample._MX, "ttl": 60})
     previews = [Preview(stage="inventory", findings=[finding]), Preview(stage="lower_ttl", changes=[lowered])]
     return runbook_of(
         plan(**rules), previews, OUTLINES, handover=night().handover, starts=sample.BEGAN, written=sample.BEGAN
