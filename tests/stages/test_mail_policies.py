@@ -18,7 +18,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from tasks.dns import mail_policies
 from tasks.execution.context import Context
-from tasks.reporting.dns_cleanup import tidying
+from tasks.reporting.dns_cleanup import cleanup_lines
 from tasks.stages import switch_mail
 
 pytestmark = pytest.mark.timeout(300)
@@ -89,7 +89,7 @@ def test_mta_sts_goes_in_the_safe_order(walk: Walk, monkeypatch: pytest.MonkeyPa
     assert zone[f"{DOMAIN}.", "MX"].values == (f"0 {NEW}",)
     assert zone[f"_autodiscover._tcp.{DOMAIN}.", "SRV"].values == ("0 0 443 autodiscover.outlook.com.",)
 
-    left = walk.do(tidying, Context(walk.plan, "report"))
+    left = walk.do(cleanup_lines, Context(walk.plan, "report"))
     assert [line.split()[0] for line in left] == ["SPF", "old"], "what the report tells a person to tidy"
     assert f"a:mail.{DOMAIN}" not in left[0].partition("Once it is off: ")[2]
 
