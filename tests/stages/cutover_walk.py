@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from engine_taps import store_tapped
 from memory_engine import MemoryEngine
-from prefect.settings import PREFECT_HOME, temporary_settings
+from prefect.settings import PREFECT_HOME, PREFECT_SERVER_EPHEMERAL_ENABLED, temporary_settings
 
 from lab.town import Town
 from lab.town_blocks import blocks_of
@@ -45,6 +45,8 @@ SMALL: dict[str, Any] = {
     "approve_after": None,
 }
 """A town in which a cutover takes half a minute."""
+NO_SERVER: dict[Any, Any] = {PREFECT_SERVER_EPHEMERAL_ENABLED: False}
+"""Who asks where results are kept is not to start a server of Prefect's for that."""
 
 
 def settled(call: Callable[[], R], seconds: float = 60.0) -> R:
@@ -64,7 +66,7 @@ def walking(
     only: Collection[str] | None = None, *, on: Town | None = None, plan: dict[str, Any] | None = None, **town: Any
 ) -> Iterator[Walk]:
     """A walk in a new town, or `on` one that is there. plan: sections instead of the town's own; town: its settings."""
-    with tempfile.TemporaryDirectory() as home, temporary_settings({PREFECT_HOME: home}):
+    with tempfile.TemporaryDirectory() as home, temporary_settings({PREFECT_HOME: home, **NO_SERVER}):
         if on is not None:
             with running_on(MemoryEngine(blocks_of(on))) as memory:
                 yield Walk(on, memory, only, plan)
