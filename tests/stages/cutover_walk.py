@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 from engine_taps import store_tapped
 from memory_engine import MemoryEngine
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_EPHEMERAL_ENABLED, temporary_settings
+from wire_tap import tapped
 
 from lab.town import Town
 from lab.town_blocks import blocks_of
@@ -61,6 +62,14 @@ def settled(call: Callable[[], R], seconds: float = 60.0) -> R:
             time.sleep(0.1)
 
 
+class TownEngine(MemoryEngine):
+    """Each task opens a block anew, as Prefect gives it: not signed in, nothing known."""
+
+    def load_block(self, reference: str) -> Any:
+        block = super().load_block(reference)
+        return type(block)(**dict(block))
+
+
 @contextmanager
 def walking(
     only: Collection[str] | None = None, *, on: Town | None = None, plan: dict[str, Any] | None = None, **town: Any
@@ -68,10 +77,10 @@ def walking(
     """A walk in a new town, or `on` one that is there. plan: sections instead of the town's own; town: its settings."""
     with tempfile.TemporaryDirectory() as home, temporary_settings({PREFECT_HOME: home, **NO_SERVER}):
         if on is not None:
-            with running_on(MemoryEngine(blocks_of(on))) as memory:
+            with running_on(TownEngine(blocks_of(on))) as memory:
                 yield Walk(on, memory, only, plan)
             return
-        with Town(**{**SMALL, **town}) as made, running_on(MemoryEngine(blocks_of(made))) as memory:
+        with Town(**{**SMALL, **town}) as made, running_on(TownEngine(blocks_of(made))) as memory:
             yield Walk(made, memory, only, plan)
 
 
@@ -155,9 +164,10 @@ class Walk:
     def poll(self, name: str, previous: PollResult | None = None) -> PollResult:
         """One poll, as the wait's own run does it: it writes nothing; a remedy that is due is carried out after it."""
         awaited = Awaited(name)
-        with store_tapped() as store:
+        with store_tapped() as store, tapped() as heard:
             result = self.do(asyncio.run, poll_once(self.plan, self.root, awaited, previous))
-        assert store.writes == [], f"{name}: a poll writes nothing"
+        assert (store.writes, heard) == ([], []), f"{name}: a poll writes nothing, and changes nothing"
+        assert store.reads_of_ledgers() <= 1, f"{name}: {store.reads}"
         assert not result.faults, result.summary
         if result.remedy:
             result = self.do(asyncio.run, carry_out_remedy(self.plan, self.root, awaited, result))

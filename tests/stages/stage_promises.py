@@ -42,6 +42,9 @@ def keeps_its_promises(walk: Walk, stage: Stage) -> None:
 
     assert walk.agree(stage).facts, "verify says what it saw"
     agreed = walk.picture()
+    if stage.poll is not None:
+        assert walk.poll(stage.name).summary, "the cheap poll of a stage says what it saw, too"
+        assert differing(agreed, walk.picture()) == set(), "a poll changes nothing"
     if stage.name in ASKS:
         does_nothing_again(walk, stage, receipt)
 

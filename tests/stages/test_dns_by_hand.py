@@ -37,7 +37,7 @@ from tasks.runbook import stage_named
 from tasks.stages import lower_ttl, restore_ttl
 
 pytestmark = pytest.mark.timeout(240)
-QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0}
+QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0, "ttl": 20}
 ZONE = f"{DOMAIN}."
 MX = rrset(ZONE, "MX", 20, f"10 mail.{DOMAIN}.")
 LOW = rrset(ZONE, "MX", 2, f"10 mail.{DOMAIN}.")
