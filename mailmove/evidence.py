@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailmove.changes import Change as Change
-from mailmove.clock import now as now
+from mailmove.changes import Change
+from mailmove.clock import now
 
 
 class Finding(BaseModel):

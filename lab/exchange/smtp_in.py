@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from lab.exchange.state import ExchangeState
 from lab.faults import Faults, declare
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.items.item import Arrival
 
 LARGEST_MESSAGE = 36 * 1024 * 1024

@@ -1,7 +1,7 @@
-"""What the cutover needs from the outside, as abstract classes; `blocks/` implements each for one vendor.
+"""The ports: abstract classes of the systems outside; `blocks/` implements each for one vendor.
 
 They are ABCs, not Protocols: Prefect's Block has a metaclass of its own. Every method is a blocking call that
-may raise only errors from `mailmove.errors`. Every method that changes something is idempotent: it looks
+may raise only errors from `mailmove.errors`. Every method that changes something is idempotent: it reads
 first, changes only the difference, and returns when the other side has confirmed.
 """
 
@@ -12,25 +12,25 @@ from mailmove.ports.checks import Checkable
 from mailmove.ports.clock import HasClock
 from mailmove.ports.dns import CertificateAuthority, DnsProvider
 from mailmove.ports.firewall import Firewall
+from mailmove.ports.messages import MessageStore
 from mailmove.ports.partner import Partner
-from mailmove.ports.source import HasRpcProxyFeature, HoldsCertificates, HoldsMessages, ItemOrigin, SourceServer
-from mailmove.ports.target import GivesMessages, ItemDestination, TakesSignIn, Tenant
+from mailmove.ports.sign_in import TakesSignIn
+from mailmove.ports.source import HasRpcProxyFeature, HoldsCertificates, SourceServer
+from mailmove.ports.tenant import Tenant, TenantItems
 
 __all__ = [
     "CertificateAuthority",
     "Checkable",
     "DnsProvider",
     "Firewall",
-    "GivesMessages",
     "HasClock",
     "HasRpcProxyFeature",
     "HoldsCertificates",
-    "HoldsMessages",
-    "ItemDestination",
-    "ItemOrigin",
+    "MessageStore",
     "Mover",
     "Partner",
     "SourceServer",
     "TakesSignIn",
     "Tenant",
+    "TenantItems",
 ]

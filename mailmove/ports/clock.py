@@ -1,4 +1,4 @@
-"""A server whose clock can be read."""
+"""The port of servers whose clock can be read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 
 
 class HasClock(ABC):
-    """What it logs, it logs in its own time."""
+    """A server whose logs bear the time of its own clock."""
 
     @abstractmethod
     def clock(self) -> datetime:
-        """What time it has, UTC; up to a second behind, never ahead. Transient: it did not say."""
+        """Read its clock, in UTC; up to a second slow, never fast. Transient: it gives no time."""

@@ -8,7 +8,7 @@ from mailmove.disk_full import room_in
 from mailmove.errors import Blocked
 from mailmove.items.copy.interfaces import Moved
 from mailmove.items.copy.mover import DirectMover, in_folder
-from mailmove.ports import ItemDestination, ItemOrigin
+from mailmove.ports import SourceServer, TenantItems
 from tasks.execution.context import Context
 from tasks.items.copy_progress import CopyProgress
 from tasks.ledger.entry import Entry, EntryKind
@@ -44,27 +44,21 @@ def copy_mailboxes(context: Context) -> list[Moved]:
 
 
 def missing_mailboxes(context: Context) -> list[str]:
-    arrived = context.tenant.mailbox_kinds()
+    arrived = context.tenant.mailboxes.kinds()
     return [box.address for box in context.source.inventory().moving if box.address not in arrived]
 
 
-def sides(context: Context) -> tuple[ItemOrigin, ItemDestination]:
-    """Blocked: one of the blocks that the plan names cannot be copied from, or to."""
+def sides(context: Context) -> tuple[SourceServer, TenantItems]:
+    """From where a copy of our own reads, and where it stores."""
     source, cloud = context.source, context.tenant
-    if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
-        raise Blocked(
-            "Prefect",
-            wanted="two blocks between which Mailmove can copy by itself",
-            seen=f"{context.plan.source.server} and {context.plan.target.tenant}",
-            todo="Say `mover: native` in the plan.",
-        )
-    return source, cloud
+    return source, cloud.items
 
 
 def record_copy(context: Context, moved: list[Moved]) -> None:
     """Write down what a copy came to, for this stage; what was left is named."""
     copied = [
-        CopiedMailbox(mailbox=one.mailbox, copied=one.copied, present=one.found, left=len(one.left)) for one in moved
+        CopiedMailbox(mailbox=copy.mailbox, copied=copy.copied, present=copy.already_present, left=len(copy.left))
+        for copy in moved
     ]
     context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=MailboxCopy(mailboxes=copied), facts=_lines(moved))
 
@@ -75,10 +69,10 @@ def copies(context: Context) -> list[Entry]:
 
 
 def _lines(moved: list[Moved]) -> list[str]:
-    counted = [f"{one.mailbox}: {one.copied} items copied, {one.found} there already" for one in moved]
+    counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.already_present} there already" for copy in moved]
     left = [
-        f"{one.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
-        for one in moved
-        for item, why in one.left
+        f"{copy.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
+        for copy in moved
+        for item, why in copy.left
     ]
     return [*counted, *left]

@@ -2,7 +2,7 @@
 
 What was told is kept as an artifact of the cutover, so that neither kill -9 nor a second look tells it again. Only a
 process that is killed within the very sending leaves nobody knowing whether it arrived: then it is sent once more, with
-the same id in its text, for a doubled notice costs less than a lost one. Whatever a notifier does, the night goes on.
+the same id in its text, for a doubled notice costs less than a lost one. Whatever a notifier does, the cutover goes on.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from mailmove.clock import now
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult
 from tasks.engine.current import engine
+from tasks.engine.prefect_internals import resource_of
 from tasks.execution.open_blocks import open_block
 from tasks.execution.run_concurrently import run_concurrently
 from tasks.ledger.stored_plan import notices_of
@@ -155,7 +156,7 @@ def _sent(channel: str, root: FlowRun, notice: Notice) -> str:
         within(PATIENCE, lambda: _emit_event(root, notice) if channel == EVENTS else _notify(channel, notice))
     except Blocked as error:
         return f"failed: {error}"
-    except Exception as error:  # noqa: BLE001  # whatever a notifier does, the night goes on; it is written down
+    except Exception as error:  # noqa: BLE001  # whatever a notifier does, the cutover goes on; it is written down
         status = getattr(getattr(error, "response", None), "status_code", "")
         return f"failed: {type(error).__name__} {status}".strip()
     return _SENT
@@ -177,7 +178,7 @@ def _emit_event(root: FlowRun, notice: Notice) -> None:
     emit_event(
         f"mailmove.{notice.kind}",
         id=uuid5(root.id, notice.id),  # the server keeps one of each
-        resource={"prefect.resource.id": f"prefect.flow-run.{root.id}", "prefect.resource.name": root.name},
+        resource={"prefect.resource.id": resource_of(root.id), "prefect.resource.name": root.name},
         payload={"customer": customer_of(root), "subject": notice.subject, "body": notice.body},
     )
 

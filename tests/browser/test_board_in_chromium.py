@@ -17,7 +17,7 @@ from playwright.sync_api import Error, Page
 from windows import Window
 
 from deployments.board.server import board_app
-from tasks.reporting.status import Night
+from tasks.reporting.status import CutoverStatus
 
 NOW = datetime.now(UTC)
 TOKEN = "correct-horse-battery-staple"
@@ -25,10 +25,10 @@ LONG = "a-word-that-nobody-has-ever-broken-" * 6
 PHONE, DESK = 360, 1280
 
 
-def night(customer: str, state: str = "Suspended", **more: Any) -> Night:
+def night(customer: str, state: str = "Suspended", **more: Any) -> CutoverStatus:
     asked_in = UUID(int=8) if "parked" in more else None
     facts = {"customer": customer, "cutover": UUID(int=7), "asked_in": asked_in, "state": state, "done": []}
-    return Night.model_validate(facts | more)
+    return CutoverStatus.model_validate(facts | more)
 
 
 NIGHTS = [
@@ -110,10 +110,10 @@ def test_larger_letters_break_nothing(window: Window, address: str) -> None:
 def test_every_link_is_reached_by_keyboard_and_seen_when_it_is(window: Window, address: str) -> None:
     page = board(window, address)
     links = page.evaluate("[...document.querySelectorAll('a, button, summary, input')].map(one => one.outerHTML)")
-    assert len(links) == len(NIGHTS) + sum(one.asked_in is not None for one in NIGHTS) + 3
+    assert len(links) == len(NIGHTS) + sum(row.asked_in is not None for row in NIGHTS) + 3
     for expected in links:
         page.keyboard.press("Tab")
-        seen = page.evaluate(
+        layout = page.evaluate(
             """() => {
                 const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect()
                 return {html: one.outerHTML, line: style.outlineStyle, wide: parseFloat(style.outlineWidth),
@@ -122,10 +122,10 @@ def test_every_link_is_reached_by_keyboard_and_seen_when_it_is(window: Window, a
                             && box.bottom < innerHeight + 1 && box.right < innerWidth + 1}
             }"""
         )
-        assert seen["html"] == expected, "in the order in which they stand"
-        assert seen["shown"], f"{seen['text']} is out of sight"
-        assert seen["line"] == "solid" and seen["wide"] >= 2
-        assert seen["high"] >= 24, f"a thumb misses {seen['text']}"  # WCAG 2.2, 2.5.8
+        assert layout["html"] == expected, "in the order in which they stand"
+        assert layout["shown"], f"{layout['text']} is out of sight"
+        assert layout["line"] == "solid" and layout["wide"] >= 2
+        assert layout["high"] >= 24, f"a thumb misses {layout['text']}"  # WCAG 2.2, 2.5.8
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement === document.body"), "no trap"
     page.keyboard.press("Tab")

@@ -74,11 +74,11 @@ def test_a_bad_plan_is_refused_with_words_before_anything_starts(ui: PrefectUi, 
     server.get_by_role("tab", name="by name").click()
     server.locator("textarea").fill("contoso")
     ui.page.get_by_role("button", name="Submit").click()
-    said = ui.complaints()
-    assert "'Contoso Ltd' does not match '^[a-z0-9]+(-[a-z0-9]+)*$'" in said
+    complaints = ui.complaints()
+    assert "'Contoso Ltd' does not match '^[a-z0-9]+(-[a-z0-9]+)*$'" in complaints
     assert "'contoso' does not match '^[a-z0-9-]+/[a-z0-9-]+$'" in ui.complaints(server)
     for name in ("smtp_host", "tenant", "gateway", "usage_location"):
-        assert f"'{name}' is a required property" in said
+        assert f"'{name}' is a required property" in complaints
     assert "contoso.com" in ui.field("Domains").inner_text() and "dashes" in ui.field("Customer").inner_text()
     ui.field("Customer").scroll_into_view_if_needed()
     picture(ui.page, "ui-refused")
@@ -90,8 +90,8 @@ def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, t
     ui.fill_plan(plan := town.plan())
     ui.field("Dns").scroll_into_view_if_needed()
     picture(ui.page, "ui-form")
-    here = datetime.now(timezone(timedelta(hours=int(-float(evening()[7:] or 0)))))
-    ui.later(here.date(), "11", "PM")
+    local = datetime.now(timezone(timedelta(hours=int(-float(evening()[7:] or 0)))))
+    ui.later(local.date(), "11", "PM")
     ui.page.get_by_text("Additional Options").scroll_into_view_if_needed()
     picture(ui.page, "ui-tonight")
     ui.close_calendar()
@@ -102,8 +102,8 @@ def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, t
     picture(ui.page, "ui-scheduled")
 
     assert run.next_scheduled_start_time is not None
-    start = run.next_scheduled_start_time.astimezone(here.tzinfo)
-    assert (start.date(), start.hour) == (here.date(), 23)
+    start = run.next_scheduled_start_time.astimezone(local.tzinfo)
+    assert (start.date(), start.hour) == (local.date(), 23)
     stored = run.parameters["plan"]
     chosen = block_named(box, plan["dns"]["provider"])
     assert stored["dns"]["provider"] == {"$ref": {"block_document_id": chosen}}
@@ -121,7 +121,7 @@ def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi
     ui.submit()
     (root,) = {run.id for run in cutovers()} - before
 
-    one = parked_at(page, root, "old_ttl")
+    question = parked_at(page, root, "old_ttl")
     kept = run_of(root).parameters["plan"]
     assert kept["dns"]["provider"] == town.plan()["dns"]["provider"], "from its start on it keeps the name"
     ui.open_run(root, "SubflowRuns")
@@ -133,8 +133,8 @@ def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi
     ui.field("Go On Anyway", form).get_by_role("switch").click()
     fill_in(ui, form, "nobody has asked for this record all week")
     picture(page, "ui-skip")
-    answer(ui, one.run.id, form, "Go On Anyway", "nobody has asked for this record all week")
-    until(page, lambda: run_of(one.run.id).state_name == "Completed", SLOW)
+    answer(ui, question.run.id, form, "Go On Anyway", "nobody has asked for this record all week")
+    until(page, lambda: run_of(question.run.id).state_name == "Completed", SLOW)
     skipped = [entry.facts for entry in Ledger("northwind", root).entries() if entry.stage == "old_ttl"]
     assert [f"{SKIPPED}: anna said: nobody has asked for this record all week"] in skipped
 
@@ -206,19 +206,19 @@ def block_named(box: Box, reference: str) -> str:
 
 def parked_at(page: Page, root: UUID, what: str) -> Parked:
     """The question of that name, once the cutover has come to it."""
-    found: list[Parked] = []
+    questions: list[Parked] = []
 
-    def here() -> bool:
-        mine = [one for one in parked_runs() if one.root.id == root and one.root.state_name == "Suspended"]
-        assert not [one for one in mine if one.flow == "trouble"], mine
+    def at_the_question() -> bool:
+        mine = [parked for parked in parked_runs() if parked.root.id == root and parked.root.state_name == "Suspended"]
+        assert not [parked for parked in mine if parked.flow == "trouble"], mine
         state: Any = run_of(root).state
         assert not state.is_final(), state
-        found[:] = [one for one in mine if one.what == what]
-        return bool(found)
+        questions[:] = [parked for parked in mine if parked.what == what]
+        return bool(questions)
 
     page.goto("about:blank")  # the UI draws and asks without end, and the night needs both cores
-    until(page, here, SLOW)
-    return found[0]
+    until(page, at_the_question, SLOW)
+    return questions[0]
 
 
 def until(page: Page, true: Callable[[], bool], seconds: float) -> None:

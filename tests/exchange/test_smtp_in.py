@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from exchange_world import Server
 
-from mailmove.evidence import now
+from mailmove.clock import now
 
 LETTER = "From: <a@contoso.example>\r\nSubject: {n}\r\nMessage-ID: <{n}@contoso.example>\r\n\r\nGrüße\r\n"
 

@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Rejected, retry_after
+from blocks.microsoft365.cmdlet_errors import is_absent
 from blocks.microsoft365.credential import ps_credential
-from blocks.microsoft365.exchange_admin import APP_ANCHOR, ExchangeAdmin, encode, is_absent
+from blocks.microsoft365.exchange_admin import APP_ANCHOR, ExchangeAdmin, encode
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.migration import Migration
+from mailmove.clock import now
 from mailmove.errors import Blocked, NotYet, Refused, Throttled, Transient
-from mailmove.evidence import now
 
 TLS = ssl.create_default_context()
 

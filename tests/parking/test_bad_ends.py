@@ -17,8 +17,9 @@ from prefect.states import AwaitingRetry
 
 from flows.cutover import _until_done
 from flows.rollback import rollback
+from mailmove.changes import Change
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Preview, Receipt
+from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from tasks.execution.apply_and_undo import act
 from tasks.execution.retry_policies import change, look, put_back

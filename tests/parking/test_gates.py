@@ -19,8 +19,10 @@ from deployments.cli.approver_keys import answer, make_approver, question_at
 from flows.gate import gate
 from flows.watch import watch
 from mailmove.approval_codes import Yes, code_for, is_code_of, new_key
+from mailmove.changes import Change
+from mailmove.clock import now
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Preview, now
+from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.ledger.ledger import Ledger
 from tasks.notifications.deliver import EVENTS, told_so_far

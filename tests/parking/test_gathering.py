@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
 from flows.gate import gate
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.changes import Change
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Finding, Look, Preview
+from mailmove.evidence import Evidence, Finding, Look, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.report.handover import Handover, Person
 from mailmove.report.progress import watched
@@ -30,7 +31,7 @@ from tasks.ledger.names import closing_key, handover_key, previews_key
 from tasks.parking.poll import show_look
 from tasks.parking.resume import wake
 from tasks.reporting.closing_facts import Closing
-from tasks.reporting.collect_night import night_of_customer, outlines, runbook_of_preflight
+from tasks.reporting.collect import outlines, report_of_customer, runbook_of_preflight
 from tasks.runbook import RUNBOOK
 from tasks.waits.first_sync import PROGRESS
 
@@ -42,7 +43,7 @@ LOWERED = Change(what="MX contoso.com.", before=MX, after={**MX, "ttl": 60})
 PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old", after="new")])
 FINDING = Finding(subject="a@contoso.com", seen="forwards", means="It is not carried.", todo="Set it again.")
 HANDOVER = Handover(server="SBS", people=(Person(address="a@contoso.com", name="Anna", kind="user"),), machines=())
-SEEN = Sweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
+SEEN = PropagationSweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
 
 
 @flow(persist_result=True, result_serializer="json")
@@ -80,7 +81,7 @@ def evening(plan: Cutover) -> None:
 def night(prefect_server: None) -> Night:
     made = Night(evening, new_plan())
     made.go_on()
-    half = night_of_customer(made.plan.customer)
+    half = report_of_customer(made.plan.customer)
     assert [one.answered for one in half.questions] == [None]
     assert "Point the mail at Microsoft 365?" in half.questions[0].words
     assert not half.finished and half.state == "Suspended"
@@ -90,7 +91,7 @@ def night(prefect_server: None) -> Night:
 
 
 def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> None:
-    told = night_of_customer(night.plan.customer)
+    told = report_of_customer(night.plan.customer)
     assert (told.cutover, told.state, told.domains) == (night.id, "Completed", ["contoso.com"])
     assert [step.name for step in told.steps] == [step.name for step in RUNBOOK]
     lowered = told.steps[0]
@@ -99,7 +100,7 @@ def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> Non
     assert lowered.undo == "The old TTL." or lowered.undo
     assert told.handover == HANDOVER
     assert told.findings == [FINDING]
-    assert told.left_behind == ["a@contoso.com: message 'big'"]
+    assert told.unmoved_items == ["a@contoso.com: message 'big'"]
     assert (told.tidy, told.landed_note) == (["remove the old name"], "nobody knows")
     assert told.sweeps == {"contoso.com.": SEEN}
     assert told.progress is not None and told.progress.items == 9
@@ -112,7 +113,7 @@ def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> Non
 def test_a_later_look_at_the_same_customer_does_not_change_what_that_night_saw(night: Night) -> None:
     other = Handover(server="another", people=(), machines=())
     write_table(handover_key(night.plan.customer), [other.model_dump(mode="json")], description="", flow_run=uuid4())
-    assert night_of_customer(night.plan.customer, night.id).handover == HANDOVER
+    assert report_of_customer(night.plan.customer, night.id).handover == HANDOVER
 
 
 def test_what_was_undone_is_told_so_and_keeps_its_time(night: Night) -> None:
@@ -122,7 +123,7 @@ def test_what_was_undone_is_told_so_and_keeps_its_time(night: Night) -> None:
     ledger.record("receipt", "lower_ttl", changes=[LOWERED])
     ledger.record("evidence", "lower_ttl", facts=["served"])
     ledger.record("undone", "lower_ttl", changes=[back], facts=["a copy remains"])
-    told = night_of_customer(customer)
+    told = report_of_customer(customer)
     step = told.steps[0]
     assert (step.undone, step.changes, step.remains, bool(step.ended)) == (True, [back], ["a copy remains"], True)
     assert told.undone and not told.finished
@@ -131,7 +132,7 @@ def test_what_was_undone_is_told_so_and_keeps_its_time(night: Night) -> None:
 def test_a_cutover_that_prefect_has_forgotten_is_told_from_the_ledger_alone() -> None:
     customer, root = f"c-{uuid4().hex[:12]}", uuid4()
     Ledger(customer, root).record("evidence", "lower_ttl", facts=["served"])
-    told = night_of_customer(customer)
+    told = report_of_customer(customer)
     assert (told.state, told.cutover, told.steps[0].facts) == ("unknown", root, ["served"])
 
 
@@ -149,7 +150,7 @@ def test_the_command_writes_a_page_prints_a_table_and_speaks_json(night: Night, 
     done = runner.invoke(app, ["report", customer, "--out", str(page), "--json"])
     assert done.exit_code == 0, done.output
     assert "Anna" in page.read_text(encoding="utf-8")
-    assert json.loads(done.stdout)["left_behind"] == ["a@contoso.com: message 'big'"]
+    assert json.loads(done.stdout)["unmoved_items"] == ["a@contoso.com: message 'big'"]
     shown = runner.invoke(app, ["report", customer])
     assert (shown.exit_code, "lower_ttl" in shown.stdout, "1 items stayed behind" in shown.stdout) == (0, True, True)
     assert runner.invoke(app, ["report", "nobody"]).exit_code == NOTHING

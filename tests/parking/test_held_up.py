@@ -13,8 +13,9 @@ from prefect import flow
 from prefect.client.schemas.objects import StateType
 
 from flows.cutover import _until_done
+from mailmove.changes import Change
 from mailmove.errors import Blocked, Drifted, WindowClosed
-from mailmove.evidence import Change, Evidence, Look, Preview, Receipt
+from mailmove.evidence import Evidence, Look, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Window
 from tasks.dns import switch_window as hours

@@ -19,7 +19,8 @@ from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as,
 from web_hook import WebHook
 
 from flows.gate import gate
-from mailmove.evidence import Look, Preview, now
+from mailmove.clock import now
+from mailmove.evidence import Look, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Notices
 from tasks.notifications import deliver as telling

@@ -12,6 +12,7 @@ from parked_world import Night, new_plan
 from prefect import flow, tags
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
+from tasks.parking.park import GATE_FLOW, PARKED, known_as
 from typer.testing import CliRunner
 
 from deployments.cli import board as boarding
@@ -20,10 +21,10 @@ from deployments.cli import start_runs as running
 from deployments.cli.main import IN_THE_WAY, WRONG, app
 from flows.cutover import cutover
 from flows.gate import gate
-from mailmove.evidence import Change, Preview
+from mailmove.changes import Change
+from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.ledger.ledger import Ledger
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()

@@ -11,17 +11,20 @@ from parked_world import Night, form_text, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.input.actions import delete_flow_run_input
 from prefect.states import Cancelled, Completed, Paused, Running
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, _keyset, known_as, last_answer, park
+from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 
 from flows.gate import gate
+from mailmove.changes import Change
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Look, Preview
+from mailmove.evidence import Look, Preview
 from mailmove.plan.cutover import Cutover
+from tasks.engine.prefect_internals import form_keys
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import SOONEST, due, known_looks, look_at_all
 from tasks.parking.poll import show_look
-from tasks.parking.resume import Parked, mend, resume_cutover, wake, wake_all
+from tasks.parking.resume import Parked, mend, resume, resume_cutover, wake, wake_all
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -186,9 +189,33 @@ def test_a_parked_question_under_a_running_cutover_suspends_it(monkeypatch: pyte
 
 def paused_like_a_parked_one() -> Any:
     state = Paused(reschedule=False, pause_key="1")
-    state.state_details.run_input_keyset = dict(_keyset(1))  # type: ignore[arg-type]
+    state.state_details.run_input_keyset = dict(form_keys(1))  # type: ignore[arg-type]
     state.message = "quiet?"
     return state
+
+
+@pytest.fixture
+def parked_without_form(parked_night: Night) -> Night:
+    """The process was killed when the question was parked and its form was not yet saved."""
+    asked = parked_night.parked()
+    for key in ("schema", "description"):
+        delete_flow_run_input(form_keys(1)[key], flow_run_id=asked.run.id)  # type: ignore[literal-required]
+    return parked_night
+
+
+def test_a_question_without_a_form_suspends_no_cutover(parked_without_form: Night) -> None:
+    set_state(parked_without_form.id, Running())
+    assert mend(parked_without_form.parked()) is None, "its process is just saving the form, or is restarted"
+    assert parked_without_form.state == "Running"
+
+
+def test_a_question_without_a_form_is_asked_anew_when_somebody_answers(parked_without_form: Night) -> None:
+    resume(parked_without_form.parked(), {"name": "ben", "reason": "enough"})
+    assert parked_without_form.go_on() is None
+    again = parked_without_form.parked()
+    assert (again.question, again.key) == ("quiet?", "2")
+    resume(again, {"name": "ben", "reason": "enough"})
+    assert parked_without_form.go_on() == "quiet: ben said enough"
 
 
 def test_an_answered_question_wakes_its_cutover(parked_night: Night) -> None:

@@ -15,7 +15,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import TaskRunContext
 from prefect.states import Crashed
 
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.plan.cutover import Cutover
 from tasks.parking import restart_crashed as reviving
 from tasks.parking.restart_crashed import MOST, revive, to_be_revived

@@ -15,7 +15,7 @@ from prefect.client.schemas.actions import LogCreate
 from prefect.client.schemas.objects import State, StateType
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from mailmove.evidence import now
+from mailmove.clock import now
 from mailmove.plan.cutover import Cutover
 from tasks.parking import detect_zombies as silence
 from tasks.parking.detect_zombies import call_crashed, silent

@@ -20,7 +20,8 @@ from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known
 from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
-from mailmove.evidence import Look, Preview, now
+from mailmove.clock import now
+from mailmove.evidence import Look, Preview
 from mailmove.plan.cutover import Cutover
 from tasks.ledger.ledger import Entry, Kind, Ledger
 from tasks.parking.poll import show_look

@@ -11,7 +11,8 @@ import pytest
 
 import flows.wait
 from flows.wait import WAITED_OUT, _look
-from mailmove.evidence import Look, now
+from mailmove.clock import now
+from mailmove.evidence import Look
 
 
 @pytest.fixture

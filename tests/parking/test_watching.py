@@ -21,7 +21,8 @@ from tasks.parking.park import PARKED, WAIT_FLOW, known_as
 from flows.wait import wait
 from flows.watch import watch
 from lab.dns.zone_data import rrset
-from mailmove.evidence import Look, now
+from mailmove.clock import now
+from mailmove.evidence import Look
 from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of

@@ -117,7 +117,7 @@ class Accounts:
 def accounts(servers: TwoServers, tmp_path: Path) -> Iterator[Accounts]:
     servers.tenant.domains[DOMAIN] = CloudDomain(DOMAIN, verified=True, services=["Email"])
     places, blocks = servers.places, {SOURCE: servers.source, TENANT: servers.target}
-    known = servers.target.domain(DOMAIN)
+    known = servers.target.domains.get(DOMAIN)
     assert known is not None
     [mx] = [record.values[0].split()[-1] for record in known.service_records if record.type == "MX"]
     relay, address = Relay(servers.mx), places.host(77)
@@ -181,15 +181,14 @@ def test_a_sync_is_asked_for_first_and_a_request_without_its_time_asks_again(acc
     accounts.put("<late@x>")
     user = SimpleNamespace(address=accounts.servers.address, last_synced=None)
     cloud = Mock(spec=Microsoft365, wraps=accounts.servers.target)
-    cloud.clock, cloud.migration_users = now, lambda _: [user]
-    cloud.batch, cloud.sync_batch_now = Mock(), Mock()
+    cloud.clock, cloud.migration = now, Mock(users=lambda _: [user])
     accounts.memory.blocks[TENANT] = cloud
     refused = SyncRequest(missing={user.address: 1}, refused="Microsoft did not take it")
     accounts.ledger.record(EntryKind.EVIDENCE, "reconcile_items", payload=refused)
     for seen in ("just asked for", f"not yet: {user.address}"):
         with pytest.raises(NotYet, match=seen):
             accounts()
-    cloud.sync_batch_now.assert_called_once_with("mailmove-northwind")
+    cloud.migration.sync_now.assert_called_once_with("mailmove-northwind")
     user.last_synced = now() + timedelta(minutes=1)
     with pytest.raises(NotYet, match="1 delivered"):
         accounts()

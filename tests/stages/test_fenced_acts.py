@@ -36,23 +36,22 @@ ANNA = "anna@contoso.com"
 LATE = Item(id="1", folder="Inbox", kind="message", message_id="<late@x>", subject="Late")
 MEETING = Item(id="2", folder="Calendar", kind="event", key="event|Late", subject="Late")
 ACTS = {
-    "remove_message", "sync_batch_now", "start_batch", "set_password", "destination.return_value.create",
-    "create_batch", "remove_batch", "set_allowed",
+    "messages.remove", "migration.sync_now", "migration.start_batch", "users.set_password", "migration.create_batch",
 }  # fmt: skip
 
 
 @pytest.fixture
 def memory() -> Iterator[MemoryEngine]:
     boxes = [SimpleNamespace(address=ANNA, kind="user")]
-    old = {"inventory.return_value.moving": boxes, "content.return_value": [("1", b"Message-ID: <late@x>\r\n\r\n")]}
+    old = {"inventory.return_value.moving": boxes, "messages.content.return_value": b"Message-ID: <late@x>\r\n\r\n"}
     cloud = {
-        "messages_since.return_value": [LATE],
-        "mailbox_kinds.return_value": {ANNA: "user"},
-        "destination.return_value.takes_streams.return_value": False,
+        "messages.since.return_value": [LATE],
+        "mailboxes.kinds.return_value": {ANNA: "user"},
+        "items.destination.return_value.takes_streams.return_value": False,
     }
     blocks = {
-        **source(ExchangeServer, **old, **{"find_messages.return_value": [], "arrivals.return_value": []}),
-        **tenant(Microsoft365, **cloud, **{"find_messages.return_value": [LATE], "message_traces.return_value": []}),
+        **source(ExchangeServer, **old, **{"messages.find.return_value": [], "arrivals.return_value": []}),
+        **tenant(Microsoft365, **cloud, **{"messages.find.return_value": [LATE], "messages.traces.return_value": []}),
     }
     with running_on(MemoryEngine(blocks)) as memory:
         memory.fenced = True
@@ -80,21 +79,21 @@ def test_a_message_is_not_delivered_again(memory: MemoryEngine) -> None:
 
 def test_missing_items_are_not_copied(memory: MemoryEngine) -> None:
     refused(copy_missing, context(), {ANNA: [MEETING]})
-    destination = memory.blocks[TENANT].destination.return_value
+    destination = memory.blocks[TENANT].items.destination.return_value
     assert {call[0] for call in destination.mock_calls} <= {"takes_streams"}
 
 
 def test_mailboxes_are_not_copied(memory: MemoryEngine) -> None:
     refused(copy_mailboxes, context("copy_mailboxes"))
-    assert memory.blocks[TENANT].destination.return_value.mock_calls == []
+    assert memory.blocks[TENANT].items.destination.return_value.mock_calls == []
 
 
 def test_no_message_returns_to_the_source(memory: MemoryEngine) -> None:
     root = uuid4()
     Context(a_plan(), "switch_mail", root=root).ledger.record(EntryKind.INTENT, "switch_mail")
-    memory.blocks[TENANT].message_content.return_value = b"Message-ID: <late@x>\r\n\r\n"
+    memory.blocks[TENANT].messages.content.return_value = b"Message-ID: <late@x>\r\n\r\n"
     refused(return_to_source.fn, a_plan(), root, True)
-    assert memory.blocks[SOURCE].find_messages.called, "the source was asked whether it has the message"
+    assert memory.blocks[SOURCE].messages.find.called, "the source was asked whether it has the message"
 
 
 def test_probes_are_not_taken_away(memory: MemoryEngine) -> None:
@@ -106,7 +105,7 @@ def test_probes_are_not_taken_away(memory: MemoryEngine) -> None:
 
 def test_a_wait_carries_out_no_remedy(memory: MemoryEngine) -> None:
     cloud = memory.blocks[TENANT]
-    cloud.migration_users.return_value = [Mock(address=ANNA, status="Failed", error="503", last_synced=None)]
-    cloud.batch.return_value = Mock(status="Failed")
+    cloud.migration.users.return_value = [Mock(address=ANNA, status="Failed", error="503", last_synced=None)]
+    cloud.migration.batch.return_value = Mock(status="Failed")
     remedy = carry_out_remedy(a_plan(), memory.root, Awaited("first_sync"), PollResult(done=False, summary=""))
     refused(asyncio.run, remedy)

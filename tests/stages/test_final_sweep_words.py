@@ -31,7 +31,7 @@ def test_who_is_not_synced_yet_is_named_with_what_is_wrong() -> None:
     ]
     blocks = {
         **source(**{"inventory.return_value.moving": boxes}),
-        **tenant(**{"migration_users.return_value": users}),
+        **tenant(**{"migration.users.return_value": users}),
     }
     with running_on(MemoryEngine(blocks)):
         context = Context(a_plan(), final_sweep.NAME)

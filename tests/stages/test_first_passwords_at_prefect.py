@@ -45,13 +45,13 @@ def test_a_real_server_keeps_them_in_their_block_only(prefect_server: None) -> N
     boxes, made = [SimpleNamespace(address=ANNA, kind="user")], datetime(2026, 11, 27, tzinfo=UTC)
     blocks = {
         **source(**{"inventory.return_value.moving": boxes}),
-        **tenant(**{"mailbox_kinds.return_value": {ANNA: "user"}, "password_dates.return_value": (made, made)}),
+        **tenant(**{"mailboxes.kinds.return_value": {ANNA: "user"}, "users.password_dates.return_value": (made, made)}),
     }
     assert set(blocks) == {SOURCE, TENANT}
     with running_on(WithBlocks(blocks)):
         give_passwords(plan)
         [password] = [secret.get_secret_value() for secret in passwords_to_hand_over(plan.customer).values()]
-    assert blocks[TENANT].set_password.call_args.args[1].get_secret_value() == password
+    assert blocks[TENANT].users.set_password.call_args.args[1].get_secret_value() == password
     with get_client(sync_client=True) as client:
         read = {
             "artifacts": client.request("POST", "/artifacts/filter", json={}).json(),

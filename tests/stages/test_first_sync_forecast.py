@@ -35,7 +35,12 @@ def memory() -> Iterator[MemoryEngine]:
         MemoryEngine(
             {
                 **source(**{"inventory.return_value.moving": boxes}),
-                **tenant(**{"skipped_items.side_effect": skipped_items, "batch.return_value.status": "Syncing"}),
+                **tenant(
+                    **{
+                        "migration.skipped_items.side_effect": skipped_items,
+                        "migration.batch.return_value.status": "Syncing",
+                    }
+                ),
             },
             root=ROOT,
         )
@@ -49,7 +54,7 @@ def memory() -> Iterator[MemoryEngine]:
 
 
 def of_the_batch(memory: MemoryEngine, *users: MigrationUser) -> None:
-    memory.blocks[TENANT].migration_users.return_value = list(users)
+    memory.blocks[TENANT].migration.users.return_value = list(users)
 
 
 def poll(previous: PollResult | None = None) -> PollResult:
@@ -87,23 +92,23 @@ def test_what_was_left_out_is_listed_by_name(memory: MemoryEngine) -> None:
 
 def test_a_poll_writes_nothing_and_starts_nothing_and_the_remedy_does_both_once(memory: MemoryEngine) -> None:
     of_the_batch(memory, MigrationUser(address=ANNA, status="Failed", error="the server answers 503"))
-    memory.blocks[TENANT].batch.return_value.status = "SyncedWithErrors"
+    memory.blocks[TENANT].migration.batch.return_value.status = "SyncedWithErrors"
     result = poll()
     assert (result.done, result.remedy, dict(memory.store.tables)) == (False, True, {})
-    memory.blocks[TENANT].start_batch.assert_not_called()
+    memory.blocks[TENANT].migration.start_batch.assert_not_called()
 
     result = asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), result))
     [(_, restart)] = Ledger("contoso", ROOT).payloads(BatchRestart)
     assert (restart.failed, result.remedy, memory.acts) == ([ANNA], False, 1)
     assert not poll(result).remedy, "not again so soon"
     asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), result))
-    assert memory.blocks[TENANT].start_batch.call_count == 1
+    assert memory.blocks[TENANT].migration.start_batch.call_count == 1
 
 
 def test_a_fenced_wait_starts_no_batch(memory: MemoryEngine) -> None:
     of_the_batch(memory, MigrationUser(address=ANNA, status="Failed", error="the server answers 503"))
-    memory.blocks[TENANT].batch.return_value.status = "SyncedWithErrors"
+    memory.blocks[TENANT].migration.batch.return_value.status = "SyncedWithErrors"
     memory.fenced = True
     with pytest.raises(InterruptedError):
         asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), poll()))
-    memory.blocks[TENANT].start_batch.assert_not_called()
+    memory.blocks[TENANT].migration.start_batch.assert_not_called()

@@ -261,7 +261,7 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
         }
     )
     time.sleep(2 * ROUNDED.total_seconds())  # by a clock of whole seconds a sync at once may be one from before
-    walk.memory.blocks["microsoft365/northwind"].sync_batch_now(f"mailmove-{walk.plan.customer}")
+    walk.memory.blocks["microsoft365/northwind"].migration.sync_now(f"mailmove-{walk.plan.customer}")
     seen = polled(walk, "finish_rule", lambda result: not result.details and ANNA in result.summary)
     assert not seen.done
     assert f"1 of them from the old server ({walk.town.places.old_server}): 1 for {ANNA}" in seen.summary

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from fake_blocks import TENANT, a_plan, tenant
 from memory_engine import MemoryEngine
+from tasks.reporting.collect_night import night_of_customer, runbook_of_preflight
 
 from docs.generate import pages
 from flows.cutover import cutover
@@ -23,7 +24,6 @@ from tasks.engine.current import running_on
 from tasks.ledger.names import previews_key
 from tasks.parking.forms import WAIT_FLOW
 from tasks.preflight.inventory import Inventoried
-from tasks.reporting.collect_night import night_of_customer, runbook_of_preflight
 from tasks.reporting.status import status_of
 
 NEW = sys.argv[1]
@@ -51,21 +51,21 @@ def main() -> dict[str, Any]:
     asked = {"switch_mail": {"required": False}, "close_smtp_port": {"required": False}}
     plan = plan_from({**a_plan().model_dump(mode="json", exclude_unset=True), "gates": asked})
     tenants = tenant()
-    tenants[TENANT].mailbox_kinds.return_value = {}
+    tenants[TENANT].mailboxes.kinds.return_value = {}
     places: dict[str, Any] = {}
     with running_on(OneStage(tenants)) as engine:
         previews = preflight.fn(plan)
         places["preflight"] = [preview.stage for preview in previews if preview.changes]
         assert previews_key(plan.customer) in engine.store.tables
         cutover.fn(plan)
-        places["cutover"] = [call[0] for call in tenants[TENANT].mock_calls if call[0].startswith("set_")]
+        places["cutover"] = [call[0] for call in tenants[TENANT].mock_calls if ".set_" in call[0]]
         places["report"] = [step.name for step in night_of_customer(plan.customer, engine.root).steps if step.changes]
         places["forecast"] = [step.name for step in runbook_of_preflight(plan, engine.root, now()).steps]
         tenants[TENANT].reset_mock()
-        tenants[TENANT].mailbox_kinds.return_value = {"greeting@contoso.com": "shared"}
+        tenants[TENANT].mailboxes.kinds.return_value = {"greeting@contoso.com": "shared"}
         root, engine.root = engine.root, uuid4()
         rollback.fn(plan, root)
-        places["rollback"] = [call[0] for call in tenants[TENANT].mock_calls if call[0].startswith("set_")]
+        places["rollback"] = [call[0] for call in tenants[TENANT].mock_calls if ".set_" in call[0]]
     run = Mock(id=uuid4(), parameters={"plan": {"customer": "contoso"}}, state_name="Suspended", state=None)
     parked = Mock(flow="wait", root=run, customer="contoso", title=NEW, question="", parked_at=now())
     parked.name = NEW

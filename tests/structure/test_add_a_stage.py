@@ -31,7 +31,7 @@ ADDRESS = "greeting@contoso.com"
 
 def _greets(context: Context) -> bool:
     cloud = context.tenant
-    return bool(cloud.mailbox_kinds()) or cloud.set_mailbox_kind.called
+    return bool(cloud.mailboxes.kinds()) or cloud.mailboxes.set_kind.called
 
 
 def _preview(context: Context) -> Preview:
@@ -51,7 +51,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     return apply_changes(
         context,
         lambda: _preview(context),
-        lambda _: context.tenant.set_mailbox_kind(ADDRESS, "shared"),
+        lambda _: context.tenant.mailboxes.set_kind(ADDRESS, "shared"),
         approved=approved,
     )
 
@@ -68,8 +68,8 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     return undo_changes(
         context,
         receipt,
-        lambda: [] if context.tenant.set_mailbox_kind.called else receipt.changes,
-        lambda: context.tenant.set_mailbox_kind(ADDRESS, "user"),
+        lambda: [] if context.tenant.mailboxes.set_kind.called else receipt.changes,
+        lambda: context.tenant.mailboxes.set_kind(ADDRESS, "user"),
     )
 '''
 LINE = f'    Stage("{NEW}", "greet everybody at Microsoft 365", uses=("tenant",)),\n'
@@ -101,9 +101,9 @@ def test_a_stage_is_one_file_and_one_line(tree: Path, tmp_path_factory: pytest.T
     assert done.returncode == 0, done.stderr
     places = json.loads(done.stdout.splitlines()[-1])
     assert places["preflight"] == [NEW], "its preview is shown"
-    assert places["cutover"] == ["set_mailbox_kind"], "its `apply` was called, once"
+    assert places["cutover"] == ["mailboxes.set_kind"], "its `apply` was called, once"
     assert places["report"] == [NEW], "with what it changed"
-    assert places["rollback"] == ["set_mailbox_kind"], "its `rollback` was called, once"
+    assert places["rollback"] == ["mailboxes.set_kind"], "its `rollback` was called, once"
     assert places["forecast"][-2:] == [NEW, BEFORE]
     assert places["board"][-1] == "restore_ttl" and len(places["board"]) == len(places["forecast"]) - 2
     assert any(line.endswith(f". {NEW}") for line in places["docs"])
