@@ -138,7 +138,7 @@ def test_the_whole_cutover_is_rolled_back(walk: Walk) -> None:
     for again in (False, True):
         with tapped() as heard, walk.another_run():  # as the flow `rollback` is
             for stage in reversed(STAGES):
-                walk.remains += roll_back_stage(walk.plan, stage.name, walk.root).remains
+                walk.remains += walk.until(roll_back_stage, walk.plan, stage.name, walk.root).remains
         assert bool(heard) != again
         assert unexplained(walk.first, walk.picture(), walk.remains) == set()
     assert [entry.stage for entry in walk.ledger.entries() if entry.kind is EntryKind.ROLLED_BACK][-1] == STAGES[0].name

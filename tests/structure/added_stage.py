@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from fake_blocks import TENANT, a_plan, tenant
 from memory_engine import MemoryEngine
-from tasks.reporting.collect_night import night_of_customer, runbook_of_preflight
 
 from docs.generate import pages
 from flows.cutover import cutover
@@ -24,6 +23,7 @@ from tasks.engine.current import running_on
 from tasks.ledger.names import previews_key
 from tasks.parking.forms import WAIT_FLOW
 from tasks.preflight.inventory import Inventoried
+from tasks.reporting.collect import report_of_customer, runbook_of_preflight
 from tasks.reporting.status import status_of
 
 NEW = sys.argv[1]
@@ -59,7 +59,7 @@ def main() -> dict[str, Any]:
         assert previews_key(plan.customer) in engine.store.tables
         cutover.fn(plan)
         places["cutover"] = [call[0] for call in tenants[TENANT].mock_calls if ".set_" in call[0]]
-        places["report"] = [step.name for step in night_of_customer(plan.customer, engine.root).steps if step.changes]
+        places["report"] = [step.name for step in report_of_customer(plan.customer, engine.root).steps if step.changes]
         places["forecast"] = [step.name for step in runbook_of_preflight(plan, engine.root, now()).steps]
         tenants[TENANT].reset_mock()
         tenants[TENANT].mailboxes.kinds.return_value = {"greeting@contoso.com": "shared"}
