@@ -10,7 +10,6 @@ from mailmove.changes import ChangeKind, NamedSubject
 from mailmove.evidence import Finding
 from tasks.execution.context import Context
 from tasks.ledger.entry import EntryKind
-from tasks.ledger.ledger import read_entries
 from tasks.ledger.names import batch_name
 
 _TODO = {
@@ -61,7 +60,7 @@ def _made_before(context: Context) -> bool:
     batch = (ChangeKind.MIGRATION_BATCH, NamedSubject(name=batch_name(context.plan)))
     return any(
         change.key == batch and change.before is None
-        for entry in read_entries(context.plan.customer)
+        for entry in context.ledger.entries_of_customer()
         if entry.kind in (EntryKind.INTENT, EntryKind.RECEIPT)
         for change in entry.changes
     )

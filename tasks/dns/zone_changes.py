@@ -61,7 +61,8 @@ def act_on_zones(context: Context, stage: str, wanted: Wanted, approved: str | N
 
 def put_zones_back(context: Context, receipt: Receipt) -> Receipt:
     """The very record sets that stood there before. ByHand: a person must type them."""
-    changes = [change for change in receipt.changes if is_record_set(change)]
+    # A set that was made and taken away again by the stage itself has neither; there is nothing to put back.
+    changes = [change for change in receipt.changes if is_record_set(change) and (change.before or change.after)]
 
     def standing() -> list[Change]:
         provider = context.dns_provider

@@ -33,7 +33,7 @@ class Ledger:
 
     def __init__(self, customer: str, cutover: UUID, *, read_only: bool = False) -> None:
         self.customer, self.cutover, self.read_only = customer, cutover, read_only
-        self._entries: list[Entry] | None = None
+        self._of_customer: list[Entry] | None = None
 
     def record(
         self,
@@ -59,15 +59,19 @@ class Ledger:
         )
         row = entry.model_dump(mode="json")
         engine().store.write_table(_key(self.customer), [row], description=f"{stage}: {kind}", flow_run=self.cutover)
-        if self._entries is not None:
-            self._entries.append(entry)
+        if self._of_customer is not None:
+            self._of_customer.append(entry)
         return entry
 
     def entries(self) -> list[Entry]:
         """Everything written for this cutover, oldest first; read from the server once."""
-        if self._entries is None:
-            self._entries = [entry for entry in read_entries(self.customer) if entry.cutover == self.cutover]
-        return list(self._entries)
+        return [entry for entry in self.entries_of_customer() if entry.cutover == self.cutover]
+
+    def entries_of_customer(self) -> list[Entry]:
+        """Everything written for this customer, in whichever cutover, oldest first; the same one reading."""
+        if self._of_customer is None:
+            self._of_customer = read_entries(self.customer)
+        return list(self._of_customer)
 
     def of_stage(self, stage: str, *kinds: EntryKind) -> list[Entry]:
         """A step's own entries (no other topic's), oldest first."""

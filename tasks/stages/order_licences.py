@@ -17,7 +17,7 @@ from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.ledger.entry import EntryKind
-from tasks.ledger.ledger import payloads_of, read_entries
+from tasks.ledger.ledger import payloads_of
 from tasks.ledger.payloads import Cart, CartLine
 
 NAME = "order_licences"
@@ -57,7 +57,7 @@ def _line(product: Product) -> CartLine:
 
 def _carts(context: Context) -> dict[str, list[CartLine]]:
     """Carts that tries of this customer's have written down, in whichever cutover -> their lines; oldest first."""
-    entries = read_entries(context.plan.customer)
+    entries = context.ledger.entries_of_customer()
     return {cart.cart: cart.lines for _, cart in payloads_of(entries, Cart)}
 
 

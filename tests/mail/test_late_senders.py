@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import cast
-from unittest.mock import Mock
 
 import pytest
+from fake_blocks import SOURCE, a_plan, source
+from memory_engine import MemoryEngine
 
-from mailmove.clock import now
-from mailmove.evidence import Evidence, Look
+from mailmove.clock import Clock, clock_set, now
+from mailmove.evidence import PollResult
 from mailmove.items.item import Arrival
 from mailmove.smtp.late_senders import gone_quiet, late_senders
+from tasks.engine.current import engine, running_on
+from tasks.execution.context import Context
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
-from tasks.traffic import quiet_period as quietness
-from tasks.traffic import server_clocks as clocks
-from tasks.waits import quiet
+from tasks.ledger.payloads import ServerClock, WaitEnded
+from tasks.parking.poll import Awaited, poll_once
+from tasks.traffic.server_clocks import record_clock
 
 THEN = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
 DOMAINS = ["contoso.com"]
@@ -50,71 +55,89 @@ def test_each_is_told_what_it_is_and_what_to_do() -> None:
     assert "holds on to the old MX" in lines["8.8.4.4"] and "the empty sender" in lines["8.8.4.4"]
 
 
-def _look(monkeypatch: pytest.MonkeyPatch, noticed_ago: timedelta, *last_ago: float) -> Look:
-    return _look_with(monkeypatch, Notes(now() - noticed_ago), *last_ago)
+PLAN = a_plan(sweep={"quiet_minutes": 15, "patience_hours": 4})
 
 
-class Notes:
-    """A ledger that holds when the world had noticed, by the worker's clock, and what is added."""
-
-    def __init__(self, noticed: datetime) -> None:
-        self.kept = {"propagation": Evidence(stage="propagation", facts=[], at=noticed)}
-
-    def evidence(self, stage: str) -> Evidence | None:
-        return self.kept.get(stage)
-
-    def record(self, kind: str, stage: str, *, facts: list[str]) -> None:
-        self.kept[stage] = Evidence(stage=stage, facts=facts)
+@pytest.fixture
+def memory() -> Iterator[MemoryEngine]:
+    with running_on(MemoryEngine(source(**{"clock.side_effect": lambda: datetime.now(UTC)}))) as memory:
+        yield memory
 
 
-def _look_with(monkeypatch: pytest.MonkeyPatch, ledger: Notes, *last_ago: float) -> Look:
+def ahead(minutes: float) -> Clock:
+    return Clock(ahead=timedelta(minutes=minutes))
+
+
+def noticed(minutes_ago: float, *, by: Clock | None = None) -> None:
+    """The world has noticed, by a worker's clock; what is asked of other servers since then is written down by now."""
+    root = engine().root_run()
+    with clock_set(Clock(ahead=(by or Clock()).ahead - timedelta(minutes=minutes_ago))):
+        Ledger(PLAN.customer, root).record(EntryKind.EVIDENCE, "propagation", payload=WaitEnded())
+    with clock_set(by or Clock()):
+        record_clock(Context(PLAN, "propagation"), "propagation", "source")
+
+
+def poll(*last_ago: float) -> PollResult:
     """last_ago: minutes since each message reached the old server, which has the true time."""
-    true = datetime.now(UTC)
-    one = arrival("10.0.0.9", "a@b.example")
+    true, one = datetime.now(UTC), arrival("10.0.0.9", "a@b.example")
     arrivals = [one.model_copy(update={"at": true - timedelta(minutes=ago)}) for ago in last_ago]
-    server = Mock(arrivals=lambda since: [one for one in arrivals if one.at >= since], clock=lambda: datetime.now(UTC))
-    monkeypatch.setattr(quietness, "source_server", lambda _: server)
-    cutover = Mock(domains=DOMAINS, sweep=Mock(quiet_minutes=15, patience_hours=4))
-    return asyncio.run(quiet.look_on(cutover, cast(Ledger, ledger), None))
+    memory = cast(MemoryEngine, engine())
+    memory.blocks[SOURCE].arrivals.side_effect = lambda since: [one for one in arrivals if one.at >= since]
+    writes = dict(memory.store.tables)
+    result = asyncio.run(poll_once(PLAN, engine().root_run(), Awaited("quiet"), None))
+    assert not result.faults and memory.store.tables == writes, "a poll writes nothing"
+    return result
 
 
 @pytest.mark.parametrize("wrong", [60, 3, -3, -60])
-def test_a_worker_whose_clock_is_wrong_waits_as_long(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
-    def turned(minutes: float) -> None:
-        there = timedelta(minutes=minutes)
-        for module in (quietness, clocks):
-            monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + there)
-
+def test_a_worker_whose_clock_is_wrong_waits_as_long(wrong: int) -> None:
     for at_first, later in ((wrong, wrong), (wrong, 0), (0, wrong)):
-        ledger = Notes(datetime.now(UTC) + timedelta(minutes=at_first - 20))  # noticed 20 minutes ago
-        turned(at_first)
-        seen = _look_with(monkeypatch, ledger, 2)
-        assert not seen.done and len(seen.details) == 1, "a message two minutes ago is seen, and waited for"
-        here = datetime.now(UTC) + timedelta(minutes=at_first)
-        assert timedelta(minutes=12) < cast(datetime, seen.forecast) - here < timedelta(minutes=14)
-        turned(later)
-        assert not _look_with(monkeypatch, ledger, 14).done
-        assert _look_with(monkeypatch, ledger, 16).done
+        blocks = source(**{"clock.side_effect": lambda: datetime.now(UTC)})
+        with running_on(MemoryEngine(blocks)):
+            noticed(20, by=ahead(at_first))
+            with clock_set(ahead(at_first)):
+                result = poll(2)
+                assert not result.done and len(result.details) == 1, "a message two minutes ago is seen, and waited for"
+                until = cast(datetime, result.forecast) - now()
+                assert timedelta(minutes=12) < until < timedelta(minutes=14)
+            with clock_set(ahead(later)):
+                assert not poll(14).done
+                assert poll(16).done
 
 
 @pytest.mark.parametrize("wrong", [60, -60])
-def test_a_moment_by_a_wrong_clock_is_never_in_the_future_there(monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
-    ledger = Notes(datetime.now(UTC) + timedelta(minutes=wrong))  # and the clock has been set right since
-    assert not _look_with(monkeypatch, ledger, 3).done
-    monkeypatch.setattr(clocks, "by_its_clock", Mock(side_effect=AssertionError("reckoned once")))
-    assert not _look_with(monkeypatch, ledger, 2).done
+def test_a_moment_by_a_wrong_clock_is_carried_over_once_and_is_never_in_the_future(
+    memory: MemoryEngine, wrong: int
+) -> None:
+    noticed(0, by=ahead(wrong))
+    [(_, reading)] = Ledger(PLAN.customer, memory.root).payloads(ServerClock)
+    assert abs(reading.at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert not poll(3).done  # and the clock has been set right since
+    record_clock(Context(PLAN, "propagation"), "propagation", "source")
+    assert [kept for _, kept in Ledger(PLAN.customer, memory.root).payloads(ServerClock)] == [reading]
 
 
-def test_it_ends_when_it_has_been_quiet_and_a_person_is_asked_when_it_never_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _look(monkeypatch, timedelta(minutes=20)).done
-    assert not _look(monkeypatch, timedelta(minutes=5)).done
-    seen = _look(monkeypatch, timedelta(hours=3), 90, 3)
-    assert (seen.done, seen.asks) == (False, None)
-    assert seen.next_look == seen.forecast and len(seen.details) == 1
-    late = _look(monkeypatch, timedelta(hours=5), 200, 3)
-    assert not late.done and late.asks == _look(monkeypatch, timedelta(hours=6), 1).asks
+def test_a_moment_that_is_not_carried_over_yet_is_never_in_the_future_there(memory: MemoryEngine) -> None:
+    with clock_set(ahead(60)):
+        Ledger(PLAN.customer, memory.root).record(EntryKind.EVIDENCE, "propagation", payload=WaitEnded())
+    assert not poll(3).done
+
+
+def test_it_ends_when_it_has_been_quiet_and_a_person_is_asked_when_it_never_is() -> None:
+    def after(minutes: float, *last_ago: float) -> PollResult:
+        with running_on(MemoryEngine(source(**{"clock.side_effect": lambda: datetime.now(UTC)}))):
+            noticed(minutes)
+            return poll(*last_ago)
+
+    assert after(20).done
+    assert not after(5).done
+    result = after(180, 90, 3)
+    assert (result.done, result.asks) == (False, None)
+    assert result.next_poll == result.forecast and len(result.details) == 1
+    late = after(300, 200, 3)
+    assert not late.done and late.asks == after(360, 1).asks
     assert "go on all the same?" in str(late.asks)
-    assert _look(monkeypatch, timedelta(hours=5), 200, 16).done, "no question is asked when it is quiet after all"
+    assert after(300, 200, 16).done, "no question is asked when it is quiet after all"
 
 
 def test_a_machine_of_the_house_that_is_not_heard_of_since_is_named() -> None:

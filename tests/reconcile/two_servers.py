@@ -9,6 +9,7 @@ from blocks.microsoft365.microsoft365 import Microsoft365
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults
 from lab.mail_store import MailStore
+from lab.places import Places
 
 EACH = 1200
 
@@ -25,3 +26,4 @@ class TwoServers:
     address: str
     tenant: Tenant
     mx: tuple[str, int]
+    places: Places

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailmove.changes import Change
+from mailmove.changes import Change, ChangeKind, HostSubject, MailboxSubject, RecordSetSubject
 from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.evidence import Finding
@@ -18,6 +18,8 @@ from mailmove.tenant_state import MigrationUser
 HARM = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x00]]>"
 BEGAN = datetime(2026, 11, 27, 20, 30, tzinfo=UTC)
 
+MX = RecordSetSubject(name="contoso.com.", type="MX")
+PORT = HostSubject(host="mail.contoso.com", port=25)
 _MX: dict[str, Any] = {"name": "contoso.com.", "type": "MX", "ttl": 3600, "values": ["10 mail.contoso.com."]}
 _NEW: dict[str, Any] = {**_MX, "values": ["0 contoso-com.mail.protection.example."]}
 _MINUTES = {  # stage or wait: minutes from the beginning
@@ -29,20 +31,22 @@ _MINUTES = {  # stage or wait: minutes from the beginning
 }  # fmt: skip
 _WAITS = {"first_sync", "old_ttl", "propagation", "quiet"}
 _CHANGES = {
-    "lower_ttl": [Change(what="MX contoso.com.", before=_MX, after={**_MX, "ttl": 60})],
+    "lower_ttl": [Change(kind=ChangeKind.RECORD_SET, subject=MX, before=_MX, after={**_MX, "ttl": 60})],
     "license_mailboxes": [
-        Change(what=f"licence of user{n}@contoso.com", before=None, after="given") for n in range(14)
+        Change(kind=ChangeKind.LICENCE, subject=MailboxSubject(address=f"user{n}@contoso.com"), after="given")
+        for n in range(14)
     ],
     "switch_mail": [
-        Change(what="MX contoso.com.", before={**_MX, "ttl": 60}, after={**_NEW, "ttl": 60}),
+        Change(kind=ChangeKind.RECORD_SET, subject=MX, before={**_MX, "ttl": 60}, after={**_NEW, "ttl": 60}),
         Change(
-            what="TXT contoso.com.",
+            kind=ChangeKind.RECORD_SET,
+            subject=RecordSetSubject(name="contoso.com.", type="TXT"),
             before={**_MX, "type": "TXT", "values": [f'"v=spf1 mx {HARM} -all"']},
             after={**_MX, "type": "TXT", "values": ['"v=spf1 mx include:spf.protection.example -all"']},
         ),
     ],
-    "close_smtp_port": [Change(what="TCP port 25 of mail.contoso.com", before=["0.0.0.0/0"], after=[])],
-    "restore_ttl": [Change(what="MX contoso.com.", before={**_NEW, "ttl": 60}, after=_NEW)],
+    "close_smtp_port": [Change(kind=ChangeKind.PORT, subject=PORT, before=["0.0.0.0/0"], after=[])],
+    "restore_ttl": [Change(kind=ChangeKind.RECORD_SET, subject=MX, before={**_NEW, "ttl": 60}, after=_NEW)],
 }
 
 
@@ -89,7 +93,7 @@ def night(**other: Any) -> CutoverReport:
         "old_host": "mail.contoso.com",
         "steps": steps,
         "questions": [
-            Question(kind="wait", name="settles: enable_outlook_anywhere", asked=at(3), answered=at(14), words="no"),
+            Question(kind="wait", name="enable_outlook_anywhere", asked=at(3), answered=at(14), words="no"),
             Question(kind="wait", name="first_sync", asked=at(21), answered=at(95)),
             Question(kind="gate", name="switch_mail", asked=at(99), answered=at(126), words="Point the mail?"),
             Question(kind="trouble", name="final_sweep", asked=at(137), answered=at(144), words="503"),

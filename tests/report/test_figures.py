@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmove.changes import Change
+from mailmove.changes import Change, ChangeKind, HostSubject, RecordSetSubject
 from mailmove.inventory.full import FullInventory, Phone, Relay
 from mailmove.inventory.server import SourceMailbox
 from mailmove.report.arrival_bars import landed
@@ -20,6 +20,8 @@ from mailmove.tenant_state import MigrationUser
 
 START = datetime(2026, 11, 27, 20, tzinfo=UTC)
 
+MX, PROOF = (RecordSetSubject(name=name, type=kind) for name, kind in (("contoso.com.", "MX"), ("proof", "TXT")))
+
 
 def rrset(ttl: int, value: str, name: str = "contoso.com.") -> dict[str, object]:
     return {"name": name, "type": "MX", "ttl": ttl, "values": [value]}
@@ -27,12 +29,14 @@ def rrset(ttl: int, value: str, name: str = "contoso.com.") -> dict[str, object]
 
 def test_a_difference_is_net_and_leaves_out_what_is_not_dns() -> None:
     changes = [
-        Change(what="MX contoso.com.", before=rrset(3600, "10 old."), after=rrset(60, "10 old.")),
-        Change(what="TCP port 25", before=["0.0.0.0/0"], after=[]),
-        Change(what="TXT proof", before=None, after=rrset(60, "x")),
-        Change(what="MX contoso.com.", before=rrset(60, "10 old."), after=rrset(60, "0 new.")),
-        Change(what="TXT proof", before=rrset(60, "x"), after=None),
-        Change(what="MX contoso.com.", before=rrset(60, "0 new."), after=rrset(3600, "0 new.")),
+        Change(kind=ChangeKind.RECORD_SET, subject=MX, before=rrset(3600, "10 old."), after=rrset(60, "10 old.")),
+        Change(
+            kind=ChangeKind.PORT, subject=HostSubject(host="mail.contoso.com", port=25), before=["0.0.0.0/0"], after=[]
+        ),
+        Change(kind=ChangeKind.RECORD_SET, subject=PROOF, before=None, after=rrset(60, "x")),
+        Change(kind=ChangeKind.RECORD_SET, subject=MX, before=rrset(60, "10 old."), after=rrset(60, "0 new.")),
+        Change(kind=ChangeKind.RECORD_SET, subject=PROOF, before=rrset(60, "x"), after=None),
+        Change(kind=ChangeKind.RECORD_SET, subject=MX, before=rrset(60, "0 new."), after=rrset(3600, "0 new.")),
     ]
     assert zone_diff(changes) == ["- contoso.com. 3600 MX 10 old.", "+ contoso.com. 3600 MX 0 new."]
 

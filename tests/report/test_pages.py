@@ -13,10 +13,11 @@ import sample_report as sample
 from lxml import etree, html
 from sample_report import HARM, at, night, progress, sweep
 
-from mailmove.changes import Change
+from mailmove.changes import Change, ChangeKind
 from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
+from mailmove.report import forecast_rules as rules
 from mailmove.report import monday, pictures
 from mailmove.report.cutover_report import CutoverReport
 from mailmove.report.forecast import Outline, Runbook, runbook_of
@@ -41,23 +42,23 @@ def plan(**other: Any) -> Cutover:
 
 
 OUTLINES = [
-    Outline("lower_ttl", "shorten the TTL", "stage", undo="The old TTL."),
-    Outline("first_sync", "until all is copied", "wait"),
-    Outline("old_ttl", "until the old TTL has run out", "wait"),
-    Outline("window", "until a window is open", "wait"),
+    Outline("lower_ttl", "shorten the TTL", "stage", rule=rules.lowered_ttl, undo="The old TTL."),
+    Outline("first_sync", "until all is copied", "wait", rule=rules.first_sync),
+    Outline("old_ttl", "until the old TTL has run out", "wait", rule=rules.old_ttl),
+    Outline("window", "until a window is open", "wait", rule=rules.window),
     Outline("switch_mail", "point the mail", "stage", "switch_mail", undo="As it was."),
-    Outline("propagation", "until the world has noticed", "wait"),
-    Outline("quiet", "until it is quiet", "wait"),
+    Outline("propagation", "until the world has noticed", "wait", rule=rules.propagation),
+    Outline("quiet", "until it is quiet", "wait", rule=rules.quiet),
     Outline("close_smtp_port", "close the port", "stage", "close_smtp_port"),
 ]
 
 
-def runbook(words: str = HARM, *, blocks: bool = False, **rules: Any) -> Runbook:
+def runbook(words: str = HARM, *, blocks: bool = False, **sections: Any) -> Runbook:
     finding = Finding(subject=words, seen=words, means=words, todo=words, blocks=blocks)
-    lowered = Change(what="MX contoso.com.", before=sample._MX, after={**sample._MX, "ttl": 60})
+    lowered = Change(kind=ChangeKind.RECORD_SET, subject=sample.MX, before=sample._MX, after={**sample._MX, "ttl": 60})
     previews = [Preview(stage="inventory", findings=[finding]), Preview(stage="lower_ttl", changes=[lowered])]
     return runbook_of(
-        plan(**rules), previews, OUTLINES, handover=night().handover, starts=sample.BEGAN, written=sample.BEGAN
+        plan(**sections), previews, OUTLINES, handover=night().handover, starts=sample.BEGAN, written=sample.BEGAN
     )
 
 
@@ -177,11 +178,11 @@ def test_a_forecast_adds_up_what_is_known_and_nothing_else() -> None:
 
 def test_windows_and_gates_say_when_and_who() -> None:
     window = {"opens": "23:30", "closes": "05:00", "timezone": "Europe/Berlin"}
-    rules: dict[str, Any] = {
+    sections: dict[str, Any] = {
         "windows": [window],
         "gates": {"switch_mail": {"approvers": ["anna@msp.example"]}, "close_smtp_port": {"required": False}},
     }
-    made = runbook(**rules)
+    made = runbook(**sections)
     switch = next(step for step in made.steps if step.name == "switch_mail")
     assert switch.not_before == datetime(2026, 11, 27, 22, 30, tzinfo=UTC)
     assert [step.name for step in made.steps if step.awake] == ["switch_mail"]

@@ -1,20 +1,17 @@
-"""A tenant that opens in the course of the night: preflight says so, and its rights are proved when it has opened."""
+"""A tenant that opens in the course of the cutover: preflight says so; its rights are proved when it has opened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from night_walk import FlowRunOpen, settled
+from cutover_walk import Walk, settled, walking
 from pydantic import SecretStr
 from test_partner_stages import QUIET, plan_of
 
-from blocks.microsoft365.microsoft365 import Microsoft365
-from lab.town import CUSTOMER, Town
-from lab.town_blocks import save_blocks
+from lab.town import CUSTOMER
 from mailmove.errors import Blocked
-from mailmove.plan.cutover import Cutover
-from tasks.preflight.permissions import CLOSED, check_rights, stages_to_look_at
+from tasks.preflight.permissions import CLOSED, check_rights, stages_to_check
 from tasks.runbook import STAGES
 from tasks.stages import onboard_customer
 
@@ -22,31 +19,28 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def closed(prefect_server: None) -> Iterator[tuple[Town, Cutover, FlowRunOpen]]:
+def closed() -> Iterator[Walk]:
     """The tenant's block is the partner's user, who is let in by the relationship only."""
-    with Town(**QUIET, approve_after=None) as town, FlowRunOpen() as run:
-        save_blocks(town)
-        own = Microsoft365.load(CUSTOMER)
-        partner = town.cloud.partner
+    with walking(**QUIET) as walk:
+        reference = f"microsoft365/{CUSTOMER}"
+        partner = walk.town.cloud.partner
         changed = {
             "client_id": partner.client_id,
             "client_secret": SecretStr(partner.secret),
             "certificate": None,
             "refresh_token": SecretStr(partner.refresh_token),
         }
-        own.model_copy(update=changed).save(CUSTOMER, overwrite=True)
-        yield town, plan_of(town), run
+        walk.memory.blocks[reference] = walk.memory.blocks[reference].model_copy(update=changed)
+        yield walk
 
 
-def test_preflight_goes_as_far_as_it_can_and_the_rest_is_proved_later(
-    closed: tuple[Town, Cutover, FlowRunOpen],
-) -> None:
-    town, plan, run = closed
+def test_preflight_goes_as_far_as_it_can_and_the_rest_is_proved_later(closed: Walk) -> None:
+    town, plan, run = closed.town, closed.plan, closed
     rights = run.do(check_rights.fn, plan)
     assert rights.blockers == []
     [found] = [one for one in rights.findings if one.subject == CLOSED]
     assert "AADSTS50020" in found.seen and "onboard_customer" in found.todo
-    names = [stage.name for stage in stages_to_look_at(rights)]
+    names = [stage.name for stage in stages_to_check(rights)]
     assert names == [stage.name for stage in STAGES][: len(names)] and names[-1] == "onboard_customer"
 
     run.do(onboard_customer.apply.fn, plan)
@@ -59,20 +53,17 @@ def test_preflight_goes_as_far_as_it_can_and_the_rest_is_proved_later(
         "Calendars.ReadBasic.All",
         "Contacts.Read",
     }
-    assert stages_to_look_at(rights) == list(STAGES), "it is open now"
+    assert stages_to_check(rights) == list(STAGES), "it is open now"
 
 
-def test_a_tenant_that_lacks_a_right_and_is_open_still_stops_the_night(
-    closed: tuple[Town, Cutover, FlowRunOpen],
-) -> None:
-    town, _, run = closed
-    alone = plan_of(town, partner=None)
-    assert run.do(check_rights.fn, alone).blockers
+def test_a_tenant_that_lacks_a_right_and_is_open_still_stops_the_cutover(closed: Walk) -> None:
+    alone = plan_of(closed.town, partner=None)
+    assert closed.do(check_rights.fn, alone).blockers
 
 
-def test_a_plan_that_sets_no_passwords_needs_no_right_to(prefect_server: None) -> None:
-    with Town(**QUIET) as town, FlowRunOpen() as run:
-        save_blocks(town)
+def test_a_plan_that_sets_no_passwords_needs_no_right_to() -> None:
+    with walking(**QUIET) as run:
+        town = run.town
         right = "User-PasswordProfile.ReadWrite.All"
         town.cloud.app.roles -= {right}
         plan = plan_of(town, partner=None)

@@ -1,4 +1,4 @@
-"""A registrar without an API, and a provider that raises low TTLs: the night goes on by itself all the same."""
+"""A registrar without an API, and a provider that raises low TTLs: the cutover goes on by itself all the same."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from night_walk import FlowRunOpen, settled
+from cutover_walk import settled, walking
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
-from tasks.ledger.artifact_tables import read_latest
 
 from blocks.dns.manual import Manual
 from blocks.dns.octodns import OctoDns
@@ -26,16 +25,19 @@ from lab.town_blocks import save_blocks
 from mailmove.errors import ByHand, NotYet, TtlRaised
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
-from tasks.ledger.ledger import Ledger, this_cutover
-from tasks.parking.due_polls import due, known_looks, look_at_all
-from tasks.parking.poll import show_look
-from tasks.parking.resume import parked_runs, wake
-from tasks.progress.rollback_stage import undo_stage
+from tasks.engine.current import engine
+from tasks.ledger.entry import EntryKind
+from tasks.ledger.ledger import Ledger, own_ledger
+from tasks.parking.due_polls import due, known_results, poll_all
+from tasks.parking.poll import keep_result
+from tasks.parking.resume import parked_runs, resume
+from tasks.progress.interruptions import interruptions
+from tasks.progress.rollback_stage import roll_back_stage
 from tasks.runbook import stage_named
 from tasks.stages import lower_ttl, restore_ttl
 
 pytestmark = pytest.mark.timeout(240)
-QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0}
+QUIET: dict[str, Any] = {"users": 1, "shared": 0, "public_folders": 0, "messages": 4, "mail_per_second": 0.0, "ttl": 20}
 ZONE = f"{DOMAIN}."
 MX = rrset(ZONE, "MX", 20, f"10 mail.{DOMAIN}.")
 LOW = rrset(ZONE, "MX", 2, f"10 mail.{DOMAIN}.")
@@ -56,20 +58,21 @@ def by_hand(nothing_parked: None) -> Iterator[tuple[Town, Cutover]]:
 
 @flow(persist_result=True, result_serializer="json")
 def shorten(plan: Cutover) -> str:
-    _until_done(plan, stage_named("lower_ttl"))
+    stage = stage_named("lower_ttl")
+    _until_done(plan, stage, interruptions(own_ledger(plan).entries())[stage.name])
     return "shortened"
 
 
-def looked_at() -> list[str]:
-    """What the watch does: one look at each parked wait; whoever is due is woken. What each look saw."""
+def polled() -> list[str]:
+    """What the watch does: one poll of each parked wait; whoever is due is resumed. What each poll saw."""
     summaries = []
     parked = parked_runs()
-    waits = due(parked, datetime(2100, 1, 1, tzinfo=UTC), 1.0, known_looks(parked, {}))
-    for one, seen in asyncio.run(look_at_all(waits.now)):
-        show_look(one.run.id, seen)
-        summaries.append(seen.summary)
-        if seen.done:
-            wake(one)
+    waits = due(parked, datetime(2100, 1, 1, tzinfo=UTC), 1.0, known_results(parked, {}))
+    for waiting, result in asyncio.run(poll_all(waits.now)):
+        keep_result(waiting.run.id, result)
+        summaries.append(result.summary)
+        if result.done:
+            resume(waiting)
     return summaries
 
 
@@ -100,10 +103,10 @@ def question() -> tuple[str, str]:
     with get_client(sync_client=True) as client:
         keyset = one.run.state.state_details.run_input_keyset  # type: ignore[union-attr]
         assert keyset
-        return one.what, client.read_flow_run_input(one.run.id, keyset["description"])
+        return one.title, client.read_flow_run_input(one.run.id, keyset["description"])
 
 
-def test_records_are_shown_typed_and_noticed_and_so_is_the_way_back(by_hand: tuple[Town, Cutover]) -> None:
+def test_records_are_shown_typed_and_noticed_and_so_is_the_rollback(by_hand: tuple[Town, Cutover]) -> None:
     town, plan = by_hand
     before = town.dns.picture()
 
@@ -111,20 +114,21 @@ def test_records_are_shown_typed_and_noticed_and_so_is_the_way_back(by_hand: tup
     root = first.state_details.flow_run_id
     assert first.is_paused() and root
     name, text = question()
-    assert name == "settles: lower_ttl" and f"- to be typed: {TYPE}" in text
-    (row,) = read_latest([f"to-type-{CUSTOMER}-lower-ttl"])[f"to-type-{CUSTOMER}-lower-ttl"]
+    assert name == "verify lower_ttl" and f"- to be typed: {TYPE}" in text
+    (row,) = engine().store.read_latest([f"to-type-{CUSTOMER}-lower-ttl"])[f"to-type-{CUSTOMER}-lower-ttl"]
     assert row == {"do": "replace", "name": ZONE, "type": "MX", "TTL": "20 -> 2"} | {
         "now": f"10 mail.{DOMAIN}.",
         "type this": f"10 mail.{DOMAIN}.",
     }
-    ledger = Ledger(plan.customer, root)
-    assert [entry.kind for entry in ledger.entries()] == ["intent", "receipt"]
-    assert "serves it with TTL 20 instead of 2" in looked_at()[0]
+    kinds = [entry.kind for entry in Ledger(plan.customer, root).entries()]
+    assert kinds == [EntryKind.INTENT, EntryKind.RECEIPT]
+    assert "serves it with TTL 20 instead of 2" in polled()[0]
     assert parked_runs(), "nobody has typed anything: it waits"
 
     town.dns.edit(DOMAIN, LOW)
-    settled(lambda: _woken())
+    settled(lambda: _resumed())
     assert go_on(shorten, root).result() == "shortened"
+    ledger = Ledger(plan.customer, root)
     evidence = ledger.evidence("lower_ttl")
     assert evidence and "2 authoritative servers serve" in evidence.facts[0]
     assert len(ledger.receipt("lower_ttl").changes) == 1
@@ -132,25 +136,27 @@ def test_records_are_shown_typed_and_noticed_and_so_is_the_way_back(by_hand: tup
     back = begin(rollback, plan=plan.model_dump(mode="json"), of=str(root))
     assert back.is_paused()
     name, text = question()
-    assert name == "undoes: lower_ttl" and f"- to be typed: {TYPE_BACK}" in text
+    assert name == "roll back lower_ttl" and f"- to be typed: {TYPE_BACK}" in text
     town.dns.edit(DOMAIN, MX)
-    settled(lambda: _woken())
+    settled(lambda: _resumed())
     undone = go_on(rollback, back.state_details.flow_run_id)
     assert undone.is_completed(), undone
     assert "lower_ttl: MX northwind.example.: `10 mail.northwind.example. (TTL 2 s)`" in undone.result()
     assert town.dns.picture() == before
-    assert ledger.receipt("lower_ttl").changes == []
+    assert Ledger(plan.customer, root).receipt("lower_ttl").changes == []
 
 
-def _woken() -> None:
-    looked_at()
+def _resumed() -> None:
+    polled()
     if parked_runs():
-        raise NotYet("watch", wanted="the wait woken", seen="still parked", todo="Look again.")
+        raise NotYet("watch", wanted="the wait resumed", seen="still parked", todo="Look again.")
 
 
-def test_a_form_that_raises_the_ttl_is_taken_as_it_is(by_hand: tuple[Town, Cutover]) -> None:
-    town, plan = by_hand
-    with FlowRunOpen() as run:
+def test_a_form_that_raises_the_ttl_is_taken_as_it_is() -> None:
+    with walking(dns="rfc2136", **QUIET) as run:
+        town = run.town
+        plan = run.plan.model_copy(update={"dns": run.plan.dns.model_copy(update={"provider": f"manual/{CUSTOMER}"})})
+        run.memory.blocks[f"manual/{CUSTOMER}"] = Manual(resolvers=town.resolvers, dns_port=town.places.dns_port)
         run.do(lower_ttl.apply.fn, plan)
         with pytest.raises(ByHand) as caught:
             run.do(lower_ttl.verify.fn, plan)
@@ -160,10 +166,9 @@ def test_a_form_that_raises_the_ttl_is_taken_as_it_is(by_hand: tuple[Town, Cutov
         assert "(asked for 2 s)" in evidence.facts[0] and " 5 MX " in evidence.facts[0]
 
 
-def test_a_ttl_floor_is_said_and_planned_for(prefect_server: None) -> None:
-    with Town(dns="rfc2136", ttl_floor=5, **QUIET) as town, FlowRunOpen() as run:
-        save_blocks(town)
-        plan = plan_from(town.plan())
+def test_a_ttl_floor_is_named_and_planned_for() -> None:
+    with walking(dns="rfc2136", ttl_floor=5, **QUIET) as run:
+        town, plan = run.town, run.plan
         before = town.dns.picture()
         strict = plan.model_copy(update={"dns": plan.dns.model_copy(update={"low_ttl_limit": 3})})
         with pytest.raises(TtlRaised, match="made it 5"):
@@ -179,8 +184,7 @@ def test_a_ttl_floor_is_said_and_planned_for(prefect_server: None) -> None:
         assert any("lowest is 5 s" in found.seen and not found.blocks for found in preview.findings)
         assert preview.changes[0].after["ttl"] == 20
 
-        root = run.do(this_cutover)
-        assert run.do(undo_stage, plan, "lower_ttl", root).changes
+        assert run.do(roll_back_stage, plan, "lower_ttl", run.root).changes
         assert town.dns.picture() == before
 
 

@@ -1,80 +1,114 @@
-"""How far the first copy is, and when it should be done."""
+"""How far the first copy is, when it should be done, and what is done about mailboxes that fail."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from uuid import uuid4
 
 import pytest
+from fake_blocks import SOURCE, TENANT, a_plan, source, tenant
+from memory_engine import MemoryEngine
 
 from mailmove.clock import now
-from mailmove.evidence import Look
+from mailmove.evidence import PollResult
 from mailmove.tenant_state import MigrationUser, SkippedItem
-from tasks.waits import first_sync
+from tasks.engine.current import running_on
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.payloads import BatchRestart
+from tasks.parking.poll import Awaited, carry_out_remedy, poll_once
 
 ANNA, BEN = "anna@c.example", "ben@c.example"
-PLAN: Any = SimpleNamespace(customer="c", target=SimpleNamespace(mover="native", endpoint=None))
+ROOT = uuid4()
 
 
-class Batch:
-    """A tenant and a source, as far as the wait asks them."""
-
-    def __init__(self) -> None:
-        self.moving = [
-            MigrationUser(address=ANNA, status="Syncing", synced_items=0),
-            MigrationUser(address=BEN, status="Queued"),
-        ]
-        self.asked = 0
-
-    @property
-    def migration(self) -> Batch:
-        return self
-
-    def users(self, _: str) -> list[MigrationUser]:
-        return self.moving
-
-    def skipped_items(self, user: str) -> list[SkippedItem]:
-        return [SkippedItem(kind="LargeItem", subject="Film", folder="Inbox", sender=f"x-{user}")]
-
-    def inventory(self) -> Any:
-        self.asked += 1
-        boxes = [SimpleNamespace(address=ANNA, item_count=900), SimpleNamespace(address=BEN, item_count=100)]
-        return SimpleNamespace(moving=boxes)
+def skipped_items(user: str) -> list[SkippedItem]:
+    return [SkippedItem(kind="LargeItem", subject="Film", folder="Inbox", sender=f"x-{user}")]
 
 
 @pytest.fixture
-def batch(monkeypatch: pytest.MonkeyPatch) -> Batch:
-    batch = Batch()
-    monkeypatch.setattr(first_sync, "tenant", lambda _: batch)
-    monkeypatch.setattr(first_sync, "source_server", lambda _: batch)
-    return batch
+def memory() -> Iterator[MemoryEngine]:
+    boxes = [SimpleNamespace(address=ANNA, item_count=900), SimpleNamespace(address=BEN, item_count=100)]
+    with running_on(
+        MemoryEngine(
+            {
+                **source(**{"inventory.return_value.moving": boxes}),
+                **tenant(
+                    **{
+                        "migration.skipped_items.side_effect": skipped_items,
+                        "migration.batch.return_value.status": "Syncing",
+                    }
+                ),
+            },
+            root=ROOT,
+        )
+    ) as memory:
+        of_the_batch(
+            memory,
+            MigrationUser(address=ANNA, status="Syncing", synced_items=0),
+            MigrationUser(address=BEN, status="Queued"),
+        )
+        yield memory
 
 
-def look(previous: Look | None = None) -> Look:
-    ledger: Any = None
-    return asyncio.run(first_sync.look_on(PLAN, ledger, previous))
+def of_the_batch(memory: MemoryEngine, *users: MigrationUser) -> None:
+    memory.blocks[TENANT].migration.users.return_value = list(users)
 
 
-def test_the_rate_of_the_copy_gives_a_forecast(batch: Batch) -> None:
-    first = look()
+def poll(previous: PollResult | None = None) -> PollResult:
+    result = asyncio.run(poll_once(a_plan(), ROOT, Awaited("first_sync"), previous))
+    assert not result.faults, result.summary
+    return result
+
+
+def test_the_rate_of_the_copy_gives_a_forecast(memory: MemoryEngine) -> None:
+    first = poll()
     assert (first.done, first.forecast) == (False, None)
     assert first.summary == "0 of 2 mailboxes copied, 0 of about 1000 items"
     began = now() - timedelta(minutes=10)
     earlier = first.model_copy(update={"state": {**first.state, "began": began.isoformat()}})
-    batch.moving[0] = batch.moving[0].model_copy(update={"synced_items": 500})
-    second = look(earlier)
+    of_the_batch(
+        memory,
+        MigrationUser(address=ANNA, status="Syncing", synced_items=500),
+        MigrationUser(address=BEN, status="Queued"),
+    )
+    second = poll(earlier)
     assert second.forecast is not None
     assert timedelta(minutes=9) < second.forecast - now() < timedelta(minutes=11), "500 in ten minutes, 500 to go"
     assert second.details == [f"{ANNA}: Syncing, 500 of about 900 items", f"{BEN}: Queued, 0 of about 100 items"]
     assert "50 a minute" in second.summary
-    assert batch.asked == 1, "the old server is asked once"
-    assert Look.model_validate_json(second.model_dump_json()).state == second.state
+    assert memory.blocks[SOURCE].inventory.call_count == 1, "the old server is asked once"
+    assert PollResult.model_validate_json(second.model_dump_json()).state == second.state
 
 
-def test_what_was_left_out_is_listed_by_name(batch: Batch) -> None:
-    batch.moving = [MigrationUser(address=ANNA, status="Synced", synced_items=899, skipped_items=1)]
-    seen = look()
-    assert seen.done
-    assert seen.details == [f"{ANNA}: left out LargeItem 'Film' in Inbox from x-{ANNA}"]
+def test_what_was_left_out_is_listed_by_name(memory: MemoryEngine) -> None:
+    of_the_batch(memory, MigrationUser(address=ANNA, status="Synced", synced_items=899, skipped_items=1))
+    result = poll()
+    assert result.done
+    assert result.details == [f"{ANNA}: left out LargeItem 'Film' in Inbox from x-{ANNA}"]
+
+
+def test_a_poll_writes_nothing_and_starts_nothing_and_the_remedy_does_both_once(memory: MemoryEngine) -> None:
+    of_the_batch(memory, MigrationUser(address=ANNA, status="Failed", error="the server answers 503"))
+    memory.blocks[TENANT].migration.batch.return_value.status = "SyncedWithErrors"
+    result = poll()
+    assert (result.done, result.remedy, dict(memory.store.tables)) == (False, True, {})
+    memory.blocks[TENANT].migration.start_batch.assert_not_called()
+
+    result = asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), result))
+    [(_, restart)] = Ledger("contoso", ROOT).payloads(BatchRestart)
+    assert (restart.failed, result.remedy, memory.acts) == ([ANNA], False, 1)
+    assert not poll(result).remedy, "not again so soon"
+    asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), result))
+    assert memory.blocks[TENANT].migration.start_batch.call_count == 1
+
+
+def test_a_fenced_wait_starts_no_batch(memory: MemoryEngine) -> None:
+    of_the_batch(memory, MigrationUser(address=ANNA, status="Failed", error="the server answers 503"))
+    memory.blocks[TENANT].migration.batch.return_value.status = "SyncedWithErrors"
+    memory.fenced = True
+    with pytest.raises(InterruptedError):
+        asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), poll()))
+    memory.blocks[TENANT].migration.start_batch.assert_not_called()

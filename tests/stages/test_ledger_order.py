@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 from uuid import uuid4
 
-import pytest
-import tasks.ledger.artifact_tables
+from memory_engine import MemoryEngine
 
-import mailmove.evidence
-from lab.nights.shelf import Shelf
-from mailmove.changes import Change
+from mailmove.changes import Change, ChangeKind, NamedSubject
+from mailmove.clock import Clock, clock_set
+from tasks.engine.current import running_on
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
 
 STAGE = "paint"
 
 
-def test_entries_come_in_the_order_in_which_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks.ledger.artifact_tables, "get_client", Shelf(tmp_path / "shelf").client)
-    ledger = Ledger("contoso", uuid4())
-    ledger.record("intent", STAGE, changes=[Change(what="door", before="brown", after="red")])
-
-    class Late(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) - timedelta(hours=1)
-
-    monkeypatch.setattr(mailmove.evidence, "datetime", Late)
-    ledger.record("undone", STAGE)
-    assert [entry.kind for entry in ledger.entries()] == ["intent", "undone"]
-    assert ledger.receipt(STAGE).changes == [], "what was undone is not undone again"
+def test_entries_come_in_the_order_in_which_they_were_written() -> None:
+    root = uuid4()
+    door = Change(kind=ChangeKind.PARTNER_ACCESS, subject=NamedSubject(name="door"), before="brown", after="red")
+    with running_on(MemoryEngine()):
+        Ledger("contoso", root).record(EntryKind.INTENT, STAGE, changes=[door])
+        with clock_set(Clock(ahead=-timedelta(hours=1))):
+            Ledger("contoso", root).record(EntryKind.ROLLED_BACK, STAGE)
+        ledger = Ledger("contoso", root)
+        first, second = ledger.entries()
+        assert (first.kind, second.kind) == (EntryKind.INTENT, EntryKind.ROLLED_BACK) and second.at < first.at
+        assert ledger.receipt(STAGE).changes == [], "what was rolled back is not rolled back again"

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from night_walk import FlowRunOpen, Walk
+from cutover_walk import Walk, walking
 
 from lab.dns.zone_data import rrset
-from lab.town import DOMAIN, Town
+from lab.town import DOMAIN
 from lab.town_zones import MX_ZONE
+from mailmove.clock import Clock, clock_set
 from mailmove.dns.mail_auth.mta_sts import MtaStsPolicy, widened
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, Fetched
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from tasks.dns import mail_policies
-from tasks.reporting.dns_cleanup import tidying
+from tasks.execution.context import Context
+from tasks.reporting.dns_cleanup import cleanup_lines
 from tasks.stages import switch_mail
 
 pytestmark = pytest.mark.timeout(300)
@@ -25,18 +27,18 @@ NEW = f"{DOMAIN.replace('.', '-')}.k-v1.{MX_ZONE}."
 
 
 @pytest.fixture
-def walk(prefect_server: None) -> Iterator[Walk]:
-    with (
-        Town(dns="rfc2136", users=1, shared=0, public_folders=0, messages=3, mail_per_second=0.0, ttl=2) as town,
-        FlowRunOpen() as run,
-    ):
-        walk = Walk(town, run, only=("lower_ttl", "verify_domain", "switch_mail"))
+def walk() -> Iterator[Walk]:
+    steps = ("lower_ttl", "verify_domain", "switch_mail")
+    with walking(steps, dns="rfc2136", users=1, shared=0, public_folders=0, messages=3, ttl=2) as walk:
         walk.bring_to("switch_mail")
         yield walk
 
 
 def blockers(walk: Walk) -> list[Finding]:
-    return [found for found in walk.until(switch_mail.check.fn, walk.plan).findings if found.blocks]
+    """A gate's check: what it has seen of policies is kept, as preflight and `apply` do."""
+    preview = walk.until(switch_mail.check.fn, walk.plan)
+    mail_policies.keep_observed(Context(walk.plan, "preflight"), preview)
+    return [finding for finding in preview.findings if finding.blocks]
 
 
 def test_an_spf_record_that_its_includes_make_too_long(walk: Walk) -> None:
@@ -80,15 +82,14 @@ def test_mta_sts_goes_in_the_safe_order(walk: Walk, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Blocked, match="older one"):
         walk.do(switch_mail.apply.fn, walk.plan)
 
-    later = mail_policies.now() + timedelta(hours=25)
-    monkeypatch.setattr(mail_policies, "now", lambda: later)
-    assert blockers(walk) == [], "patience is a day"
-    walk.until(switch_mail.apply.fn, walk.plan)
+    with clock_set(Clock(ahead=timedelta(hours=25))):
+        assert blockers(walk) == [], "patience is a day"
+        walk.until(switch_mail.apply.fn, walk.plan)
     zone = town.dns.zone(DOMAIN)
     assert zone[f"{DOMAIN}.", "MX"].values == (f"0 {NEW}",)
     assert zone[f"_autodiscover._tcp.{DOMAIN}.", "SRV"].values == ("0 0 443 autodiscover.outlook.com.",)
 
-    left = walk.do(tidying, walk.plan, walk.ledger)
+    left = walk.do(cleanup_lines, Context(walk.plan, "report"))
     assert [line.split()[0] for line in left] == ["SPF", "old"], "what the report tells a person to tidy"
     assert f"a:mail.{DOMAIN}" not in left[0].partition("Once it is off: ")[2]
 

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk, differing
+from cutover_walk import SMALL, Walk, differing, walking
 from pebble import Pebble, pebble
 from stage_promises import keeps_its_promises
 from wire_tap import tapped
 
 from blocks.certificate.acme import AcmeAuthority
-from blocks.exchange.exchange_server import ExchangeServer
 from lab.dns.zone_data import rrset
 from lab.town import DOMAIN, Town
-from lab.town_blocks import blocks_of
+from mailmove.changes import ChangeKind
 from mailmove.evidence import Preview
 from tasks.runbook import stage_named
 from tasks.stages import obtain_certificate
@@ -38,18 +37,16 @@ def town() -> Iterator[Town]:
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None, town: Town, authority: Pebble) -> Iterator[Walk]:
-    with FlowRunOpen() as run:
-        made = Walk(town, run)
+def walk(town: Town, authority: Pebble) -> Iterator[Walk]:
+    with walking(on=town) as made:
         source = made.plan.source.model_copy(
             update={"outlook_anywhere_host": HOST, "obtain_certificate": "acme-authority/pebble"}
         )
         made.plan = made.plan.model_copy(update={"source": source})
-        AcmeAuthority(directory_url=authority.directory, extra_ca=authority.ca).save("pebble", overwrite=True)
-        server = blocks_of(town)["exchange-server/northwind"]
-        assert isinstance(server, ExchangeServer)
+        acme = AcmeAuthority(directory_url=authority.directory, extra_ca=authority.ca)
+        server = made.memory.blocks["exchange-server/northwind"]
         server.extra_ca = town.authority.pem + authority.root
-        server.save("northwind", overwrite=True)
+        made.memory.blocks["acme-authority/pebble"] = acme
         yield made
 
 
@@ -90,6 +87,6 @@ def test_a_missing_windows_feature_is_installed_and_removed_again(walk: Walk) ->
     keeps_its_promises(walk, stage)
     assert state.settings.get("rpc_proxy_feature") is None
     receipt = walk.ledger.receipt("enable_outlook_anywhere")
-    assert [one.what for one in receipt.changes] == ["Windows feature RPC over HTTP Proxy", "Outlook Anywhere"]
+    assert [change.kind for change in receipt.changes] == [ChangeKind.RPC_PROXY_FEATURE, ChangeKind.OUTLOOK_ANYWHERE]
     walk.until(stage.module.rollback.fn, walk.plan, receipt)
     assert walk.picture() == first

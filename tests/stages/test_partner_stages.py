@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from night_walk import FlowRunOpen, settled
+from cutover_walk import Walk, settled, walking
+from engine_taps import Killed, killed_after_writing, killed_before_writing
 
-from blocks.partner.partner_center import PartnerCenter
 from lab.cloud.partner_orders import BUSINESS_BASIC, CATALOGUE
 from lab.town import Town
-from lab.town_blocks import save_blocks
 from mailmove.errors import BadPlan, Drifted, NotYet
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
-from tasks.execution.apply_and_undo import approve
-from tasks.ledger.ledger import Ledger, this_cutover
-from tasks.progress.rollback_stage import undo_stage
+from tasks.execution.apply_and_undo import record_approval
+from tasks.progress.rollback_stage import roll_back_stage
 from tasks.stages import onboard_customer, order_licences
 
 pytestmark = pytest.mark.timeout(240)
@@ -31,18 +27,11 @@ PURCHASE = {
 }
 
 
-class Killed(BaseException):
-    """kill -9, as a test can play it."""
+class Customer:
+    """A walk with a plan that has something bought."""
 
-
-@dataclass
-class Night:
-    town: Town
-    plan: Cutover
-    run: FlowRunOpen
-
-    def do(self, call: Any, *args: Any) -> Any:
-        return self.run.do(call, *args)
+    def __init__(self, walk: Walk) -> None:
+        self.walk, self.town, self.plan, self.do = walk, walk.town, walk.plan, walk.do
 
     def check(self) -> Preview:
         preview: Preview = self.do(order_licences.check.fn, self.plan)
@@ -50,7 +39,7 @@ class Night:
 
     def approved(self) -> str:
         preview = self.check()
-        return str(self.do(lambda: approve(self.plan, "spend_money", preview, by="anna", reason="")))
+        return record_approval(self.walk.ledger, "spend_money", preview, by="anna", reason="")
 
     def order(self, digest: str | None) -> Any:
         return self.do(order_licences.apply.fn, self.plan, digest)
@@ -66,35 +55,35 @@ def plan_of(town: Town, **target: Any) -> Cutover:
 
 
 @pytest.fixture(scope="module")
-def night(prefect_server: None) -> Iterator[Night]:
-    with Town(**QUIET, approve_after=None) as town, FlowRunOpen() as run:
-        save_blocks(town)
-        yield Night(town, plan_of(town, purchase=PURCHASE), run)
+def customer() -> Iterator[Customer]:
+    with walking(**QUIET) as walk:
+        walk.plan = plan_of(walk.town, purchase=PURCHASE)
+        yield Customer(walk)
 
 
-def test_after_the_approval_the_group_gets_its_roles_and_the_application_its_consent(night: Night) -> None:
-    cloud, plan = night.town.cloud, night.plan
-    assert [one.after["total"] for one in night.check().changes] == ["77.28 GBP for each billing period, before tax"]
-    night.do(onboard_customer.apply.fn, plan)
+def test_after_the_approval_the_group_gets_its_roles_and_the_application_its_consent(customer: Customer) -> None:
+    cloud, plan = customer.town.cloud, customer.plan
+    assert [one.after["total"] for one in customer.check().changes] == ["77.28 GBP for each billing period, before tax"]
+    customer.do(onboard_customer.apply.fn, plan)
     with pytest.raises(NotYet, match="granularAdminRelationships"):
-        night.do(onboard_customer.verify.fn, plan)
+        customer.do(onboard_customer.verify.fn, plan)
     cloud.customer_approves()
     with pytest.raises(NotYet, match="ResellerRelationship"):
-        settled_but_reseller(night)
+        settled_but_reseller(customer)
     assert list(cloud.tenant.consents) == [cloud.partner.client_id]
-    look = night.do(asyncio.run, onboard_customer.look_on(plan, Ledger(plan.customer, night.do(this_cutover)), None))
-    assert (look.done, "reseller" in look.summary) == (False, True)
+    result = customer.walk.poll(onboard_customer.NAME)
+    assert (result.done, "reseller" in result.summary) == (False, True)
     cloud.customer_accepts_reseller()
-    facts = settled(lambda: night.do(onboard_customer.verify.fn, plan)).facts
+    facts = settled(lambda: customer.do(onboard_customer.verify.fn, plan)).facts
     assert any("consent to our application" in fact for fact in facts)
     assert any("roles of 'Mailmove northwind'" in fact for fact in facts)
 
 
-def settled_but_reseller(night: Night) -> None:
+def settled_but_reseller(customer: Customer) -> None:
     """Ask until nothing else is missing."""
     while True:
         try:
-            night.do(onboard_customer.verify.fn, night.plan)
+            customer.do(onboard_customer.verify.fn, customer.plan)
         except NotYet as error:
             if "ResellerRelationship" in str(error):
                 raise
@@ -102,74 +91,60 @@ def settled_but_reseller(night: Night) -> None:
             return
 
 
-def test_nothing_is_ordered_without_a_word_or_for_another_price(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    [shown] = night.check().changes
+def test_nothing_is_ordered_without_a_word_or_for_another_price(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [shown] = customer.check().changes
     assert (shown.after["quantity"], shown.after["term"], shown.after["billing"]) == (14, "P1M", "monthly")
     assert shown.after["price"].startswith("5.52 GBP") and shown.after["product"] == "Microsoft 365 Business Basic"
     with pytest.raises(Drifted, match="nobody has approved"):
-        night.order(None)
-    digest = night.approved()
+        customer.order(None)
+    digest = customer.approved()
     with monkeypatch.context() as dearer:
         dearer.setitem(CATALOGUE, BUSINESS_BASIC, ("Microsoft 365 Business Basic", {"P1M monthly": "9.99"}))
         with pytest.raises(Drifted, match="what was approved"):
-            night.order(digest)
-    assert night.ordered == [] and night.town.cloud.tenant.carts == {}
+            customer.order(digest)
+    assert customer.ordered == [] and customer.town.cloud.tenant.carts == {}
 
 
-def test_a_try_killed_anywhere_orders_once(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    digest, carts = night.approved(), night.town.cloud.tenant.carts
-    fill, pay = PartnerCenter.fill_cart, PartnerCenter.check_out
-
-    def killed_after(act: Any) -> Any:
-        def dying(*args: Any) -> None:
-            act(*args)
-            raise Killed
-
-        return dying
-
-    with monkeypatch.context() as patched:  # the cart is made, and not written down
-        patched.setattr(PartnerCenter, "fill_cart", killed_after(fill))
-        with pytest.raises(Killed):
-            night.order(digest)
-    with monkeypatch.context() as patched:  # it is written down, and not checked out
-        patched.setattr(PartnerCenter, "check_out", killed_after(lambda *_: None))
-        with pytest.raises(Killed):
-            night.order(digest)
-    assert (len(carts), night.ordered) == (2, [])
-    with monkeypatch.context() as patched:  # it is ordered, and nobody has heard of it
-        patched.setattr(PartnerCenter, "check_out", killed_after(pay))
-        with pytest.raises(Killed):
-            night.order(digest)
-    night.town.faults.set("partner.orders_late", times=8)  # nor is it listed
-    receipt = night.order(digest)
-    assert (len(carts), night.ordered) == (2, [BUSINESS_BASIC]), "an order is looked up by its cart"
-    assert [one.what for one in receipt.changes] == [f"Order {BUSINESS_BASIC}"]
+def test_a_try_killed_anywhere_orders_once(customer: Customer) -> None:
+    digest, carts = customer.approved(), customer.town.cloud.tenant.carts
+    with killed_before_writing("evidence", "cart"), pytest.raises(Killed):  # the cart is made
+        customer.order(digest)
+    with killed_after_writing("evidence", "cart"), pytest.raises(Killed):  # it is not checked out
+        customer.order(digest)
+    assert (len(carts), customer.ordered) == (2, [])
+    with killed_before_writing("receipt", "stage"), pytest.raises(Killed):  # it is ordered, and nothing says so
+        customer.order(digest)
+    customer.town.faults.set("partner.orders_late", times=8)  # nor is it listed
+    receipt = customer.order(digest)
+    assert (len(carts), customer.ordered) == (2, [BUSINESS_BASIC]), "an order is looked up by its cart"
+    assert [change.words for change in receipt.changes] == [f"Order {BUSINESS_BASIC}"]
     with pytest.raises(NotYet, match="15 minutes late"):
-        night.do(order_licences.verify.fn, night.plan)
-    night.town.faults.clear("partner.orders_late")
-    assert night.do(order_licences.verify.fn, night.plan).facts[0].endswith(f"14 of {BUSINESS_BASIC}")
-    assert night.check().changes == []
-    with FlowRunOpen() as another:  # a new cutover of the same customer
-        assert another.do(order_licences.check.fn, night.plan).changes == []
+        customer.do(order_licences.verify.fn, customer.plan)
+    customer.town.faults.clear("partner.orders_late")
+    assert customer.do(order_licences.verify.fn, customer.plan).facts[0].endswith(f"14 of {BUSINESS_BASIC}")
+    assert customer.check().changes == []
+    with customer.walk.another_run():  # a new cutover of the same customer
+        assert customer.check().changes == []
 
 
-def test_what_was_ordered_stays_and_is_named(night: Night) -> None:
-    root = night.do(this_cutover)
-    undone = night.do(undo_stage, night.plan, "order_licences", root)
+def test_what_was_ordered_stays_and_is_named(customer: Customer) -> None:
+    undone = customer.do(roll_back_stage, customer.plan, "order_licences", customer.walk.root)
     assert undone.remains == [
         f"Order {BUSINESS_BASIC}: 14 stay ordered; Partner Center lets you cancel within seven days"
     ]
-    assert night.ordered == [BUSINESS_BASIC]
-    night.do(undo_stage, night.plan, "onboard_customer", root)
-    assert night.town.cloud.tenant.consents == {}
-    assert list(night.town.cloud.picture()["relationships"].values()) == ["terminated"]
+    assert customer.ordered == [BUSINESS_BASIC]
+    customer.do(roll_back_stage, customer.plan, "onboard_customer", customer.walk.root)
+    assert customer.town.cloud.tenant.consents == {}
+    assert list(customer.town.cloud.picture()["relationships"].values()) == ["terminated"]
 
 
-def test_a_plan_that_spends_without_a_gate_or_a_partner_is_refused(night: Night) -> None:
+def test_a_plan_that_spends_without_a_gate_or_a_partner_is_refused(customer: Customer) -> None:
     with pytest.raises(BadPlan, match="spend_money"):
-        plan_from({**night.town.plan(), "gates": {"spend_money": {"required": False}}})
+        plan_from({**customer.town.plan(), "gates": {"spend_money": {"required": False}}})
     with pytest.raises(BadPlan, match="takes a `partner`"):
-        plan_of(night.town, partner=None, purchase=PURCHASE)
+        plan_of(customer.town, partner=None, purchase=PURCHASE)
     twice = {**PURCHASE, "products": [*PURCHASE["products"], *PURCHASE["products"]]}  # type: ignore[misc]
     with pytest.raises(BadPlan, match="named twice"):
-        plan_of(night.town, purchase=twice)
+        plan_of(customer.town, purchase=twice)

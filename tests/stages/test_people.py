@@ -1,27 +1,31 @@
-"""The people's part of a night, in one town: who stands in the batch's way, what is carried over, who may sign in."""
+"""The people's part of a cutover: who stands in the batch's way, what is carried over, who may sign in."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from copy import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk
-from prefect.client.orchestration import get_client
+from cutover_walk import Walk, walking
+from engine_taps import Killed
 from typer.testing import CliRunner
+from wire_tap import tapped
 
-from blocks.microsoft365.microsoft365 import Microsoft365
-from blocks.microsoft365.users import Users
 from deployments.cli.main import app
 from lab.cloud.tenant import CloudUser, utc
-from lab.town import Town
-from mailmove.clock import now
+from mailmove.clock import Clock, clock_set, now
 from mailmove.errors import Blocked
-from mailmove.evidence import Look, Preview
+from mailmove.evidence import PollResult, Preview
+from tasks.engine.current import running_on
+from tasks.engine.port import Vault
+from tasks.execution.context import Context
+from tasks.ledger.payloads import BatchRestart
+from tasks.parking.poll import Awaited
+from tasks.progress.wait_ends import wait_completed
 from tasks.stages import (
     finish_batch,
     license_mailboxes,
@@ -30,7 +34,6 @@ from tasks.stages import (
 )
 from tasks.traffic.message_traces import findings_since_the_switch
 from tasks.traffic.server_clocks import ROUNDED
-from tasks.waits import finish_rule, first_sync
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {
@@ -43,10 +46,10 @@ ANNA, LUKASZ, JOSE, INFO = (f"{name}@northwind.example" for name in ("anna", "lu
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None) -> Iterator[Walk]:
-    """One night in one town, for all the tests of this file, in their order."""
-    with Town(**{**SMALL, "cycle_seconds": 3600.0}) as town, FlowRunOpen() as run:
-        yield Walk(town, run, only=STEPS)
+def walk() -> Iterator[Walk]:
+    """One cutover in one town, for all the tests of this file, in their order."""
+    with walking(STEPS, cycle_seconds=3600.0) as walk:
+        yield walk
 
 
 def preview_of(walk: Walk, stage: Any) -> Preview:
@@ -68,14 +71,25 @@ def at_rest(walk: Walk) -> None:
         time.sleep(0.05)
 
 
-def looks(walk: Walk, wait: Any, good: Callable[[Look], bool], seconds: float = 120) -> Look:
-    """Look until it is as wanted."""
-    seen, until = None, time.monotonic() + seconds
-    while seen is None or not good(seen):
-        assert time.monotonic() < until, seen
-        seen = walk.do(asyncio.run, wait.look_on(walk.plan, walk.ledger, seen))
+def polled(walk: Walk, wait: str, good: Callable[[PollResult], bool], seconds: float = 120) -> PollResult:
+    """Poll until it is as wanted."""
+    result, until = None, time.monotonic() + seconds
+    while result is None or not good(result):
+        assert time.monotonic() < until, result
+        result = walk.poll(wait, result)
         time.sleep(0.05)
-    return seen
+    return result
+
+
+class RushingClock(Clock):
+    """An hour passes in six seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self._start + 600 * (datetime.now(UTC) - self._start)
 
 
 def test_licences_are_counted_before_anybody_is_there(walk: Walk) -> None:
@@ -119,27 +133,25 @@ def test_microsoft_tests_the_connection_before_the_endpoint_is_made(walk: Walk) 
     walk.town.old.state.set_outlook_anywhere(settings)
 
 
-def test_a_failed_mailbox_is_tried_again_a_few_times_and_then_a_person_is_asked(
-    walk: Walk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(first_sync, "_SOON", timedelta(0))
+def test_a_failed_mailbox_is_tried_again_a_few_times_and_then_a_person_is_asked(walk: Walk) -> None:
     faults, cloud = walk.town.faults, walk.town.cloud
     faults.set("migration.frozen")
     walk.until(start_migration_batch.apply.fn, walk.plan)
     walk.done.append("start_migration_batch")
     cloud.add_recipient(JOSE)  # somebody makes a contact after the check
     faults.clear("migration.frozen")
-    asked = looks(walk, first_sync, lambda seen: seen.asks is not None)
+    rushing = RushingClock()
+    with clock_set(rushing):
+        asked = polled(walk, "first_sync", lambda result: result.asks is not None)
     assert not asked.done
     assert any(line.startswith(f"{JOSE}: ") and "A different type" in line for line in asked.details)
-    tries = [entry for entry in walk.ledger.entries() if entry.stage == "first_sync: started again"]
-    assert len(tries) == 3
-    assert all(JOSE in entry.facts[0] for entry in tries)
+    restarts = [restart for _, restart in walk.ledger.payloads(BatchRestart, "first_sync")]
+    assert [restart.failed for restart in restarts] == [[JOSE]] * 3
 
     cloud.tenant.others.clear()
     faults.set("migration.corrupt_item", times=1)
-    monkeypatch.setattr(first_sync, "_NOW_AND_THEN", timedelta(0))
-    done = looks(walk, first_sync, lambda seen: seen.done)
+    with clock_set(rushing):
+        done = polled(walk, "first_sync", lambda result: result.done)
     assert done.asks is None
     [left_out] = done.details
     assert left_out.startswith(f"{JOSE}: left out CorruptItem '")
@@ -157,27 +169,36 @@ def test_permissions_and_names_of_old_mail_are_carried_over(walk: Walk) -> None:
     assert len(user(walk, ANNA).skus) == 1
 
 
-class Killed(BaseException):
-    """kill -9, as a test can play it."""
+class DyingVault(Vault):
+    """The process dies when it has chosen a password, set it, and is about to note that it is set."""
+
+    def __init__(self, inner: Vault) -> None:
+        self._inner, self._chosen = inner, False
+
+    def read(self, name: str) -> Any | None:
+        return self._inner.read(name)
+
+    def write(self, name: str, json_text: str) -> None:
+        if self._chosen:
+            raise Killed
+        self._chosen = any(known["state"] == "chosen" for known in json.loads(json_text).values())
+        self._inner.write(name, json_text)
 
 
-def test_a_killed_try_never_gives_a_second_password(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_try_never_gives_a_second_password(walk: Walk) -> None:
     user(walk, ANNA).password_changed += timedelta(hours=2)  # somebody has set hers
-    real, sent = Users.set_password, []
-
-    def dying(self: Users, address: str, password: Any, *, must_change: bool) -> None:
-        sent.append(address)
-        real(self, address, password, must_change=must_change)
-        raise Killed
-
-    for address in (JOSE, LUKASZ):
-        with monkeypatch.context() as death, pytest.raises(Killed):
-            death.setattr(Users, "set_password", dying)
-            walk.do(set_first_passwords.apply.fn, walk.plan)
-        assert sent[-1] == address
-    given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
-    walk.until(set_first_passwords.apply.fn, walk.plan)
-    assert sent == [JOSE, LUKASZ]
+    given: dict[str, str] = {}
+    with tapped() as heard:
+        for address in (JOSE, LUKASZ):
+            dying = copy(walk.memory)
+            dying.vault = DyingVault(walk.memory.vault)  # type: ignore[assignment]
+            before = user(walk, address).password
+            with running_on(dying), pytest.raises(Killed):
+                walk.do(set_first_passwords.apply.fn, walk.plan)
+            given[address] = user(walk, address).password
+            assert given[address] != before
+        walk.until(set_first_passwords.apply.fn, walk.plan)
+    assert len(heard) == 2 and all(call.startswith("PATCH ") for call in heard), "each is set once"
     assert {one: user(walk, one).password for one in given} == given
     assert all(user(walk, one).must_change for one in given)
     assert not user(walk, ANNA).must_change
@@ -188,22 +209,15 @@ def test_a_killed_try_never_gives_a_second_password(walk: Walk, monkeypatch: pyt
 
 
 def test_passwords_are_shown_to_who_asks_and_stand_nowhere_else(walk: Walk) -> None:
+    """`test_first_passwords_at_prefect.py` looks for them in everything that a real server keeps."""
     given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
     walk.until(set_first_passwords.verify.fn, walk.plan)
-    told = CliRunner().invoke(app, ["passwords", walk.plan.customer, "--json"])
-    assert json.loads(told.stdout) == given
-    with get_client(sync_client=True) as client:
-        read = {
-            "artifacts": client.request("POST", "/artifacts/filter", json={}).json(),
-            "logs": client.request("POST", "/logs/filter", json={}).json(),
-            "flow runs": client.request("POST", "/flow_runs/filter", json={}).json(),
-            "task runs": client.request("POST", "/task_runs/filter", json={}).json(),
-            "blocks": client.request("POST", "/block_documents/filter", json={"include_secrets": False}).json(),
-        }
-    assert read["artifacts"]
-    assert any(one["name"] == f"first-passwords-{walk.plan.customer}" for one in read["blocks"])
-    for place, rows in read.items():
-        assert not [one for one in given.values() if one in json.dumps(rows)], place
+    shown = CliRunner().invoke(app, ["passwords", walk.plan.customer, "--json"])
+    assert json.loads(shown.stdout) == given
+    assert list(walk.memory.vault.secrets) == [f"first-passwords-{walk.plan.customer}"]
+    kept = json.dumps([walk.memory.store.tables, walk.memory.store.pages], default=str)
+    assert "set_first_passwords" in kept
+    assert not [password for password in given.values() if json.dumps(password)[1:-1] in kept]
 
 
 def test_handed_over_they_are_forgotten_and_nobody_gets_another(walk: Walk) -> None:
@@ -231,8 +245,9 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
     assert walk.town.cloud.picture()["batches"]
 
     at_rest(walk)
-    walk.ledger.record("evidence", "propagation", facts=["the world has noticed"])
-    seen = looks(walk, finish_rule, lambda _: True)
+    noticed = PollResult(done=True, summary="the world has noticed")
+    wait_completed(walk.plan, walk.root, Awaited("propagation"), noticed)
+    seen = polled(walk, "finish_rule", lambda _: True)
     assert (seen.done, len(seen.details)) == (False, 4)
     assert "none by way of the old server" in seen.summary
     walk.town.cloud.tenant.traces.append(
@@ -246,11 +261,11 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
         }
     )
     time.sleep(2 * ROUNDED.total_seconds())  # by a clock of whole seconds a sync at once may be one from before
-    walk.do(Microsoft365.load("northwind").migration.sync_now, f"mailmove-{walk.plan.customer}")
-    seen = looks(walk, finish_rule, lambda look: not look.details and ANNA in look.summary)
+    walk.memory.blocks["microsoft365/northwind"].migration.sync_now(f"mailmove-{walk.plan.customer}")
+    seen = polled(walk, "finish_rule", lambda result: not result.details and ANNA in result.summary)
     assert not seen.done
     assert f"1 of them from the old server ({walk.town.places.old_server}): 1 for {ANNA}" in seen.summary
-    [at_the_gate] = walk.do(findings_since_the_switch, walk.plan)
+    [at_the_gate] = walk.do(findings_since_the_switch, Context(walk.plan, "close_smtp_port"))
     assert "1 of them from the old server" in at_the_gate.seen
     assert "new MX" in at_the_gate.todo
     walk.town.cloud.tenant.traces.clear()

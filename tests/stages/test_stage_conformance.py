@@ -1,4 +1,4 @@
-"""Every stage of the runbook keeps the same promises, in the state of the world in which the night meets it."""
+"""Every stage of the runbook keeps the same promises, in the state of the world in which the cutover meets it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,39 @@ import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk, unexplained
+from cutover_walk import Walk, unexplained, walking
+from engine_taps import Killed, killed_at_fence, killed_before_writing
 from prefect.results import get_default_result_storage
 from stage_promises import keeps_its_promises
-from tasks.ledger.artifact_tables import read_latest
 from wire_tap import tapped
 
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
-from lab.town import Town
-from mailmove.clock import now
+from mailmove.clock import Clock, clock_set, now
 from mailmove.errors import Blocked, NotYet, Transient
-from mailmove.smtp.redeliver import redeliver
-from tasks.items.reconcile import account_for_items
-from tasks.progress.rollback_stage import undo_stage
+from tasks.execution.context import Context
+from tasks.items.reconcile import reconcile
+from tasks.items.redeliver import SETTLE, SHOWS
+from tasks.ledger.entry import EntryKind
+from tasks.progress.rollback_stage import roll_back_stage
 from tasks.runbook import STAGES, Stage
 from tasks.stages import onboard_customer
 
 pytestmark = pytest.mark.timeout(300)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None) -> Iterator[Walk]:
-    """One night in one town, for all the tests of this file, in their order."""
-    with Town(**SMALL) as town, FlowRunOpen() as run:
-        yield Walk(town, run)
+def walk() -> Iterator[Walk]:
+    """One cutover in one town, for all the tests of this file, in their order."""
+    with walking() as walk:
+        yield walk
+
+
+def reconciled(walk: Walk, stage: str = "reconcile_items") -> list[str]:
+    """Count once, as a new process does; what it found, when everything is accounted for."""
+    return reconcile(Context(walk.plan, stage)).facts
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -42,63 +48,52 @@ def test_a_stage_keeps_its_promises(walk: Walk, stage: Stage) -> None:
     walk.done.append(stage.name)
 
 
-def test_what_the_service_left_behind_is_delivered_again_once(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_service_left_behind_is_delivered_again_once(walk: Walk) -> None:
     walk.bring_to(None)  # the batch is gone: nobody else will bring these
     box = next(box for box in walk.town.old.store.mailboxes.values() if box.kind == "user")
     late, killed = "<late.1@machine.example>", "<killed.1@machine.example>"
     send(walk, box.address, late)
-    walk.until(account_for_items, walk.plan, "reconcile_items")
+    walk.until(reconciled, walk)
     assert [trace["senderAddress"] for trace in walk.town.cloud.tenant.traces if trace["messageId"] == late] == [SENDER]
 
     send(walk, box.address, killed)
-    with monkeypatch.context() as dying:
-        dying.setattr("tasks.items.redeliver.redeliver", kill)
-        with pytest.raises(Killed):
-            walk.do(account_for_items, walk.plan, "reconcile_items")
-    with tapped() as heard, pytest.raises(NotYet):
-        walk.do(account_for_items, walk.plan, "reconcile_items")
+    with clock_set(Clock(ahead=-SETTLE - MINUTE)):
+        with killed_at_fence(), pytest.raises(Killed):
+            reconciled(walk)
+        with tapped() as heard, pytest.raises(NotYet):
+            reconciled(walk)
     assert heard == [], "whether it was delivered is not known, so it is not delivered again"
-    with monkeypatch.context() as later, tapped() as heard:
-        later.setattr("tasks.items.redeliver.SETTLE", timedelta(0))
-        walk.until(account_for_items, walk.plan, "reconcile_again")
+    with tapped() as heard:
+        walk.until(reconciled, walk, "reconcile_again")
     assert heard == ["SMTP"], "neither the mailbox nor the trace has shown it for long enough: it never got there"
     assert [trace["messageId"] for trace in walk.town.cloud.tenant.traces].count(killed) == 1
 
 
-def test_what_was_not_taken_is_sent_again_and_what_was_is_not(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_not_taken_is_sent_again_and_what_was_is_not(walk: Walk) -> None:
     walk.bring_to(None)
     box = next(box for box in walk.town.old.store.mailboxes.values() if box.kind == "user")
     refused, silent = "<refused.1@machine.example>", "<silent.1@machine.example>"
     send(walk, box.address, refused)
-    with monkeypatch.context() as away:
-        away.setattr("tasks.items.redeliver._mx", lambda *_: (walk.town.places.old_server, 9))  # nobody listens there
-        with pytest.raises(Transient):
-            walk.do(account_for_items, walk.plan, "reconcile_items")
-    walk.until(account_for_items, walk.plan, "reconcile_items")
+    sweep = walk.plan.sweep.model_copy(update={"smtp_port": 9})  # nobody listens there
+    away = walk.plan.model_copy(update={"sweep": sweep})
+    with pytest.raises(Transient):
+        reconcile(Context(away, "reconcile_items"))
+    walk.until(reconciled, walk)
     assert [trace["messageId"] for trace in walk.town.cloud.tenant.traces].count(refused) == 1
 
     send(walk, box.address, silent)
-
-    def taken_and_killed(*given: Any, **more: Any) -> None:
-        redeliver(*given, **more)
-        raise Killed
-
-    with monkeypatch.context() as dying:
-        dying.setattr("tasks.items.redeliver.redeliver", taken_and_killed)
-        with pytest.raises(Killed):
-            walk.do(account_for_items, walk.plan, "reconcile_items")
+    with clock_set(Clock(ahead=-SHOWS - MINUTE)), killed_before_writing("evidence", "delivery"), pytest.raises(Killed):
+        reconciled(walk)
     box_there = walk.town.cloud.store.find(box.address)
     assert box_there is not None
     [there] = [one for one in box_there.items.values() if one.message_id == silent]
     del box_there.items[there.id]  # as if a filter had taken it out
-    with monkeypatch.context() as later, tapped() as heard:
-        for name in ("SETTLE", "SHOWS"):
-            later.setattr(f"tasks.items.redeliver.{name}", timedelta(0))
-        with pytest.raises(Blocked, match=r"Exchange Online took it .* it is not in the mailbox"):
-            walk.do(account_for_items, walk.plan, "reconcile_again")
+    gone = pytest.raises(Blocked, match=r"Exchange Online took it .* it is not in the mailbox")
+    with tapped() as heard, gone:
+        reconciled(walk, "reconcile_again")
     assert heard == [], "the trace has shown it: a second one would be a double"
     box_there.items[there.id] = there
-    walk.until(account_for_items, walk.plan, "reconcile_items")
+    walk.until(reconciled, walk)
 
 
 def test_what_its_user_has_deleted_is_not_brought_back(walk: Walk) -> None:
@@ -112,12 +107,12 @@ def test_what_its_user_has_deleted_is_not_brought_back(walk: Walk) -> None:
         gone = store.delete(box.address, first.id)
         first = gone or first
         with tapped() as heard:
-            facts = walk.do(account_for_items, walk.plan, "reconcile_items")
+            facts = reconciled(walk)
         assert heard == []
     assert any("1 purged; 0 missing" in fact for fact in facts if fact.startswith(box.address))
-    rows = read_latest([f"items-{walk.plan.customer}"])[f"items-{walk.plan.customer}"]
+    rows = walk.table(f"items-{walk.plan.customer}")
     assert [row["subject"] for row in rows if row["verdict"] == "purged"] == [first.subject]
-    place = store_of_results() / f"mailmove-items/{walk.plan.customer}/{walk.root}/proof"
+    place = store_of_results() / f"mailmove-items/{walk.plan.customer}/{walk.root}/reconcile_items"
     assert first.message_id in place.with_suffix(".csv").read_text("utf-8-sig")
     assert "<script" not in place.with_suffix(".html").read_text("utf-8")
 
@@ -130,23 +125,23 @@ def test_events_and_contacts_left_behind_are_copied_once(walk: Walk) -> None:
     walk.town.old.store.put(
         box.address, contact_mime(ContactParts("Late Person", "late@x.example")), folder="Contacts", kind="contact"
     )
-    walk.until(account_for_items, walk.plan, "reconcile_items")
+    walk.until(reconciled, walk)
     held = [item.subject for item in walk.town.cloud.store.snapshot(box.address)]
     assert (held.count("A late meeting"), held.count("Late Person")) == (1, 1)
     with tapped() as heard:
-        walk.do(account_for_items, walk.plan, "reconcile_items")
+        reconciled(walk)
     assert heard == [], "there is nothing left to copy"
 
 
-def test_the_whole_night_goes_back(walk: Walk) -> None:
+def test_the_whole_cutover_is_rolled_back(walk: Walk) -> None:
     walk.bring_to(None)
     for again in (False, True):
-        with tapped() as heard, FlowRunOpen() as way_back:  # a run of its own, as the flow `rollback` is
+        with tapped() as heard, walk.another_run():  # as the flow `rollback` is
             for stage in reversed(STAGES):
-                walk.remains += way_back.do(undo_stage, walk.plan, stage.name, walk.root).remains
+                walk.remains += walk.until(roll_back_stage, walk.plan, stage.name, walk.root).remains
         assert bool(heard) != again
         assert unexplained(walk.first, walk.picture(), walk.remains) == set()
-    assert [entry.stage for entry in walk.ledger.entries() if entry.kind == "undone"][-1] == STAGES[0].name
+    assert [entry.stage for entry in walk.ledger.entries() if entry.kind is EntryKind.ROLLED_BACK][-1] == STAGES[0].name
     assert any("holds a copy of mail" in one for one in walk.remains)
 
 
@@ -165,14 +160,6 @@ def store_of_results() -> Path:
 
 
 SENDER = "copier@machine.example"
-
-
-class Killed(BaseException):
-    """kill -9, as a test can play it."""
-
-
-def kill(*_: Any, **__: Any) -> None:
-    raise Killed
 
 
 def send(walk: Walk, address: str, message_id: str) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk
+from cutover_walk import Walk, walking
 from stage_promises import keeps_its_promises
 
-from lab.town import Town
 from tasks.runbook import STAGES, Stage
 
 pytestmark = pytest.mark.timeout(300)
@@ -17,9 +16,9 @@ ON_DNS = [stage for stage in STAGES if stage.name in ("lower_ttl", "verify_domai
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None) -> Iterator[Walk]:
-    with Town(dns="rfc2136", **SMALL) as town, FlowRunOpen() as run:
-        yield Walk(town, run, only={stage.name for stage in ON_DNS})
+def walk() -> Iterator[Walk]:
+    with walking({stage.name for stage in ON_DNS}, dns="rfc2136") as walk:
+        yield walk
 
 
 @pytest.mark.parametrize("stage", ON_DNS, ids=lambda stage: stage.name)

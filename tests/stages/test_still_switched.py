@@ -1,14 +1,14 @@
-"""Somebody points the MX back at the old server after the switch: the door stays open, and the night says so."""
+"""Somebody points the MX back at the old server after the switch: port 25 stays open, and the cutover says so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk
+from cutover_walk import Walk, walking
 
 from lab.dns.zone_data import rrset
-from lab.town import DOMAIN, Town
+from lab.town import DOMAIN
 from mailmove.errors import Blocked
 from tasks.stages import close_smtp_port, enable_dkim, restore_ttl
 
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None) -> Iterator[Walk]:
-    with Town(dns="rfc2136", **{**SMALL, "users": 1, "shared": 0, "messages": 4}) as town, FlowRunOpen() as run:
-        yield Walk(town, run)
+def walk() -> Iterator[Walk]:
+    with walking(dns="rfc2136", users=1, shared=0, messages=4) as walk:
+        yield walk
 
 
-def test_the_door_is_not_closed_on_mail_that_still_comes(walk: Walk) -> None:
+def test_port_25_is_not_closed_on_mail_that_still_comes(walk: Walk) -> None:
     walk.bring_to("close_smtp_port")
     switched = walk.town.dns.zone(DOMAIN)[f"{DOMAIN}.", "MX"]
     assert walk.do(close_smtp_port.check.fn, walk.plan).blockers == []
@@ -31,7 +31,7 @@ def test_the_door_is_not_closed_on_mail_that_still_comes(walk: Walk) -> None:
         close_smtp_port.apply,
         restore_ttl.apply,
         enable_dkim.verify,
-    ):  # the last is the last look of the night
+    ):  # the last is the last check of the cutover
         with pytest.raises(Blocked, match=r"as the switch has made it|since the switch"):
             walk.do(step.fn, walk.plan)
     assert walk.town.security_group.is_open(walk.town.places.smtp_port)

@@ -1,25 +1,23 @@
-"""Probes, the closed door as it is seen from outside, and mail of the cloud brought back: one night, in its order."""
+"""Probes, port 25 closed as it is seen from outside, and mail returned to the source: one cutover, in its order."""
 
 from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk
+from cutover_walk import Walk, walking
+from engine_taps import Fenced, Killed, fenced, killed_before_writing
 
-from lab.town import Town
 from mailmove.errors import NotYet
 from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.smtp.port_check import PortCheck, check_port
-from tasks.items import return_to_source as bringing_back
-from tasks.items.return_to_source import bring_back
+from tasks.items.return_to_source import return_to_source
 from tasks.parking.gate_questions import Asked
 from tasks.parking.question_text import question_of
-from tasks.progress.rollback_stage import undo_stage
+from tasks.progress.rollback_stage import roll_back_stage
 from tasks.runbook import STAGES
 from tasks.stages import close_smtp_port, probe_after_close, probe_after_switch, probe_before, switch_mail
 from tasks.traffic.probes import sent_probes
@@ -40,30 +38,18 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None) -> Iterator[Walk]:
-    with Town(**SMALL) as town, FlowRunOpen() as run:
-        yield Walk(town, run, STEPS)
+def walk() -> Iterator[Walk]:
+    with walking(STEPS) as walk:
+        yield walk
 
 
 COPIER = "192.168.16.40"
-"""By the old server's log it used the door before the switch, and was not heard of since."""
+"""By the old server's log it used port 25 before the switch, and was not heard of since."""
 
 
-def of_the_door(preview: Preview) -> list[Finding]:
+def of_port_25(preview: Preview) -> list[Finding]:
     """The findings besides what message trace and the old server's log say."""
     return [one for one in preview.findings if one.subject not in ("message trace", COPIER)]
-
-
-class Killed(BaseException):
-    """kill -9, as a test can play it."""
-
-
-def dying_after(real: Any) -> Any:
-    def call(*args: Any, **more: Any) -> Any:
-        real(*args, **more)
-        raise Killed
-
-    return call
 
 
 def probes_in(walk: Walk) -> tuple[int, int]:
@@ -74,12 +60,10 @@ def probes_in(walk: Walk) -> tuple[int, int]:
     )
 
 
-def test_a_probe_shows_todays_way_and_is_never_sent_twice(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_shows_todays_way_and_is_never_sent_twice(walk: Walk) -> None:
     walk.bring_to("probe_before")
-    with monkeypatch.context() as patch:
-        patch.setattr("tasks.traffic.probes.redeliver", dying_after(bringing_back.redeliver))
-        with pytest.raises(Killed):
-            walk.do(probe_before.apply.fn, walk.plan)
+    with killed_before_writing("evidence", "probe_answer"), pytest.raises(Killed):
+        walk.do(probe_before.apply.fn, walk.plan)
     assert probes_in(walk)[0] == 1
     walk.until(probe_before.apply.fn, walk.plan)
     assert len(sent_probes(walk.ledger.entries())) == 1, "three resolvers name one server: one probe, kill or not"
@@ -117,7 +101,7 @@ def test_a_mode_that_the_firewall_cannot_do_stands_in_the_way(walk: Walk) -> Non
         assert words in question, "the gate says what follows"
 
 
-def test_who_sends_seldom_is_named_before_the_door_is_closed(walk: Walk) -> None:
+def test_who_sends_seldom_is_named_before_port_25_is_closed(walk: Walk) -> None:
     (found,) = [one for one in walk.do(close_smtp_port.check.fn, walk.plan).findings if one.subject == COPIER]
     assert "(COPIER2) to the old server in the two weeks before the switch, none since" in found.seen
     assert not found.blocks, "a person may go on all the same"
@@ -127,7 +111,7 @@ def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monke
     with pytest.raises(NotYet, match=r"port \d+ closed"):  # it is still open
         walk.do(close_smtp_port.verify.fn, walk.plan)
     preview = walk.do(close_smtp_port.check.fn, walk.plan)
-    assert preview.changes and of_the_door(preview) == []
+    assert preview.changes and of_port_25(preview) == []
 
     def blocked(address: str, port: int, timeout: float = 10.0) -> PortCheck:
         """A network that lets nothing out on this port, as most providers' do."""
@@ -135,7 +119,7 @@ def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monke
 
     with monkeypatch.context() as patch:
         patch.setattr("tasks.stages.close_smtp_port.check_port", blocked)
-        (finding,) = of_the_door(walk.do(close_smtp_port.check.fn, walk.plan))
+        (finding,) = of_port_25(walk.do(close_smtp_port.check.fn, walk.plan))
         assert "although the firewall lets it in" in finding.seen
         with pytest.raises(NotYet) as caught:
             walk.do(close_smtp_port.verify.fn, walk.plan)
@@ -143,7 +127,7 @@ def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monke
     assert "What looks closed from here may be open" in caught.value.todo
 
 
-def test_the_door_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk) -> None:
+def test_port_25_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk) -> None:
     walk.bring_to(None)
     evidence = walk.ledger.evidence("close_smtp_port")
     assert evidence is not None
@@ -161,7 +145,7 @@ def test_the_door_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk)
     assert {probe_after_switch.NAME, probe_after_close.NAME} < {stage.name for stage in STAGES}
 
 
-def test_mail_of_the_cloud_is_listed_and_brought_back_once(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_that_only_the_target_has_is_listed_and_returned_once(walk: Walk) -> None:
     walk.bring_to(None)
     town = walk.town
     box = next(box for box in town.old.store.mailboxes.values() if box.kind == "user" and not box.hidden)
@@ -174,28 +158,31 @@ def test_mail_of_the_cloud_is_listed_and_brought_back_once(walk: Walk, monkeypat
             smtp.sendmail("z@senders.example", box.address, text)
     written = town.cloud.store.put(box.address, b"Message-ID: <own@x>\r\nSubject: Own\r\n\r\n", folder="Sent Items")
 
-    with FlowRunOpen() as way_back:
+    with walk.another_run():
         for stage in reversed(STAGES):
-            way_back.do(undo_stage, walk.plan, stage.name, walk.root)
+            walk.until(roll_back_stage, walk.plan, stage.name, walk.root)
             if stage.name == "switch_mail":
                 break
-        assert check_port(town.places.old_server, town.places.smtp_port).state == "open", "the door is open again"
-        listed = way_back.do(bring_back.fn, walk.plan, walk.root, False)
+        assert check_port(town.places.old_server, town.places.smtp_port).state == "open", "it is open again"
+        listed = return_to_source.fn(walk.plan, walk.root, False)
         assert listed.changes == []
         assert [line for line in listed.remains if line.endswith("is only in the cloud")] == [
             line for line in listed.remains if f"{box.address}: 'New " in line
         ]
-        assert any(line.startswith("3 messages can be brought back") for line in listed.remains)
+        assert any(line.startswith("3 messages can be returned") for line in listed.remains)
         assert copies(walk, box.address, ids) == [0, 0, 0]
 
-        with monkeypatch.context() as patch:
-            patch.setattr("tasks.items.return_to_source.redeliver", dying_after(bringing_back.redeliver))
-            with pytest.raises(Killed):
-                way_back.do(bring_back.fn, walk.plan, walk.root, True)
-        brought = way_back.do(bring_back.fn, walk.plan, walk.root, True)
-        assert len(brought.changes) == 2, "one was delivered by the try that was killed"
+        with fenced(), pytest.raises(Fenced):
+            return_to_source.fn(walk.plan, walk.root, True)
+        assert copies(walk, box.address, ids) == [0, 0, 0], "a process without its run returns nothing"
+
+        with killed_before_writing("intent", "return", after=1), pytest.raises(Killed):
+            return_to_source.fn(walk.plan, walk.root, True)
+        assert sorted(copies(walk, box.address, ids)) == [0, 0, 1]
+        returned = return_to_source.fn(walk.plan, walk.root, True)
+        assert len(returned.changes) == 2, "one was delivered by the try that was killed"
         assert copies(walk, box.address, ids) == [1, 1, 1]
-        again = way_back.do(bring_back.fn, walk.plan, walk.root, True)
+        again = return_to_source.fn(walk.plan, walk.root, True)
         assert again.changes == []
         assert copies(walk, box.address, ids) == [1, 1, 1]
         assert copies(walk, box.address, [written.message_id]) == [0], "what people wrote stays where it is"

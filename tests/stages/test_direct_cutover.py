@@ -1,4 +1,4 @@
-"""A night whose plan says `mover: direct`: no batch, no endpoint; Mailmove copies the mailboxes itself."""
+"""A cutover whose plan says `mover: direct`: no batch, no endpoint; Mailmove copies the mailboxes itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from night_walk import SMALL, FlowRunOpen, Walk
+from cutover_walk import Walk, walking
 from wire_tap import tapped
 
 from lab.mail_store import Mailbox
-from lab.town import Town
 from mailmove.errors import Blocked
 from tasks.reporting.collect import report_of_customer
 from tasks.stages import (
@@ -29,10 +28,9 @@ STEPS = {
 
 
 @pytest.fixture(scope="module")
-def walk(prefect_server: None) -> Iterator[Walk]:
+def walk() -> Iterator[Walk]:
     """Exchange 2010, which gives items whole."""
-    with Town(**{**SMALL, "version": "14.3.123.4"}) as town, FlowRunOpen() as run:
-        walk = Walk(town, run, only=STEPS)
+    with walking(STEPS, version="14.3.123.4") as walk:
         target = walk.plan.target.model_copy(update={"mover": "direct"})
         walk.plan = walk.plan.model_copy(update={"target": target})
         yield walk
@@ -95,7 +93,7 @@ def test_everything_is_copied_once_and_what_comes_later_is_swept_up(walk: Walk) 
     walk.done.append("final_sweep")
 
 
-def test_the_night_ends_with_every_item_accounted_for(walk: Walk) -> None:
+def test_the_cutover_ends_with_every_item_accounted_for(walk: Walk) -> None:
     walk.bring_to(None)
     assert held(walk.town.cloud.store) == held(walk.town.old.store)
     with tapped() as heard:

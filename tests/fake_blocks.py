@@ -1,0 +1,44 @@
+"""A plan, and blocks that answer what a test says: handed to a MemoryEngine, they stand where real ones would."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+from mailmove.plan.cutover import Cutover
+from mailmove.plan.load import plan_from
+from mailmove.ports import DnsProvider, Firewall, SourceServer, Tenant
+
+SOURCE, DNS = "exchange-server/contoso", "rfc2136/contoso"
+TENANT, FIREWALL = "microsoft365/contoso", "aws-security-group/contoso"
+
+
+def a_plan(**sections: dict[str, Any]) -> Cutover:
+    """contoso.com moves; `sections` add to the plan's own."""
+    plain: dict[str, Any] = {
+        "customer": "contoso",
+        "domains": ["contoso.com"],
+        "source": {"server": SOURCE, "outlook_anywhere_host": "mail.contoso.com", "smtp_host": "mail.contoso.com"},
+        "dns": {"provider": DNS},
+        "target": {"tenant": TENANT, "usage_location": "GB"},
+        "firewall": {"gateway": FIREWALL},
+    }
+    merged = {name: {**plain.get(name, {}), **more} for name, more in sections.items()}
+    return plan_from({**plain, **merged})
+
+
+def source(kind: type[Any] = SourceServer, **answers: Any) -> dict[str, Any]:
+    """The old server's block. kind: the port, or a class that is more than one."""
+    return {SOURCE: Mock(spec=kind, **answers)}
+
+
+def tenant(kind: type[Any] = Tenant, **answers: Any) -> dict[str, Any]:
+    return {TENANT: Mock(spec=kind, **answers)}
+
+
+def dns(**answers: Any) -> dict[str, Any]:
+    return {DNS: Mock(spec=DnsProvider, **answers)}
+
+
+def firewall(**answers: Any) -> dict[str, Any]:
+    return {FIREWALL: Mock(spec=Firewall, **answers)}
