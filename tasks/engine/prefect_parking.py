@@ -56,8 +56,12 @@ class PrefectParking(Parking):
         with get_client(sync_client=True) as client:
             propose_state_sync(client, state, flow_run_id=run.id)
             root = root_of(client, run)
-        suspend_cutover(root, key=f"{run.id}-{key}")  # the same key as the watch uses, so that both may do it
+        self.suspend(root, key=f"{run.id}-{key}")  # the same key as the watch uses, so that both may do it
         raise Pause(state=state)
+
+    def suspend(self, root: UUID, *, key: str) -> None:
+        """The second half of parking: between the two a process may be killed."""
+        suspend_cutover(root, key=key)
 
     def times_parked(self) -> int:
         return len(_used_keys(own_run()))

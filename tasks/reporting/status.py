@@ -54,7 +54,7 @@ class CutoverStatus(BaseModel):
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Tostatus's needs first: who waits for a person, what failed, what goes on, what is to come, what is over."""
+        """Order on the board: who waits for a person, what failed, what goes on, what is to come, what is over."""
         since = self.since.timestamp() if self.since else 0.0
         if self.needs:
             return 0, since
@@ -81,7 +81,7 @@ def statuses(limit: int = 50, flows: tuple[str, ...] = ("cutover",)) -> list[Cut
 
 
 def board(limit: int = 2000) -> list[CutoverStatus]:
-    """Every customer once, by its newest run; tostatus's needs first."""
+    """Every customer once, by its newest run; what needs a person comes first."""
     latest: dict[str, CutoverStatus] = {}
     for status in statuses(limit, ("cutover", "rollback")):
         latest.setdefault(status.customer, status)
