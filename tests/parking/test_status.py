@@ -8,24 +8,26 @@ from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
-from parked_world import Night as Run
+from parked_world import CutoverRun as Run
 from parked_world import new_plan
 from prefect import flow, tags
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Failed, Scheduled
-from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
+from tasks.engine.prefect_engine import known_as
+from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
 
 from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
-from mailmove.evidence import Look, Preview, now
+from mailmove.evidence import PollResult, Preview, now
 from mailmove.plan.cutover import Cutover
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Entry, Kind, Ledger
-from tasks.parking.poll import show_look
-from tasks.parking.resume import wake
-from tasks.reporting.status import Night, _behind, board
+from tasks.parking.poll import keep_result
+from tasks.parking.resume import resume
+from tasks.reporting.status import CutoverRun, _behind, board
 from tasks.runbook import RUNBOOK
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
@@ -56,17 +58,17 @@ def parked(kind: Any, **gates: Any) -> Run:
     return run
 
 
-def on_board(run: Run) -> Night:
-    (night,) = [night for night in board() if night.customer == run.plan.customer]
-    return night
+def on_board(run: Run) -> CutoverRun:
+    (cutover,) = [cutover for cutover in board() if cutover.customer == run.plan.customer]
+    return cutover
 
 
 def test_a_gate_says_on_whom_it_waits_and_what_lies_behind_it() -> None:
     run = parked(at_a_gate, switch_mail={"approvers": ["anna", "approver/ben"]})
-    night = on_board(run)
-    assert (night.parked, night.on, night.needs) == ("gate: switch_mail", "anna or approver/ben", True)
-    assert night.done == NAMES[: NAMES.index("switch_mail")]
-    wake(run.parked(), {"approve": True, "name": "anna", "reason": ""})
+    cutover = on_board(run)
+    assert (cutover.parked, cutover.on, cutover.needs) == ("gate: switch_mail", "anna or approver/ben", True)
+    assert cutover.done == NAMES[: NAMES.index("switch_mail")]
+    resume(run.parked(), {"approve": True, "name": "anna", "reason": ""})
     run.go_on()
     assert (on_board(run).done, on_board(run).ended) == (NAMES, True)
 
@@ -76,11 +78,11 @@ def test_trouble_is_what_goes_wrong_and_a_wait_has_a_forecast() -> None:
     assert "an item is missing" in on_board(troubled).wrong
     assert (on_board(troubled).needs, on_board(troubled).on) == (True, "a person")
     soon = now() + timedelta(minutes=5)
-    show_look(waits.parked().run.id, Look(done=False, summary="it runs out", forecast=soon))
-    night = on_board(waits)
-    assert (night.question, night.forecast, night.needs) == ("it runs out", soon, False)
-    assert (night.on, night.done) == ("the world's resolvers", NAMES[: NAMES.index("old_ttl")])
-    show_look(waits.parked().run.id, Look(done=False, summary="still not", asks="Go on although?"))
+    keep_result(waits.parked().run.id, PollResult(done=False, summary="it runs out", forecast=soon))
+    cutover = on_board(waits)
+    assert (cutover.question, cutover.forecast, cutover.needs) == ("it runs out", soon, False)
+    assert (cutover.on, cutover.done) == ("the world's resolvers", NAMES[: NAMES.index("old_ttl")])
+    keep_result(waits.parked().run.id, PollResult(done=False, summary="still not", asks="Go on although?"))
     assert on_board(waits).needs
     assert on_board(waits).question == "Go on although? still not"
 
@@ -89,14 +91,14 @@ def test_one_that_runs_or_has_failed_is_placed_by_the_newest_line_of_its_ledger(
     run = Run(at_a_gate, new_plan())
     assert on_board(run).done == []
     ledger = Ledger(run.plan.customer, run.id)
-    ledger.record("evidence", "license_mailboxes", facts=["all there"])
+    ledger.record(EntryKind.EVIDENCE, "license_mailboxes", facts=["all there"])
     assert on_board(run).done == NAMES[: NAMES.index("license_mailboxes") + 1]
-    ledger.record("intent", "switch_mail")
+    ledger.record(EntryKind.INTENT, "switch_mail")
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, Failed(message="the worker is gone"), force=True)
-    night = on_board(run)
-    assert (night.done, night.wrong) == (NAMES[: NAMES.index("switch_mail")], "the worker is gone")
-    ledger.record("undone", "lower_ttl")
+    cutover = on_board(run)
+    assert (cutover.done, cutover.wrong) == (NAMES[: NAMES.index("switch_mail")], "the worker is gone")
+    ledger.record(EntryKind.ROLLED_BACK, "lower_ttl")
     assert on_board(run).done == []
 
 
@@ -107,8 +109,8 @@ def test_one_that_is_to_come_says_when_and_a_customer_is_there_once() -> None:
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(first.id, Cancelled(), force=True)
         client.set_flow_run_state(second.id, Scheduled(scheduled_time=start), force=True)
-    night = on_board(second)
-    assert (night.cutover, night.state, night.forecast) == (second.id, "Scheduled", start)
+    cutover = on_board(second)
+    assert (cutover.cutover, cutover.state, cutover.forecast) == (second.id, "Scheduled", start)
 
 
 def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +134,7 @@ def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -
     for _ in range(3):
         parked(at_a_gate)
         parked(at_a_wait)
-    assert len([night for night in board() if night.parked]) >= 8
+    assert len([cutover for cutover in board() if cutover.parked]) >= 8
     assert requests_of_a_look() == few
 
 

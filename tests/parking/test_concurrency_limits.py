@@ -1,4 +1,4 @@
-"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. The dead are in tests/night."""
+"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. The dead are in tests/cutover."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
+from tasks.engine.prefect_engine import known_as
+from tasks.parking.forms import GATE_FLOW, PARKED
 
 from flows.gate import gate
 from mailmove.evidence import Preview
@@ -21,7 +22,7 @@ from mailmove.plan.cutover import Cutover
 from tasks.execution import concurrency_limits as limits
 from tasks.execution.concurrency_limits import USES, limits_of, within_limits
 from tasks.execution.retry_policies import look
-from tasks.parking.resume import wake
+from tasks.parking.resume import resume
 from tasks.runbook import STAGES
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -104,7 +105,7 @@ def check(cutover: Cutover) -> Preview:
 
 
 @flow(persist_result=True, result_serializer="json")
-def night(plan: Cutover) -> str:
+def cutover(plan: Cutover) -> str:
     check(plan)
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
@@ -123,8 +124,8 @@ def test_a_task_takes_its_slot_and_a_parked_cutover_holds_none(
         real(self, **fields)
 
     monkeypatch.setattr(Preview, "__init__", counted)
-    run = Night(night, plan)
+    run = CutoverRun(cutover, plan)
     assert run.go_on() is None
     assert (run.state, seen[0], held(limit)) == ("Suspended", 1, 0)
-    wake(run.parked(), {"approve": True, "name": "anna", "reason": ""})
+    resume(run.parked(), {"approve": True, "name": "anna", "reason": ""})
     assert run.go_on() is not None

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, new_plan
 from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import TaskRunContext
@@ -18,7 +18,7 @@ from prefect.states import Crashed
 from mailmove.evidence import now
 from mailmove.plan.cutover import Cutover
 from tasks.parking import restart_crashed as reviving
-from tasks.parking.restart_crashed import MOST, revive, to_be_revived
+from tasks.parking.restart_crashed import MOST_RESTARTS, restart, cutovers_to_restart
 from tasks.progress.rollback_stage import end_cutover
 
 DONE: Counter[str] = Counter()
@@ -59,71 +59,71 @@ def fails(plan: Cutover) -> str:
     raise ValueError("ConnectError: All connection attempts failed")  # only sounds like it
 
 
-def dead_night() -> Night:
-    night = Night(dies_once, new_plan())
+def crashed_cutover() -> CutoverRun:
+    cutover = CutoverRun(dies_once, new_plan())
     with pytest.raises(KeyboardInterrupt):
-        night.go_on()
-    assert night.state == "Crashed"
-    return night
+        cutover.go_on()
+    assert cutover.state == "Crashed"
+    return cutover
 
 
-def ours(night: Night) -> list[object]:
-    return [run for run in to_be_revived() if run.id == night.id]
+def ours(cutover: CutoverRun) -> list[object]:
+    return [run for run in cutovers_to_restart() if run.id == cutover.id]
 
 
 def test_it_goes_on_and_does_nothing_again(prefect_server: None) -> None:
-    night = dead_night()
-    (run,) = ours(night)
-    assert revive(run)
-    assert night.state == "AwaitingRetry"
-    assert revive(run) is None, "a second watch finds nothing to do"
-    assert night.go_on() == "done"
-    assert DONE[night.plan.customer] == 1
-    assert ours(night) == []
+    cutover = crashed_cutover()
+    (run,) = ours(cutover)
+    assert restart(run)
+    assert cutover.state == "AwaitingRetry"
+    assert restart(run) is None, "a second watch finds nothing to do"
+    assert cutover.go_on() == "done"
+    assert DONE[cutover.plan.customer] == 1
+    assert ours(cutover) == []
 
 
 def test_one_that_finds_the_server_away_goes_on(prefect_server: None) -> None:
-    night = Night(loses_the_server_once, new_plan())
+    cutover = CutoverRun(loses_the_server_once, new_plan())
     with pytest.raises(httpx.ConnectError):
-        night.go_on()
-    assert night.state == "Failed", "Prefect's client gives up at once where it has not connected before"
-    (run,) = ours(night)
-    assert revive(run)
-    assert night.go_on() == "done"
-    assert DONE[night.plan.customer] == 1
+        cutover.go_on()
+    assert cutover.state == "Failed", "Prefect's client gives up at once where it has not connected before"
+    (run,) = ours(cutover)
+    assert restart(run)
+    assert cutover.go_on() == "done"
+    assert DONE[cutover.plan.customer] == 1
 
 
 def test_one_that_fails_by_itself_stays_failed(prefect_server: None) -> None:
-    night = Night(fails, new_plan())
+    cutover = CutoverRun(fails, new_plan())
     with pytest.raises(ValueError, match="ConnectError"):
-        night.go_on()
-    assert (night.state, ours(night)) == ("Failed", [])
+        cutover.go_on()
+    assert (cutover.state, ours(cutover)) == ("Failed", [])
 
 
 def test_a_cutover_that_is_rolled_back_stays_dead(prefect_server: None) -> None:
-    night = dead_night()
-    end_cutover(night.plan, night.id)
-    assert night.state == "Cancelled"
-    assert ours(night) == []
+    cutover = crashed_cutover()
+    end_cutover(cutover.plan, cutover.id)
+    assert cutover.state == "Cancelled"
+    assert ours(cutover) == []
 
 
 def test_one_that_was_started_anew_or_died_long_ago_stays_dead(
     prefect_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    night = dead_night()
+    cutover = crashed_cutover()
     with monkeypatch.context() as later:
         later.setattr(reviving, "now", lambda: now() + timedelta(days=2))
-        assert ours(night) == []
-    assert len(ours(night)) == 1
-    Night(dies_once, night.plan)
-    assert ours(night) == []
+        assert ours(cutover) == []
+    assert len(ours(cutover)) == 1
+    CutoverRun(dies_once, cutover.plan)
+    assert ours(cutover) == []
 
 
 def test_one_that_dies_again_and_again_stays_dead(prefect_server: None) -> None:
-    night = dead_night()
-    (run,) = ours(night)
+    cutover = crashed_cutover()
+    (run,) = ours(cutover)
     with get_client(sync_client=True) as client:
-        for _ in range(MOST):
-            client.set_flow_run_state(night.id, Crashed(message=uuid4().hex), force=True)
-    assert revive(run) is None
-    assert night.state == "Crashed"
+        for _ in range(MOST_RESTARTS):
+            client.set_flow_run_state(cutover.id, Crashed(message=uuid4().hex), force=True)
+    assert restart(run) is None
+    assert cutover.state == "Crashed"

@@ -8,23 +8,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from parked_world import Night, PlayedStage, new_plan
+from parked_world import CutoverRun, PlayedStage, mx_change, new_plan
 from prefect import flow
 from prefect.client.schemas.objects import StateType
 
 from flows.cutover import _until_done
 from mailmove.errors import Blocked, Drifted, WindowClosed
-from mailmove.evidence import Change, Evidence, Look, Preview, Receipt
+from mailmove.evidence import Change, Evidence, PollResult, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Window
 from tasks.dns import switch_window as hours
 from tasks.dns.switch_window import look_at_clock, refuse_outside_window
-from tasks.execution.apply_and_undo import act
+from tasks.execution.apply_and_undo import apply_changes
 from tasks.execution.retry_policies import change, look, make_sure
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger, entries_so_far, this_cutover
 from tasks.parking.poll import SKIPPED
-from tasks.parking.resume import parked_runs, wake
-from tasks.progress.interruptions import held_up
+from tasks.parking.resume import parked_runs, resume
+from tasks.progress.interruptions import interruptions
 from tasks.runbook import Stage
 from tasks.stages import switch_mail
 
@@ -35,7 +36,7 @@ NIGHT = Window.model_validate({"opens": "22:00", "closes": "06:00", "timezone": 
 
 
 def picture() -> Preview:
-    changes = [] if WORLD.done else [Change(what="MX contoso.com.", before=WORLD.before, after="new")]
+    changes = [] if WORLD.done else [mx_change(WORLD.before, "new")]
     return Preview(stage="switch_mail", changes=changes)
 
 
@@ -50,7 +51,7 @@ def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
         raise WORLD.raises
     if cutover.windows:
         refuse_outside_window(cutover, Ledger(cutover.customer, this_cutover()))
-    return act(cutover, picture, lambda _: WORLD.done.append(WORLD.at), approved=approved)
+    return apply_changes(cutover, picture, lambda _: WORLD.done.append(WORLD.at), approved=approved)
 
 
 @change
@@ -78,15 +79,15 @@ def runs(cutover: Cutover) -> Evidence:
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_of_a_batch(plan: Cutover) -> str:
+def cutover_of_a_batch(plan: Cutover) -> str:
     batch = PlayedStage("start_migration_batch", "start the batch", verbs={"apply": restart, "verify": runs})
-    _until_done(plan, batch, held_up(entries_so_far(plan))["start_migration_batch"])
+    _until_done(plan, batch, interruptions(entries_so_far(plan))["start_migration_batch"])
     return "started"
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_of_one_stage(plan: Cutover) -> str:
-    _until_done(plan, stage(), held_up(entries_so_far(plan))["switch_mail"])
+def cutover_of_one_stage(plan: Cutover) -> str:
+    _until_done(plan, stage(), interruptions(entries_so_far(plan))["switch_mail"])
     return "switched"
 
 
@@ -97,35 +98,35 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hours, "now", lambda: WORLD.at)
 
 
-def said_yes(plan: Cutover | None = None) -> Night:
-    """A night that stands before its stage, approved; it has not gone on yet."""
-    night = Night(night_of_one_stage, plan or new_plan())
-    assert night.go_on() is None
-    wake(night.parked(), {"approve": True, "name": "anna", "reason": "now"})
-    return night
+def said_yes(plan: Cutover | None = None) -> CutoverRun:
+    """A cutover that stands before its stage, approved; it has not gone on yet."""
+    cutover = CutoverRun(cutover_of_one_stage, plan or new_plan())
+    assert cutover.go_on() is None
+    resume(cutover.parked(), {"approve": True, "name": "anna", "reason": "now"})
+    return cutover
 
 
-def nothing_left_behind(night: Night) -> None:
+def nothing_left_behind(cutover: CutoverRun) -> None:
     """No question of it is open or, answered, waits for somebody to come back to it."""
-    left = [one.what for one in parked_runs(StateType.PAUSED, StateType.RUNNING) if one.root.id == night.id]
+    left = [one.title for one in parked_runs(StateType.PAUSED, StateType.RUNNING) if one.root.id == cutover.id]
     assert left == []
-    assert night.state == "Completed"
+    assert cutover.state == "Completed"
 
 
 def test_trouble_that_is_mended_is_come_back_to_and_asked_anew() -> None:
     WORLD.raises = Blocked("the lab", wanted="peace", seen="noise", todo="Mend it.")
-    night = said_yes()
-    assert night.go_on() is None
-    one = night.parked()
+    cutover = said_yes()
+    assert cutover.go_on() is None
+    one = cutover.parked()
     assert (one.flow, "noise" in one.question) == ("trouble", True)
     WORLD.raises = None
-    wake(one, {"name": "ben", "reason": "mended"})
-    assert night.go_on() is None, "the world may have changed with the mending"
-    assert night.parked().flow == "gate"
+    resume(one, {"name": "ben", "reason": "mended"})
+    assert cutover.go_on() is None, "the world may have changed with the mending"
+    assert cutover.parked().flow == "gate"
     assert WORLD.done == []
-    wake(night.parked(), {"approve": True, "name": "anna", "reason": "again"})
-    assert night.go_on() == "switched"
-    nothing_left_behind(night)
+    resume(cutover.parked(), {"approve": True, "name": "anna", "reason": "again"})
+    assert cutover.go_on() == "switched"
+    nothing_left_behind(cutover)
 
 
 def test_what_was_done_before_the_trouble_is_done_again_when_it_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,43 +135,43 @@ def test_what_was_done_before_the_trouble_is_done_again_when_it_is_mended(monkey
         "tasks.progress.verify_or_park.stage_named", lambda _: SimpleNamespace(module=SimpleNamespace(verify=runs))
     )
     WORLD.raises = Blocked("Exchange Online", wanted="the batch running", seen="Failed", todo="Mend it.")
-    night = Night(night_of_a_batch, new_plan())
+    cutover = CutoverRun(cutover_of_a_batch, new_plan())
     for times in (1, 2):
-        assert night.go_on() is None
-        assert (night.parked().flow, len(WORLD.done)) == ("trouble", times)
-        wake(night.parked(), {"name": "ben", "reason": "mended"})
+        assert cutover.go_on() is None
+        assert (cutover.parked().flow, len(WORLD.done)) == ("trouble", times)
+        resume(cutover.parked(), {"name": "ben", "reason": "mended"})
     WORLD.raises = None
-    assert night.go_on() == "started"
+    assert cutover.go_on() == "started"
     assert len(WORLD.done) == 3
-    nothing_left_behind(night)
+    nothing_left_behind(cutover)
 
 
 def test_trouble_after_trouble_is_each_a_question_of_its_own() -> None:
-    night = said_yes()
+    cutover = said_yes()
     for seen in ("first", "second"):
         WORLD.raises = Blocked("the lab", wanted="peace", seen=seen, todo="Mend it.")
-        assert night.go_on() is None
-        assert seen in night.parked().question
-        wake(night.parked(), {"name": "ben", "reason": "mended"})
+        assert cutover.go_on() is None
+        assert seen in cutover.parked().question
+        resume(cutover.parked(), {"name": "ben", "reason": "mended"})
         WORLD.raises = None
-        assert night.go_on() is None
-        wake(night.parked(), {"approve": True, "name": "anna", "reason": "again"})
-    assert night.go_on() == "switched"
-    nothing_left_behind(night)
+        assert cutover.go_on() is None
+        resume(cutover.parked(), {"approve": True, "name": "anna", "reason": "again"})
+    assert cutover.go_on() == "switched"
+    nothing_left_behind(cutover)
 
 
 def test_another_picture_is_asked_about_and_the_old_approval_never_counts_again() -> None:
-    night = said_yes()
+    cutover = said_yes()
     WORLD.before = "somebody else's"
-    assert night.go_on() is None
-    assert (night.parked().flow, WORLD.done) == ("gate", [])
+    assert cutover.go_on() is None
+    assert (cutover.parked().flow, WORLD.done) == ("gate", [])
     WORLD.before = "old"  # as it was when it was first approved
-    wake(night.parked(), {"approve": True, "name": "anna", "reason": "again"})
-    assert night.go_on() is None, "what she approved last is not what is there"
-    wake(night.parked(), {"approve": True, "name": "anna", "reason": "and again"})
-    assert night.go_on() == "switched"
-    nothing_left_behind(night)
-    kinds = [entry.facts[0] for entry in Ledger(night.plan.customer, night.id).entries() if entry.kind == "held"]
+    resume(cutover.parked(), {"approve": True, "name": "anna", "reason": "again"})
+    assert cutover.go_on() is None, "what she approved last is not what is there"
+    resume(cutover.parked(), {"approve": True, "name": "anna", "reason": "and again"})
+    assert cutover.go_on() == "switched"
+    nothing_left_behind(cutover)
+    kinds = [entry.facts[0] for entry in Ledger(cutover.plan.customer, cutover.id).entries() if entry.kind == "held"]
     assert kinds == ["drifted", "drifted"]
 
 
@@ -182,58 +183,57 @@ def windowed(**more: Any) -> Cutover:
 
 
 def test_a_gate_answered_late_waits_for_the_next_window_and_keeps_its_approval() -> None:
-    night = said_yes(windowed())
+    cutover = said_yes(windowed())
     WORLD.at = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
-    assert night.go_on() is None
-    one = night.parked()
-    assert (one.flow, one.what, WORLD.done) == ("wait", "window", [])
+    assert cutover.go_on() is None
+    one = cutover.parked()
+    assert (one.flow, one.title, WORLD.done) == ("wait", "window", [])
     assert "the next window opens at 2026-12-02 22:00 UTC" in one.question
     WORLD.at = datetime(2026, 12, 2, 22, 0, tzinfo=UTC)
-    wake(one)
-    assert night.go_on() == "switched"
+    resume(one)
+    assert cutover.go_on() == "switched"
     assert WORLD.done == [WORLD.at]
-    nothing_left_behind(night)
+    nothing_left_behind(cutover)
 
 
 def test_a_window_missed_twice_is_waited_for_twice() -> None:
-    night = said_yes(windowed())
+    cutover = said_yes(windowed())
     for day in (2, 3):
         WORLD.at = datetime(2026, 12, day, 6, 0, tzinfo=UTC)
-        assert night.go_on() is None
-        wake(night.parked())
+        assert cutover.go_on() is None
+        resume(cutover.parked())
     WORLD.at = datetime(2026, 12, 3, 23, 0, tzinfo=UTC)
-    assert night.go_on() == "switched"
+    assert cutover.go_on() == "switched"
     assert WORLD.done == [WORLD.at]
-    nothing_left_behind(night)
+    nothing_left_behind(cutover)
 
 
 def test_who_skips_the_wait_may_switch_before_the_next_window_and_not_after_it() -> None:
     here = datetime.now(UTC)  # the ledger's clock
     opens, shuts = (here + timedelta(hours=2)).time(), (here + timedelta(hours=3)).time()
     WORLD.at = here
-    night = said_yes(windowed(opens=opens, closes=shuts))
-    assert night.go_on() is None
-    wake(night.parked(), {"go_on_anyway": True, "name": "anna", "reason": "the customer asks for it"})
+    cutover = said_yes(windowed(opens=opens, closes=shuts))
+    assert cutover.go_on() is None
+    resume(cutover.parked(), {"go_on_anyway": True, "name": "anna", "reason": "the customer asks for it"})
     WORLD.at = here + timedelta(minutes=119)
-    assert night.go_on() == "switched"
-    nothing_left_behind(night)
-    ledger = Ledger(night.plan.customer, night.id)
+    assert cutover.go_on() == "switched"
+    nothing_left_behind(cutover)
+    ledger = Ledger(cutover.plan.customer, cutover.id)
     (skip,) = [entry for entry in ledger.entries() if entry.stage == "window"]
     assert skip.facts[0].startswith(SKIPPED)
     WORLD.at = here + timedelta(hours=4)  # the window has come and gone
     with pytest.raises(WindowClosed):
-        refuse_outside_window(night.plan, ledger)
+        refuse_outside_window(cutover.plan, ledger)
 
 
 def test_what_could_not_be_back_by_morning_waits_with_the_reason() -> None:
     plan = windowed(reversible_by=datetime(2026, 1, 1, 6).time(), way_back_minutes=30)
-    ledger = Ledger(plan.customer, Night(night_of_one_stage, plan).id)
+    ledger = Ledger(plan.customer, CutoverRun(cutover_of_one_stage, plan).id)
     mx = {"name": "contoso.com.", "type": "MX", "values": ["10 mail.contoso.com."]}
-    seen: Callable[[], Look] = lambda: look_at_clock(plan, ledger)  # noqa: E731
+    seen: Callable[[], PollResult] = lambda: look_at_clock(plan, ledger)  # noqa: E731
     WORLD.at = datetime(2026, 12, 2, 5, 0, tzinfo=UTC)
     assert seen().done, "30 minutes and a low TTL of 60 s"
-    ledger.record(
-        "receipt", "lower_ttl", changes=[Change(what="MX", before={**mx, "ttl": 86400}, after={**mx, "ttl": 3600})]
+    ledger.record(EntryKind.RECEIPT, "lower_ttl", changes=[Change(what="MX", before={**mx, "ttl": 86400}, after={**mx, "ttl": 3600})]
     )
     found = seen()
     assert not found.done
@@ -241,7 +241,7 @@ def test_what_could_not_be_back_by_morning_waits_with_the_reason() -> None:
     assert found.forecast == datetime(2026, 12, 2, 22, 0, tzinfo=UTC)
     hopeless = windowed(reversible_by=datetime(2026, 1, 1, 22, 30).time(), way_back_minutes=30)
     found = look_at_clock(hopeless, ledger)
-    assert not found.done and found.asks, "no night will ever do: a person is asked"
+    assert not found.done and found.asks, "no cutover will ever do: a person is asked"
 
 
 @flow

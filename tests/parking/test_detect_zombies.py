@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, new_plan
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import LogCreate
@@ -18,8 +18,8 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from mailmove.evidence import now
 from mailmove.plan.cutover import Cutover
 from tasks.parking import detect_zombies as silence
-from tasks.parking.detect_zombies import call_crashed, silent
-from tasks.parking.restart_crashed import to_be_revived
+from tasks.parking.detect_zombies import mark_crashed, silent
+from tasks.parking.restart_crashed import cutovers_to_restart
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -39,15 +39,15 @@ def beats_and_time(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture(scope="module", autouse=True)
 def somebody_beats(prefect_server: None) -> None:
-    """Another run, whose heartbeat the server has of the time in which the night is silent."""
+    """Another run, whose heartbeat the server has of the time in which the cutover is silent."""
     beat(uuid4(), minutes=4)
 
 
-def running() -> Night:
-    night = Night(never_ends, new_plan())
+def running() -> CutoverRun:
+    cutover = CutoverRun(never_ends, new_plan())
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(night.id, State(type=StateType.RUNNING), force=True)
-    return night
+        client.set_flow_run_state(cutover.id, State(type=StateType.RUNNING), force=True)
+    return cutover
 
 
 def beat(run: UUID, **late: float) -> None:
@@ -67,46 +67,46 @@ def beat(run: UUID, **late: float) -> None:
             time.sleep(0.2)
 
 
-def is_silent(night: Night) -> bool:
-    return night.id in {run.id for run in silent()}
+def is_silent(cutover: CutoverRun) -> bool:
+    return cutover.id in {run.id for run in silent()}
 
 
 def test_a_silent_one_is_called_crashed_once_and_comes_to_be_revived() -> None:
-    night = running()
-    assert not is_silent(night), "it never beat: perhaps it cannot"
-    beat(night.id)
-    (run,) = [run for run in silent() if run.id == night.id]
-    assert call_crashed(run)
-    assert call_crashed(run) is None
-    assert night.state == "Crashed"
-    assert night.id in {run.id for run in to_be_revived()}
-    assert not is_silent(night)
+    cutover = running()
+    assert not is_silent(cutover), "it never beat: perhaps it cannot"
+    beat(cutover.id)
+    (run,) = [run for run in silent() if run.id == cutover.id]
+    assert mark_crashed(run)
+    assert mark_crashed(run) is None
+    assert cutover.state == "Crashed"
+    assert cutover.id in {run.id for run in cutovers_to_restart()}
+    assert not is_silent(cutover)
 
 
 def test_one_heartbeat_is_a_sign_of_life() -> None:
-    night = running()
-    beat(night.id, minutes=3)
-    assert not is_silent(night)
+    cutover = running()
+    beat(cutover.id, minutes=3)
+    assert not is_silent(cutover)
 
 
 def test_a_line_in_the_log_is_a_sign_of_life() -> None:
-    night = running()
-    beat(night.id)
-    assert is_silent(night)
+    cutover = running()
+    beat(cutover.id)
+    assert is_silent(cutover)
     line = LogCreate(
-        name="x", level=20, message="copying", timestamp=now() + timedelta(minutes=3), flow_run_id=night.id
+        name="x", level=20, message="copying", timestamp=now() + timedelta(minutes=3), flow_run_id=cutover.id
     )
     with get_client(sync_client=True) as client:
         client.create_logs([line])
-    assert not is_silent(night)
+    assert not is_silent(cutover)
 
 
 def test_a_server_that_keeps_no_heartbeats_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    night = running()
-    beat(night.id)
-    assert is_silent(night)
+    cutover = running()
+    beat(cutover.id)
+    assert is_silent(cutover)
     with monkeypatch.context() as later:
         later.setattr(silence, "now", lambda: now() + timedelta(minutes=30))
-        assert not is_silent(night), "nobody's heartbeat is there"
+        assert not is_silent(cutover), "nobody's heartbeat is there"
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        assert not is_silent(night)
+        assert not is_silent(cutover)

@@ -1,4 +1,4 @@
-"""A night put together from what the server keeps: the ledger, the tables, the parked runs."""
+"""A cutover put together from what the server keeps: the ledger, the tables, the parked runs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, mx_change, new_plan
 from prefect import flow, tags
 from tasks.ledger.artifact_tables import write_table
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, known_as, own_run_id
+from tasks.engine.current import engine
+from tasks.engine.prefect_engine import known_as
+from tasks.parking.forms import GATE_FLOW, PARKED, WAIT_FLOW
 from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
 from flows.gate import gate
 from mailmove.dns.propagation.measure import Sweep
 from mailmove.errors import Blocked
-from mailmove.evidence import Change, Evidence, Finding, Look, Preview
+from mailmove.evidence import Change, Evidence, Finding, PollResult, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.report.handover import Handover, Person
 from mailmove.report.progress import watched
 from mailmove.tenant_state import MigrationUser
-from tasks.execution.apply_and_undo import witness
+from tasks.execution.apply_and_undo import record_evidence
 from tasks.items.reconcile import STAYS_BEHIND
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger, this_cutover
 from tasks.ledger.names import closing_key, handover_key, previews_key
-from tasks.parking.poll import show_look
-from tasks.parking.resume import wake
+from tasks.parking.poll import keep_result
+from tasks.parking.resume import resume
 from tasks.reporting.closing_facts import Closing
 from tasks.reporting.collect_night import night_of_customer, outlines, runbook_of_preflight
 from tasks.runbook import RUNBOOK
@@ -38,8 +41,8 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()
 
 MX = {"name": "contoso.com.", "type": "MX", "ttl": 3600, "values": ["10 mail.contoso.com."]}
-LOWERED = Change(what="MX contoso.com.", before=MX, after={**MX, "ttl": 60})
-PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old", after="new")])
+LOWERED = mx_change(MX, {**MX, "ttl": 60})
+PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old", "new")])
 FINDING = Finding(subject="a@contoso.com", seen="forwards", means="It is not carried.", todo="Set it again.")
 HANDOVER = Handover(server="SBS", people=(Person(address="a@contoso.com", name="Anna", kind="user"),), machines=())
 SEEN = Sweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
@@ -50,8 +53,8 @@ def look_only(cutover: Cutover, name: str) -> Evidence:
     at = datetime(2026, 11, 27, tzinfo=UTC)
     progress = watched(None, [MigrationUser(address="a@contoso.com", status="Synced", synced_items=9)], at)
     state = {PROGRESS: progress.model_dump(mode="json"), "contoso.com.": SEEN.model_dump(mode="json"), "purged": {}}
-    show_look(own_run_id(), Look(done=True, summary="seen", state=state))
-    return witness(cutover, name, ["1 of 1 mailboxes copied"])
+    keep_result(engine().own_run(), PollResult(done=True, summary="seen", state=state))
+    return record_evidence(cutover, name, ["1 of 1 mailboxes copied"])
 
 
 @flow(persist_result=True, result_serializer="json")
@@ -62,14 +65,14 @@ def evening(plan: Cutover) -> None:
     rows = [one.model_dump(mode="json") for one in previews]
     write_table(previews_key(plan.customer), rows, description="", flow_run=root)
     if not ledger.entries():
-        ledger.record("intent", "lower_ttl", changes=[LOWERED])
-        ledger.record("receipt", "lower_ttl", changes=[LOWERED])
-        witness(plan, "lower_ttl", ["2 authoritative servers serve it"])
+        ledger.record(EntryKind.INTENT, "lower_ttl", changes=[LOWERED])
+        ledger.record(EntryKind.RECEIPT, "lower_ttl", changes=[LOWERED])
+        record_evidence(plan, "lower_ttl", ["2 authoritative servers serve it"])
     with tags(PARKED, WAIT_FLOW):
         known_as(look_only, "first_sync")(plan, "first_sync")
     with tags(PARKED, GATE_FLOW):
         known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
-    witness(
+    record_evidence(
         plan, "reconcile_again", ["a@contoso.com: 9 items found again", f"{STAYS_BEHIND}a@contoso.com: message 'big'"]
     )
     closing = Closing(tidy=["remove the old name"], landed_note="nobody knows")
@@ -77,21 +80,21 @@ def evening(plan: Cutover) -> None:
 
 
 @pytest.fixture(scope="module")
-def night(prefect_server: None) -> Night:
-    made = Night(evening, new_plan())
+def cutover(prefect_server: None) -> CutoverRun:
+    made = CutoverRun(evening, new_plan())
     made.go_on()
     half = night_of_customer(made.plan.customer)
     assert [one.answered for one in half.questions] == [None]
     assert "Point the mail at Microsoft 365?" in half.questions[0].words
     assert not half.finished and half.state == "Suspended"
-    wake(made.parked(), {"approve": True, "name": "anna", "reason": "it is late"})
+    resume(made.parked(), {"approve": True, "name": "anna", "reason": "it is late"})
     made.go_on()
     return made
 
 
-def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> None:
-    told = night_of_customer(night.plan.customer)
-    assert (told.cutover, told.state, told.domains) == (night.id, "Completed", ["contoso.com"])
+def test_a_night_is_put_together_from_what_the_server_keeps(cutover: CutoverRun) -> None:
+    told = night_of_customer(cutover.plan.customer)
+    assert (told.cutover, told.state, told.domains) == (cutover.id, "Completed", ["contoso.com"])
     assert [step.name for step in told.steps] == [step.name for step in RUNBOOK]
     lowered = told.steps[0]
     assert lowered.changes == [LOWERED], "intent and receipt are one change"
@@ -109,19 +112,19 @@ def test_a_night_is_put_together_from_what_the_server_keeps(night: Night) -> Non
     assert question.answered and timedelta(0) < question.answered - question.asked < timedelta(minutes=5)
 
 
-def test_a_later_look_at_the_same_customer_does_not_change_what_that_night_saw(night: Night) -> None:
+def test_a_later_look_at_the_same_customer_does_not_change_what_that_night_saw(cutover: CutoverRun) -> None:
     other = Handover(server="another", people=(), machines=())
-    write_table(handover_key(night.plan.customer), [other.model_dump(mode="json")], description="", flow_run=uuid4())
-    assert night_of_customer(night.plan.customer, night.id).handover == HANDOVER
+    write_table(handover_key(cutover.plan.customer), [other.model_dump(mode="json")], description="", flow_run=uuid4())
+    assert night_of_customer(cutover.plan.customer, cutover.id).handover == HANDOVER
 
 
-def test_what_was_undone_is_told_so_and_keeps_its_time(night: Night) -> None:
+def test_what_was_undone_is_told_so_and_keeps_its_time(cutover: CutoverRun) -> None:
     customer = f"c-{uuid4().hex[:12]}"
-    ledger = Ledger(customer, night.id)
+    ledger = Ledger(customer, cutover.id)
     back = Change(what=LOWERED.what, before=LOWERED.after, after=LOWERED.before)
-    ledger.record("receipt", "lower_ttl", changes=[LOWERED])
-    ledger.record("evidence", "lower_ttl", facts=["served"])
-    ledger.record("undone", "lower_ttl", changes=[back], facts=["a copy remains"])
+    ledger.record(EntryKind.RECEIPT, "lower_ttl", changes=[LOWERED])
+    ledger.record(EntryKind.EVIDENCE, "lower_ttl", facts=["served"])
+    ledger.record(EntryKind.ROLLED_BACK, "lower_ttl", changes=[back], facts=["a copy remains"])
     told = night_of_customer(customer)
     step = told.steps[0]
     assert (step.undone, step.changes, step.remains, bool(step.ended)) == (True, [back], ["a copy remains"], True)
@@ -130,22 +133,22 @@ def test_what_was_undone_is_told_so_and_keeps_its_time(night: Night) -> None:
 
 def test_a_cutover_that_prefect_has_forgotten_is_told_from_the_ledger_alone() -> None:
     customer, root = f"c-{uuid4().hex[:12]}", uuid4()
-    Ledger(customer, root).record("evidence", "lower_ttl", facts=["served"])
+    Ledger(customer, root).record(EntryKind.EVIDENCE, "lower_ttl", facts=["served"])
     told = night_of_customer(customer)
     assert (told.state, told.cutover, told.steps[0].facts) == ("unknown", root, ["served"])
 
 
-def test_the_runbook_is_made_of_what_a_preflight_saw(night: Night) -> None:
-    made = runbook_of_preflight(night.plan, night.id, datetime(2026, 11, 27, 20, tzinfo=UTC))
+def test_the_runbook_is_made_of_what_a_preflight_saw(cutover: CutoverRun) -> None:
+    made = runbook_of_preflight(cutover.plan, cutover.id, datetime(2026, 11, 27, 20, tzinfo=UTC))
     assert [step.name for step in made.steps] == [one.name for one in outlines()]
     assert made.steps[0].changes == [LOWERED]
     assert made.before == [FINDING] and made.handover == HANDOVER
     with pytest.raises(Blocked, match="preflight"):
-        runbook_of_preflight(night.plan, uuid4(), datetime.now(UTC))
+        runbook_of_preflight(cutover.plan, uuid4(), datetime.now(UTC))
 
 
-def test_the_command_writes_a_page_prints_a_table_and_speaks_json(night: Night, tmp_path: Path) -> None:
-    page, customer = tmp_path / "report.html", night.plan.customer
+def test_the_command_writes_a_page_prints_a_table_and_speaks_json(cutover: CutoverRun, tmp_path: Path) -> None:
+    page, customer = tmp_path / "report.html", cutover.plan.customer
     done = runner.invoke(app, ["report", customer, "--out", str(page), "--json"])
     assert done.exit_code == 0, done.output
     assert "Anna" in page.read_text(encoding="utf-8")

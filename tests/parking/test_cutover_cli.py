@@ -1,4 +1,4 @@
-"""The command line of the night: signed approvals, starts of many plans, the board."""
+"""The command line of the cutover: signed approvals, starts of many plans, the board."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, mx_change, new_plan
 from prefect import flow, tags
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
@@ -20,18 +20,19 @@ from deployments.cli import start_runs as running
 from deployments.cli.main import IN_THE_WAY, WRONG, app
 from flows.cutover import cutover
 from flows.gate import gate
-from mailmove.evidence import Change, Preview
+from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.ledger.ledger import Ledger
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
+from tasks.engine.prefect_engine import known_as
+from tasks.parking.forms import GATE_FLOW, PARKED
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()
-PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old\x1b[2J", after="new")])
+PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old\x1b[2J", "new")])
 
 
 @flow(name="cutover", persist_result=True, result_serializer="json")
-def night_with_a_gate(plan: Cutover) -> str:
+def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
 
@@ -45,27 +46,27 @@ def test_anna_makes_a_key_signs_and_the_gate_opens(tmp_path: Path) -> None:
     again = runner.invoke(app, ["new-approver", name, "--folder", str(tmp_path), "--plain"])
     assert (again.exit_code, "exists" in again.stderr) == (IN_THE_WAY, True)
 
-    night = Night(night_with_a_gate, new_plan(switch_mail={"approvers": [f"approver/{name}"]}))
-    night.go_on()
-    words = ["approve", night.plan.customer, "--name", name, "--key", str(key)]
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": [f"approver/{name}"]}))
+    cutover.go_on()
+    words = ["approve", cutover.plan.customer, "--name", name, "--key", str(key)]
     wrong = runner.invoke(app, words, input="other words\n")
     assert (wrong.exit_code, "does not open" in wrong.stderr) == (IN_THE_WAY, True)
     printed = runner.invoke(app, [*words, "--print-code", "--json"], input="secret words\n")
     assert len(json.loads(printed.stdout)["code"]) == 86
-    assert night.parked().key == "1", "nothing was answered"
+    assert cutover.parked().key == "1", "nothing was answered"
     done = runner.invoke(app, words, input="secret words\n")
     assert done.exit_code == 0, done.output
     assert "You sign:\nMX contoso.com.: `old [2J` -> `new`" in done.stderr
-    assert night.go_on() == PREVIEW.digest
-    facts = [entry.facts for entry in Ledger(night.plan.customer, night.id).entries()]
+    assert cutover.go_on() == PREVIEW.digest
+    facts = [entry.facts for entry in Ledger(cutover.plan.customer, cutover.id).entries()]
     assert f"approved by {name}" in facts[0]
 
 
 def test_without_the_key_there_is_no_code(tmp_path: Path) -> None:
-    night = Night(night_with_a_gate, new_plan(switch_mail={"approvers": ["approver/anna"]}))
-    night.go_on()
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": ["approver/anna"]}))
+    cutover.go_on()
     absent = str(tmp_path / "absent.pem")
-    done = runner.invoke(app, ["approve", night.plan.customer, "--name", "anna", "--key", absent])
+    done = runner.invoke(app, ["approve", cutover.plan.customer, "--name", "anna", "--key", absent])
     assert (done.exit_code, "new-approver" in done.stderr) == (IN_THE_WAY, True)
 
 
@@ -128,13 +129,13 @@ def test_staggered_times() -> None:
 
 
 def test_the_board_is_shown_once_or_as_json() -> None:
-    night = Night(night_with_a_gate, new_plan(switch_mail={"approvers": ["anna"]}))
-    night.go_on()
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": ["anna"]}))
+    cutover.go_on()
     told = {one["customer"]: one for one in json.loads(runner.invoke(app, ["board", "--json"]).stdout)}
-    assert told[night.plan.customer]["on"] == "anna"
+    assert told[cutover.plan.customer]["on"] == "anna"
     shown = runner.invoke(app, ["board", "--once"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
-    assert night.plan.customer in shown.stdout.replace("\n", "")
+    assert cutover.plan.customer in shown.stdout.replace("\n", "")
 
 
 def test_the_page_is_not_served_without_a_token_and_never_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:

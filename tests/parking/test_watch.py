@@ -11,23 +11,25 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, new_plan
 from prefect import flow, tags
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from tasks.parking.park import PARKED, WAIT_FLOW, known_as
+from tasks.engine.prefect_engine import known_as
+from tasks.parking.forms import PARKED, WAIT_FLOW
 
 from flows.wait import wait
 from flows.watch import watch
 from lab.dns.zone_data import rrset
-from mailmove.evidence import Look, now
+from mailmove.evidence import PollResult, now
 from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
-from tasks.parking.due_polls import due, known_looks
-from tasks.parking.poll import last_look, show_look, tells_nothing_new
+from tasks.parking.due_polls import due, known_results
+from tasks.parking.poll import last_result, keep_result, says_nothing_new
 from tasks.parking.resume import Parked
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "nothing_parked")
@@ -39,26 +41,26 @@ LOW = rrset("contoso.com.", "MX", 60, "10 mail.contoso.com.")
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_until_the_old_ttl_has_run_out(plan: Cutover) -> str:
+def cutover_until_the_old_ttl_has_run_out(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
         return "; ".join(known_as(wait, "old_ttl")(plan, "old_ttl").facts)
 
 
-def parked_night() -> Night:
+def parked_cutover() -> CutoverRun:
     """Its ledger says that the TTL was shortened just now: an hour to wait."""
-    night = Night(night_until_the_old_ttl_has_run_out, new_plan())
-    ledger = Ledger(night.plan.customer, night.id)
-    ledger.record("receipt", "lower_ttl", changes=[change_of(RRsetChange(before=OLD, after=LOW))])
-    ledger.record("evidence", "lower_ttl", facts=["served"])
-    assert night.go_on() is None
-    return night
+    cutover = CutoverRun(cutover_until_the_old_ttl_has_run_out, new_plan())
+    ledger = Ledger(cutover.plan.customer, cutover.id)
+    ledger.record(EntryKind.RECEIPT, "lower_ttl", changes=[change_of(RRsetChange(before=OLD, after=LOW))])
+    ledger.record(EntryKind.EVIDENCE, "lower_ttl", facts=["served"])
+    assert cutover.go_on() is None
+    return cutover
 
 
-def make_due(night: Night) -> None:
+def make_due(cutover: CutoverRun) -> None:
     """The time for the next look has come; the forecast stays."""
-    seen = last_look(night.parked().run.id)
+    seen = last_result(cutover.parked().run.id)
     assert seen is not None and seen.forecast is not None
-    show_look(night.parked().run.id, seen.model_copy(update={"next_look": now()}))
+    keep_result(cutover.parked().run.id, seen.model_copy(update={"next_poll": now()}))
 
 
 def versions(run: UUID) -> int:
@@ -81,64 +83,64 @@ def requests_of_a_look(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_look_at_many_asks_no_more_than_a_look_at_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    nights = [parked_night()]
+    cutovers = [parked_cutover()]
     watch(stay_seconds=0)  # notices of what is new
-    make_due(nights[0])
+    make_due(cutovers[0])
     of_one = requests_of_a_look(monkeypatch)
-    nights += [parked_night() for _ in range(4)]
+    cutovers += [parked_cutover() for _ in range(4)]
     watch(stay_seconds=0)
-    for night in nights:
-        make_due(night)
+    for cutover in cutovers:
+        make_due(cutover)
     assert requests_of_a_look(monkeypatch) == of_one
     assert any(one == "POST /artifacts/latest/filter" for one in of_one), "it did look"
 
 
 def test_what_tells_nothing_new_is_not_written_and_not_asked_again_at_once() -> None:
-    night = parked_night()
-    run = night.parked().run.id
-    show_look(run, Look(done=False, summary="a week ago", at=now() - timedelta(days=7)))  # of an older version
+    cutover = parked_cutover()
+    run = cutover.parked().run.id
+    keep_result(run, PollResult(done=False, summary="a week ago", at=now() - timedelta(days=7)))  # of an older version
     watch(stay_seconds=0)
-    told = last_look(run)
+    told = last_result(run)
     assert told is not None and "the old TTL of 3600 s runs out" in told.summary, "it was news"
-    make_due(night)
+    make_due(cutover)
     count = versions(run)
     watch(stay_seconds=0)
     assert versions(run) == count
 
 
 def test_a_look_of_this_process_counts_although_it_was_not_written() -> None:
-    night = parked_night()
-    one = night.parked()
-    stale = Look(done=False, summary="not yet", at=now() - timedelta(minutes=30))
-    show_look(one.run.id, stale)
+    cutover = parked_cutover()
+    one = cutover.parked()
+    stale = PollResult(done=False, summary="not yet", at=now() - timedelta(minutes=30))
+    keep_result(one.run.id, stale)
     fresh = stale.model_copy(update={"at": now()})
-    assert tells_nothing_new(fresh, stale) and not tells_nothing_new(fresh, None)
-    assert not tells_nothing_new(fresh.model_copy(update={"summary": "soon"}), stale)
-    assert due([one], now(), 60, known_looks([one], {})).now, "by what the server holds"
-    assert not due([one], now(), 60, known_looks([one], {one.run.id: fresh})).now
-    show_look(one.run.id, stale.model_copy(update={"at": now(), "summary": "the sub-flow itself looked"}))
-    assert known_looks([one], {one.run.id: fresh})[one.run.id].summary == "the sub-flow itself looked"
+    assert says_nothing_new(fresh, stale) and not says_nothing_new(fresh, None)
+    assert not says_nothing_new(fresh.model_copy(update={"summary": "soon"}), stale)
+    assert due([one], now(), 60, known_results([one], {})).now, "by what the server holds"
+    assert not due([one], now(), 60, known_results([one], {one.run.id: fresh})).now
+    keep_result(one.run.id, stale.model_copy(update={"at": now(), "summary": "the sub-flow itself looked"}))
+    assert known_results([one], {one.run.id: fresh})[one.run.id].summary == "the sub-flow itself looked"
 
 
 def test_a_look_is_on_time_without_reading_everything_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    night = parked_night()
-    run = night.parked().run.id
-    seen = last_look(run)
+    cutover = parked_cutover()
+    run = cutover.parked().run.id
+    seen = last_result(run)
     assert seen is not None
     readings, looked = [0], list[UUID]()
-    read, look = watching.parked_runs, watching.look_at_all
+    read, look = watching.parked_runs, watching.poll_all
 
     def counted(*states: Any) -> list[Parked]:
         readings[0] += 1
         return read(*states)
 
-    async def noted(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+    async def noted(waits: list[tuple[Parked, PollResult | None]]) -> list[tuple[Parked, PollResult]]:
         looked.extend(one.run.id for one, _ in waits)
         return await look(waits)
 
     monkeypatch.setattr(watching, "parked_runs", counted)
-    monkeypatch.setattr(watching, "look_at_all", noted)
-    show_look(run, seen.model_copy(update={"next_look": now() + timedelta(seconds=1)}))
+    monkeypatch.setattr(watching, "poll_all", noted)
+    keep_result(run, seen.model_copy(update={"next_poll": now() + timedelta(seconds=1)}))
     watch(stay_seconds=watching.STEP_SECONDS)
     assert (readings, looked) == ([1], [run]), "nor does a look that names a time in the past spin"
 
@@ -146,8 +148,8 @@ def test_a_look_is_on_time_without_reading_everything_again(monkeypatch: pytest.
 def test_what_parks_and_what_is_answered_meanwhile_is_found_without_reading_everything_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answered, made = parked_night(), list[Night]()
-    show_look(answered.parked().run.id, Look(done=False, summary="not yet", next_look=now() + timedelta(seconds=20)))
+    answered, made = parked_cutover(), list[CutoverRun]()
+    keep_result(answered.parked().run.id, PollResult(done=False, summary="not yet", next_poll=now() + timedelta(seconds=20)))
     read, looked, outside = watching.parked_runs, list[UUID](), copy_context()
 
     def read_once(*states: Any) -> list[Parked]:
@@ -155,17 +157,17 @@ def test_what_parks_and_what_is_answered_meanwhile_is_found_without_reading_ever
         monkeypatch.setattr(watching, "parked_runs", lambda *_: pytest.fail("everything was read again"))
         with get_client(sync_client=True) as client:  # as the UI does: the sub-flow only
             client.resume_flow_run(answered.parked().run.id, run_input={"go_on_anyway": True, "name": "anna"})
-        with ThreadPoolExecutor() as another_process:  # the watch is no part of that night
-            made.append(another_process.submit(outside.run, parked_night).result())
+        with ThreadPoolExecutor() as another_process:  # the watch is no part of that cutover
+            made.append(another_process.submit(outside.run, parked_cutover).result())
         make_due(made[0])
         return found
 
-    async def noted(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+    async def noted(waits: list[tuple[Parked, PollResult | None]]) -> list[tuple[Parked, PollResult]]:
         looked.extend(one.run.id for one, _ in waits)
-        return [(one, Look(done=False, summary="later", next_look=now() + timedelta(hours=1))) for one, _ in waits]
+        return [(one, PollResult(done=False, summary="later", next_poll=now() + timedelta(hours=1))) for one, _ in waits]
 
     monkeypatch.setattr(watching, "parked_runs", read_once)
-    monkeypatch.setattr(watching, "look_at_all", noted)
+    monkeypatch.setattr(watching, "poll_all", noted)
     monkeypatch.setattr(watching, "READING_SECONDS", 60)
     watch(stay_seconds=25)
     assert looked == [made[0].parked().run.id]
@@ -173,20 +175,20 @@ def test_what_parks_and_what_is_answered_meanwhile_is_found_without_reading_ever
 
 
 def test_a_busy_minute_keeps_nobody_from_glancing(monkeypatch: pytest.MonkeyPatch) -> None:
-    night = parked_night()
-    make_due(night)
+    cutover = parked_cutover()
+    make_due(cutover)
     glances = [0]
 
-    async def due_again_at_once(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
-        return [(one, Look(done=False, summary="not yet", next_look=now())) for one, _ in waits]
+    async def due_again_at_once(waits: list[tuple[Parked, PollResult | None]]) -> list[tuple[Parked, PollResult]]:
+        return [(one, PollResult(done=False, summary="not yet", next_poll=now())) for one, _ in waits]
 
     def counted(since: Any) -> list[Parked]:
         glances[0] += 1
         return []
 
-    monkeypatch.setattr(watching, "look_at_all", due_again_at_once)
+    monkeypatch.setattr(watching, "poll_all", due_again_at_once)
     monkeypatch.setattr(watching, "STEP_SECONDS", 2.5)  # longer than the pause until the next look is due
-    monkeypatch.setattr(watching, "moved_lately", counted)
+    monkeypatch.setattr(watching, "parked_lately", counted)
     watch(stay_seconds=9)
     assert glances[0] >= 2
 
@@ -194,26 +196,26 @@ def test_a_busy_minute_keeps_nobody_from_glancing(monkeypatch: pytest.MonkeyPatc
 def test_what_the_sub_flow_has_seen_since_counts_for_more_than_what_this_process_saw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    night = parked_night()
-    run, looked = night.parked().run.id, list[UUID]()
-    make_due(night)
+    cutover = parked_cutover()
+    run, looked = cutover.parked().run.id, list[UUID]()
+    make_due(cutover)
 
-    async def seen_by_the_watch(waits: list[tuple[Parked, Look | None]]) -> list[tuple[Parked, Look]]:
+    async def seen_by_the_watch(waits: list[tuple[Parked, PollResult | None]]) -> list[tuple[Parked, PollResult]]:
         looked.extend(one.run.id for one, _ in waits)
         soon = now() + timedelta(seconds=10)
-        return [(one, Look(done=False, summary="seen by the watch", next_look=soon)) for one, _ in waits]
+        return [(one, PollResult(done=False, summary="seen by the watch", next_poll=soon)) for one, _ in waits]
 
-    keep = watching.keep_looks
+    keep = watching.keep_results
 
-    def kept_and_then_somebody_woke_it_and_it_parked_again(new: list[tuple[Parked, Look]]) -> None:
+    def kept_and_then_somebody_woke_it_and_it_parked_again(new: list[tuple[Parked, PollResult]]) -> None:
         keep(new)
         if new:
-            show_look(run, Look(done=False, summary="seen by itself", next_look=now() + timedelta(hours=1)))
+            keep_result(run, PollResult(done=False, summary="seen by itself", next_poll=now() + timedelta(hours=1)))
 
     monkeypatch.setattr(watching, "READING_SECONDS", 0)
     monkeypatch.setattr(watching, "READING_SHARE", 0)
-    monkeypatch.setattr(watching, "look_at_all", seen_by_the_watch)
-    monkeypatch.setattr(watching, "keep_looks", kept_and_then_somebody_woke_it_and_it_parked_again)
+    monkeypatch.setattr(watching, "poll_all", seen_by_the_watch)
+    monkeypatch.setattr(watching, "keep_results", kept_and_then_somebody_woke_it_and_it_parked_again)
     watch(stay_seconds=15)
     assert looked == [run]
 
@@ -225,9 +227,9 @@ async def test_the_ledger_is_read_again_only_when_the_time_has_come() -> None:
         def receipt(self, stage: str) -> Any:
             raise AssertionError(f"the ledger of {stage} was read")
 
-    known = Look(done=False, summary="it runs out", forecast=now() + timedelta(hours=1), details=["a"])
+    known = PollResult(done=False, summary="it runs out", forecast=now() + timedelta(hours=1), details=["a"])
     seen = await old_ttl.look_on(new_plan(), Unread(), known)  # type: ignore[arg-type]
-    assert tells_nothing_new(seen, known) and seen.at > known.at
+    assert says_nothing_new(seen, known) and seen.at > known.at
     for previous in (None, known.model_copy(update={"forecast": now()}), known.model_copy(update={"forecast": None})):
         with pytest.raises(AssertionError, match="lower_ttl was read"):
             await old_ttl.look_on(new_plan(), Unread(), previous)  # type: ignore[arg-type]
