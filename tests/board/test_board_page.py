@@ -20,32 +20,32 @@ from deployments.board.page import COLOURS, STYLE, STYLE_HASH, page
 from deployments.board.server import SHORTEST_TOKEN, board_app
 from deployments.display.render import board_view
 from deployments.display.safe_text import plain
-from tasks.reporting.status import Night
+from tasks.reporting.status import CutoverStatus
 
 NOW = datetime(2026, 11, 26, 23, tzinfo=UTC)
 TOKEN = "correct-horse-battery-staple"
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>[/][bold]\x1b[2J\u202emoc"
 
 
-def night(customer: str, state: str = "Suspended", **more: Any) -> Night:
+def status(customer: str, state: str = "Suspended", **more: Any) -> CutoverStatus:
     facts = {"customer": customer, "cutover": UUID(int=7), "asked_in": UUID(int=8), "state": state, "done": []}
-    return Night.model_validate(facts | more)
+    return CutoverStatus.model_validate(facts | more)
 
 
 ALL = [
-    night("over", "Completed", since=NOW - timedelta(hours=3)),
-    night("coming", "Scheduled", forecast=NOW + timedelta(hours=1)),
-    night("later", parked="wait: propagation", question="it spreads", forecast=NOW + timedelta(hours=2)),
-    night("soon", parked="wait: quiet", question="it is quiet", forecast=NOW + timedelta(minutes=5)),
-    night("broken", "Failed", wrong="the disk is full", since=NOW),
-    night("asks", parked="gate: switch_mail", needs=True, on="anna", question="Switch?", since=NOW),
-    night("asked-first", parked="trouble: proof", needs=True, on="a person", since=NOW - timedelta(hours=1)),
+    status("over", "Completed", since=NOW - timedelta(hours=3)),
+    status("coming", "Scheduled", forecast=NOW + timedelta(hours=1)),
+    status("later", parked="wait: propagation", question="it spreads", forecast=NOW + timedelta(hours=2)),
+    status("soon", parked="wait: quiet", question="it is quiet", forecast=NOW + timedelta(minutes=5)),
+    status("broken", "Failed", wrong="the disk is full", since=NOW),
+    status("asks", parked="gate: switch_mail", needs=True, on="anna", question="Switch?", since=NOW),
+    status("asked-first", parked="trouble: proof", needs=True, on="a person", since=NOW - timedelta(hours=1)),
 ]
 RANKED = ["asked-first", "asks", "broken", "soon", "later", "coming", "over"]
 
 
-def ranked(nights: list[Night]) -> list[Night]:
-    return sorted(nights, key=lambda one: (*one.rank, one.customer))
+def ranked(statuses: list[CutoverStatus]) -> list[CutoverStatus]:
+    return sorted(statuses, key=lambda status: (*status.rank, status.customer))
 
 
 class Seen(HTMLParser):
@@ -81,9 +81,9 @@ def test_what_a_person_must_do_comes_first() -> None:
 
 def test_hostile_words_stay_words_on_the_page() -> None:
     fields = dict.fromkeys(("customer", "state", "parked", "question", "on", "wrong"), HOSTILE)
-    html = page([night(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, amiss=HOSTILE)
+    html = page([status(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, amiss=HOSTILE)
     honest = Seen(
-        page([night("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, amiss="x")
+        page([status("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, amiss="x")
     )
     seen = Seen(html)
     assert [tag for tag, _ in seen.tags] == [tag for tag, _ in honest.tags], "not one tag more"
@@ -95,11 +95,11 @@ def test_hostile_words_stay_words_on_the_page() -> None:
 def test_hostile_words_stay_words_in_the_terminal() -> None:
     fields = dict.fromkeys(("customer", "state", "question", "on", "wrong"), HOSTILE)
     screen = io.StringIO()
-    Console(file=screen, width=4000, force_terminal=False).print(board_view([night(**fields)], amiss="old"))
+    Console(file=screen, width=4000, force_terminal=False).print(board_view([status(**fields)], amiss="old"))
     assert "[/][bold]" in screen.getvalue(), "no markup"
     assert not {"\x1b", "\u202e"} & set(screen.getvalue())
     ansi = io.StringIO()
-    Console(file=ansi, width=4000, force_terminal=True).print(board_view([night(**fields)]))
+    Console(file=ansi, width=4000, force_terminal=True).print(board_view([status(**fields)]))
     assert "\x1b[2J" not in ansi.getvalue()
 
 
@@ -156,13 +156,13 @@ def basic(token: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'anyone:{token}'.encode()).decode()}"}
 
 
-def client(look: Callable[[], list[Night]] = lambda: ranked(ALL)) -> TestClient:
+def client(look: Callable[[], list[CutoverStatus]] = lambda: ranked(ALL)) -> TestClient:
     return TestClient(board_app(TOKEN, look))
 
 
 @pytest.mark.parametrize("path", ["/", "/board.json"])
 def test_without_the_token_nothing_is_seen(path: str) -> None:
-    def never() -> list[Night]:
+    def never() -> list[CutoverStatus]:
         raise AssertionError("nobody looks for a stranger")
 
     web = client(never)
@@ -209,7 +209,7 @@ def test_a_token_that_can_be_guessed_is_refused() -> None:
 def test_many_who_ask_at_once_cost_one_look_and_a_silent_prefect_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
-    def look() -> list[Night]:
+    def look() -> list[CutoverStatus]:
         looks.append(1)
         if len(looks) > 1:
             raise ConnectionError("secret words")
@@ -229,7 +229,7 @@ def test_many_who_ask_at_once_cost_one_look_and_a_silent_prefect_is_said(monkeyp
 
 
 def test_a_board_that_has_seen_nothing_does_not_say_that_all_is_well() -> None:
-    def look() -> list[Night]:
+    def look() -> list[CutoverStatus]:
         raise ConnectionError
 
     answer = client(look).get("/", headers=basic(TOKEN))

@@ -64,7 +64,13 @@ def rolled_back(context: Context, receipt: Receipt) -> Receipt:
 
 
 def stage() -> Stage:
-    verbs = {"question": switch_mail.question, "check": check, "apply": apply.with_options(retries=0), "verify": verify, "rollback": rolled_back}
+    verbs = {
+        "question": switch_mail.question,
+        "check": check,
+        "apply": apply.with_options(retries=0),
+        "verify": verify,
+        "rollback": rolled_back,
+    }
     return PlayedStage("switch_mail", "switch", gate="switch_mail", verbs=verbs)
 
 

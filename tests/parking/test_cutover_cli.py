@@ -18,12 +18,13 @@ from deployments.cli import board as boarding
 from deployments.cli import main as cli
 from deployments.cli import start_runs as running
 from deployments.cli.main import IN_THE_WAY, WRONG, app
-from flows.cutover import cutover
+from flows.cutover import cutover as cutover_flow
 from flows.gate import gate
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
-from tasks.ledger.ledger import Ledger
 from tasks.engine.prefect_engine import known_as
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.payloads import Approval
 from tasks.parking.forms import GATE_FLOW, PARKED
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -58,8 +59,8 @@ def test_anna_makes_a_key_signs_and_the_gate_opens(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "You sign:\nMX contoso.com.: `old [2J` -> `new`" in done.stderr
     assert cutover.go_on() == PREVIEW.digest
-    facts = [entry.facts for entry in Ledger(cutover.plan.customer, cutover.id).entries()]
-    assert f"approved by {name}" in facts[0]
+    ((_, approval),) = Ledger(cutover.plan.customer, cutover.id).payloads(Approval)
+    assert approval.by == name and approval.proof
 
 
 def test_without_the_key_there_is_no_code(tmp_path: Path) -> None:
@@ -84,19 +85,19 @@ def scheduled(plans: list[Cutover]) -> dict[str, datetime]:
     customers = {plan.customer for plan in plans}
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(limit=200)
-    found = {run.parameters.get("plan", {}).get("customer"): run for run in runs}
-    return {name: run.next_scheduled_start_time for name, run in found.items() if name in customers}
+    by_customer = {run.parameters.get("plan", {}).get("customer"): run for run in runs}
+    return {name: run.next_scheduled_start_time for name, run in by_customer.items() if name in customers}
 
 
 def test_many_start_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
-        client.create_deployment(client.create_flow(cutover), name="night")
+        client.create_deployment(client.create_flow(cutover_flow), name="night")
     plans = [new_plan() for _ in range(3)]
     files = [written(tmp_path, plan) for plan in plans]
     at = datetime.now().astimezone().replace(microsecond=0) + timedelta(hours=3)
     done = runner.invoke(app, ["start", *files, "--at", at.isoformat(), "--stagger", "10", "--json"])
     assert done.exit_code == 0, done.output
-    assert [one["customer"] for one in json.loads(done.stdout)] == [plan.customer for plan in plans]
+    assert [started["customer"] for started in json.loads(done.stdout)] == [plan.customer for plan in plans]
     times = scheduled(plans)
     assert [times[plan.customer] - at for plan in plans] == [timedelta(minutes=10 * place) for place in range(3)]
     again = runner.invoke(app, ["start", written(tmp_path, new_plan()), files[0]])
@@ -131,14 +132,14 @@ def test_staggered_times() -> None:
 def test_the_board_is_shown_once_or_as_json() -> None:
     cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": ["anna"]}))
     cutover.go_on()
-    told = {one["customer"]: one for one in json.loads(runner.invoke(app, ["board", "--json"]).stdout)}
-    assert told[cutover.plan.customer]["on"] == "anna"
+    shown_of = {status["customer"]: status for status in json.loads(runner.invoke(app, ["board", "--json"]).stdout)}
+    assert shown_of[cutover.plan.customer]["on"] == "anna"
     shown = runner.invoke(app, ["board", "--once"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert cutover.plan.customer in shown.stdout.replace("\n", "")
 
 
-def test_the_page_is_not_served_without_a_token_and_never_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_not_served_without_a_token_and_never_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[tuple[str, int]] = []
     monkeypatch.setattr(boarding, "serve", lambda _, host, port: served.append((host, port)))
     monkeypatch.delenv(boarding.TOKEN, raising=False)

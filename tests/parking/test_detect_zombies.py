@@ -1,10 +1,10 @@
-"""Who has beaten and fallen silent by every sign is dead; whoever gives one sign of life is not touched."""
+"""Who has beaten and fallen silent by every sign is a zombie; whoever gives one sign of life is not touched."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,10 +15,9 @@ from prefect.client.schemas.actions import LogCreate
 from prefect.client.schemas.objects import State, StateType
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from mailmove.evidence import now
+from mailmove.clock import Clock, clock_set
 from mailmove.plan.cutover import Cutover
-from tasks.parking import detect_zombies as silence
-from tasks.parking.detect_zombies import mark_crashed, silent
+from tasks.parking.detect_zombies import _last_beat, mark_crashed, zombie_cutovers
 from tasks.parking.restart_crashed import cutovers_to_restart
 
 pytestmark = pytest.mark.timeout(240)
@@ -30,10 +29,10 @@ def never_ends(plan: Cutover) -> str:
 
 
 @pytest.fixture(autouse=True)
-def beats_and_time(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def beats_and_time(prefect_server: None) -> Iterator[None]:
     """Five minutes later: three beats of a minute have been missed."""
-    monkeypatch.setattr(silence, "now", lambda: now() + timedelta(minutes=5))
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 60}):
+    beats = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 60})
+    with beats, clock_set(Clock(ahead=timedelta(minutes=5))):
         yield
 
 
@@ -51,8 +50,8 @@ def running() -> CutoverRun:
 
 
 def beat(run: UUID, **late: float) -> None:
-    """A heartbeat; returns when the server shows it. late: how long after now, as `timedelta` takes it."""
-    at = now() + timedelta(**late)
+    """A heartbeat; returns when the server shows it. late: how long after the real time, as `timedelta` takes it."""
+    at = datetime.now(UTC) + timedelta(**late)
     event = {
         "occurred": at.isoformat(),
         "event": "prefect.flow-run.heartbeat",
@@ -62,20 +61,20 @@ def beat(run: UUID, **late: float) -> None:
     with get_client(sync_client=True) as client:
         client.request("POST", "/events", json=[event]).raise_for_status()
         deadline = time.monotonic() + 60
-        while (seen := silence._last_beat(client, run)) is None or abs((seen - at).total_seconds()) > 0.01:
+        while (shown := _last_beat(client, run)) is None or abs((shown - at).total_seconds()) > 0.01:
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
 
 def is_silent(cutover: CutoverRun) -> bool:
-    return cutover.id in {run.id for run in silent()}
+    return cutover.id in {run.id for run in zombie_cutovers()}
 
 
-def test_a_silent_one_is_called_crashed_once_and_comes_to_be_revived() -> None:
+def test_a_silent_one_is_marked_crashed_once_and_comes_to_be_restarted() -> None:
     cutover = running()
     assert not is_silent(cutover), "it never beat: perhaps it cannot"
     beat(cutover.id)
-    (run,) = [run for run in silent() if run.id == cutover.id]
+    (run,) = [run for run in zombie_cutovers() if run.id == cutover.id]
     assert mark_crashed(run)
     assert mark_crashed(run) is None
     assert cutover.state == "Crashed"
@@ -94,19 +93,22 @@ def test_a_line_in_the_log_is_a_sign_of_life() -> None:
     beat(cutover.id)
     assert is_silent(cutover)
     line = LogCreate(
-        name="x", level=20, message="copying", timestamp=now() + timedelta(minutes=3), flow_run_id=cutover.id
+        name="x",
+        level=20,
+        message="copying",
+        timestamp=datetime.now(UTC) + timedelta(minutes=3),
+        flow_run_id=cutover.id,
     )
     with get_client(sync_client=True) as client:
         client.create_logs([line])
     assert not is_silent(cutover)
 
 
-def test_a_server_that_keeps_no_heartbeats_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_keeps_no_heartbeats_proves_nothing() -> None:
     cutover = running()
     beat(cutover.id)
     assert is_silent(cutover)
-    with monkeypatch.context() as later:
-        later.setattr(silence, "now", lambda: now() + timedelta(minutes=30))
+    with clock_set(Clock(ahead=timedelta(minutes=30))):
         assert not is_silent(cutover), "nobody's heartbeat is there"
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         assert not is_silent(cutover)

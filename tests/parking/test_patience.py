@@ -9,8 +9,6 @@ from collections.abc import Iterator
 import pytest
 from parked_world import CutoverRun, new_plan
 from prefect import flow, tags
-from tasks.engine.prefect_engine import known_as
-from tasks.parking.forms import PARKED, WAIT_FLOW
 
 from flows.wait import wait
 from lab.dns.resolver import HONEST
@@ -23,10 +21,12 @@ from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover, Propagation
 from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
+from tasks.engine.prefect_engine import known_as
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import asks_anew, poll_all
-from tasks.parking.poll import last_result, keep_result
+from tasks.parking.forms import PARKED, WAIT_FLOW
+from tasks.parking.poll import keep_result, last_result
 from tasks.parking.resume import Parked, resume
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -56,11 +56,11 @@ def plan() -> Iterator[Cutover]:
         yield new_plan().model_copy(update={"propagation": rules})
 
 
-def looked_by_the_watch(cutover: CutoverRun) -> tuple[Parked, PollResult]:
+def polled_by_the_watch(cutover: CutoverRun) -> tuple[Parked, PollResult]:
     parked = cutover.parked()
-    [(one, seen)] = asyncio.run(poll_all([(parked, last_result(parked.run.id))]))
-    keep_result(one.run.id, seen)
-    return one, seen
+    [(wait, result)] = asyncio.run(poll_all([(parked, last_result(parked.run.id))]))
+    keep_result(wait.run.id, result)
+    return wait, result
 
 
 def test_at_the_end_of_patience_a_person_is_asked_once(plan: Cutover) -> None:
@@ -71,14 +71,14 @@ def test_at_the_end_of_patience_a_person_is_asked_once(plan: Cutover) -> None:
     if (time.time() - entry.at.timestamp()) < PATIENCE:  # on a very busy machine it has ended already
         assert "patience" not in cutover.parked().question
     time.sleep(max(0.0, entry.at.timestamp() + PATIENCE + 0.1 - time.time()))
-    one, seen = looked_by_the_watch(cutover)
-    if asks_anew(one, seen):
-        resume(one)
+    wait, result = polled_by_the_watch(cutover)
+    if asks_anew(wait, result):
+        resume(wait)
         assert cutover.go_on() is None
     assert cutover.state == "Suspended"
     assert "patience ended" in cutover.parked().question and "go on although" in cutover.parked().question
-    one, seen = looked_by_the_watch(cutover)
-    assert seen.asks and not asks_anew(one, seen), "it is parked with this very question"
-    resume(one, {"go_on_anyway": True, "name": "anna", "reason": "the last one is a liar"})
-    said = cutover.go_on()
-    assert "anna said: the last one is a liar" in said and cutover.state == "Completed"
+    wait, result = polled_by_the_watch(cutover)
+    assert result.asks and not asks_anew(wait, result), "it is parked with this very question"
+    resume(wait, {"go_on_anyway": True, "name": "anna", "reason": "the last one is a liar"})
+    words = cutover.go_on()
+    assert "anna said: the last one is a liar" in words and cutover.state == "Completed"

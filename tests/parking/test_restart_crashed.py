@@ -1,4 +1,4 @@
-"""A cutover that was cut short goes on, from where it was; one that is rolled back, replaced or old stays dead."""
+"""A cutover that was cut short goes on, from where it was; one that is rolled back, replaced or old stays ended."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from parked_world import CutoverRun, new_plan
 from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import TaskRunContext
 from prefect.states import Crashed
 
-from mailmove.evidence import now
+from mailmove.clock import Clock, clock_set
 from mailmove.plan.cutover import Cutover
-from tasks.parking import restart_crashed as reviving
-from tasks.parking.restart_crashed import MOST_RESTARTS, restart, cutovers_to_restart
+from tasks.parking.restart_crashed import MOST_RESTARTS, cutovers_to_restart, restart
 from tasks.progress.rollback_stage import end_cutover
 
 DONE: Counter[str] = Counter()
@@ -67,7 +67,7 @@ def crashed_cutover() -> CutoverRun:
     return cutover
 
 
-def ours(cutover: CutoverRun) -> list[object]:
+def ours(cutover: CutoverRun) -> list[FlowRun]:
     return [run for run in cutovers_to_restart() if run.id == cutover.id]
 
 
@@ -100,26 +100,23 @@ def test_one_that_fails_by_itself_stays_failed(prefect_server: None) -> None:
     assert (cutover.state, ours(cutover)) == ("Failed", [])
 
 
-def test_a_cutover_that_is_rolled_back_stays_dead(prefect_server: None) -> None:
+def test_a_cutover_that_is_rolled_back_stays_ended(prefect_server: None) -> None:
     cutover = crashed_cutover()
     end_cutover(cutover.plan, cutover.id)
     assert cutover.state == "Cancelled"
     assert ours(cutover) == []
 
 
-def test_one_that_was_started_anew_or_died_long_ago_stays_dead(
-    prefect_server: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_was_started_anew_or_crashed_long_ago_stays_ended(prefect_server: None) -> None:
     cutover = crashed_cutover()
-    with monkeypatch.context() as later:
-        later.setattr(reviving, "now", lambda: now() + timedelta(days=2))
+    with clock_set(Clock(ahead=timedelta(days=2))):
         assert ours(cutover) == []
     assert len(ours(cutover)) == 1
     CutoverRun(dies_once, cutover.plan)
     assert ours(cutover) == []
 
 
-def test_one_that_dies_again_and_again_stays_dead(prefect_server: None) -> None:
+def test_one_that_crashes_again_and_again_stays_ended(prefect_server: None) -> None:
     cutover = crashed_cutover()
     (run,) = ours(cutover)
     with get_client(sync_client=True) as client:

@@ -4,51 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
+from parked_world import PlayedWait, new_plan
 
-import flows.wait
-from flows.wait import WAITED_OUT, _look
+from flows.wait import WAITED_OUT, _poll
+from mailmove.clock import Clock, clock_set
 from mailmove.evidence import PollResult, now
+from tasks.execution.context import Context
+from tasks.parking.poll import Awaited
+from tasks.runbook import step_replaced
+
+Polled = Callable[..., tuple[PollResult, list[float]]]
+
+
+class NotingClock(Clock):
+    """It sleeps for nobody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sleeps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[PollResult, list[float]]]:
-    """Seconds from now at which each look forecasts the end (None: it does not say) -> (the last look, the sleeps)."""
+def polled() -> Polled:
+    """Seconds from now at which each poll forecasts the end (None: it does not say) -> (last result, sleeps)."""
 
-    def plays(*forecasts: float | None) -> tuple[PollResult, list[float]]:
-        left, sleeps = list(forecasts), []
+    def play(*forecasts: float | None) -> tuple[PollResult, list[float]]:
+        left, clock = list(forecasts), NotingClock()
 
-        async def look_once(*_: object) -> PollResult:
+        async def poll(context: Context, previous: PollResult | None) -> PollResult:
             if not left:
                 return PollResult(done=True, summary="it has come")
             seconds = left.pop(0)
             due = None if seconds is None else now() + timedelta(seconds=seconds)
             return PollResult(done=False, summary="not yet", forecast=due)
 
-        monkeypatch.setattr(flows.wait, "look_once", look_once)
-        monkeypatch.setattr(flows.wait.time, "sleep", sleeps.append)
-        return _look(Mock(), uuid4(), "quiet", None), sleeps
+        with step_replaced(PlayedWait("quiet", "until it is quiet", verbs={"poll": poll})), clock_set(clock):
+            return _poll(new_plan(), uuid4(), Awaited("quiet"), None), clock.sleeps
 
-    return plays
+    return play
 
 
-def test_a_moment_is_waited_out(looked: Callable[..., tuple[PollResult, list[float]]]) -> None:
-    seen, sleeps = looked(3.0, 0.5)
-    assert seen.done
-    assert [round(one, 1) for one in sleeps] == [3.0, 0.5]
+def test_a_moment_is_waited_out(polled: Polled) -> None:
+    result, sleeps = polled(3.0, 0.5)
+    assert result.done
+    assert [round(seconds, 1) for seconds in sleeps] == [3.0, 0.5]
 
 
 @pytest.mark.parametrize("forecast", [None, -5.0, WAITED_OUT.total_seconds() + 1, 3600.0])
-def test_what_takes_longer_or_is_not_known_parks(
-    looked: Callable[..., tuple[PollResult, list[float]]], forecast: float | None
-) -> None:
-    seen, sleeps = looked(forecast)
-    assert (seen.done, sleeps) == (False, [])
+def test_what_takes_longer_or_is_not_known_parks(polled: Polled, forecast: float | None) -> None:
+    result, sleeps = polled(forecast)
+    assert (result.done, sleeps) == (False, [])
 
 
-def test_a_moment_that_never_comes_parks(looked: Callable[..., tuple[PollResult, list[float]]]) -> None:
-    seen, sleeps = looked(9.9, WAITED_OUT.total_seconds() + 0.5)
-    assert (seen.done, len(sleeps)) == (False, 1), "it has stayed as long as it may"
+def test_a_moment_that_never_comes_parks(polled: Polled) -> None:
+    result, sleeps = polled(9.9, WAITED_OUT.total_seconds() + 0.5)
+    assert (result.done, len(sleeps)) == (False, 1), "it has stayed as long as it may"

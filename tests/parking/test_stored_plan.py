@@ -51,7 +51,7 @@ def test_a_chosen_block_is_kept_by_id_then_by_name_and_its_secret_never() -> Non
     name, chosen = saved()
     run = started(chosen)
     assert run.parameters["plan"]["dns"]["provider"] == chosen
-    plan = plan_of(run)
+    plan = plan_of(run.parameters)
     assert plan is not None and plan.dns.provider == f"rfc2136/{name}", "it can be read before it starts"
     assert run_flow(keeps, flow_run=run, parameters=run.parameters) == f"rfc2136/{name}"
     kept = again(run)
@@ -78,5 +78,5 @@ def test_a_block_that_was_deleted_stops_nobody_who_only_reads_the_plan() -> None
     with get_client(sync_client=True) as client:
         client.delete_block_document(chosen["$ref"]["block_document_id"])
     assert notices_of(run).to == [f"{GONE}/{chosen['$ref']['block_document_id']}"]
-    plan = plan_of(run)
+    plan = plan_of(run.parameters)
     assert plan is not None and plan.dns.provider.startswith(GONE)
