@@ -107,7 +107,7 @@ def test_a_report_is_put_together_from_what_the_server_keeps(cutover: CutoverRun
     assert lowered.undo == "The old TTL." or lowered.undo
     assert report.handover == HANDOVER
     assert report.findings == [FINDING]
-    assert report.left_behind == [str(LEFT)]
+    assert report.left_behind == ["a@contoso.com: message 'big' in inbox: too large"]
     assert (report.tidy, report.landed_note) == (["remove the old name"], "nobody knows")
     assert report.sweeps == {"contoso.com.": SWEEP}
     assert report.progress is not None and report.progress.items == 9

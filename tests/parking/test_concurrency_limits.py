@@ -1,4 +1,4 @@
-"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. The dead are in tests/cutover."""
+"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. Killed ones: tests/night."""
 
 from __future__ import annotations
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import uvicorn
 from parked_world import CutoverRun, mx_change, new_plan
 from prefect import flow, tags
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
-from deployments.cli import board as boarding
 from deployments.cli import main as cli
-from deployments.cli import start_runs as running
+from deployments.cli.board import TOKEN
 from deployments.cli.main import IN_THE_WAY, WRONG, app
+from deployments.cli.start_runs import staggered
 from flows.cutover import cutover as cutover_flow
 from flows.gate import gate
 from mailmove.evidence import Preview
@@ -91,7 +92,7 @@ def scheduled(plans: list[Cutover]) -> dict[str, datetime]:
 
 def test_many_start_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
-        client.create_deployment(client.create_flow(cutover_flow), name="night")
+        client.create_deployment(client.create_flow(cutover_flow), name="cutover")
     plans = [new_plan() for _ in range(3)]
     files = [written(tmp_path, plan) for plan in plans]
     at = datetime.now().astimezone().replace(microsecond=0) + timedelta(hours=3)
@@ -119,10 +120,10 @@ def test_one_plan_with_a_fault_stops_all(tmp_path: Path) -> None:
 
 def test_staggered_times() -> None:
     at = datetime(2026, 11, 26, 22).astimezone()
-    assert running.staggered(None, 0, 2) == [None, None]
-    assert running.staggered(at, 0, 2) == [at, at]
-    assert running.staggered(at, 5, 3) == [at, at + timedelta(minutes=5), at + timedelta(minutes=10)]
-    first, second = running.staggered(None, 5, 2)
+    assert staggered(None, 0, 2) == [None, None]
+    assert staggered(at, 0, 2) == [at, at]
+    assert staggered(at, 5, 3) == [at, at + timedelta(minutes=5), at + timedelta(minutes=10)]
+    first, second = staggered(None, 5, 2)
     assert first is not None and second is not None and second - first == timedelta(minutes=5)
 
 
@@ -141,14 +142,14 @@ def test_the_board_is_shown_once_or_as_json() -> None:
 
 def test_the_page_is_not_served_without_a_token_and_never_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[tuple[str, int]] = []
-    monkeypatch.setattr(boarding, "serve", lambda _, host, port: served.append((host, port)))
-    monkeypatch.delenv(boarding.TOKEN, raising=False)
+    monkeypatch.setattr(uvicorn, "run", lambda _, *, host, port, **__: served.append((host, port)))
+    monkeypatch.delenv(TOKEN, raising=False)
     for words in ([], ["--token-block", "secret/nobody-here"]):
         done = runner.invoke(app, ["board", "--serve", *words])
         assert (done.exit_code, served) == (WRONG, [])
     token, block = uuid4().hex, f"board-{uuid4().hex[:8]}"
     Secret(value=token).save(block)
-    for words, env in ((["--token-block", f"secret/{block}"], {}), ([], {boarding.TOKEN: token})):
+    for words, env in ((["--token-block", f"secret/{block}"], {}), ([], {TOKEN: token})):
         done = runner.invoke(app, ["board", "--serve", "--port", "4281", *words], env=env)
         assert done.exit_code == 0, done.output
         assert token not in done.output

@@ -68,7 +68,7 @@ def test_a_bad_plan_is_refused_with_every_fault_and_without_the_secret() -> None
     assert "no name" in str(refused.value) and "is not a DNS name" in str(refused.value)
     with get_client(sync_client=True) as client:
         logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
-    words = str(refused.value) + again(run).model_dump_json() + "".join(one.message for one in logs)
+    words = str(refused.value) + again(run).model_dump_json() + "".join(line.message for line in logs)
     assert SECRET not in words
 
 
