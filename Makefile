@@ -10,12 +10,12 @@ HOME_OF_BOX ?= $(HOME)/.mailmove
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    one customer's night in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
+	@echo "make demo    one customer's cutover in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and the tests"
 	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
 	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium"
-	@echo "make soak    NIGHTS=200 randomised nights with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
+	@echo "make soak    NIGHTS=200 randomised cutovers with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make clean   remove what set-up made"
@@ -66,7 +66,7 @@ soak: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
-# The pages that the code itself can tell; a test says when they are stale.
+# The pages that are generated from the code; a test fails when they are stale.
 pages: setup
 	$(BIN)/python -m docs.generate
 

@@ -25,8 +25,8 @@ _RESULTS = Path(__file__).with_name("results.json")
 
 
 def names() -> list[str]:
-    """Of every benchmark: each is a module here with `run(tiny: bool) -> Result`."""
-    return [one.name for one in pkgutil.iter_modules(benchmarks.__path__) if one.name not in _SUPPORT]
+    """Name of every benchmark: each is a module of this package with `run(tiny: bool) -> Result`."""
+    return [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in _SUPPORT]
 
 
 def main(arguments: list[str], *, results: Path = _RESULTS, history: Path = HISTORY) -> int:
@@ -35,29 +35,29 @@ def main(arguments: list[str], *, results: Path = _RESULTS, history: Path = HIST
     if unknown:
         print(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(names())}", file=sys.stderr)
         return 2
-    console, found, missing = Console(width=180), list[Result](), list[str]()
+    console, measured, missing = Console(width=180), list[Result](), list[str]()
     try:
         for name in arguments or names():
             try:
-                found.append(importlib.import_module(f"benchmarks.{name}").run(tiny=False))
+                measured.append(importlib.import_module(f"benchmarks.{name}").run(tiny=False))
             except Missing as error:
                 missing.append(f"{name}: {error}")
             else:
-                _keep(found, results)  # at once: a later one may fail
+                _keep(measured, results)  # at once: a later one may fail
     finally:
         parked.close()
-    console.print(table(found, last(read(history))))
+    console.print(table(measured, last(read(history))))
     for line in missing:
         console.print(f"not run: {line}")
-    if found:
-        add(found, history)
+    if measured:
+        add(measured, history)
     return 1 if missing else 0
 
 
 def _keep(results: list[Result], where: Path) -> None:
     """The newest figures of each benchmark; those that were not run now stay."""
     known = json.loads(where.read_text(encoding="utf-8")) if where.exists() else []
-    figures = {one["name"]: one for one in (*known, *map(asdict, results))}
+    figures = {result["name"]: result for result in (*known, *map(asdict, results))}
     kept = [figures[name] for name in names() if name in figures]
     where.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 

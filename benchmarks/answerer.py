@@ -1,4 +1,4 @@
-"""Whom to ask on loopback: NSD at many addresses for speed, and slow servers that answer like resolvers far away."""
+"""Runs DNS servers on loopback: NSD at many addresses for speed, and slow servers that answer like distant ones."""
 
 from __future__ import annotations
 

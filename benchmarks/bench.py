@@ -1,4 +1,4 @@
-"""What every benchmark gives, and how a part of it is run in a process of its own."""
+"""The result of a benchmark, and how a part of one runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison.
+    """One comparison of ours with a rival.
 
     size: what was done, in words. ours, rival: the figures in `unit`. ratio: above 1, we are ahead. peak_mb: the most
     resident memory of the process that did our part, in MiB, interpreter and all. sizes: how it grows, smallest first;
@@ -65,8 +65,8 @@ def memory_mb(pid: int) -> float:
     """MiB that a live process holds: what it shares with others counts by its share (PSS). Linux only."""
     if not Path("/proc/self/smaps_rollup").exists():
         raise Missing("/proc does not tell how much memory a process holds (Linux)")
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pss:")) / 1024
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def on_core(which: int) -> Callable[[], None] | None:

@@ -13,7 +13,7 @@ from benchmarks.parked import customers, parked
 from deployments.server.box import using
 
 _LEDGER_LINES = 20
-"""At least so many has a night by the time of its wait for the old TTL."""
+"""Lines of a ledger; a cutover has at least so many when it waits for the old TTL."""
 
 
 def run(tiny: bool) -> Result:
@@ -34,7 +34,7 @@ def _compared(count: int, sample: int) -> Size:
 
 
 def whole(count: int) -> float:
-    """Seconds for the board of all."""
+    """Seconds for the board of all cutovers."""
     from tasks.reporting.status import board
 
     started = time.perf_counter()

@@ -41,7 +41,7 @@ def run(tiny: bool) -> Result:
 
 def compare(items: int, kills: int, sample: int, smaller: tuple[tuple[int, int, int], ...] = ()) -> Result:
     """smaller: (items, kills, sample) of other sizes, to show how it grows."""
-    sizes = [_compared(*one) for one in (*smaller, (items, kills, sample))]
+    sizes = [_compared(*measure) for measure in (*smaller, (items, kills, sample))]
     size = (
         f"{items:,} items in {_boxes(items)} mailboxes, {_AWAY * 1000:.0f} ms away, killed {kills} times; "
         f"the rival did {sample}"
@@ -66,7 +66,7 @@ def _compared(items: int, kills: int, sample: int) -> Size:
 
 
 def _rival(old: Served, count: int) -> float:
-    """Seconds that the loop takes."""
+    """Seconds that the rival's loop takes."""
     with Served("old", version="14.3.123.4", boxes=1, each=0, away=_AWAY) as other:
         where = "benchmarks.direct_mover_vs_exchangelib:loop"
         return count / in_fresh_process(where, source=old.fields, target=other.fields, count=count).value
@@ -122,13 +122,13 @@ def move(source: dict[str, Any], target: dict[str, Any], boxes: int, folder: str
         Manners(lanes=1, settle=_SETTLE),
     )
     print("ready", flush=True)
-    left = [one for moved in mover.move(addresses(boxes)) for one in moved.left]
+    left = [item for moved in mover.move(addresses(boxes)) for item in moved.left]
     if left:
         raise RuntimeError(f"{len(left)} items were not copied, such as {left[0]}")
 
 
 def loop(source: dict[str, Any], target: dict[str, Any], count: int) -> float:
-    """Items a second."""
+    """Items a second of the rival's loop."""
     import exchangelib
     from exchangelib.protocol import BaseProtocol
 

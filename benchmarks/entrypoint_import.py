@@ -1,4 +1,4 @@
-"""What a worker's process spends before a flow can begin, beside a flow of plain Prefect."""
+"""Measures the processor time of a worker's process before a flow can begin, beside a flow of plain Prefect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BARE = """
 
 
 def load(entrypoint: str) -> float:
-    """Processor seconds of this process, from its start until the flow is there."""
+    """Processor seconds of this process, from its start until the flow is loaded."""
     import prefect.client.orchestration
     import prefect.events
     import prefect.flow_engine  # noqa: F401  # every run needs these three, whatever its flow
@@ -78,5 +78,5 @@ def _compared(ours: str, bare: Path, tries: int) -> Size:
         rival.append(in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=f"{bare}:bare"))
         mine.append(in_fresh_process("benchmarks.entrypoint_import:load", entrypoint=ours))
     count = in_fresh_process("benchmarks.entrypoint_import:modules", entrypoint=ours).value
-    quickest = [min(one.value for one in measured) for measured in (mine, rival)]
-    return Size(int(count), *quickest, max(one.peak_mb for one in mine))
+    quickest = [min(measurement.value for measurement in measured) for measured in (mine, rival)]
+    return Size(int(count), *quickest, max(measurement.peak_mb for measurement in mine))

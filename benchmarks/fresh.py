@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fresh module:function '{"argument": 1}'` calls it, and tells its value and the peak memory."""
+"""`python -m benchmarks.fresh module:function '{"argument": 1}'` calls it, and prints its value and the peak memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ def main() -> None:
 
 
 def _peak_mb() -> float:
-    """MiB. On Linux ru_maxrss counts what the parent held when it forked, so the kernel's own mark is read there."""
+    """Peak memory of this process in MiB.
+
+    On Linux ru_maxrss counts what the parent held when it forked, so the kernel's own mark is read there.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         mark = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
         return int(mark.split()[1]) / 1024
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, KiB elsewhere
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes on macOS, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 

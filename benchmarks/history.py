@@ -1,4 +1,4 @@
-"""What every run of the benchmarks came to: benchmarks/history.json, one run a line, so that a regression is seen.
+"""Keeps the figures of every run of the benchmarks: benchmarks/history.json, one run a line, to show a regression.
 
 It holds ratios, because both sides of a ratio were measured on the same machine in the same run, and our own figure
 beside each, for those who compare runs on one machine.
@@ -16,7 +16,7 @@ from benchmarks.bench import Result
 
 HISTORY = Path(__file__).with_name("history.json")
 WORSE = 0.2
-"""A ratio that has fallen by more than this share is called worse; less than that is the machine's mood."""
+"""A ratio that has fallen by more than this share is called worse; less than that is noise."""
 _DIGITS = 4
 
 Run = dict[str, Any]
@@ -24,7 +24,7 @@ Run = dict[str, Any]
 
 
 def read(where: Path = HISTORY) -> list[Run]:
-    """Oldest first; [] when there is none yet."""
+    """All runs, oldest first; [] when there is none yet."""
     return list(json.loads(where.read_text(encoding="utf-8"))) if where.exists() else []
 
 
@@ -33,15 +33,18 @@ def last(runs: list[Run]) -> dict[str, float]:
     return {name: figures["ratio"] for run in runs for name, figures in run["figures"].items()}
 
 
-def change(one: Result, before: dict[str, float]) -> float | None:
+def change(result: Result, before: dict[str, float]) -> float | None:
     """Share by which the ratio has risen (or, below 0, fallen) since the last run; None: it is the first."""
-    known = before.get(one.name)
-    return one.ratio / known - 1 if known else None
+    known = before.get(result.name)
+    return result.ratio / known - 1 if known else None
 
 
 def add(results: list[Result], where: Path = HISTORY) -> None:
     """Append this run."""
-    figures = {one.name: {name: _short(getattr(one, name)) for name in ("ratio", "ours", "peak_mb")} for one in results}
+    figures = {
+        result.name: {name: _short(getattr(result, name)) for name in ("ratio", "ours", "peak_mb")}
+        for result in results
+    }
     date = datetime.now(UTC).isoformat(timespec="seconds")
     runs = [*read(where), {"date": date, "commit": _commit(), "figures": figures}]
     lines = ",\n".join(json.dumps(run) for run in runs)
@@ -53,12 +56,12 @@ def _short(figure: float) -> float:
 
 
 def _commit() -> str:
-    """'' outside of a repository."""
-    told = subprocess.run(
+    """Description of the commit; '' outside of a repository."""
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty=*", "--exclude=*"],  # noqa: S607  # git is wherever it is
         cwd=HISTORY.parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    return told.stdout.strip()
+    return described.stdout.strip()

@@ -38,14 +38,16 @@ def _compared(mailboxes: int, sample: int) -> Size:
 
 
 def whole(fields: dict[str, Any], mailboxes: int) -> float:
-    """Seconds for everything."""
+    """Seconds for the whole inventory."""
     block = ExchangeServer.model_validate(fields)
     started = time.perf_counter()
-    found = block.full_inventory()
+    inventory = block.full_inventory()
     took = time.perf_counter() - started
-    held = [box for box in found.mailboxes if box.kind != "public_folder"]
-    if len(held) != mailboxes or len(found.folders) != mailboxes or not found.phones or found.not_read:
-        raise RuntimeError(f"{len(held)} mailboxes, {len(found.folders)} with folders; not read: {found.not_read}")
+    held = [box for box in inventory.mailboxes if box.kind != "public_folder"]
+    if len(held) != mailboxes or len(inventory.folders) != mailboxes or not inventory.phones or inventory.not_read:
+        raise RuntimeError(
+            f"{len(held)} mailboxes, {len(inventory.folders)} with folders; not read: {inventory.not_read}"
+        )
     return took
 
 

@@ -1,9 +1,9 @@
-"""A whole night in the lab, beside the waiting in it that no program can avoid.
+"""Measures a whole cutover in the lab, beside the waiting in it that no program can avoid.
 
 Server, worker, watch and lab are real, as in `make demo`, and so is the cost of parking: at each wait the process ends,
-and another is started. The rival is a night by somebody who needs no time at all: the old TTL runs out, the resolvers
-keep the switched records for the low TTL, the old server must be quiet for as long as the plan says, before its door is
-closed and behind it, the cloud comes by for the last sync, the customer takes a while to accept, and the operator to
+and another is started. The rival is a cutover by somebody who needs no time at all: the old TTL runs out, the resolvers
+keep the switched records for the low TTL, the old server must be quiet for as long as the plan says, before its port 25
+is closed and after it, the cloud makes the last sync, the customer takes a while to accept, and the operator to
 read each question. What may go on side by side is counted once: the customer's acceptance within the old TTL. The lab's
 own work is on the same cores.
 
@@ -22,7 +22,7 @@ from deployments.server.box import Box, using
 _QUIET, _LOW_TTL, _CYCLE, _THINKS = 6.0, 2.0, 3.0, 1.0
 """Seconds, as `Town.plan()`, `Town` and the rehearsal's operator have them."""
 _GATES = 2
-"""The mail is switched, and the old door is closed."""
+"""Number of gates: the mail is switched, and port 25 is closed."""
 _LONGEST = 1200.0
 
 
@@ -32,7 +32,7 @@ def run(tiny: bool) -> Result:
     for ttl in ttls:
         took, peak = _night(ttl)
         sizes.append(Size(ttl, took, ttl + _LOW_TTL + 2 * _QUIET + _CYCLE + _GATES * _THINKS, peak))
-    over = ", ".join(f"{one.ours - one.rival:.0f} s over at a TTL of {one.n} s" for one in sizes)
+    over = ", ".join(f"{size.ours - size.rival:.0f} s over at a TTL of {size.n} s" for size in sizes)
     return grown("night_overhead", f"3 mailboxes, 40 messages, {over}", sizes, "the unavoidable waiting", "s")
 
 
@@ -53,11 +53,11 @@ def _night(ttl: int) -> tuple[float, float]:
         while not night.step():
             peak = max(peak, sum(_held(process.pid) for process in box.parts.values()))
             if time.monotonic() - started > _LONGEST:
-                raise RuntimeError("the night does not end")
+                raise RuntimeError("the cutover does not end")
             time.sleep(1)
         took = time.monotonic() - started
         if not night.ended_well or not night.account().adds_up:
-            raise RuntimeError(f"the night did not end well: {night.troubles}")
+            raise RuntimeError(f"the cutover did not end well: {night.troubles}")
         return took, peak
 
 
@@ -66,7 +66,7 @@ def _held(pid: int) -> float:
     try:
         own = memory_mb(pid)
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        children = [int(one) for task in tasks for one in (task / "children").read_text(encoding="ascii").split()]
+        children = [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
     except (OSError, StopIteration):
         return 0.0
     return own + sum(_held(child) for child in children)

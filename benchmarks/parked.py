@@ -51,7 +51,7 @@ _TABLES = {
 
 @contextmanager
 def parked(count: int, *, to_be_woken: bool = False) -> Iterator[Box]:
-    """A box, its server not running yet, with so many parked cutovers in its database.
+    """A box with `count` parked cutovers in its database; its server does not run yet.
 
     to_be_woken: with the results of each, forty small files, which nobody reads before.
     """
@@ -66,7 +66,7 @@ def parked(count: int, *, to_be_woken: bool = False) -> Iterator[Box]:
 
 @cache
 def _many(count: int, results: bool) -> Path:
-    """A home with so many, never used: copying its files is quicker than copying rows."""
+    """A home with `count` parked cutovers, never used: copying its files is quicker than copying rows."""
     home = Path(_kept().enter_context(tempfile.TemporaryDirectory(prefix="mailmove-"))) / "box"
     shutil.copytree(_first(), home)
     copy_nights(home, count - 1, results=results)
@@ -75,7 +75,7 @@ def _many(count: int, results: bool) -> Path:
 
 @cache
 def _kept() -> ExitStack:
-    """What lives until `close`: the next benchmark, or the next size, takes it as it is."""
+    """What stays until `close`, for the next benchmark or the next size."""
     return ExitStack()
 
 
@@ -109,10 +109,10 @@ def _park_one(house: ExitStack) -> None:
     night = Rehearsal(town)
     night.start()
     end = time.monotonic() + _PATIENCE
-    while (status := statuses(1)[0]).parked != "wait: old_ttl" or status.state != "Suspended":
+    while (cutover := statuses(1)[0]).parked != "wait: old_ttl" or cutover.state != "Suspended":
         night.step()
         if night.troubles or time.monotonic() > end:
-            raise RuntimeError(f"it does not come to its wait: {status} {night.troubles}")
+            raise RuntimeError(f"it does not come to its wait: {cutover} {night.troubles}")
         time.sleep(0.5)
     # The watch has polled it, and notified; and nothing runs any more that the server's end would cut in two.
     while not engine().store.read_latest([f"notices-{night.cutover}"]) or _busy():
@@ -131,22 +131,22 @@ def _busy() -> bool:
 
 
 def copy_nights(home: Path, count: int, *, results: bool) -> None:
-    """So many copies of the one parked night, in the database of a stopped server, and in the results if need be."""
+    """Copy the parked cutover `count` times, in the database of a stopped server, and in the results if need be."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         database.execute("DELETE FROM flow_run WHERE state_type = 'SCHEDULED'")  # watches that were to come
         (first,) = database.execute("SELECT id FROM flow_run WHERE state_name = 'Suspended'").fetchone()
         runs = [run for (run,) in database.execute(_FAMILY, [first])]
         quoted = ",".join(f"'{run}'" for run in runs)
-        found: dict[str, list[tuple[Any, ...]]] = {}
+        rows_of: dict[str, list[tuple[Any, ...]]] = {}
         columns: dict[str, list[str]] = {}
         for table, where in _TABLES.items():
             columns[table] = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
             chosen = f"SELECT * FROM {table} WHERE {where.format(runs=quoted)}"  # noqa: S608  # our own names
-            found[table] = database.execute(chosen).fetchall()
-        ids = {row[columns[table].index("id")] for table, rows in found.items() for row in rows}
+            rows_of[table] = database.execute(chosen).fetchall()
+        ids = {row[columns[table].index("id")] for table, rows in rows_of.items() for row in rows}
         # Unique for each flow: every run is given another one. Prefect reads it when a run is made, and never again.
-        ids |= {row[columns["flow_run"].index("idempotency_key")] for row in found["flow_run"]}
-        shapes = {table: [[_Shape(value) for value in row] for row in rows] for table, rows in found.items()}
+        ids |= {row[columns["flow_run"].index("idempotency_key")] for row in rows_of["flow_run"]}
+        shapes = {table: [[_Shape(value) for value in row] for row in rows] for table, rows in rows_of.items()}
         files = [file for run in runs for file in (home / "storage" / run).rglob("*") if file.is_file()]
         kept = [(_Shape(str(file)), _Shape(file.read_text(encoding="utf-8"))) for file in files if results]
         for name in customers(count + 1)[1:]:
@@ -179,7 +179,7 @@ class _Shape:
 
 
 def customers(count: int) -> list[str]:
-    """Names of the customers of so many."""
+    """Names of `count` customers."""
     return [f"customer-{number:04}" for number in range(count)]
 
 
@@ -189,7 +189,7 @@ def database_mb(home: Path) -> float:
 
 
 def edit_results(home: Path, change: dict[str, Any]) -> None:
-    """Put these fields into the last result of every wait, in the database of a stopped server."""
+    """Put these fields into the last poll result of every wait, in the database of a stopped server."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         edit_rows(database, "poll-%", lambda result: result | change)
 
@@ -197,10 +197,10 @@ def edit_results(home: Path, change: dict[str, Any]) -> None:
 def edit_rows(database: sqlite3.Connection, key: str, edited: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Change every row of the tables whose key is like this, as Prefect keeps them: JSON within JSON."""
     for table in ("artifact", "artifact_collection"):
-        found = database.execute(f"SELECT id, data FROM {table} WHERE key LIKE ?", [key]).fetchall()  # noqa: S608
-        for one, data in found:
-            told = json.dumps(json.dumps([edited(row) for row in json.loads(json.loads(data))]))
-            database.execute(f"UPDATE {table} SET data = ? WHERE id = ?", (told, one))  # noqa: S608  # our own names
+        stored = database.execute(f"SELECT id, data FROM {table} WHERE key LIKE ?", [key]).fetchall()  # noqa: S608
+        for row_id, data in stored:
+            changed = json.dumps(json.dumps([edited(row) for row in json.loads(json.loads(data))]))
+            database.execute(f"UPDATE {table} SET data = ? WHERE id = ?", (changed, row_id))  # noqa: S608  # our own names
 
 
 def count_runs(box: Box, flow: str, state_type: str) -> int:

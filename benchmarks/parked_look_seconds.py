@@ -1,8 +1,8 @@
-"""One look of the watch at 1,000 parked cutovers, all of them due at once, beside asking for each by the plain API.
+"""Measures one pass of the watch over 1,000 parked cutovers, all of them due at once, beside one request for each.
 
 The cutovers are copies of a real one (`benchmarks/parked.py`) at their wait for the old TTL; nothing else runs. The
-time named for the next look has come for every one of them, and none is done, so each is looked at and none is woken:
-the dearest look that asks nobody but the Prefect server. The flow is the real one, in a process of its own; its time
+time of the next poll has come for every one of them, and none is done, so each is polled and none is resumed: the most
+expensive pass that asks nobody but the Prefect server. The flow is the real one, in a process of its own; its time
 is from the call to its end, the engine's own included, and the peak memory is that of the whole process. The rival
 reads run, parent, cutover and last look of each, one after the other, and writes nothing; it does a sample, and its
 time is multiplied. The bar is ten seconds and 300 MiB for 1,000.
@@ -39,16 +39,16 @@ def _compared(count: int, sample: int) -> Size:
 
 
 def look(count: int) -> float:
-    """Seconds of one look at everything."""
+    """Seconds of one pass over everything."""
     from flows.watch import watch
     from tasks.parking.resume import parked_runs
 
     started = time.perf_counter()
     woken = watch(stay_seconds=0)
     took = time.perf_counter() - started
-    asleep = [one for one in parked_runs() if one.root.state and one.root.state.is_paused()]
+    asleep = [parked for parked in parked_runs() if parked.root.state and parked.root.state.is_paused()]
     if woken or len(asleep) != count:
-        raise RuntimeError(f"{woken} were woken, and {len(asleep)} of {count} are parked")
+        raise RuntimeError(f"{woken} were resumed, and {len(asleep)} of {count} are parked")
     return took
 
 
@@ -59,7 +59,7 @@ def loop(count: int, sample: int) -> float:
     from tasks.parking.poll import last_result
     from tasks.parking.resume import parked_runs
 
-    runs = [one.run.id for one in parked_runs()[:sample]]
+    runs = [parked.run.id for parked in parked_runs()[:sample]]
     with get_client(sync_client=True) as client:
         started = time.perf_counter()
         for run in runs:

@@ -36,8 +36,8 @@ _PATIENCE = 180.0
 
 def run(tiny: bool) -> Result:
     processes = 1 if tiny else 3
-    found = [_compared(count, processes) for count in ((2, 6) if tiny else (100, 300, 1000))]
-    sizes, servers, databases = zip(*found, strict=True)
+    compared = [_compared(count, processes) for count in ((2, 6) if tiny else (100, 300, 1000))]
+    sizes, servers, databases = zip(*compared, strict=True)
     last, first = sizes[-1], sizes[0]
     each = (servers[-1] - servers[0]) / (last.n - first.n) * 1024
     size = (

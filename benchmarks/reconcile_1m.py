@@ -1,7 +1,7 @@
-"""A mailbox of a million items against its copy, with 100 planted differences of 10 kinds: found all, invented none.
+"""Reconciles a mailbox of a million items with its copy: 100 planted differences of 10 kinds, all named, none invented.
 
 The rival is what is written first: a dict of the target's items by name, then a walk over the source's. Both read the
-same pages and must tell the same ten kinds. Ours also writes both sides to the worker's disk: it survives kill -9,
+same pages and must report the same ten kinds. Ours also writes both sides to the worker's disk: it survives kill -9,
 holds no mailbox in memory, and a second look costs the changes only. Seconds are of CPU, each part in a process and on
 a core of its own, with the making of the items, which both pay.
 """
@@ -35,12 +35,12 @@ _CHANGES = 1000
 def run(tiny: bool) -> Result:
     size = 20_000 if tiny else 1_000_000
     counts = (2_000, size) if tiny else (10_000, 100_000, size)
-    both = [(one, _measured("ledger", one), _measured("by_dict", one)) for one in counts]
-    sizes = [Size(one, here.value, there.value, here.peak_mb) for one, here, there in both]
-    told = "the dict held " + ", ".join(f"{there.peak_mb:.0f} MiB at {one:,}" for one, _, there in both)
+    both = [(count, _measured("ledger", count), _measured("by_dict", count)) for count in counts]
+    sizes = [Size(count, mine.value, rival.value, mine.peak_mb) for count, mine, rival in both]
+    rivals = "the dict held " + ", ".join(f"{rival.peak_mb:.0f} MiB at {count:,}" for count, _, rival in both)
     again, making = _measured("second_look", size).value, _measured("making", size).value
     words = (
-        f"{size:,} items on each side, {EACH * len(PLANTED)} planted differences of {len(PLANTED)} kinds; {told}; "
+        f"{size:,} items on each side, {EACH * len(PLANTED)} planted differences of {len(PLANTED)} kinds; {rivals}; "
         f"making the items alone: {making:.1f} s; a second look after {_CHANGES:,} changes: {again:.1f} s"
     )
     return grown("reconcile_1m", words, sizes, "dict of items in memory", "s of CPU")
@@ -53,9 +53,9 @@ def _measured(function: str, size: int) -> Measured:
 def ledger(size: int) -> float:
     with tempfile.TemporaryDirectory() as folder, Spool(Path(folder) / "spool") as spool:
         started = time.process_time()
-        found = _looked(spool, size)
+        verdicts = _looked(spool, size)
         took = time.process_time() - started
-    _check(found, size)
+    _check(verdicts, size)
     return took
 
 
@@ -63,17 +63,17 @@ def second_look(size: int) -> float:
     with tempfile.TemporaryDirectory() as folder, Spool(Path(folder) / "spool") as spool:
         _looked(spool, size)
         started = time.process_time()
-        found = _looked(spool, size)
+        verdicts = _looked(spool, size)
         took = time.process_time() - started
-    if found["new"] != EACH + _CHANGES // 2:
-        raise RuntimeError(f"the second look found {found}")
+    if verdicts["new"] != EACH + _CHANGES // 2:
+        raise RuntimeError(f"the second look found {verdicts}")
     return took
 
 
 def _looked(spool: Spool, size: int) -> Counter[str]:
-    spool.look(SOURCE, Made(SOURCE, size), "anna@contoso.example")
-    spool.look(TARGET, Made(TARGET, size), "anna@contoso.example")
-    return Counter(_kind(one.verdict, one.item.kind) for one in differences(spool))
+    spool.update(SOURCE, Made(SOURCE, size), "anna@contoso.example")
+    spool.update(TARGET, Made(TARGET, size), "anna@contoso.example")
+    return Counter(_kind(difference.verdict, difference.item.kind) for difference in differences(spool))
 
 
 def by_dict(size: int) -> float:
@@ -81,15 +81,15 @@ def by_dict(size: int) -> float:
     held: dict[str, list[Item]] = {}
     for item in Made(TARGET, size).all():
         held.setdefault(item.identity, []).append(item)
-    found: Counter[str] = Counter()
-    left, seen = [], set()
+    verdicts: Counter[str] = Counter()
+    left, names = [], set()
     for item in Made(SOURCE, size).all():
         if not item.identity:
-            found["unnamed"] += 1
+            verdicts["unnamed"] += 1
             continue
-        seen.add(item.identity)
+        names.add(item.identity)
         copies = held.get(item.identity, [])
-        same = next((one for one in copies if one.folder == item.folder), None)
+        same = next((copy for copy in copies if copy.folder == item.folder), None)
         if same is None:
             left.append(item)
         else:
@@ -97,15 +97,15 @@ def by_dict(size: int) -> float:
     for item in left:
         copies = held.get(item.identity)
         if copies:
-            found[_TRASH.get(copies.pop().folder, "moved")] += 1
+            verdicts[_TRASH.get(copies.pop().folder, "moved")] += 1
         else:
-            found["copy lost" if copies is not None else _kind("lost", item.kind)] += 1
+            verdicts["copy lost" if copies is not None else _kind("lost", item.kind)] += 1
     for name, copies in held.items():
-        for number, one in enumerate(copies):
-            if one.folder not in _TRASH:
-                found["duplicate" if name in seen or number else "new"] += 1
+        for number, copy in enumerate(copies):
+            if copy.folder not in _TRASH:
+                verdicts["duplicate" if name in names or number else "new"] += 1
     took = time.process_time() - started
-    _check(found, size)
+    _check(verdicts, size)
     return took
 
 
@@ -121,9 +121,9 @@ def _kind(verdict: str, kind: str) -> str:
     return f"{kind} lost" if verdict == "lost" else verdict
 
 
-def _check(found: Counter[str], size: int) -> None:
-    if found != Counter(dict.fromkeys(PLANTED, EACH)):
-        raise RuntimeError(f"of {size:,} items it found {dict(found)}")
+def _check(verdicts: Counter[str], size: int) -> None:
+    if verdicts != Counter(dict.fromkeys(PLANTED, EACH)):
+        raise RuntimeError(f"of {size:,} items it found {dict(verdicts)}")
 
 
 class Made(MailboxChanges):

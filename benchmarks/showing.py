@@ -9,7 +9,7 @@ from benchmarks.history import WORSE, change
 
 
 def table(results: list[Result], before: dict[str, float]) -> Table:
-    """A line for each, and under it how it grows. before: the last ratio of each, by name."""
+    """One row for each benchmark, and under it the other sizes. before: the last ratio of each, by name."""
     shown = Table(
         "benchmark",
         "size",
@@ -22,17 +22,17 @@ def table(results: list[Result], before: dict[str, float]) -> Table:
         "peak MiB",
         caption="ratio above 1: we are ahead; since last: how the ratio has changed",
     )
-    for one in results:
-        figures = (_number(one.ours), _number(one.rival), one.rival_name, one.unit, f"{one.ratio:.2f}")
-        shown.add_row(one.name, one.size, *figures, _since(one, before), f"{one.peak_mb:.0f}")
-        for size in one.sizes[:-1]:
+    for result in results:
+        figures = (_number(result.ours), _number(result.rival), result.rival_name, result.unit, f"{result.ratio:.2f}")
+        shown.add_row(result.name, result.size, *figures, _since(result, before), f"{result.peak_mb:.0f}")
+        for size in result.sizes[:-1]:
             both = (_number(size.ours), _number(size.rival))
             shown.add_row("", f"at {size.n:,}", *both, "", "", "", "", f"{size.peak_mb:.0f}", style="dim")
     return shown
 
 
-def _since(one: Result, before: dict[str, float]) -> str:
-    changed = change(one, before)
+def _since(result: Result, before: dict[str, float]) -> str:
+    changed = change(result, before)
     if changed is None:
         return "new"
     return f"[red]{changed:+.0%} worse[/]" if changed < -WORSE else f"{changed:+.0%}"

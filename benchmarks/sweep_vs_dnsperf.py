@@ -15,7 +15,7 @@ import time
 
 from benchmarks.answerer import domains, nsd, program
 from benchmarks.bench import Result, Size, grown, in_fresh_process, on_core
-from mailmove.dns.client.bulk_query import Question, ask_many
+from mailmove.dns.client.bulk_query import DnsQuestion, ask_many
 
 _BEST_OF = 5
 
@@ -40,7 +40,7 @@ def _compared(dnsperf: str, resolvers: int, names: int, turns: int) -> Size:
 
 def sweep(servers: list[tuple[str, int]], names: int) -> float:
     """Queries a second of one sweep."""
-    questions = [Question((address, port), name, "MX") for name in domains(names) for address, port in servers]
+    questions = [DnsQuestion((address, port), name, "MX") for name in domains(names) for address, port in servers]
     started = time.perf_counter()
     answers = asyncio.run(ask_many(questions, pace=None))
     took = time.perf_counter() - started
@@ -56,8 +56,8 @@ def _dnsperf(path: str, server: tuple[str, int], names: int, times: int) -> floa
         file.flush()
         command = [path, "-s", server[0], "-p", str(server[1]), "-d", file.name, "-n", str(times), "-e"]
         keep = on_core(1)
-        told = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=keep).stdout  # noqa: S603
-    found = re.search(r"Queries per second:\s+([\d.]+)", told)
-    if not found:
-        raise RuntimeError(f"dnsperf says no rate: {told[-1000:]}")
-    return float(found.group(1))
+        output = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=keep).stdout  # noqa: S603
+    rate = re.search(r"Queries per second:\s+([\d.]+)", output)
+    if not rate:
+        raise RuntimeError(f"dnsperf says no rate: {output[-1000:]}")
+    return float(rate.group(1))

@@ -10,7 +10,7 @@ import dns.query
 
 from benchmarks.answerer import domains, slow
 from benchmarks.bench import Result, Size, grown, in_fresh_process
-from mailmove.dns.client.bulk_query import Question, ask_many
+from mailmove.dns.client.bulk_query import DnsQuestion, ask_many
 
 _DELAY = 0.02  # seconds
 _SEQUENTIAL = 200  # questions; their rate does not change with more of them
@@ -33,7 +33,7 @@ def _compared(resolvers: int, names: int, sequential: int) -> Size:
 
 def sweep(servers: list[tuple[str, int]], names: int) -> float:
     """Queries a second of one sweep."""
-    questions = [Question((address, port), name, "MX") for name in domains(names) for address, port in servers]
+    questions = [DnsQuestion((address, port), name, "MX") for name in domains(names) for address, port in servers]
     started = time.perf_counter()
     answers = asyncio.run(ask_many(questions, pace=None))
     took = time.perf_counter() - started

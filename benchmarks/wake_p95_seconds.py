@@ -28,7 +28,7 @@ from deployments.server.box import Box
 
 BAR = 30.0
 APART = 3.0
-"""Seconds; 20 a minute."""
+"""Seconds between two TTLs that run out: 20 a minute."""
 _NEXT = "probe_before.apply"
 _STARTS = 100.0
 """Seconds before the first TTL runs out. The first watch is scheduled within a minute, as ever after."""
@@ -37,16 +37,16 @@ _PATIENCE = 900.0
 
 def run(tiny: bool) -> Result:
     plans = ((3, 1), (6, 2)) if tiny else ((100, 20), (300, 20), (1000, 40))
-    sizes, told = [], ""
+    sizes, summary = [], ""
     for count, wakes in plans:
         seconds, server, database = _woken(count, wakes)
         sizes.append(Size(count, _p95(seconds), BAR, server))
-        told = (
-            f"{count:,} parked, {wakes} woken, {60 / APART:.0f} a minute, {os.cpu_count()} cores; "
+        summary = (
+            f"{count:,} parked, {wakes} resumed, {60 / APART:.0f} a minute, {os.cpu_count()} cores; "
             f"median {median(seconds):.1f} s, longest {max(seconds):.1f} s; server {server:.0f} MiB, "
             f"database {database:.0f} MiB (its events of the last minutes included)"
         )
-    return grown("wake_p95_seconds", told, sizes, "the bar", "s, p95")
+    return grown("wake_p95_seconds", summary, sizes, "the bar", "s, p95")
 
 
 def _p95(seconds: list[float]) -> float:
@@ -54,7 +54,7 @@ def _p95(seconds: list[float]) -> float:
 
 
 def _woken(count: int, wakes: int) -> tuple[list[float], float, float]:
-    """(seconds of each wake, MiB of the server, MiB of the database)."""
+    """(seconds of each resume, MiB of the server, MiB of the database)."""
     with parked(count, to_be_woken=True) as box:
         first = datetime.now(UTC) + timedelta(seconds=_STARTS)
         clear = {name: first + timedelta(seconds=APART * i) for i, name in enumerate(customers(count)[-wakes:])}
@@ -93,26 +93,31 @@ def _began(box: Box, clear: dict[str, datetime]) -> dict[str, datetime]:
     end = time.monotonic() + _STARTS + APART * len(clear) + _PATIENCE
     time.sleep(_STARTS + APART * len(clear))
     while True:
-        found = _stages_begun(box)
-        if set(found) >= set(clear):
-            return found
-        if time.monotonic() > end or box.dead() or _failed(box):
-            raise RuntimeError(f"{len(found)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.dead()}")
+        begun = _stages_begun(box)
+        if set(begun) >= set(clear):
+            return begun
+        if time.monotonic() > end or box.ended_part() or _failed(box):
+            raise RuntimeError(
+                f"{len(begun)} of {len(clear)} have gone on, {_failed(box)} have failed; {box.ended_part()}"
+            )
         time.sleep(5)
 
 
 def _failed(box: Box) -> int:
-    """Cutovers that have failed; one that has crashed is started again by the watch."""
+    """Cutovers that have failed; one that has crashed is restarted by the watch."""
     return count_runs(box, "cutover", "FAILED")
 
 
 def _stages_begun(box: Box) -> dict[str, datetime]:
     with httpx.Client(base_url=f"{box.ui}/api", timeout=120) as client:
         chosen = {"task_runs": {"name": {"like_": _NEXT}}, "limit": 200}
-        begun = {one["flow_run_id"]: one["start_time"] for one in client.post("/task_runs/filter", json=chosen).json()}
+        begun = {
+            task_run["flow_run_id"]: task_run["start_time"]
+            for task_run in client.post("/task_runs/filter", json=chosen).json()
+        }
         runs = client.post("/flow_runs/filter", json={"flow_runs": {"id": {"any_": list(begun)}}}).json()
     return {
-        one["parameters"]["plan"]["customer"]: datetime.fromisoformat(begun[one["id"]])
-        for one in runs
-        if begun[one["id"]]
+        run["parameters"]["plan"]["customer"]: datetime.fromisoformat(begun[run["id"]])
+        for run in runs
+        if begun[run["id"]]
     }

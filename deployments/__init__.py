@@ -1,1 +1,1 @@
-"""Where and on whose say-so the flows run. Knows them by entrypoint only (prefect.yaml)."""
+"""How the flows are started and run: command line, board, server. Knows them by entrypoint only (prefect.yaml)."""

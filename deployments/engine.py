@@ -1,7 +1,7 @@
-"""Prefect's own engine, for a flow run of the pool (`deployments/pools/process.json`).
+"""Run Prefect's own engine for a flow run of the pool (`deployments/pools/process.json`), with rare garbage collection.
 
-Half of what a woken cutover costs is imports, which leave a hundred thousand objects that stay. By default Python's
-garbage collector looks over them again and again: a fifth of that time. Here it looks when as many new ones have come.
+Half of what a resumed cutover costs is imports, which leave a hundred thousand objects that stay. By default Python's
+garbage collector scans them again and again: a fifth of that time. Here it scans when as many new ones have come.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import runpy
 
 
 def collect_garbage_seldom() -> None:
-    """For a process with a large heap that stays: the engine here, the server beside it, the towns of the tests."""
+    """Raise the collector's thresholds, for a process with a large lasting heap: engine, server, lab of a test."""
     gc.set_threshold(100_000, 50, 100)
 
 

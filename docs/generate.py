@@ -1,6 +1,6 @@
-"""Writes the pages that the code itself can tell: stages, providers, permissions. `make pages` runs it.
+"""Writes the pages that are generated from the code: stages, providers, permissions. `make pages` runs it.
 
-A test compares the pages with what this gives, so that none tells what the code does not do.
+A test compares the pages with what this gives, so that no page differs from the code.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from blocks import ALL_BLOCKS, Approver, MailNotice
+from docs.model_reference import json_page, ledger_page
 from mailmove.plan import required_permissions as rights
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -33,7 +34,7 @@ _PORTS: dict[type, tuple[str, str]] = {
 """What a block can be -> in words, and where the plan names it."""
 
 PROVIDERS = [block for block in ALL_BLOCKS if block not in (Approver, MailNotice)]
-"""Those two are of people; `overnight.md` tells of them."""
+"""Blocks that have a page; the other two are for people, and `overnight.md` describes them."""
 
 _RIGHTS = {
     "route53": (rights.ROUTE_53,),
@@ -53,6 +54,7 @@ _NOTE = "<!-- Written by docs/generate.py; change the code instead, then `make p
 def pages() -> dict[str, str]:
     """Path below docs/ -> text."""
     made = {"stages.md": _stages(), "providers/index.md": _providers()}
+    made |= {"reference/ledger.md": ledger_page(), "reference/json.md": json_page()}
     made |= {f"providers/{block.get_block_type_slug()}.md": _provider(block) for block in PROVIDERS}
     made = {path: f"{_NOTE}\n{text.rstrip()}\n" for path, text in made.items()}
     return {**made, "permissions.md": rights.permission_page()}
@@ -60,10 +62,10 @@ def pages() -> dict[str, str]:
 
 def _stages() -> str:
     lines = [
-        "# The night, step by step",
+        "# The cutover, step by step",
         "",
-        "One table, `tasks/runbook.py`, is the order of the night. A stage looks, acts on the difference only, makes",
-        "sure, and can put back what the ledger says stood there before. No process waits in a wait.",
+        "One table, `tasks/runbook.py`, is the order of the cutover. A stage checks, applies the difference only,",
+        "verifies, and can roll back to what the ledger says stood there before. No process waits in a wait.",
         "",
     ]
     for number, step in enumerate(RUNBOOK, 1):
@@ -79,14 +81,20 @@ def _stage(step: Stage) -> list[str]:
             f"A person must open the gate `{step.gate}` first, if the plan's `gates.{step.gate}` asks for it.",
             "",
         ]
-    verbs = {"check": "Looks", "apply": "Acts", "verify": "Makes sure", "rollback": "Undoes"}
-    told = {words: _words(getattr(step.module, verb).fn.__doc__) for verb, words in verbs.items()}
-    return [*lines, "| | |", "|---|---|", *(f"| {words} | {_cell(said)} |" for words, said in told.items() if said), ""]
+    verbs = {"check": "Checks", "apply": "Applies", "verify": "Verifies", "rollback": "Rolls back"}
+    texts = {words: _words(getattr(step.module, verb).fn.__doc__) for verb, words in verbs.items()}
+    return [
+        *lines,
+        "| | |",
+        "|---|---|",
+        *(f"| {words} | {_cell(text)} |" for words, text in texts.items() if text),
+        "",
+    ]
 
 
 def _wait(step: Wait) -> list[str]:
-    told = _words(inspect.getdoc(step.module.look_on))
-    return [f"Waits. {_words(step.module.__doc__)}", "", *([told, ""] if told else [])]
+    text = _words(inspect.getdoc(step.module.poll))
+    return [f"Waits. {_words(step.module.__doc__)}", "", *([text, ""] if text else [])]
 
 
 def _providers() -> str:
@@ -123,7 +131,7 @@ def _provider(block: type[Block]) -> str:
     for name, info in block.model_fields.items():
         kept = " Kept encrypted." if name in secret else ""
         lines.append(f"| `{name}` | {_cell((info.description or '') + kept)} | {_default(info)} |")
-    needed = [one for one in rights.explain_permissions() if one.system in _RIGHTS.get(slug, ())]
+    needed = [right for right in rights.explain_permissions() if right.system in _RIGHTS.get(slug, ())]
     if needed:
         lines += ["", "## Rights that it needs", "", *_table_of(needed)]
     return "\n".join(lines)
@@ -136,9 +144,10 @@ def _description(block: type[Block]) -> str:
 
 def _table_of(needed: Iterable[rights.Right]) -> list[str]:
     lines = ["| right | for what | proved by |", "|---|---|---|"]
-    for one in needed:
-        instead = f" (or {', '.join(one.includes)})" if one.includes else ""
-        lines.append(f"| {one.name}{instead} | {_cell(one.why + rights.only_for(one.need))} | {_cell(one.proved)} |")
+    for right in needed:
+        instead = f" (or {', '.join(right.includes)})" if right.includes else ""
+        why = _cell(right.why + rights.only_for(right.need))
+        lines.append(f"| {right.name}{instead} | {why} | {_cell(right.proved)} |")
     return lines
 
 

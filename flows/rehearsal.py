@@ -1,4 +1,4 @@
-"""Rehearse the whole night against a town on loopback; needs nobody's server and nobody's credentials."""
+"""Rehearse the whole cutover against the lab on loopback; needs nobody's server and nobody's credentials."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lab.town import Town
 
 @flow
 def rehearsal(users: int = 14, shared: int = 3, public_folders: int = 2, messages: int = 3000) -> dict[str, Any]:
-    """The account of every message. Fails when it does not add up, or when the night was held up."""
-    with Town(users=users, shared=shared, public_folders=public_folders, messages=messages) as town:
-        night = Rehearsal(town)
-        night.start()
-        while not night.step():
+    """The account of every message. Fails when it does not add up, or when the cutover was held up."""
+    with Town(users=users, shared=shared, public_folders=public_folders, messages=messages) as lab:
+        rehearsed = Rehearsal(lab)
+        rehearsed.start()
+        while not rehearsed.step():
             time.sleep(1)
-        account = night.account()
-    if night.troubles or not account.adds_up:
-        raise RuntimeError("\n".join(["the rehearsal does not add up", *night.troubles, *account.lines()]))
+        account = rehearsed.account()
+    if rehearsed.troubles or not account.adds_up:
+        raise RuntimeError("\n".join(["the rehearsal does not add up", *rehearsed.troubles, *account.lines()]))
     return account.to_json()

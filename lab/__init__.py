@@ -1,1 +1,1 @@
-"""A small town on loopback to rehearse in. No production code knows it."""
+"""Plays a customer's whole world on loopback (the town), to rehearse and test in. No production code imports it."""

@@ -9,7 +9,7 @@ import trustme
 
 
 class Authority:
-    """A root that only this town trusts."""
+    """A root certificate that only this town trusts."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA(organization_name="Mailmove lab")

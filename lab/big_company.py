@@ -1,4 +1,4 @@
-"""A company of any size with everything an inventory must find, few items in each mailbox: quick to make."""
+"""Makes a company of any size with everything an inventory must list; few items in each mailbox, so it is quick."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _LARGE = 150 * 1024 * 1024
 
 
 def make_big_company(mailboxes: int = 2000, *, seed: int = 2008, domain: str = "northwind.example") -> Company:
-    """That many mailboxes: of 100, 90 are of people, 5 shared, 3 rooms, 2 equipment; public folders come on top."""
+    """Make a company of that many mailboxes; public folders come on top.
+
+    Of 100 mailboxes, 90 are of people, 5 shared, 3 rooms, 2 equipment.
+    """
     dice = random.Random(seed)
     boxes = [_mailbox(number, domain) for number in range(mailboxes)]
     publics = range(2 + mailboxes // 400)
@@ -94,25 +97,29 @@ def _directory(dice: random.Random, domain: str, boxes: list[Mailbox], people: l
         groups=tuple(groups),
         others=tuple(others),
         rights=tuple(
-            Right(box, one, right)
+            Right(box, trustee, right)
             for box in shared
-            for one in islice(partner, 2)
+            for trustee in islice(partner, 2)
             for right in ("FullAccess", "Send-As")
         ),
         forwardings=tuple(
-            Forwarding(one, people[0] if n % 2 else f"{n}@gmail.example", n % 3 == 0, by_address=not n % 2)
-            for n, one in enumerate(people[1::40])
+            Forwarding(address, people[0] if n % 2 else f"{n}@gmail.example", n % 3 == 0, by_address=not n % 2)
+            for n, address in enumerate(people[1::40])
         ),
         rules=tuple(
-            InboxRule(one, f"Rule {n}", (f"home{n}@gmail.example",) if n % 2 else (), (people[0],) if not n % 2 else ())
-            for n, one in enumerate(people[2::30])
+            InboxRule(
+                address, f"Rule {n}", (f"home{n}@gmail.example",) if n % 2 else (), (people[0],) if not n % 2 else ()
+            )
+            for n, address in enumerate(people[2::30])
         ),
         phones=tuple(
-            Phone(one, f"DEV{n:06d}{turn}", *_DEVICES[(n + turn) % 4], "agent/1.0", _THEN + timedelta(hours=n))
-            for n, one in enumerate(people)
+            Phone(address, f"DEV{n:06d}{turn}", *_DEVICES[(n + turn) % 4], "agent/1.0", _THEN + timedelta(hours=n))
+            for n, address in enumerate(people)
             for turn in range((1, 0, 2)[n % 3])
         ),
-        archives=tuple(Archive(one, f"Archive of {one}", 10 + n, 5000 + n) for n, one in enumerate(people[3::50])),
+        archives=tuple(
+            Archive(address, f"Archive of {address}", 10 + n, 5000 + n) for n, address in enumerate(people[3::50])
+        ),
         relays=tuple(
             Relay(ip, sender, host, tuple(range(2, 2 + 24 * count, 24)))
             for ip, sender, host, count in (
@@ -122,5 +129,5 @@ def _directory(dice: random.Random, domain: str, boxes: list[Mailbox], people: l
                 ("198.51.100.7", "friend@contoso.example", "mx.contoso.example", 9),  # the internet: no relay
             )
         ),
-        x500={one: (f"/o=Old/cn=Recipients/cn={n}",) for n, one in enumerate(people[4::60])},
+        x500={address: (f"/o=Old/cn=Recipients/cn={n}",) for n, address in enumerate(people[4::60])},
     )

@@ -16,7 +16,7 @@ from lab.mail_store import StoredItem
 
 @dataclass(frozen=True)
 class Changes:
-    """One page. state: the token to ask with next. complete: nothing is left at this moment."""
+    """One page of changes. state: the token for the next request. complete: nothing more to read at this moment."""
 
     new: list[StoredItem]
     changed: list[StoredItem]
@@ -26,36 +26,36 @@ class Changes:
 
 
 class Unknown(Exception):
-    """No such state, or one of another folder."""
+    """The state does not exist, or belongs to another folder."""
 
 
 class Memory:
-    """Safe for threads."""
+    """States given out, and what each client was given with them. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._steps: dict[str, tuple[Hashable, str, dict[str, int | None]]] = {}
 
     def since(self, folder: Hashable, state: str, items: Iterable[StoredItem], limit: int) -> Changes:
-        """state: "" for the beginning. Unknown: read it all anew."""
+        """The next page of changes since a state; "" is the beginning. Unknown: read everything again."""
         with self._lock:
             before = self._given(folder, state)
             now = {item.id: item for item in items}
             gone = sorted(before.keys() - now.keys())
-            changed = [one for one in now.values() if one.id in before and before[one.id] != hash(one)]
-            new = [one for one in now.values() if one.id not in before]
+            changed = [item for item in now.values() if item.id in before and before[item.id] != hash(item)]
+            new = [item for item in now.values() if item.id not in before]
             left = limit
             gone_now, left = gone[:left], max(0, left - len(gone))
             changed_now, left = changed[:left], max(0, left - len(changed))
             new_now = new[:left]
-            step = {**dict.fromkeys(gone_now), **{one.id: hash(one) for one in (*changed_now, *new_now)}}
+            step = {**dict.fromkeys(gone_now), **{item.id: hash(item) for item in (*changed_now, *new_now)}}
             token = secrets.token_urlsafe(24)
             self._steps[token] = (folder, state, step)
             complete = len(gone_now) + len(changed_now) + len(new_now) == len(gone) + len(changed) + len(new)
         return Changes(new_now, changed_now, gone_now, token, complete)
 
     def forget(self) -> None:
-        """As a server does with what is too old, or too much."""
+        """Drop all states, as a server does with those that are too old or too many."""
         with self._lock:
             self._steps.clear()
 

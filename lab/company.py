@@ -1,4 +1,4 @@
-"""The customer: its people, mailboxes and twenty years of mail, the same for the same seed."""
+"""Makes the customer: its people, mailboxes and twenty years of mail, the same for the same seed."""
 
 from __future__ import annotations
 

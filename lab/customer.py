@@ -1,4 +1,4 @@
-"""The customer's administrator: opens the partner's invitation some seconds after it came, and says yes."""
+"""The customer's administrator: approves the partner's invitation some seconds after it came."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Customer:
         self._thread.join(10)
 
     def _live(self) -> None:
-        seen: float | None = None
+        since: float | None = None
         while not self._stop.wait(0.1):
             waiting = "approvalPending" in self._cloud.picture()["relationships"].values()
             if not waiting:
-                seen = None
-            elif seen is None:
-                seen = time.monotonic()
-            elif time.monotonic() - seen >= self._after:
+                since = None
+            elif since is None:
+                since = time.monotonic()
+            elif time.monotonic() - since >= self._after:
                 self._cloud.customer_approves()

@@ -112,7 +112,7 @@ _OF_MAILBOXES = ("rights", "forwardings", "rules", "phones", "archives")
 
 
 def _grouped(facts: Iterable[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+    grouped: dict[str, list[Any]] = {}
     for fact in facts:
-        found.setdefault(fact.mailbox, []).append(fact)
-    return found
+        grouped.setdefault(fact.mailbox, []).append(fact)
+    return grouped

@@ -26,7 +26,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def set(self, name: str, *, times: float = float("inf"), after: int = 0) -> None:
-        """Turn a fault on for `times` occasions, once `after` others have passed in peace."""
+        """Turn a fault on for `times` occasions, after `after` occasions without it."""
         if name not in KNOWN:
             raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(KNOWN))}")
         with self._lock:
@@ -41,7 +41,7 @@ class Faults:
                 self._left.pop(name, None)
 
     def take(self, name: str) -> bool:
-        """Does the fault strike now? Counts one occasion."""
+        """Whether the fault strikes now; counts one occasion."""
         if name not in KNOWN:
             raise ValueError(f"undeclared fault {name!r}")
         with self._lock:

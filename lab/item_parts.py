@@ -19,7 +19,7 @@ Attachment = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class EventParts:
-    """What an event says of itself. `start` and `end` are in UTC."""
+    """Fields of an event. `start` and `end` are in UTC."""
 
     uid: str
     subject: str
@@ -129,8 +129,8 @@ def contact_mime(parts: ContactParts) -> bytes:
 
 
 def _line(mime: bytes, name: str) -> str:
-    found = re.search(rb"^" + name.encode() + rb"(?:;[^:\r\n]*)?:([^\r\n]*)", mime, re.MULTILINE)
-    return found[1].decode("utf-8", "replace") if found else ""
+    match = re.search(rb"^" + name.encode() + rb"(?:;[^:\r\n]*)?:([^\r\n]*)", mime, re.MULTILINE)
+    return match[1].decode("utf-8", "replace") if match else ""
 
 
 def event_parts(mime: bytes) -> EventParts:

@@ -1,4 +1,4 @@
-"""Mailboxes of a lab server, in memory and safe for threads. The old Exchange and the cloud each own one."""
+"""Mailboxes of a lab server, in memory and thread-safe. The old Exchange and the cloud each own one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _HEADERS = {
 
 def _header(head: bytes, name: bytes) -> str:
     """The first field of that name, unfolded; "" where there is none."""
-    found = _HEADERS[name].search(head)
-    return " ".join(part.strip() for part in found[1].decode("ascii", "replace").splitlines()).strip() if found else ""
+    match = _HEADERS[name].search(head)
+    return " ".join(part.strip() for part in match[1].decode("ascii", "replace").splitlines()).strip() if match else ""
 
 
 def _decoded(text: str) -> str:
@@ -52,7 +52,7 @@ class StoredItem:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return max(self.weight, len(self.mime))
 
 
@@ -126,7 +126,7 @@ class MailStore:
             return item
 
     def move(self, address: str, item_id: str, folder: str) -> StoredItem:
-        """To another folder; it gets a new id there, as in Exchange. KeyError: no such mailbox or item."""
+        """Move an item to another folder; it gets a new id there, as in Exchange. KeyError: no such mailbox or item."""
         with self.lock:
             mailbox = self.find(address)
             if mailbox is None:
@@ -136,7 +136,7 @@ class MailStore:
             return moved
 
     def delete(self, address: str, item_id: str) -> StoredItem | None:
-        """As a user does, again and again: to Deleted Items, then to where it can be recovered from, then away."""
+        """Delete an item as a user does, one step each time: to Deleted Items, to Recoverable Items, then for good."""
         with self.lock:
             mailbox = self.find(address)
             if mailbox is None:

@@ -1,4 +1,4 @@
-"""Two servers for a copy, each in a process of its own, so that neither slows down whoever is measured.
+"""Runs two servers for a copy, each in a process of its own, so that neither slows down what is measured.
 
     python -m lab.move_town old '{"version": "8.3.83.6", "boxes": 8, "each": 250}'
     python -m lab.move_town cloud '{"boxes": 8}'
@@ -76,13 +76,13 @@ def _item(number: int, place: int, address: str) -> StoredItem:
 
 def contents(store: MailStore) -> dict[str, dict[str, int]]:
     """What each mailbox holds, by kind and subject: every item of `small_company` has one of its own."""
-    found = {}
+    counts = {}
     for address in store.mailboxes:
         names: Counter[str] = Counter()
         for item in store.snapshot(address):
             names[f"{item.kind} {item.subject}"] += 1
-        found[address] = dict(names)
-    return found
+        counts[address] = dict(names)
+    return counts
 
 
 def _old(version: str, boxes: int, each: int, away: float = 0.0) -> None:
@@ -154,7 +154,7 @@ class Served:
         return cast(dict[str, dict[str, int]], self._ask("contents"))
 
     def crowd(self) -> dict[str, int]:
-        """The most requests that a mailbox of the cloud ever had at once, and how many it turned away for that."""
+        """(most requests that a mailbox of the cloud ever had at once, requests refused for that)."""
         return cast(dict[str, int], self._ask("crowd"))
 
     def fault(self, name: str, times: float) -> None:

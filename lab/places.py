@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 
 def free_ports(count: int = 3) -> tuple[int, ...]:
-    """Different ones, free for TCP and UDP. All are held until the last is found: a freed one may be drawn again."""
+    """Different ports, free for TCP and UDP. All stay bound until the last is chosen."""
     with ExitStack() as held:
-        found: list[int] = []
-        while len(found) < count:
+        ports: list[int] = []
+        while len(ports) < count:
             tcp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             tcp.bind(("0.0.0.0", 0))
@@ -26,8 +26,8 @@ def free_ports(count: int = 3) -> tuple[int, ...]:
                 udp.bind(("0.0.0.0", port))
             except OSError:
                 continue
-            found.append(port)
-        return tuple(found)
+            ports.append(port)
+        return tuple(ports)
 
 
 @dataclass(frozen=True)

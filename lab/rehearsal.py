@@ -1,4 +1,4 @@
-"""A night in the lab, driven as people drive a real one: started as a deployment, gates answered, printers mended."""
+"""Drives a cutover in the lab as people drive a real one: starts the deployment, answers gates, mends printers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _THINKS = 1.0
 
 @dataclass
 class Rehearsal:
-    """`start()`, then `step()` until it says True, then `account()`.
+    """`start()`, then `step()` until it gives True, then `account()`.
 
     hands_on: gates are left to the person at the UI. `troubles` collects what held the night up; unattended, the
     first one ends the rehearsal, because nobody is there to mend it.
@@ -55,7 +55,7 @@ class Rehearsal:
         return run.id
 
     def step(self) -> bool:
-        """One look at what is asked; answers what the operator can answer. True: the night is over."""
+        """Poll the open questions once and answer what the operator can answer. True: the cutover is over."""
         assert self.cutover is not None, "start() comes first"
         self.attend(parked_runs())
         if self.troubles and not self.hands_on:
@@ -67,9 +67,9 @@ class Rehearsal:
 
     def attend(self, parked: Iterable[Parked]) -> None:
         """Answer what the operator can answer; questions of other customers are left alone."""
-        for one in parked:
-            if one.root.id == self.cutover:
-                self._attend(one)
+        for question in parked:
+            if question.root.id == self.cutover:
+                self._attend(question)
 
     def account(self, patience: float = 60.0) -> Account:
         """Let the senders finish (seconds), then count everything, independently of the product."""
@@ -77,18 +77,18 @@ class Rehearsal:
         self.town.senders.drain(patience)
         return self.town.account()
 
-    def _attend(self, one: Parked) -> None:
-        question = (one.run.id, one.key)
+    def _attend(self, parked: Parked) -> None:
+        question = (parked.run.id, parked.key)
         first_seen = self._read.setdefault(question, time.monotonic())
-        if one.flow == TROUBLE_FLOW:
-            self.troubles.append(one.question)
-        elif one.name in ("quiet", "quiet_inside"):
-            self._mend_printers(one)
-        elif one.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
-            resume(one, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
-            self.answered.append(one.name)
+        if parked.flow == TROUBLE_FLOW:
+            self.troubles.append(parked.question)
+        elif parked.name in ("quiet", "quiet_inside"):
+            self._mend_printers(parked)
+        elif parked.flow == GATE_FLOW and not self.hands_on and time.monotonic() - first_seen > _THINKS:
+            resume(parked, {"approve": True, "name": OPERATOR, "reason": "rehearsal"})
+            self.answered.append(parked.name)
 
-    def _mend_printers(self, one: Parked) -> None:
-        result = last_result(one.run.id)
+    def _mend_printers(self, parked: Parked) -> None:
+        result = last_result(parked.run.id)
         if result and result.details:  # it names who still delivers to the old server
             self.town.senders.route_printers_by_mx()

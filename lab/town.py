@@ -31,7 +31,7 @@ _MICROSOFT = Behaviour("microsoft's own", max_ttl=2)
 
 
 class Town:
-    """`with Town(...) as town:` and the night can begin.
+    """`with Town(...) as town:` runs everything that a cutover needs.
 
     name: the customer's, in plan and blocks. ttl: seconds, of the customer's mail records before the night.
     cycle_seconds: between incremental syncs of the cloud (a day in life). resolvers: what the senders and the plan ask;
@@ -123,7 +123,7 @@ class Town:
             self.security_group = SecurityGroups(self.aws, smtp_port=places.smtp_port)
             starting.enter_context(self.old)
             starting.enter_context(self.cloud)
-            self.gateway = starting.enter_context(
+            starting.enter_context(
                 Gateway(
                     (places.old_server, places.smtp_port),
                     (places.host(23), places.smtp_port),
@@ -144,7 +144,7 @@ class Town:
         self._running.close()
 
     def picture(self) -> dict[str, Any]:
-        """Everything outside that a cutover may change, JSON-able, without mail. A rollback must give the first one."""
+        """Everything that a cutover may change, JSON-able, without mail. A rollback must restore the first picture."""
         return {
             "zones": self.dns.picture(),
             "firewall": self.security_group.picture(),
@@ -153,7 +153,7 @@ class Town:
         }
 
     def account(self) -> Account:
-        """Where every message is now. `senders.drain()` first."""
+        """Account for every message. Call `senders.drain()` first."""
         return account(self.senders.records(), self.seeded, self.old.store, self.cloud.store)
 
     @property

@@ -81,7 +81,7 @@ def aws_credentials(town: Town) -> AwsCredentials:
 
 
 def save_blocks(town: Town) -> list[str]:
-    """Save them all at the Prefect API in use, over those of an earlier town; their names."""
+    """Save the blocks at the Prefect API in use, over those of an earlier town; returns their names."""
     credentials = aws_credentials(town)
     credentials.save(f"{town.name}-lab", overwrite=True)
     made = blocks_of(town, credentials)

@@ -11,7 +11,7 @@ MX_ZONE = "mx.cloud.example"
 
 
 def customer_zone(places: Places, domain: str, ttl: int) -> list[RRset]:
-    """A small company's zone before the night. ttl: seconds, of everything to do with mail."""
+    """A small company's zone before the cutover. ttl: seconds, of everything to do with mail."""
     return [
         rrset(domain, "MX", ttl, f"10 mail.{domain}."),
         rrset(domain, "TXT", ttl, '"v=spf1 mx -all"', '"some-vendor-site-verification=4f1c2ab07c"'),
@@ -24,7 +24,7 @@ def customer_zone(places: Places, domain: str, ttl: int) -> list[RRset]:
 
 
 def other_zones(places: Places, domain: str, senders: int) -> dict[str, list[RRset]]:
-    """Zone name -> record sets that nobody edits during the night."""
+    """Zone name -> record sets that nobody edits during the cutover."""
     mail_exchanger = f"{domain.replace('.', '-')}.k-v1.{MX_ZONE}"
     return {
         "cloud.example": [rrset(mail_exchanger, "A", 60, places.cloud)],

@@ -1,7 +1,7 @@
-"""Approval codes: a yes that only one person can make, for one question, about one picture.
+"""Approval codes: the signature of one approver, for one question, over one preview.
 
 A name in a form is what somebody typed. A code is an Ed25519 signature (RFC 8032) made with a key that only the
-approver has; the server and the workers hold the public half, so nobody who can read there can make one.
+approver has. The server and the workers hold the public key only, so nobody who reads their data can sign.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _PURPOSE = "mailmove approval 1"
 
 
 class Yes(BaseModel):
-    """What a code says yes to. None of it can be taken for another: fields are of known length or on their own line.
+    """What an approval code signs; each field stands on its own line, so that no two approvals have the same text.
 
-    question: names one asking of one gate; when it is asked again, it has another. digest: of the picture shown.
+    question: id of one question at a gate; when the gate asks again, it has another. digest: of the preview shown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +40,7 @@ class Yes(BaseModel):
     approver: str
 
     def words(self) -> bytes:
-        """What is signed."""
+        """The bytes that are signed. ValueError: a field has a line break."""
         parts = (_PURPOSE, self.customer, self.gate, self.question, self.digest, self.approver)
         if any("\n" in part for part in parts):
             raise ValueError("a line break within what is signed")
@@ -66,7 +66,7 @@ def code_for(yes: Yes, private_pem: bytes, passphrase: str | None = None) -> str
 
 
 def is_code_of(yes: Yes, public_key: str, code: str) -> bool:
-    """Was `code` made for exactly this, with the private half of `public_key`? Nonsense is a no."""
+    """Is `code` the signature of exactly this, by the private key of `public_key`? False for text that is no code."""
     try:
         signature = base64.b64decode(code.strip() + "=" * (-len(code.strip()) % 4), altchars=b"-_", validate=True)
         Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True)).verify(signature, yes.words())

@@ -1,4 +1,4 @@
-"""The names in a certificate, and whether one stands for a host (RFC 6125)."""
+"""The names in a certificate, and whether a name matches a host (RFC 6125)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from cryptography import x509
 def names_of(certificate: x509.Certificate) -> list[str]:
     """DNS names and addresses in subjectAltName."""
     try:
-        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        subject_alt_name = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
         return []
-    addresses = held.get_values_for_type(x509.IPAddress)
-    return [*held.get_values_for_type(x509.DNSName), *(str(address) for address in addresses)]
+    addresses = subject_alt_name.get_values_for_type(x509.IPAddress)
+    return [*subject_alt_name.get_values_for_type(x509.DNSName), *(str(address) for address in addresses)]
 
 
 def matches(pattern: str, host: str) -> bool:
-    """Does a name in a certificate stand for this host?"""
+    """Does a name in a certificate, with or without `*`, match this host?"""
     pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
     try:
         return ipaddress.ip_address(pattern) == ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""Certificates of the old server: what it holds, what an authority asks, and what it issues (RFC 8555)."""
+"""Certificates: those in the old server's store, an authority's challenges, and what it issues (RFC 8555)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from mailmove.certificate_names import matches, names_of
 
 ENOUGH = timedelta(days=21)
-"""A certificate that ends sooner is not enough for a move: the service goes on copying for days."""
+"""Shortest validity that a certificate must have left: Microsoft's service goes on copying for days."""
 
 
 class ServerCertificate(BaseModel):
@@ -30,7 +30,7 @@ class ServerCertificate(BaseModel):
 
 
 class Challenge(BaseModel):
-    """A TXT record that an authority wants to see before it believes that a name is ours (RFC 8555 section 8.4)."""
+    """A TXT record by which an authority validates that we control a name (RFC 8555 section 8.4)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class Challenge(BaseModel):
 
 
 class Issued(BaseModel):
-    """A certificate with its key; the key is a secret and stays one."""
+    """A certificate with its private key; the key is never logged or shown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,7 +61,7 @@ class Issued(BaseModel):
         return ends > ENOUGH and covers(names_of(first), names)
 
     def pfx(self, password: SecretStr) -> bytes:
-        """PKCS #12 as old Windows reads it (3DES and SHA-1, for Server 2008); `password` guards it on its way."""
+        """PKCS #12 that Windows Server 2008 reads (3DES and SHA-1), encrypted with `password`."""
         chain = self.certificates
         key = load_pem_private_key(self.key.get_secret_value().encode(), None)
         old = (
@@ -79,6 +79,6 @@ class Issued(BaseModel):
             return serialize_key_and_certificates(b"mailmove", key, chain[0], chain[1:], guard)  # type: ignore[arg-type]
 
 
-def covers(held: list[str] | tuple[str, ...], wanted: list[str]) -> bool:
-    """Does a certificate for `held` stand for every name wanted?"""
-    return all(any(matches(pattern, name) for pattern in held) for name in wanted)
+def covers(patterns: list[str] | tuple[str, ...], wanted: list[str]) -> bool:
+    """Do the names of a certificate (`patterns`) match every name wanted?"""
+    return all(any(matches(pattern, name) for pattern in patterns) for name in wanted)

@@ -1,4 +1,4 @@
-"""A worker's disk that is full: it is told as what it is, and what needed it is tried again."""
+"""Turn the errors of a full disk on the worker into Transient, so that the work is retried."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mailmove.errors import Transient
 
 @contextmanager
 def room_in(folder: Path) -> Iterator[None]:
-    """Transient instead of what the system, or SQLite, says of a disk or a quota that is full."""
+    """Raise Transient where the system or SQLite reports a full disk or quota; other errors pass unchanged."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:

@@ -33,7 +33,7 @@ class RRset(BaseModel):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies the set in a zone: (name, type)."""
+        """(name, type), which identifies the set in a zone."""
         return self.name, self.type
 
     def __str__(self) -> str:
@@ -50,17 +50,18 @@ class RRsetChange(BaseModel):
 
     @property
     def key(self) -> tuple[str, str]:
+        """(name, type) of the set that changes."""
         present = self.after or self.before
         assert present is not None, "a change has a before or an after"
         return present.key
 
     def inverse(self) -> RRsetChange:
-        """The change that puts `before` back."""
+        """The change that undoes this one."""
         return RRsetChange(before=self.after, after=self.before)
 
 
 Zone = dict[tuple[str, str], RRset]
-"""A zone as a provider holds it: (name, type) -> RRset."""
+"""Record sets of a zone at its provider, by (name, type)."""
 
 
 def zone_of(rrsets: Iterable[RRset]) -> Zone:

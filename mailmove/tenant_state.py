@@ -1,4 +1,4 @@
-"""What is known of the customer's Microsoft 365; names follow Graph v1.0 and the Exchange cmdlets."""
+"""State read from the customer's Microsoft 365; names follow Graph v1.0 and the Exchange cmdlets."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SkippedItem(_State):
 
 
 class Recipient(_State):
-    """Who or what holds addresses in the tenant."""
+    """A recipient in the tenant, or a user without a mailbox."""
 
     address: str = Field(description="Primary SMTP address, or the sign-in name of a user without one; lower case")
     kind: str = Field(

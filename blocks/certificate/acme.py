@@ -43,7 +43,7 @@ class AcmeAuthority(Block, CertificateAuthority, Checkable):
         default=SecretStr("{}"), description="Keys, the open order and what was issued. Mailmove writes it; leave it."
     )
 
-    def held(self, names: Sequence[str]) -> Issued | None:
+    def earlier_certificate(self, names: Sequence[str]) -> Issued | None:
         """What was issued for exactly these names, while it is good for three weeks yet."""
         found = self._kept()["issued"].get(_key(names))
         if found is None:
@@ -67,7 +67,7 @@ class AcmeAuthority(Block, CertificateAuthority, Checkable):
 
     def finish(self, names: Sequence[str]) -> Issued:
         """Answer the challenges of the open order, and take what is issued."""
-        if (known := self.held(names)) is not None:
+        if (known := self.earlier_certificate(names)) is not None:
             return known
         wire = self._wire()
         order = self._open_order(wire, names)

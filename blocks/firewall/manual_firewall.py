@@ -11,7 +11,7 @@ from mailmove.errors import ByHand, MailmoveError, NotYet
 from mailmove.evidence import Finding
 from mailmove.plan.values import Mode
 from mailmove.ports import Checkable, Firewall
-from mailmove.smtp.port_check import PortLook, look_at_port
+from mailmove.smtp.port_check import PortCheck, check_port
 from mailmove.smtp.port_modes import mode_for, shut
 
 _HOW: dict[Mode, str] = {
@@ -79,10 +79,10 @@ class ManualFirewall(Block, Firewall, Checkable):
             return [Finding(subject="manual firewall", seen=error.seen, means=means, todo=error.todo, blocks=True)]
         return []
 
-    def _seen(self, port: int, *, always: bool = False) -> PortLook:
-        seen = look_at_port(self.host, port, self.timeout_seconds)
+    def _seen(self, port: int, *, always: bool = False) -> PortCheck:
+        seen = check_port(self.host, port, self.timeout_seconds)
         if seen.closed or always:
-            control = look_at_port(self.control_host, self.control_port, self.timeout_seconds)
+            control = check_port(self.control_host, self.control_port, self.timeout_seconds)
             if control.state != "open":
                 raise NotYet(
                     "this worker's network",

@@ -51,13 +51,13 @@ class GraphDestination(Destination):
 
     def folder(self, mailbox: str, folder: SourceFolder) -> str:
         box = self._box(mailbox)
-        with box.lock, box.pace.turn():
+        with box.lock, box.pace.slot():
             return self._folders.find(mailbox, folder)
 
     def name(self, item: Item) -> str:
         return item.identity if item.message_id else _MARK + mark(item)
 
-    def held(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
+    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
         prop = mark_property(folder.kind)
         params = {
             "$select": FIELDS[folder.kind],
@@ -68,7 +68,7 @@ class GraphDestination(Destination):
         pace = self._box(mailbox).pace
 
         def fetch(url: str, first: bool) -> Json:
-            with pace.turn():
+            with pace.slot():
                 return self._graph.get(url, wanted=wanted, params=params if first else None)
 
         wanted = f"the items in {folder.path} of {mailbox}"
@@ -88,7 +88,7 @@ class GraphDestination(Destination):
         if len(asked) < len(set(names)):  # what has neither Message-ID nor mark can only be found by reading all
             if folder_id is None:
                 folder_id = self.folder(mailbox, folder)
-            counts.update(self.held(mailbox, folder, folder_id))
+            counts.update(self.marks(mailbox, folder, folder_id))
         waiting = list(asked)
         pace = self._box(mailbox).pace
         while waiting:
@@ -97,7 +97,7 @@ class GraphDestination(Destination):
                 {"method": "GET", "url": f"{place}?{_query({'$filter': asked[name], '$select': 'id', '$top': '50'})}"}
                 for name in some
             ]
-            with pace.turn(requests=len(some)):
+            with pace.slot(requests=len(some)):
                 answers = self._batch(requests, wanted, repeatable=True)
             for name, (status, headers, body) in zip(some, answers, strict=True):
                 if status == 200:
@@ -131,7 +131,7 @@ class GraphDestination(Destination):
                 outcomes[place] = Outcome("refused", str(error))
         if requests:
             weight = sum(content.weight for content in contents)
-            with pace.turn(requests=len(requests), upload=weight):
+            with pace.slot(requests=len(requests), upload=weight):
                 answered = self._store(list(requests.values()), wanted)
             wait = max((one.wait for one in answered if one.state == "unsent"), default=0.0)
             if wait:

@@ -52,7 +52,7 @@ class Importer:
         with self._lock:
             folder = self._folder(mailbox, names, content.item.kind)
             session = self._session(mailbox)
-        with pace.turn(upload=content.weight):
+        with pace.slot(upload=content.weight):
             outcome = self._send(session, {"FolderId": folder, "Mode": "create", "Data": content.stream}, wanted)
         if outcome.wait:
             pace.hold(outcome.wait)

@@ -1,6 +1,6 @@
-"""The board as a page of HTML: read-only, no script, nothing fetched from elsewhere, fit for a phone.
+"""Render the board as one HTML page: read-only, no script, nothing fetched from elsewhere, fit for a phone.
 
-Everything that comes from a plan, a server or a person is hostile until it is escaped; `_text` is the only way in.
+Whatever comes from a plan, a server or a person is hostile until it is escaped: all of it passes through `_text`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COLOURS = {
     "dark": {"page": "#0f1318", "card": "#1a2028", "text": "#e8ecf1", "dim": "#a5afbb", "line": "#39424e",
              "link": "#8ab4f8", "needs": "#ffb77a", "wrong": "#ff9aa2", "good": "#7ee2a0"},
 }  # fmt: skip
-"""Every pair of text on page and on card has a contrast of 4.5 or more (WCAG 2.2 AA); a test counts it."""
+"""Colours of each theme. Text on page and on card has a contrast of 4.5 or more (WCAG 2.2 AA); a test computes it."""
 
 _RULES = """
 *{box-sizing:border-box}
@@ -55,59 +55,62 @@ def _style() -> str:
 
 STYLE = _style()
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-"""For the Content-Security-Policy: this style and nothing else."""
+"""SHA-256 of the style, in base64, for the Content-Security-Policy: this style and nothing else."""
 
 _GROUPS = ("Needs a person", "Failed", "Going on by itself", "To come", "Over")
 _KINDS = ("needs", "failed", "going", "coming", "over")
 
 
-def page(nights: Sequence[CutoverStatus], at: datetime, *, refresh: int, ui: str = "", amiss: str = "") -> str:
-    """The whole page. refresh: seconds until it loads itself again; 0: never. ui: base address of the Prefect UI.
+def page(cutovers: Sequence[CutoverStatus], at: datetime, *, refresh: int, ui: str = "", stale: str = "") -> str:
+    """The whole page, as HTML.
 
-    amiss: why this is not what is so now.
+    at: when the cutovers were read. refresh: seconds until the page loads itself again; 0: never. ui: base address of
+    the Prefect UI, for links. stale: why the cutovers are not newer; '': they are current.
     """
-    needs = sum(night.needs for night in nights)
+    needs = sum(cutover.needs for cutover in cutovers)
     title = f"{needs} waiting for you" if needs else "Nothing waits for you"
-    title = f"{title}, when last seen" if amiss and nights else "nothing is known" if amiss else title
+    title = f"{title}, when last seen" if stale and cutovers else "nothing is known" if stale else title
     again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
     toggle = '<a href="?refresh=0">Stop refreshing</a>' if refresh else '<a href="?">Refresh by itself</a>'
-    warning = f'<p class="wrong" role="alert">{_text(amiss)}</p>' if amiss else ""
-    empty = "" if amiss else "<p>No cutovers yet.</p>"
-    groups = "".join(_group(place, nights, at, ui) for place in range(len(_GROUPS)))
+    warning = f'<p class="wrong" role="alert">{_text(stale)}</p>' if stale else ""
+    empty = "" if stale else "<p>No cutovers yet.</p>"
+    groups = "".join(_group(place, cutovers, at, ui) for place in range(len(_GROUPS)))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"{again}<title>{title} - Mailmove</title><style>{STYLE}</style></head><body>"
         '<a class="skip" href="#board">Skip to the board</a>'
-        f'<header><h1>Mailmove: {title}</h1><p class="dim">{len(nights)} customers, seen at {_time(at)}</p>'
-        f'<nav aria-label="This page"><a href="">Look again</a> {toggle}</nav>{warning}</header>'
+        f'<header><h1>Mailmove: {title}</h1><p class="dim">{len(cutovers)} customers, seen at {_time(at)}</p>'
+        f'<nav aria-label="This page"><a href="">Refresh now</a> {toggle}</nav>{warning}</header>'
         f'<main id="board" tabindex="-1">{groups or empty}</main></body></html>'
     )
 
 
-def _group(place: int, nights: Sequence[CutoverStatus], at: datetime, ui: str) -> str:
-    mine = [night for night in nights if night.rank[0] == place]
+def _group(place: int, cutovers: Sequence[CutoverStatus], at: datetime, ui: str) -> str:
+    mine = [cutover for cutover in cutovers if cutover.rank[0] == place]
     if not mine:
         return ""
-    cards = "".join(f"<li>{_card(night, at, ui, _KINDS[place])}</li>" for night in mine)
+    cards = "".join(f"<li>{_card(cutover, at, ui, _KINDS[place])}</li>" for cutover in mine)
     return f"<section><h2>{_GROUPS[place]} ({len(mine)})</h2><ol>{cards}</ol></section>"
 
 
-def _card(night: CutoverStatus, at: datetime, ui: str, kind: str) -> str:
-    name = _linked(ui, night.cutover, night.customer)
-    done, steps = len(night.done), len(RUNBOOK)
-    where = night.parked or night.state
-    facts = [("State", _text(night.state if night.flow == "cutover" else f"{night.flow}: {night.state}"))]
-    facts += [("At", _linked(ui, night.asked_in, where))] if night.parked else []
-    facts += [("On", _text(night.on))] if night.on else []
-    facts += [("Until", _time(night.forecast))] if night.forecast else []
-    facts += [("Since", f"{_time(night.since)} ({age(night.since, at)})")] if night.since else []
+def _card(cutover: CutoverStatus, at: datetime, ui: str, kind: str) -> str:
+    name = _linked(ui, cutover.cutover, cutover.customer)
+    done, steps = len(cutover.done), len(RUNBOOK)
+    where = cutover.parked or cutover.state
+    facts = [("State", _text(cutover.state if cutover.flow == "cutover" else f"{cutover.flow}: {cutover.state}"))]
+    facts += [("At", _linked(ui, cutover.asked_in, where))] if cutover.parked else []
+    facts += [("On", _text(cutover.on))] if cutover.on else []
+    facts += [("Until", _time(cutover.forecast))] if cutover.forecast else []
+    facts += [("Since", f"{_time(cutover.since)} ({age(cutover.since, at)})")] if cutover.since else []
     listed = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in facts)
-    mark = '<span class="mark">Needs a person: </span>' if night.needs else ""
-    asked = f"<p>{mark}{_text(night.question)}</p>" if night.question else ""
-    wrong = f'<p class="wrong">{_text(night.wrong)}</p>' if night.wrong and night.wrong != night.question else ""
+    mark = '<span class="mark">Needs a person: </span>' if cutover.needs else ""
+    asked = f"<p>{mark}{_text(cutover.question)}</p>" if cutover.question else ""
+    wrong = (
+        f'<p class="wrong">{_text(cutover.wrong)}</p>' if cutover.wrong and cutover.wrong != cutover.question else ""
+    )
     return (
-        f'<article class="{kind}" data-customer="{_text(night.customer)}"><h3>{name}</h3>{asked}{wrong}'
+        f'<article class="{kind}" data-customer="{_text(cutover.customer)}"><h3>{name}</h3>{asked}{wrong}'
         f'<progress max="{steps}" value="{done}" aria-label="Steps done">{done}/{steps}</progress>'
         f'<p class="dim">{done} of {steps} steps</p><dl>{listed}</dl></article>'
     )

@@ -1,7 +1,7 @@
-"""Serve the board: one page and the same as JSON, read-only, to those who know the token.
+"""Serve the board as a page and as JSON, read-only, to those who have the token.
 
-A browser asks for it by HTTP Basic (any user name, the token as password), a programme sends `Authorization: Bearer`.
-It speaks plain HTTP on loopback: put TLS before it where it leaves the machine.
+A browser sends the token by HTTP Basic (any user name, the token as password), a programme by `Authorization: Bearer`.
+The server speaks plain HTTP on loopback: put a TLS proxy before it where it is reached from other machines.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ from mailmove.evidence import now
 from tasks.reporting.status import CutoverStatus
 
 SHORTEST_TOKEN = 20
-REFRESH, FRESH = 20, 5.0
-"""Seconds: the page loads itself again; one look at Prefect serves everybody for so long."""
+"""Characters of the shortest token that is accepted."""
+REFRESH_SECONDS = 20
+"""Seconds after which the page loads itself again."""
+FRESH_SECONDS = 5.0
+"""Maximum age in seconds of a reading of Prefect that is still shown to everybody."""
 
 _HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; "
@@ -37,52 +40,62 @@ _HEADERS = {
 }
 
 
-class Lately:
-    """The last look at all customers, taken anew when it is older than FRESH; many who ask at once wait for one."""
+class BoardCache:
+    """The last reading of all customers, renewed when it is older than FRESH_SECONDS.
 
-    def __init__(self, look: Callable[[], list[CutoverStatus]]) -> None:
-        self._look, self._lock = look, threading.Lock()
-        self._seen: list[CutoverStatus] = []
+    Requests that come at the same time wait for one reading.
+    """
+
+    def __init__(self, read: Callable[[], list[CutoverStatus]], clock: Callable[[], float]) -> None:
+        self._read, self._clock, self._lock = read, clock, threading.Lock()
+        self._cutovers: list[CutoverStatus] = []
         self._at, self._taken = now(), float("-inf")
 
     def get(self) -> tuple[list[CutoverStatus], datetime, str]:
-        """What was seen, when, and why it is not newer ('': it is)."""
+        """(cutovers, when they were read, why they are not newer). '' as the reason: they are current."""
         with self._lock:
-            if time.monotonic() - self._taken > FRESH:
+            if self._clock() - self._taken > FRESH_SECONDS:
                 try:
-                    self._seen, self._at = self._look(), now()
+                    self._cutovers, self._at = self._read(), now()
                 except Exception as error:  # noqa: BLE001  # the board stays up when Prefect is not
-                    return self._seen, self._at, f"Prefect does not answer ({type(error).__name__}): this is old."
-                self._taken = time.monotonic()
-            return self._seen, self._at, ""
+                    return self._cutovers, self._at, f"Prefect does not answer ({type(error).__name__}): this is old."
+                self._taken = self._clock()
+            return self._cutovers, self._at, ""
 
 
-def board_app(token: str, look: Callable[[], list[CutoverStatus]], ui: str = "") -> Starlette:
-    """The application. ValueError: the token is too short to be one. ui: base address of the Prefect UI, for links."""
+def board_app(
+    token: str, read: Callable[[], list[CutoverStatus]], ui: str = "", *, clock: Callable[[], float] = time.monotonic
+) -> Starlette:
+    """Build the application.
+
+    read: gives all cutovers, ranked. ui: base address of the Prefect UI, for links. clock: seconds that only grow.
+    ValueError: the token is too short.
+    """
     if len(token) < SHORTEST_TOKEN:
         raise ValueError(f"the board's token needs {SHORTEST_TOKEN} characters or more")
-    lately = Lately(look)
+    cache = BoardCache(read, clock)
 
     async def show(request: Request) -> Response:
         if not _may_see(request, token):
             return _refused()
-        nights, at, amiss = await run_in_threadpool(lately.get)
-        refresh = 0 if request.query_params.get("refresh") == "0" else REFRESH
-        text = page(nights, at, refresh=refresh, ui=ui, amiss=amiss)
-        return HTMLResponse(text, status_code=503 if amiss else 200, headers=_HEADERS)
+        cutovers, at, stale = await run_in_threadpool(cache.get)
+        refresh = 0 if request.query_params.get("refresh") == "0" else REFRESH_SECONDS
+        text = page(cutovers, at, refresh=refresh, ui=ui, stale=stale)
+        return HTMLResponse(text, status_code=503 if stale else 200, headers=_HEADERS)
 
-    async def tell(request: Request) -> Response:
+    async def show_json(request: Request) -> Response:
         if not _may_see(request, token):
             return _refused()
-        nights, at, amiss = await run_in_threadpool(lately.get)
-        told = {"at": at.isoformat(), "amiss": amiss, "nights": [night.model_dump(mode="json") for night in nights]}
-        return JSONResponse(told, status_code=503 if amiss else 200, headers=_HEADERS)
+        cutovers, at, stale = await run_in_threadpool(cache.get)
+        rows = [cutover.model_dump(mode="json") for cutover in cutovers]
+        content = {"at": at.isoformat(), "stale": stale, "cutovers": rows}
+        return JSONResponse(content, status_code=503 if stale else 200, headers=_HEADERS)
 
-    return Starlette(routes=[Route("/", show), Route("/board.json", tell)])
+    return Starlette(routes=[Route("/", show), Route("/board.json", show_json)])
 
 
 def serve(app: Starlette, host: str, port: int) -> None:
-    """Until it is stopped. No line is written about who asks, so no token can get into one."""
+    """Serve until the process is stopped. There is no access log, so no token can get into one."""
     import uvicorn
 
     uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning", server_header=False)
@@ -94,7 +107,7 @@ def _refused() -> Response:
 
 
 def _may_see(request: Request, token: str) -> bool:
-    """Compared in a time that does not tell how much of it was right."""
+    """Whether the request carries the token; compared in constant time."""
     given = _given(request.headers.get("authorization", ""))
     return hmac.compare_digest(given.encode(), token.encode())
 

@@ -1,4 +1,4 @@
-"""An approver's key on their own machine, and the answers that it signs. The private half never leaves the machine."""
+"""Make an approver's key on their own machine, and sign answers with it. The private half never leaves the machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def key_file(name: str, folder: Path | None = None) -> Path:
-    """Where the private key of an approver lies, unless said otherwise."""
+    """Default path of an approver's private key."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return (folder or Path(base) / "mailmove" / "approvers") / f"{name.removeprefix(APPROVER)}.pem"
 
@@ -28,7 +28,7 @@ def key_file(name: str, folder: Path | None = None) -> Path:
 def make_approver(name: str, passphrase: str | None, folder: Path | None = None) -> tuple[Path, str]:
     """Make a key and save the block `approver/<name>` with its public half: (key file, public key).
 
-    Blocked: the name is none, or there is such a key or block already; neither is ever replaced.
+    Blocked: the name is not a block name, or a key or block of that name exists; neither is ever replaced.
     """
     from prefect.blocks.core import Block
 
@@ -55,16 +55,16 @@ def make_approver(name: str, passphrase: str | None, folder: Path | None = None)
     return path, public
 
 
-def question_at(one: Parked) -> Asked:
-    """The picture that a parked gate shows now. Blocked: it was parked by an older version."""
-    asked = asked_last(one.run.id)
-    if asked is None or str(asked.key) != one.key:
-        raise Blocked(one.name, wanted="the question as it was shown", seen="another", todo="Try again in a minute.")
+def question_at(gate: Parked) -> Asked:
+    """The question that a parked gate shows now. Blocked: it was parked by an older version."""
+    asked = asked_last(gate.run.id)
+    if asked is None or str(asked.key) != gate.key:
+        raise Blocked(gate.name, wanted="the question as it was shown", seen="another", todo="Try again in a minute.")
     return asked
 
 
 def answer(
-    one: Parked,
+    gate: Parked,
     name: str,
     *,
     yes: bool,
@@ -73,16 +73,16 @@ def answer(
     passphrase: Passphrase,
     show: Callable[[Asked], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """The filled-in form of a gate, signed where the plan asks for a code; `show` is given what is signed."""
-    cutover = Cutover.model_validate(one.run.parameters["cutover"])
-    rule: Gate = getattr(cutover.gates, one.name)
+    """Fill in the form of a gate, signed where the plan asks for a code; `show` is called with what is signed."""
+    cutover = Cutover.model_validate(gate.run.parameters["cutover"])
+    rule: Gate = getattr(cutover.gates, gate.name)
     reference = f"{APPROVER}{name.removeprefix(APPROVER)}"
     form = {"approve": yes, "name": name, "reason": reason}
     if yes and reference in rule.approvers:
         private = _read(key or key_file(name))
-        asked = question_at(one)
+        asked = question_at(gate)
         show(asked)
-        signed = asked.yes(cutover, one.name, reference)
+        signed = asked.yes(cutover, gate.name, reference)
         form["code"] = code_for(signed, private, _passphrase_for(private, passphrase))
     return form
 

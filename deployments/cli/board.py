@@ -1,4 +1,4 @@
-"""`mailmove board`: live in the terminal, or served as a page."""
+"""Show `mailmove board`: live in the terminal, or served as a page."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ from tasks.execution.open_blocks import open_block
 from tasks.reporting.status import board
 
 TOKEN = "MAILMOVE_BOARD_TOKEN"  # noqa: S105  # the name of the variable
-_EVERY = 5.0
+"""Name of the environment variable that holds the board's token."""
+_EVERY_SECONDS = 5.0
+"""Seconds between two readings of the board in the terminal."""
 
 
 def watch_board(*, once: bool) -> None:
-    """In the terminal, until Ctrl-C."""
+    """Show the board in the terminal until Ctrl-C; `once`: print it and return."""
     console = Console()
     if once:
         console.print(board_view(board()))
         return
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-        seen = board()
+        cutovers = board()
         while True:
-            live.update(board_view(seen), refresh=True)
+            live.update(board_view(cutovers), refresh=True)
             try:
-                time.sleep(_EVERY)
-                seen = board()
+                time.sleep(_EVERY_SECONDS)
+                cutovers = board()
             except KeyboardInterrupt:
                 return
             except Exception as error:  # noqa: BLE001  # a server that is being restarted comes back
-                amiss = f"Prefect does not answer ({type(error).__name__}): this is old."
-                live.update(board_view(seen, amiss), refresh=True)
+                stale = f"Prefect does not answer ({type(error).__name__}): this is old."
+                live.update(board_view(cutovers, stale), refresh=True)
 
 
 def serve_board(host: str, port: int, token_block: str | None) -> None:
-    """As a page, until it is stopped. Blocked: there is no token to guard it with."""
+    """Serve the board as a page until the process is stopped. Blocked: no token guards it."""
     try:
         app = board_app(_token(token_block), board, ui=(PREFECT_UI_URL.value() or "").rstrip("/"))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`make demo`: one customer's night in a lab on this machine, watched in the terminal."""
+"""Run `mailmove rehearse`: one cutover in a lab on this machine, shown in the terminal."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from lab.rehearsal import Rehearsal
 
 ADDS_UP, DOES_NOT = 0, 1
-_LONGEST = 900.0
-"""Seconds; an unattended rehearsal that takes longer is stuck."""
+"""Exit status of a rehearsal whose messages are all accounted for, and of one where they are not."""
+_LONGEST_SECONDS = 900.0
+"""Seconds after which an unattended rehearsal is given up as stuck."""
 
 
 def demo(
     *, hands_on: bool, users: int, shared: int, public_folders: int, messages: int, home: Path | None, as_json: bool
 ) -> int:
-    """Exit status: 0 when every message is accounted for and the night was not held up."""
+    """Run the rehearsal; exit status 0 when every message is accounted for and nothing stopped the cutover."""
     console = Console(stderr=as_json)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended on TERM too
     with ExitStack() as house:
@@ -43,69 +44,69 @@ def demo(
         from lab.town import Town
 
         console.print(f"Prefect UI: {box.ui}")
-        town = house.enter_context(
+        lab = house.enter_context(
             Town(users=users, shared=shared, public_folders=public_folders, messages=messages, ttl=20)
         )
-        night = Rehearsal(town, hands_on=hands_on)
+        rehearsal = Rehearsal(lab, hands_on=hands_on)
         started = time.monotonic()
-        night.start()
+        rehearsal.start()
         try:
-            _watch(night, box.ui, started, console)
-            console.print("The night is over; letting the senders finish and counting every message ...")
-            account = night.account()
-            return _tell(night, account, time.monotonic() - started, console, as_json)
+            _watch(rehearsal, box.ui, started, console)
+            console.print("The cutover is over; letting the senders finish and counting every message ...")
+            account = rehearsal.account()
+            return _show_account(rehearsal, account, time.monotonic() - started, console, as_json)
         except KeyboardInterrupt:
             console.print("Stopped. Everything ran on this machine only and is gone.")
             return 130
 
 
-def _watch(night: Rehearsal, ui: str, started: float, console: Console) -> None:
+def _watch(rehearsal: Rehearsal, ui: str, started: float, console: Console) -> None:
     from prefect.context import SyncClientContext
 
-    from deployments.display.render import night_view
+    from deployments.display.render import rehearsal_view
     from tasks.reporting.status import statuses
 
-    # One client for all that is asked: a new one reads all roots, for 30 ms that the night needs.
+    # One client for all requests: a new one reads all trusted roots, which takes 30 ms of the cutover's time.
     with SyncClientContext(), Live(console=console, refresh_per_second=4, transient=False) as live:
         for second in count():
-            over = night.step()
+            over = rehearsal.step()
             seconds = time.monotonic() - started
-            if over or second % 2 == 0:  # asking costs the night a tenth of a second
-                live.update(night_view(next(iter(statuses(1)), None), _counters(night), ui, seconds))
-            if over or (seconds > _LONGEST and not night.hands_on):
+            if over or second % 2 == 0:  # each request costs the cutover a tenth of a second
+                live.update(rehearsal_view(next(iter(statuses(1)), None), _counters(rehearsal), ui, seconds))
+            if over or (seconds > _LONGEST_SECONDS and not rehearsal.hands_on):
                 return
             time.sleep(1)
 
 
-def _counters(night: Rehearsal) -> dict[str, int]:
-    sent = night.town.senders.records()
+def _counters(rehearsal: Rehearsal) -> dict[str, int]:
+    sent = rehearsal.town.senders.records()
     return {
         "mail sent": len(sent),
-        "at the old server": sum(len(box.items) for box in list(night.town.old.store.mailboxes.values())),
-        "in the cloud": sum(len(box.items) for box in list(night.town.cloud.store.mailboxes.values())),
-        "waiting at its sender": sum(1 for one in sent if one.outcome == "queued"),
+        "at the old server": sum(len(box.items) for box in list(rehearsal.town.old.store.mailboxes.values())),
+        "in the cloud": sum(len(box.items) for box in list(rehearsal.town.cloud.store.mailboxes.values())),
+        "waiting at its sender": sum(1 for message in sent if message.outcome == "queued"),
     }
 
 
-def _tell(night: Rehearsal, account: Account, seconds: float, console: Console, as_json: bool) -> int:
+def _show_account(rehearsal: Rehearsal, account: Account, seconds: float, console: Console, as_json: bool) -> int:
     from tasks.ledger.ledger import Ledger
     from tasks.parking.question_text import line_of
     from tasks.runbook import STAGES
 
-    assert night.cutover is not None
+    assert rehearsal.cutover is not None
     if as_json:
-        told: dict[str, Any] = {**account.to_json(), "seconds": round(seconds), "troubles": night.troubles}
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    console.print("\n[bold]Every message of the night[/] (counted by the lab, not by Mailmove)")
+        content: dict[str, Any] = {**account.to_json(), "seconds": round(seconds), "troubles": rehearsal.troubles}
+        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    console.print("\n[bold]Every message of the cutover[/] (counted by the lab, not by Mailmove)")
     for line in account.summary():
         console.print(f"  {line}", highlight=False)
     console.print("\n[bold]What was changed[/], each with what stood there before; `mailmove rollback` puts it back")
-    ledger = Ledger("northwind", night.cutover)
+    ledger = Ledger("northwind", rehearsal.cutover)
     for stage in STAGES:
         for change in ledger.receipt(stage.name).changes:
             console.print(f"  {stage.name}: {line_of(change)}", highlight=False, overflow="ellipsis", no_wrap=True)
-    for trouble in night.troubles:
+    for trouble in rehearsal.troubles:
         console.print(f"[bold red]Held up:[/] {trouble}")
-    good = night.ended_well and account.adds_up
+    good = rehearsal.ended_well and account.adds_up
     console.print(f"\n{'[bold green]It adds up' if good else '[bold red]It does not add up'}[/] after {seconds:.0f} s.")
     return ADDS_UP if good else DOES_NOT

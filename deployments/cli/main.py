@@ -1,11 +1,12 @@
 """The command line `mailmove`. Imports are inside the commands, so that `--help` does not wait for Prefect.
 
-Exit status: 0 done; 1 something stands in the way, and was said; 2 the words or the plan are wrong; 3 nothing found.
+Exit status: 0 done; 1 something stands in the way, and is printed; 2 wrong arguments or plan; 3 nothing found.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +19,7 @@ from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
 from deployments.cli.people import people
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 in one night."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 overnight.")
 
 app.registered_commands += people.registered_commands
 
@@ -36,16 +35,16 @@ def preflight(
     resolver: Annotated[
         list[str] | None, typer.Option(help="With --domain: ask this one (address[:port]); repeatable")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the night to come as one HTML file")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the runbook of the cutover as one HTML file")] = None,
     at: Annotated[str | None, typer.Option(help="With --out: when it will start; default: now")] = None,
     json: AsJson = False,
 ) -> None:
-    """The dry run: every check, everything shown, nothing changed."""
+    """Preflight: run every check and show every change; change nothing."""
     if domain:
         _assess(domain, resolver, json=json)
         return
     if plan is None:
-        _fail("say which PLAN to check, or --domain contoso.com for a look at its DNS", WRONG, json=json)
+        _fail("say which PLAN to check, or --domain contoso.com to assess its DNS", WRONG, json=json)
     from deployments.cli.start_runs import finished_run
 
     loaded, when = _load(plan), _when(at, json=json)
@@ -69,35 +68,35 @@ def start(
     No plan is started while one of them has a fault, or its customer has a cutover that is not over.
     """
     from deployments.cli.start_runs import staggered, start_run
-    from tasks.reporting.status import board as look
+    from tasks.reporting.status import board as read_board
 
     when, loaded = _when(at, json=json), _load_all(plans)
-    under_way = {night.customer: night for night in look() if not night.ended}
-    busy = [f"{one.customer}: its {under_way[one.customer].flow} is not over ({under_way[one.customer].state})"
-            for one in loaded if one.customer in under_way]  # fmt: skip
+    under_way = {cutover.customer: cutover for cutover in read_board() if not cutover.ended}
+    busy = [f"{plan.customer}: its {under_way[plan.customer].flow} is not over ({under_way[plan.customer].state})"
+            for plan in loaded if plan.customer in under_way]  # fmt: skip
     if busy:
         _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
-    told = []
-    for one, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
-        run_id = start_run("cutover/cutover", one, time)
-        told.append({"customer": one.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
+    started = []
+    for plan, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
+        run_id = start_run("cutover/cutover", plan, time)
+        started.append({"customer": plan.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
         if not json:
-            _say(f"{one.customer}: cutover {run_id} starts {told[-1]['at']}", json)
+            _say(f"{plan.customer}: cutover {run_id} starts {started[-1]['at']}", json)
     if json:
-        _say(told if len(told) > 1 else told[0], json)
+        _say(started if len(started) > 1 else started[0], json)
 
 
 @app.command()
 def status(json: AsJson = False) -> None:
     """Every customer: where it is, what it waits for, until when."""
-    from deployments.display.render import print_nights
+    from deployments.display.render import print_board
     from tasks.reporting.status import statuses
 
-    found = statuses()
+    cutovers = statuses()
     if json:
-        _say([night.model_dump(mode="json") for night in found], json)
+        _say([cutover.model_dump(mode="json") for cutover in cutovers], json)
     else:
-        print_nights(found)
+        print_board(cutovers)
 
 
 @app.command()
@@ -129,20 +128,20 @@ def report(
     """What a cutover did, the proof, and what is to do: from the server's records, at any time."""
     from deployments.display.render import print_report
     from mailmove.errors import MailmoveError
-    from tasks.reporting.collect_night import night_of_customer
+    from tasks.reporting.collect import report_of_customer
 
     try:
-        night = night_of_customer(customer, cutover)
+        summary = report_of_customer(customer, cutover)
     except MailmoveError as error:
         _fail(str(error), NOTHING, json=json)
     if out:
         from mailmove.report.page import report_html
 
-        _write(out, report_html(night), json=json)
+        _write(out, report_html(summary), json=json)
     if json:
-        _say(night.model_dump(mode="json"), json)
+        _say(summary.model_dump(mode="json"), json)
     elif not out:
-        print_report(night)
+        print_report(summary)
 
 
 @app.command()
@@ -155,7 +154,7 @@ def rehearse(
     home: Annotated[Path | None, typer.Option(help="Folder for the server's data; default: a temporary one")] = None,
     json: AsJson = False,
 ) -> None:
-    """The whole night in a lab on this machine: a Prefect server, a worker, an old Exchange, a cloud, and mail."""
+    """Rehearse a cutover in a lab on this machine: a Prefect server, a worker, an old Exchange, a cloud, and mail."""
     from deployments.cli.demo import demo
 
     raise typer.Exit(
@@ -184,10 +183,11 @@ def passwords(
         count = erase_passwords(customer)
         _say({"customer": customer, "erased": count} if json else f"{customer}: {count} first passwords erased", json)
         return
-    held = {address: one.get_secret_value() for address, one in passwords_to_hand_over(customer).items()}
-    if not held:
+    stored = passwords_to_hand_over(customer)
+    if not stored:
         _fail(f"no first passwords of {customer} are held", NOTHING, json=json)
-    _say(held if json else "\n".join(f"{address}\t{password}" for address, password in held.items()), json)
+    shown = {address: password.get_secret_value() for address, password in stored.items()}
+    _say(shown if json else "\n".join(f"{address}\t{password}" for address, password in shown.items()), json)
 
 
 @app.command()
@@ -224,7 +224,7 @@ def sign_in(
 
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     try:
-        who = sign_in_to(block, _tell)
+        who = sign_in_to(block, _show)
     except MailmoveError as error:
         _fail(str(error), json=json)
     _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
@@ -244,12 +244,12 @@ def check_server(
     from mailmove.outlook_anywhere import analyze
 
     credentials = (user, SecretStr(typer.prompt("Password", hide_input=True, err=True))) if user else None
-    seen = analyze(host, credentials=credentials, mailbox=mailbox)
+    analysis = analyze(host, credentials=credentials, mailbox=mailbox)
     if json:
-        _say(seen.model_dump(mode="json"), json)
+        _say(analysis.model_dump(mode="json"), json)
     else:
-        print_steps(seen)
-    if seen.failed:
+        print_steps(analysis)
+    if analysis.failed:
         raise typer.Exit(IN_THE_WAY)
 
 
@@ -258,12 +258,12 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
     from mailmove.plan.values import split_address
 
     try:
-        servers = [split_address(one, 53) for one in resolvers] if resolvers else None
+        servers = [split_address(address, 53) for address in resolvers] if resolvers else None
     except ValueError as error:
         _fail(f"--resolver: {error}; write 1.1.1.1 or 127.0.0.1:5353", WRONG, json=json)
-    seen = assess_domain(domain, servers)
-    _say(seen.model_dump(mode="json") if json else "\n".join(seen.lines()), json)
-    if any(finding.blocks for finding in seen.findings):
+    assessment = assess_domain(domain, servers)
+    _say(assessment.model_dump(mode="json") if json else "\n".join(assessment.lines()), json)
+    if any(finding.blocks for finding in assessment.findings):
         raise typer.Exit(IN_THE_WAY)
 
 
@@ -271,7 +271,7 @@ def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, js
     from mailmove.errors import MailmoveError
     from mailmove.evidence import now
     from mailmove.report.page import runbook_html
-    from tasks.reporting.collect_night import runbook_of_preflight
+    from tasks.reporting.collect import runbook_of_preflight
 
     try:
         page = runbook_html(runbook_of_preflight(plan, run, when or now()))
@@ -302,7 +302,7 @@ def _load(path: Path) -> Any:
 
 
 def _load_all(paths: list[Path]) -> list[Any]:
-    """Every plan, or every fault of all of them."""
+    """Every plan; where one has a fault, all faults of all of them are printed and the command ends."""
     from mailmove.errors import BadPlan
     from mailmove.plan.load import load_plan
 
@@ -315,7 +315,8 @@ def _load_all(paths: list[Path]) -> list[Any]:
             faults.append(str(error))
     names = [plan.customer for plan in plans]
     faults += [
-        f"{name}: two plans are of this customer" for name in sorted({one for one in names if names.count(one) > 1})
+        f"{name}: two plans are of this customer"
+        for name in sorted(name for name, count in Counter(names).items() if count > 1)
     ]
     if faults:
         _fail("\n".join(faults), WRONG)
@@ -323,12 +324,12 @@ def _load_all(paths: list[Path]) -> list[Any]:
 
 
 def _ask(question: str) -> None:
-    """It waits for somebody; on stderr, so that --json stays clean."""
+    """Print the question that the run waits at; on stderr, so that --json stays clean."""
     typer.echo(f"waiting: {question}", err=True)
 
 
-def _tell(words: str) -> None:
-    """For the person at the terminal; on stderr, so that --json stays clean."""
+def _show(words: str) -> None:
+    """Print a line for the person at the terminal; on stderr, so that --json stays clean."""
     typer.echo(words, err=True)
 
 

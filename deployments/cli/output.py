@@ -1,4 +1,4 @@
-"""What every command says, and how it ends."""
+"""Print what a command gives, and end it with a status."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
 IN_THE_WAY, WRONG, NOTHING = 1, 2, 3
 
 
-def say(told: Any, json: bool) -> None:
+def say(content: Any, json: bool) -> None:
     import json as encoder
 
-    typer.echo(encoder.dumps(told, indent=2, ensure_ascii=False) if json else told)
+    typer.echo(encoder.dumps(content, indent=2, ensure_ascii=False) if json else content)
 
 
 def fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:

@@ -23,10 +23,10 @@ def board(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Every customer, live: where it is, what it waits for, on whom, until when; tonight's needs first."""
+    """Every customer, live: where it is, what it waits for, on whom, until when; those that need a person first."""
     from deployments.cli.board import serve_board, watch_board
     from mailmove.errors import MailmoveError
-    from tasks.reporting.status import board as look
+    from tasks.reporting.status import board as read_board
 
     if serve:
         try:
@@ -34,7 +34,7 @@ def board(
         except MailmoveError as error:
             fail(str(error), WRONG, json=json)
     elif json:
-        say([night.model_dump(mode="json") for night in look()], json)
+        say([cutover.model_dump(mode="json") for cutover in read_board()], json)
     else:
         watch_board(once=once)
 
@@ -57,21 +57,21 @@ def approve(
     from tasks.parking.forms import GATE_FLOW
     from tasks.parking.resume import parked_runs, resume
 
-    gates = [one for one in parked_runs() if one.flow == GATE_FLOW and one.customer == customer]
+    gates = [parked for parked in parked_runs() if parked.flow == GATE_FLOW and parked.customer == customer]
     if not gates:
         fail(f"{customer} is not parked at a gate; see `mailmove status`", NOTHING, json=json)
-    for one in gates:
+    for gate in gates:
         try:
-            form = answer(one, name, yes=not no, reason=reason, key=key, passphrase=_passphrase, show=_show_signed)
+            form = answer(gate, name, yes=not no, reason=reason, key=key, passphrase=_passphrase, show=_show_signed)
             if print_code:
-                told = {"customer": customer, "gate": one.name, "code": form.get("code", "")}
-                say(told if json else form.get("code") or f"{one.name} asks {name} for no code", json)
+                content = {"customer": customer, "gate": gate.name, "code": form.get("code", "")}
+                say(content if json else form.get("code") or f"{gate.name} asks {name} for no code", json)
                 continue
-            resume(one, form)
+            resume(gate, form)
         except MailmoveError as error:
             fail(str(error), json=json)
-        told = {"customer": customer, "gate": one.name, "approved": not no, "by": name}
-        say(told if json else f"{customer}: {one.name} {'refused' if no else 'approved'} by {name}", json)
+        content = {"customer": customer, "gate": gate.name, "approved": not no, "by": name}
+        say(content if json else f"{customer}: {gate.name} {'refused' if no else 'approved'} by {name}", json)
 
 
 @people.command("new-approver")
@@ -92,12 +92,12 @@ def new_approver(
         path, public = make_approver(name, passphrase, folder)
     except MailmoveError as error:
         fail(str(error), json=json)
-    told = {"block": f"approver/{name}", "public_key": public, "private_key_file": str(path)}
-    say(told if json else f"approver/{name}: public key {public}; the private key is in {path}", json)
+    content = {"block": f"approver/{name}", "public_key": public, "private_key_file": str(path)}
+    say(content if json else f"approver/{name}: public key {public}; the private key is in {path}", json)
 
 
 def _show_signed(asked: Any) -> None:
-    """On stderr, so that --json and --print-code stay clean."""
+    """Print what is signed; on stderr, so that --json and --print-code stay clean."""
     from deployments.display.safe_text import plain
     from tasks.parking.question_text import line_of
 

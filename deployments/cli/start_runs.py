@@ -1,4 +1,4 @@
-"""Start a deployment, and wait for it where a person is waiting too."""
+"""Start runs of a deployment, and wait for one where a person waits for its result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.parking.resume import parked_runs
 
 
 class FinishedRun(BaseModel):
-    """How a run ended, and what it showed."""
+    """How a run ended, and the Markdown that it published."""
 
     run: UUID
     completed: bool
@@ -35,7 +35,7 @@ def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more
 
 
 def staggered(first: datetime | None, minutes: float, count: int) -> list[datetime | None]:
-    """Times of so many starts, some minutes apart; `first` None: now."""
+    """Times of `count` starts, `minutes` apart; `first` None: now."""
     if not minutes:
         return [first] * count
     begin = first or datetime.now().astimezone()
@@ -43,29 +43,30 @@ def staggered(first: datetime | None, minutes: float, count: int) -> list[dateti
 
 
 def finished_run(deployment: str, plan: Cutover, asked: Callable[[str], None], **more: Any) -> FinishedRun:
-    """Start it and stay until it has ended. `asked` is told each question that it parks at."""
+    """Start a run and wait until it has ended. `asked` is called with each question that it parks at."""
     run_id = start_run(deployment, plan, **more)
-    told: set[str] = set()
+    shown_questions: set[str] = set()
     with get_client(sync_client=True) as client:
         while True:
             state = client.read_flow_run(run_id).state
             if state is not None and state.is_final():
                 break
             if state is not None and state.is_paused():
-                for one in parked_runs():
-                    if one.root.id == run_id and one.question not in told:
-                        told.add(one.question)
-                        asked(one.question)
+                for parked in parked_runs():
+                    if parked.root.id == run_id and parked.question not in shown_questions:
+                        shown_questions.add(parked.question)
+                        asked(parked.question)
             time.sleep(1)
         chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
-        shown = [str(one.data) for one in client.read_artifacts(artifact_filter=chosen) if one.type == "markdown"]
+        artifacts = client.read_artifacts(artifact_filter=chosen)
+        shown = [str(artifact.data) for artifact in artifacts if artifact.type == "markdown"]
     return FinishedRun(
         run=run_id, completed=state.is_completed(), message=state.message or state.name or "", shown="\n".join(shown)
     )
 
 
 def time_of(words: str, now: datetime | None = None) -> datetime:
-    """'22:00' is the next such time here; everything else is an ISO time. ValueError says what was meant."""
+    """Parse a start: '22:00' is the next such local time; everything else is an ISO time. ValueError: neither."""
     now = now or datetime.now().astimezone()  # local, then aware
     try:
         clock = datetime.strptime(words, "%H:%M").time()  # a time of day has no zone

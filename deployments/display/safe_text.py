@@ -1,4 +1,4 @@
-"""Words of others, made fit to be shown in a terminal or on a page."""
+"""Make texts of others safe to show in a terminal or on a page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import unicodedata
 from datetime import datetime
 
 _LONGEST = 600
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Characters of the longest text that is shown whole."""
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that draw nothing but may steer: control characters (escape sequences), marks of direction."""
 
 
 def plain(words: str) -> str:
-    """On one line, nothing that steers a terminal or turns the direction of writing, and not without end."""
-    seen = " ".join("".join(" " if unicodedata.category(one) in _UNSEEN else one for one in words).split())
-    return seen if len(seen) <= _LONGEST else f"{seen[: _LONGEST - 3]}..."
+    """The text on one line, cut when too long, without what steers a terminal or turns the direction of writing."""
+    visible = (" " if unicodedata.category(character) in _INVISIBLE else character for character in words)
+    shown = " ".join("".join(visible).split())
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
 def age(since: datetime, at: datetime) -> str:
-    """'3 min', '5 h', '2 d'."""
+    """Age in one unit: '3 min', '5 h' or '2 d'."""
     minutes = max(0, int((at - since).total_seconds() // 60))
     if minutes < 120:
         return f"{minutes} min"

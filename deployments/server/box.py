@@ -1,4 +1,4 @@
-"""A whole Mailmove on this one machine: a Prefect server, a process worker, the deployments. Nothing outlives it."""
+"""Run a whole Mailmove on this machine: a Prefect server, a process worker, the deployments. Nothing outlives it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ import certifi
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "mailmove"
 _START_SECONDS = 120.0
+"""Seconds in which a part must start, or a `prefect` command end."""
 _ONE_ROOT = "one-root.pem"
-"""Prefect's clients read all trusted roots, 30 ms each time, ten times in a flow run. Here they speak to the loopback
-address, without TLS: one root does."""
+"""File name of a single trusted root. Prefect's clients read all roots, 30 ms each time, ten times in a flow run; here
+they speak to the loopback address without TLS, so one root is enough."""
 
 
 class Box:
@@ -55,7 +56,7 @@ class Box:
             "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "3600",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
-            # SQLite has one writer: when many wake at once, it says 503 for minutes, and who gave up would be Failed.
+            # SQLite has one writer: when many resume at once, it answers 503 for minutes; who gave up would be Failed.
             "PREFECT_CLIENT_MAX_RETRIES": "8",
             "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # this server asks for no such token; clients ask it first
             "PREFECT_CLI_PROMPT": "false",
@@ -90,13 +91,13 @@ class Box:
         self.stop()
 
     def start_server(self) -> None:
-        """Start, or start again after a crash, on the same port and database; returns when it answers."""
+        """Start the server, or start it again after a crash, on the same port and database; return when it answers."""
         words = ("server", "start", "--host", "127.0.0.1", "--port", str(self.port))
         self.spawn("server", *words, by="deployments.server.sqlite_begin_immediate")
         self.wait_until_healthy("server", self.ui)
 
     def start_worker(self) -> None:
-        """Start, or start again, the process worker."""
+        """Start the process worker, or start it again."""
         self.spawn("worker", "worker", "start", "--pool", POOL, "--name", "box")
 
     def prefect(self, *words: str) -> str:
@@ -114,15 +115,15 @@ class Box:
             raise RuntimeError(f"prefect {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def dead(self) -> str | None:
-        """The name and the last words of a part that has ended by itself; None: all live."""
+    def ended_part(self) -> str | None:
+        """Name and end of the log of a part that has ended by itself; None: all parts run."""
         for name, process in self.parts.items():
             if process.poll() is not None:
                 return f"the Prefect {name} ended with status {process.returncode}:\n{self._last_words(name)}"
         return None
 
     def stop(self) -> None:
-        """End worker and server with all that they started, politely first; the last started first."""
+        """End worker and server with all that they started: TERM, then KILL; the last started first."""
         for name in reversed(list(self.parts)):
             end_group(self.parts.pop(name))
 
@@ -133,7 +134,7 @@ class Box:
         """
         _write_one_root(self.home / _ONE_ROOT)
         with (self.home / f"{name}.log").open("ab") as log:
-            self.parts.pop(name, None)  # a dead one; the new one is the last started
+            self.parts.pop(name, None)  # one that has ended; the new one is the last started
             self.parts[name] = subprocess.Popen(  # noqa: S603  # our own words
                 [sys.executable, "-m", by, *words],
                 env={**self.env, **settings},
@@ -158,7 +159,7 @@ class Box:
 
 
 def _write_one_root(path: Path) -> None:
-    """Once, and whole or not at all: the other parts read it while this one starts."""
+    """Write the file once, atomically: the other parts read it while this one starts."""
     if not path.exists():
         end, new = "-----END CERTIFICATE-----\n", path.with_suffix(".new")
         new.write_text(Path(certifi.where()).read_text("ascii").partition(end)[0] + end)
@@ -167,7 +168,7 @@ def _write_one_root(path: Path) -> None:
 
 @contextlib.contextmanager
 def using(box: Box) -> Iterator[None]:
-    """Prefect clients, of this process and of those that are started meanwhile, talk to this box."""
+    """Point the Prefect clients of this process, and of those that it starts meanwhile, at this box."""
     from prefect.context import SyncClientContext
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
@@ -201,7 +202,7 @@ def _healthy(address: str) -> bool:
 
 
 def end_group(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
-    """TERM, and KILL after `patience` seconds, to a process and all that it started in its group."""
+    """Send TERM, and KILL after `patience` seconds, to a process and all that it started in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):  # the next line does not ask
@@ -212,7 +213,7 @@ def end_group(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:
 
 
 def _die_with_parent() -> None:
-    """Linux: even when this process is killed with -9, what it started ends."""
+    """On Linux: end the started process when this one is killed, even with -9."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 

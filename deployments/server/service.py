@@ -1,4 +1,4 @@
-"""`mailmove up`: a whole Mailmove on one box, for as long as it lives. The systemd unit beside this file runs it."""
+"""Run `mailmove up`: a whole Mailmove on one box until it is stopped. `deployments/mailmove.service` starts it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from pathlib import Path
 
 from deployments.server.box import Box
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
+"""Seconds between two polls of the parts."""
 
 
 def serve(home: Path, port: int) -> int:
-    """Exit status: 0 ended by TERM or INT, 1 when a part died (whoever runs this starts it anew)."""
+    """Serve until TERM or INT (exit status 0), or until a part ends by itself (1: systemd starts the box again)."""
     ended = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: ended.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Box(home, port=port, settings={"PREFECT_SERVER_ENCRYPTION_KEY": block_key(home / "block-key")}) as box:
         sys.stderr.write(f"Prefect UI: {box.ui}\nPREFECT_API_URL={box.ui}/api for the mailmove commands\n")
-        while not ended.wait(_LOOK_SECONDS):
-            if words := box.dead():
+        while not ended.wait(_POLL_SECONDS):
+            if words := box.ended_part():
                 sys.stderr.write(words + "\n")
                 return 1
     return 0
 
 
 def block_key(path: Path) -> str:
-    """The key that encrypts the secrets of block documents; made once, readable by its owner only.
+    """Read the key that encrypts the secrets of block documents; made once, readable by its owner only.
 
     Without it Prefect keeps a key beside what it encrypts, in the same database. Back it up apart from the database.
     """

@@ -1,6 +1,6 @@
-"""Prefect's own command line, for a server on SQLite that many ask at once. `mailmove up` starts its server by it.
+"""Run Prefect's own command line with BEGIN IMMEDIATE on SQLite. `mailmove up` starts its server by it.
 
-Measured on Prefect 3.8.8 with 20 cutovers woken in a minute:
+Measured on Prefect 3.8.8 with 20 cutovers resumed in a minute:
 
 1. Prefect begins most transactions as DEFERRED. One that reads and then writes fails at once ("database is locked")
    if another one was committed in between; the API answers 503, and its client sleeps for two seconds or more.
@@ -8,7 +8,7 @@ Measured on Prefect 3.8.8 with 20 cutovers woken in a minute:
    thread waits for the mutex of the cursor's connection. The connection's own thread may hold it while it waits for
    the database, 60 s long, and whoever has the database waits for the event loop: the server stands still for a minute.
 
-BEGIN IMMEDIATE waits for its turn instead; Prefect itself uses it where it sets a state. PostgreSQL has neither fault.
+BEGIN IMMEDIATE waits for the lock instead; Prefect itself uses it where it sets a state. PostgreSQL has neither fault.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from deployments.engine import collect_garbage_seldom
 
 
 def begin_immediately() -> None:
-    """From now on every transaction that Prefect begins on SQLite takes its turn before it reads."""
+    """From now on every transaction that Prefect begins on SQLite takes the write lock before it reads."""
     begin = AioSqliteConfiguration.begin_transaction
 
     def begin_transaction(

@@ -15,23 +15,26 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lab.cloud.errors import ApiError, graph_body
-from lab.cloud.wire import Answer, Call
+from lab.cloud.wire import Call, Reply
 
 MOST_REQUESTS, AT_ONCE = 20, 4
 
 
-class Doors:
-    """Counts who is inside each mailbox."""
+class MailboxConcurrency:
+    """Counts the requests that run at each mailbox, and refuses more than AT_ONCE."""
 
     def __init__(self) -> None:
         self._inside: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self.most: Counter[str] = Counter()  # how many there ever were
+        self.most: Counter[str] = Counter()  # the most that ever ran at once
         self.refused = 0
 
     @contextmanager
     def of(self, segments: list[str], *, crowd: int = 0) -> Iterator[None]:
-        """ApiError 429 when four are in the mailbox. crowd: how many of the same batch run beside this request."""
+        """Hold a place at the mailbox of a path; ApiError 429 when all are taken.
+
+        crowd: how many requests of the same batch run beside this one.
+        """
         box = _mailbox(segments)
         if box is None:
             yield
@@ -60,8 +63,8 @@ def _mailbox(segments: list[str]) -> str | None:
     return segments[3].lower() if segments[:3] == ["admin", "exchange", "mailboxes"] and len(segments) > 3 else None
 
 
-def answers(call: Call, one: Callable[[Call, int], Answer]) -> Answer:
-    """Answer every request of a batch. `one(call, crowd)` plays a single one."""
+def answer_batch(call: Call, serve_single: Callable[[Call, int], Reply]) -> Reply:
+    """Answer every request of a batch. `serve_single(call, crowd)` plays a single one."""
     requests = (call.body or {}).get("requests") if isinstance(call.body, dict) else None
     if call.method != "POST" or not isinstance(requests, list) or not 0 < len(requests) <= MOST_REQUESTS:
         raise ApiError(400, "BadRequest", f"A batch holds 1 to {MOST_REQUESTS} requests.")
@@ -79,16 +82,16 @@ def answers(call: Call, one: Callable[[Call, int], Answer]) -> Answer:
         crowd = 0 if before else beside[_mailbox(single.segments)]
         beside[_mailbox(single.segments)] += 0 if before else 1
         if any(done[key] >= 400 for key in before):
-            answer = Answer(424, {"error": {"code": "FailedDependency", "message": "A predecessor failed."}})
+            reply = Reply(424, {"error": {"code": "FailedDependency", "message": "A predecessor failed."}})
         else:
             try:
-                answer = one(single, crowd)
+                reply = serve_single(single, crowd)
             except ApiError as error:
-                answer = Answer(error.status, graph_body(error), error.headers)
-        done[request["id"]] = answer.status
-        row = {"id": request["id"], "status": answer.status, "headers": answer.headers, "body": answer.body}
+                reply = Reply(error.status, graph_body(error), error.headers)
+        done[request["id"]] = reply.status
+        row = {"id": request["id"], "status": reply.status, "headers": reply.headers, "body": reply.body}
         rows.append(row)
-    return Answer(200, {"responses": rows})
+    return Reply(200, {"responses": rows})
 
 
 def _single(call: Call, request: dict[str, Any]) -> Call:

@@ -1,4 +1,4 @@
-"""Microsoft's cloud of one lab town, whole."""
+"""Runs all of Microsoft's cloud of one lab town."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ class Cloud:
 
     @property
     def asked(self) -> list[str]:
-        """What was asked of it on HTTPS, in order; may be emptied."""
+        """The HTTPS requests so far, in order; callers may clear the list."""
         return self._web.asked
 
     @property
     def crowd(self) -> dict[str, int]:
-        """The most requests that any mailbox ever had at once, and how many were turned away for that."""
-        doors = self._web.graph.doors
-        return {"most": max(doors.most.values(), default=0), "refused": doors.refused}
+        """(most requests that any mailbox ever had at once, requests refused for that)."""
+        concurrency = self._web.graph.concurrency
+        return {"most": max(concurrency.most.values(), default=0), "refused": concurrency.refused}
 
     @property
     def tenant_id(self) -> str:
@@ -122,64 +122,64 @@ class Cloud:
 
     @property
     def exchange_public_key_pem(self) -> str:
-        """With which a client encrypts passwords for the admin REST."""
+        """The public key with which clients encrypt passwords for the admin REST, as PEM."""
         return self._admin.public_key_pem
 
     def customer_approves(self) -> list[str]:
-        """The customer's administrator opens every waiting invitation and says yes; the ids of those."""
-        waiting = [one.id for one in self.tenant.relationships.values() if one.status == "approvalPending"]
+        """Approve every waiting invitation, as the customer's administrator; returns their ids."""
+        waiting = [gdap.id for gdap in self.tenant.relationships.values() if gdap.status == "approvalPending"]
         for key in waiting:
             approve(self.tenant, key)
         return waiting
 
     def customer_accepts_reseller(self) -> None:
-        """The customer's administrator opens the reseller link and says yes."""
+        """Accept the reseller link, as the customer's administrator."""
         self.tenant.resold = True
 
     def person_signs_in(self, user_code: str, user: str | None) -> None:
-        """Somebody opens the page for device codes and signs in; None: they say no. KeyError: no such code."""
+        """Enter a device code as `user`; None: the person declines. KeyError: no such code."""
         self.login.codes.person_types(user_code, user)
 
     def add_user(self, upn: str, display_name: str = "") -> None:
-        """A user that an administrator makes by hand: it will stand in the batch's way."""
+        """Add a user, as an administrator does by hand; it collides with the batch."""
         self.tenant.add_user(upn, display_name or upn, "")
 
     def add_recipient(self, address: str, details: str = "MailContact", aliases: tuple[str, ...] = ()) -> None:
-        """A group or contact that stands in the tenant's address book."""
+        """Add a group or contact to the tenant's address book."""
         self.tenant.others[address] = OtherRecipient(address, address, details, aliases)
 
     def set_licences(self, part_number: str, owned: int) -> None:
-        """How many units of a licence the tenant owns."""
+        """Set how many units of a licence the tenant owns."""
         self.tenant.skus[part_number].owned = owned
 
     def picture(self) -> dict[str, Any]:
-        """What stands in the tenant, JSON-able, without mail."""
+        """The tenant's objects without mail, JSON-able."""
         tenant = self.tenant
         with tenant.lock:
             parts = {sku.id: sku.part_number for sku in tenant.skus.values()}
             return {
                 "domains": {
-                    one.name: {"verified": one.verified, "services": list(one.services)}
-                    for one in tenant.domains.values()
+                    domain.name: {"verified": domain.verified, "services": list(domain.services)}
+                    for domain in tenant.domains.values()
                 },
                 "signing": sorted(domain for domain, on in tenant.dkim.items() if on),
                 "endpoints": {
-                    one.name: {"server": one.exchange_server, "proxy": one.rpc_proxy_server}
-                    for one in tenant.endpoints.values()
+                    endpoint.name: {"server": endpoint.exchange_server, "proxy": endpoint.rpc_proxy_server}
+                    for endpoint in tenant.endpoints.values()
                 },
-                "batches": {one.name: one.status for one in tenant.batches.values()},
+                "batches": {batch.name: batch.status for batch in tenant.batches.values()},
                 "users": {
-                    one.upn: {
-                        "kind": one.kind if one.has_mailbox else None,
-                        "usage_location": one.usage_location,
-                        "licences": sorted(parts[sku] for sku in one.skus),
-                        "x500": sorted(one.x500),
-                        "delegates": sorted(f"{right} {upn}" for right, upn in one.delegates),
-                        "must_change_password": one.must_change,
+                    user.upn: {
+                        "kind": user.kind if user.has_mailbox else None,
+                        "usage_location": user.usage_location,
+                        "licences": sorted(parts[sku] for sku in user.skus),
+                        "x500": sorted(user.x500),
+                        "delegates": sorted(f"{right} {upn}" for right, upn in user.delegates),
+                        "must_change_password": user.must_change,
                     }
-                    for one in tenant.users.values()
+                    for user in tenant.users.values()
                 },
-                "relationships": {one.display_name: one.status for one in tenant.relationships.values()},
+                "relationships": {gdap.display_name: gdap.status for gdap in tenant.relationships.values()},
                 "consents": sorted(tenant.consents),
                 "orders": [line["offerId"] for order in tenant.orders for line in order["lineItems"]],
             }

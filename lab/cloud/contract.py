@@ -83,10 +83,10 @@ class GraphContract:
             members = self.types.get(kind)
             if members is None:
                 raise ApiError(501, "NotImplemented", f"The lab does not know the members of {kind}.")
-            found = members["navigation"].get(segment) or members["properties"].get(segment)
-            if found is None:
+            member = members["navigation"].get(segment) or members["properties"].get(segment)
+            if member is None:
                 raise _bad(f"Resource not found for the segment '{segment}'.")
-            kind = found
+            kind = member
         return kind, None
 
     def _check_query(self, kind: str, query: dict[str, str]) -> None:
@@ -109,8 +109,8 @@ class GraphContract:
         if kind.startswith("Collection("):
             if not isinstance(value, list):
                 raise _bad(f"A collection was expected for type '{kind}'.")
-            for one in value:
-                self._check_value(kind[len("Collection(") : -1], one)
+            for element in value:
+                self._check_value(kind[len("Collection(") : -1], element)
         elif kind in self.enums:
             if value not in self.enums[kind]:
                 raise _bad(f"Cannot convert the literal '{value}' to the expected type 'microsoft.graph.{kind}'.")
@@ -158,7 +158,7 @@ class CmdletContract:
                 kind="System.Management.Automation.CommandNotFoundException",
                 category=OBJECT_NOT_FOUND,
             )
-        types = {p.lower(): (p, t) for one in self.cmdlets[cmdlet].values() for p, t in one.items()}
+        types = {p.lower(): (p, t) for parameter_set in self.cmdlets[cmdlet].values() for p, t in parameter_set.items()}
         given: dict[str, Any] = {}
         for spelt, value in parameters.items():
             if "@odata." in spelt:
@@ -174,9 +174,13 @@ class CmdletContract:
         """Raise unless some parameter set takes all that was given and misses nothing."""
         names = {name.lower() for name in given}
         missing: set[str] = set()
-        taking = [one for one in self.cmdlets[cmdlet].values() if names <= {name.lower() for name in one}]
-        for one in taking:
-            lacks = {name for name, kind in one.items() if kind.endswith("*") and name.lower() not in names}
+        taking = [
+            parameter_set
+            for parameter_set in self.cmdlets[cmdlet].values()
+            if names <= {name.lower() for name in parameter_set}
+        ]
+        for parameter_set in taking:
+            lacks = {name for name, kind in parameter_set.items() if kind.endswith("*") and name.lower() not in names}
             if not lacks:
                 return
             missing = lacks if not missing else min(missing, lacks, key=len)
@@ -193,13 +197,15 @@ class CmdletContract:
     def _value(self, parameter: str, kind: str, value: Any) -> Any:
         if kind.endswith("[]"):
             kind = kind.removesuffix("[]")
-            return [self._value(parameter, kind, one) for one in (value if isinstance(value, list) else [value])]
+            return [
+                self._value(parameter, kind, element) for element in (value if isinstance(value, list) else [value])
+            ]
         allowed = self.enums.get(kind)
         if allowed is not None:
-            found = next((one for one in allowed if one.lower() == str(value).lower()), None)
-            if found is None:
+            spelt = next((choice for choice in allowed if choice.lower() == str(value).lower()), None)
+            if spelt is None:
                 raise _transform(parameter, value, kind, f" Possible values: {', '.join(allowed)}.")
-            return found
+            return spelt
         if kind in ("switch", "Boolean", "System.Boolean") and not isinstance(value, bool):
             raise _transform(parameter, value, kind)
         if kind == "PSCredential" and not isinstance(value, dict):

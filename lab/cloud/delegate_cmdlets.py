@@ -35,7 +35,7 @@ class DelegateCmdlets:
     def _recipients(self, given: Parameters) -> Rows:
         with self.tenant.lock:
             rows = [self._show(user) for user in self.tenant.users.values() if user.has_mailbox]
-            rows += [_show_other(one) for one in self.tenant.others.values()]
+            rows += [_show_other(recipient) for recipient in self.tenant.others.values()]
         if "Identity" in given:
             rows = [row for row in rows if str(given["Identity"]).lower() in (row["Name"], row["PrimarySmtpAddress"])]
             if not rows:
@@ -54,7 +54,7 @@ class DelegateCmdlets:
             "EmailAddresses": [
                 f"SMTP:{user.upn}",
                 *(f"smtp:{alias}" for alias in (box.aliases if box else ())),
-                *(f"X500:{one}" for one in sorted(user.x500)),
+                *(f"X500:{dn}" for dn in sorted(user.x500)),
             ],
             "RecipientTypeDetails": DETAILS.get(user.kind, "UserMailbox"),
         }
@@ -70,12 +70,12 @@ class DelegateCmdlets:
             user = self._box(given.get("Identity"))
             trustees = [_SELF, *sorted(upn for held, upn in user.delegates if held == right)]
             return [
-                {"Identity": user.id, whom: one, "AccessRights": [right], "IsInherited": False, "Deny": False}
-                for one in trustees
+                {"Identity": user.id, whom: holder, "AccessRights": [right], "IsInherited": False, "Deny": False}
+                for holder in trustees
             ]
 
     def _add(self, given: Parameters, right: str, whom: str) -> Rows:
-        """In life, too, giving what is given is a warning and no error."""
+        """Give a right. To give it again is a warning in Exchange Online, not an error."""
         with self.tenant.lock:
             user, trustee = self._asked(given, right, whom)
             user.delegates.add((right, trustee.upn))
@@ -99,16 +99,16 @@ class DelegateCmdlets:
         return user, trustee
 
 
-def _show_other(one: OtherRecipient) -> dict[str, Any]:
+def _show_other(recipient: OtherRecipient) -> dict[str, Any]:
     return {
-        "Name": one.display_name,
-        "Identity": one.display_name,
-        "ExternalDirectoryObjectId": one.id,
-        "Alias": one.address.partition("@")[0],
-        "DisplayName": one.display_name,
-        "PrimarySmtpAddress": one.address,
-        "EmailAddresses": [f"SMTP:{one.address}", *(f"smtp:{alias}" for alias in one.aliases)],
-        "RecipientTypeDetails": one.details,
+        "Name": recipient.display_name,
+        "Identity": recipient.display_name,
+        "ExternalDirectoryObjectId": recipient.id,
+        "Alias": recipient.address.partition("@")[0],
+        "DisplayName": recipient.display_name,
+        "PrimarySmtpAddress": recipient.address,
+        "EmailAddresses": [f"SMTP:{recipient.address}", *(f"smtp:{alias}" for alias in recipient.aliases)],
+        "RecipientTypeDetails": recipient.details,
     }
 
 

@@ -52,27 +52,27 @@ class DeviceCodes:
         }
 
     def person_types(self, user_code: str, user: str | None) -> None:
-        """user None: they say no. KeyError: there is no such code."""
-        found = next((one for one in self._waiting.values() if one.user_code == user_code), None)
-        if found is None:
+        """Enter a code as `user`; None: the person declines. KeyError: there is no such code."""
+        waiting = next((request for request in self._waiting.values() if request.user_code == user_code), None)
+        if waiting is None:
             raise KeyError(user_code)
-        found.user, found.declined = user, user is None
+        waiting.user, waiting.declined = user, user is None
 
     def redeem(self, client_id: str, code: str) -> tuple[Refreshing, str]:
-        """What the person left, and the scope that was asked for; once.
+        """Exchange a code, once, for (refresh token, scope that was asked for).
 
         ApiError says authorization_pending, expired_token, authorization_declined.
         """
-        found = self._waiting.get(code)
-        if found is None or found.client_id != client_id:
+        waiting = self._waiting.get(code)
+        if waiting is None or waiting.client_id != client_id:
             raise ApiError(400, "bad_verification_code", "AADSTS70019: The device code is not known.")
-        if found.declined:
+        if waiting.declined:
             raise ApiError(400, "authorization_declined", "AADSTS70018: The user has denied access.")
-        if time.monotonic() > found.until:
+        if time.monotonic() > waiting.until:
             raise ApiError(400, "expired_token", "AADSTS70020: The provided device code has expired.")
-        if found.user is None:
+        if waiting.user is None:
             raise ApiError(400, "authorization_pending", "AADSTS70016: The user has not signed in yet.")
         del self._waiting[code]
-        made = Refreshing(client_id, found.user, secrets.token_urlsafe(48))
+        made = Refreshing(client_id, waiting.user, secrets.token_urlsafe(48))
         self.left[made.refresh_token] = made
-        return made, found.scope
+        return made, waiting.scope

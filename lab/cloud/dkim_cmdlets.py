@@ -79,10 +79,10 @@ class DkimCmdlets:
         asking.nameservers, asking.port = [self.resolver[0]], self.resolver[1]
         asking.lifetime, asking.timeout = 4, 1
         try:
-            found: Any = asking.resolve(name, "CNAME", raise_on_no_answer=False).rrset or ()
+            records: Any = asking.resolve(name, "CNAME", raise_on_no_answer=False).rrset or ()
         except dns.exception.DNSException:
             return None
-        return next((str(one.target).lower() for one in found), None)
+        return next((str(record.target).lower() for record in records), None)
 
     def _targets(self, domain: str) -> list[str]:
         """As tenants have got them since May 2025: one more label, not the old `.onmicrosoft.com`."""

@@ -1,4 +1,4 @@
-"""How Microsoft says no, in each service's own form."""
+"""Microsoft's errors, in each service's own form."""
 
 from __future__ import annotations
 

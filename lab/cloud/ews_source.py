@@ -76,27 +76,27 @@ class EwsSource:
             f'<m:ParentFolderIds><t:DistinguishedFolderId Id="msgfolderroot">{owner}</t:DistinguishedFolderId>'
             "</m:ParentFolderIds></m:FindFolder>"
         )
-        found: dict[str, tuple[str, str]] = {}
+        folders: dict[str, tuple[str, str]] = {}
         for folder in answer.iter(*(f"{_T}{name}" for name in ("Folder", "CalendarFolder", "ContactsFolder"))):
             parent = folder.find(f"{_T}ParentFolderId")
             name = folder.findtext(f"{_T}DisplayName") or ""
-            found[folder.find(f"{_T}FolderId").get("Id")] = ("" if parent is None else parent.get("Id"), name)
-        return {identity: _path(found, identity) for identity in found}
+            folders[folder.find(f"{_T}FolderId").get("Id")] = ("" if parent is None else parent.get("Id"), name)
+        return {identity: _path(folders, identity) for identity in folders}
 
     def item_ids(self, folder: str) -> list[tuple[str, str]]:
         """(id, kind) of all items of a folder."""
-        found: list[tuple[str, str]] = []
+        ids: list[tuple[str, str]] = []
         while True:
             answer = self._ask(
                 '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>'
-                f'<m:IndexedPageItemView MaxEntriesReturned="{_PAGE}" Offset="{len(found)}" BasePoint="Beginning"/>'
+                f'<m:IndexedPageItemView MaxEntriesReturned="{_PAGE}" Offset="{len(ids)}" BasePoint="Beginning"/>'
                 f"<m:ParentFolderIds><t:FolderId Id={quoteattr(folder)}/></m:ParentFolderIds></m:FindItem>"
             )
             page = [(element.get("Id"), _kind(element.getparent())) for element in answer.iter(f"{_T}ItemId")]
-            found += page
+            ids += page
             root = next(answer.iter(f"{_M}RootFolder"))
             if root.get("IncludesLastItemInRange") == "true" or not page:
-                return found
+                return ids
 
     def items(self, ids: list[str], kind: str) -> Iterator[Read]:
         """The content of items of one kind; one that the server refuses is yielded without it."""
@@ -160,9 +160,9 @@ def _mime(item: Any, kind: str) -> bytes:
     return f"Subject: {subject}\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\n".encode() + content
 
 
-def _path(found: dict[str, tuple[str, str]], identity: str) -> str:
+def _path(folders: dict[str, tuple[str, str]], identity: str) -> str:
     parts: list[str] = []
-    while identity in found:
-        identity, name = found[identity]
+    while identity in folders:
+        identity, name = folders[identity]
         parts.insert(0, name)
     return "/".join(parts)

@@ -22,7 +22,7 @@ from lab.cloud.login import EXCHANGE, Login, permitted
 from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
 from lab.cloud.tenant import Tenant
-from lab.cloud.wire import Answer, Call
+from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
 
 declare(
@@ -61,14 +61,14 @@ class ExchangeAdmin:
             .decode()
         )
 
-    def serve(self, call: Call) -> Answer:
+    def serve(self, call: Call) -> Reply:
         claims = self.login.admit(call.headers.get("authorization", ""), EXCHANGE)
         permitted(claims, "Exchange.ManageAsApp", "Exchange.Manage")
         tenant, *rest = call.segments or [""]
         if tenant.lower() not in (self.tenant.id, self.tenant.initial_domain) or claims["tid"] != self.tenant.id:
             raise ApiError(403, "Forbidden", "The token is not for this tenant.")
         if rest == ["EXOModuleFile"] and call.method == "GET":
-            return Answer(200, {"value": [{"exportedCmdlets": sorted(self._cmdlets)}]})
+            return Reply(200, {"value": [{"exportedCmdlets": sorted(self._cmdlets)}]})
         if rest == ["$batch"] and call.method == "POST":
             return self._batch(call)
         if rest != ["InvokeCommand"]:
@@ -77,20 +77,20 @@ class ExchangeAdmin:
             raise ApiError(405, "MethodNotAllowed", "InvokeCommand is called by POST.")
         return self._invoke(call)
 
-    def _batch(self, call: Call) -> Answer:
+    def _batch(self, call: Call) -> Reply:
         """At most ten requests, each answered as by itself; read in CIPP-API's New-ExoBulkRequest.ps1."""
         requests = (call.body or {}).get("requests")
         if not isinstance(requests, list) or not 0 < len(requests) <= 10:
             raise ApiError(400, "BadRequest", "A batch holds 1 to 10 requests.")
         if self.faults.take("admin.batch_throttled"):
             part = len(requests) // 2
-            answers = [self._one_of_batch(call, one) for one in requests[:part]]
-            answers += [{"id": one["id"], "status": 429, "headers": {"Retry-After": "1"},
+            answers = [self._one_of_batch(call, request) for request in requests[:part]]
+            answers += [{"id": request["id"], "status": 429, "headers": {"Retry-After": "1"},
                          "body": {"error": {"code": "429", "message": "Too many requests"}}}
-                        for one in requests[part:]]  # fmt: skip
+                        for request in requests[part:]]  # fmt: skip
         else:
-            answers = [self._one_of_batch(call, one) for one in requests]
-        return Answer(200, {"responses": answers[::-1]})  # in no order that one could count on
+            answers = [self._one_of_batch(call, request) for request in requests]
+        return Reply(200, {"responses": answers[::-1]})  # in no order that one could count on
 
     def _one_of_batch(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if not str(request.get("url", "")).endswith("/InvokeCommand") or request.get("method") != "POST":
@@ -103,15 +103,15 @@ class ExchangeAdmin:
         headers = {name.lower(): str(value) for name, value in (request.get("headers") or {}).items()}
         inner = Call("POST", call.path.replace("$batch", "InvokeCommand"), {}, headers, request.get("body"), call.base)
         try:
-            answer = self._invoke(inner)
+            reply = self._invoke(inner)
         except ApiError as error:
-            answer = Answer(error.status, admin_body(error), error.headers)
-        return {"id": request.get("id"), "status": answer.status, "headers": answer.headers, "body": answer.body}
+            reply = Reply(error.status, admin_body(error), error.headers)
+        return {"id": request.get("id"), "status": reply.status, "headers": reply.headers, "body": reply.body}
 
-    def _invoke(self, call: Call) -> Answer:
+    def _invoke(self, call: Call) -> Reply:
         if self.faults.take("admin.throttled_text"):
             text = "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"
-            return Answer(429, text, {"Rate-Limit-Remaining": "0"})
+            return Reply(429, text, {"Rate-Limit-Remaining": "0"})
         if self.faults.take("admin.transient_400"):
             raise CmdletError(
                 "An Azure Active Directory call was made to keep object in sync. However, it failed. Please retry.",
@@ -130,7 +130,7 @@ class ExchangeAdmin:
         if cmdlet not in self._cmdlets:
             raise ApiError(501, "NotImplemented", f"The lab does not play {cmdlet}.")
         if cmdlet.startswith(_ASKS) and given.get("Confirm") is not False:
-            return Answer(200, self._body(call, []) | {"@adminapi.confirmationmessage": "Are you sure?"})
+            return Reply(200, self._body(call, []) | {"@adminapi.confirmationmessage": "Are you sure?"})
         token = call.query.get("$skiptoken")
         if token:
             # Pages belong to one call: the same body is posted again to the link.
@@ -165,7 +165,7 @@ class ExchangeAdmin:
             )  # fmt: skip
         return rows[: int(size)]
 
-    def _page(self, call: Call, rows: list[dict[str, Any]]) -> Answer:
+    def _page(self, call: Call, rows: list[dict[str, Any]]) -> Reply:
         size = 1000
         for word in call.headers.get("prefer", "").split(";"):
             if word.strip().startswith("odata.maxpagesize="):
@@ -176,7 +176,7 @@ class ExchangeAdmin:
             token = uuid4().hex
             self._pages[token] = rows[size:]
             body["@odata.nextLink"] = call.link(**{"$skiptoken": f"p-{token}"})
-        return Answer(200, body, {"request-id": str(uuid4())})
+        return Reply(200, body, {"request-id": str(uuid4())})
 
     def _body(self, call: Call, rows: list[dict[str, Any]]) -> dict[str, Any]:
         wanted = {name.strip().lower() for name in call.query.get("$select", "").split(",") if name.strip()}

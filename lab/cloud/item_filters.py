@@ -22,11 +22,11 @@ def narrowed(
 ) -> tuple[list[StoredItem], Call]:
     """The items that the call's $filter lets through, and the call as filtered; any other filter is left alone."""
     text = call.query.get("$filter", "").strip()
-    if found := _PROPERTY.match(text):
-        name, value = (group.replace("''", "'") for group in found.groups()[1:])
+    if match := _PROPERTY.match(text):
+        name, value = (group.replace("''", "'") for group in match.groups()[1:])
         items = [item for item in items if properties.get(item.id, {}).get(name.lower()) == value]
-    elif found := _MESSAGE_ID.match(text):
-        wanted = found[1].replace("''", "'").lower()
+    elif match := _MESSAGE_ID.match(text):
+        wanted = match[1].replace("''", "'").lower()
         items = [item for item in items if item.message_id.lower() == wanted]
     else:
         return items, call
@@ -35,10 +35,10 @@ def narrowed(
 
 def expanded(rows: list[dict[str, Any]], call: Call, tenant: Tenant) -> list[dict[str, Any]]:
     """With the extended property that $expand asks for, where the item has it."""
-    found = re.match(r"^singleValueExtendedProperties\(\$filter=id eq '([^']*)'\)$", call.query.get("$expand", ""))
-    if not found:
+    expansion = re.match(r"^singleValueExtendedProperties\(\$filter=id eq '([^']*)'\)$", call.query.get("$expand", ""))
+    if not expansion:
         return rows
-    name = found[1]
+    name = expansion[1]
     for row in rows:
         value = tenant.properties.get(row["id"], {}).get(name.lower())
         if value is not None:

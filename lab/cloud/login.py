@@ -1,4 +1,4 @@
-"""Sign-in: the token endpoint that msal talks to, and the check of a token at an API's door.
+"""Sign-in: the token endpoint that msal talks to, and the check of a token at an API.
 
 Plays the OAuth 2.0 endpoints of login.microsoftonline.com v2.0: client_credentials (secret or certificate assertion,
 RFC 7523), refresh_token, and the device code (RFC 8628). Access tokens are JWTs that only this lab can read.
@@ -95,7 +95,7 @@ def _refuse(error: str, text: str, status: int = 400) -> ApiError:
 
 
 class Login:
-    """Issues tokens and knows them again."""
+    """Issues tokens and validates them."""
 
     def __init__(self, tenant: Tenant, app: AppAccess, partner: PartnerAccess, faults: Faults, lifetime: int) -> None:
         self.tenant, self.app, self.partner, self.faults, self.lifetime = tenant, app, partner, faults, lifetime
@@ -187,10 +187,12 @@ class Login:
         """What the partner's group may do in the customer's tenant, by its assignments' roles; None: nothing."""
         with self.tenant.lock:
             active = [gdap for gdap in self.tenant.relationships.values() if gdap.status == "active"]
-            held = [one for gdap in active for one in gdap.assignments if one.status == "active"]
+            held = [assignment for gdap in active for assignment in gdap.assignments if assignment.status == "active"]
         if not held:
             return None
-        return EVERY_ADMIN.union(*(ROLE_RIGHTS.get(role, frozenset()) for one in held for role in one.roles))
+        return EVERY_ADMIN.union(
+            *(ROLE_RIGHTS.get(role, frozenset()) for assignment in held for role in assignment.roles)
+        )
 
     def may_consent(self) -> bool:
         return bool(_CONSENTS & (self.granted() or frozenset()))
@@ -251,7 +253,7 @@ class Login:
         return {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": signed}
 
     def spoil(self, authorization: str, *, expired: bool) -> None:
-        """The token is no longer good: its time is over, or it is revoked and the client is challenged."""
+        """Make a token invalid: expired, or revoked with a claims challenge."""
         token = authorization.partition(" ")[2]
         try:
             claims = jwt.decode(token, self._key, algorithms=["HS256"], options={"verify_aud": False})
@@ -260,7 +262,7 @@ class Login:
         (self._expired if expired else self._revoked).add(claims["jti"])
 
     def admit(self, authorization: str, audience: str, *, challenge: bool = False) -> dict[str, Any]:
-        """The claims of a bearer token; ApiError 401 when it does not open this door.
+        """The claims of a bearer token; ApiError 401 when it is not valid here.
 
         challenge: revoke the token now and answer with a claims challenge, as continuous access evaluation does.
         """
@@ -285,7 +287,7 @@ class Login:
 
 
 def permitted(claims: dict[str, Any], *any_of: str) -> None:
-    """ApiError 403 unless the token carries one of these permissions."""
+    """Check that the token carries one of these permissions; ApiError 403 otherwise."""
     held = {*claims.get("roles", ()), *str(claims.get("scp", "")).split()}
     if not held & set(any_of):
         raise ApiError(

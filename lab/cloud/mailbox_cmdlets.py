@@ -22,7 +22,7 @@ DETAILS = {
 
 
 def not_found(what: str) -> CmdletError:
-    """As Exchange Online says that an object does not exist; HTTP 404."""
+    """The error of Exchange Online for an object that does not exist; HTTP 404."""
     return CmdletError(
         f"The operation couldn't be performed because object '{what}' couldn't be found on "
         "'GBRP265A01DC002.PROD.OUTLOOK.COM'.",
@@ -104,9 +104,9 @@ class MailboxCmdlets:
 
     def _accepted(self, given: Parameters) -> Rows:
         rows = [
-            {"Name": one.name, "DomainName": one.name, "DomainType": "Authoritative", "Default": one.initial}
-            for one in self.tenant.domains.values()
-            if one.takes_mail
+            {"Name": domain.name, "DomainName": domain.name, "DomainType": "Authoritative", "Default": domain.initial}
+            for domain in self.tenant.domains.values()
+            if domain.takes_mail
         ]
         if "Identity" in given:
             rows = [row for row in rows if row["Name"] == str(given["Identity"]).lower()]
@@ -132,7 +132,7 @@ class MailboxCmdlets:
             "EmailAddresses": [
                 f"SMTP:{user.upn}",
                 *(f"smtp:{alias}" for alias in aliases),
-                *(f"X500:{one}" for one in sorted(user.x500)),
+                *(f"X500:{dn}" for dn in sorted(user.x500)),
             ],
             "GrantSendOnBehalfTo": sorted(
                 self.tenant.users[upn].id for right, upn in user.delegates if right == "SendOnBehalf"
@@ -144,20 +144,20 @@ class MailboxCmdlets:
 
 
 def _listed(change: Any, what: str) -> list[str]:
-    """What a multivalued parameter adds or removes. Replacing it whole is not played: nobody should."""
+    """What a multivalued parameter adds or removes. Replacing it whole is not played."""
     if not isinstance(change, dict) or set(change) - {"@odata.type", "Add", "Remove"}:
         raise CmdletError(
             "The lab takes @{Add=...} and @{Remove=...} here.",
             kind="System.Management.Automation.ParameterBindingException", category=INVALID_ARGUMENT,
         )  # fmt: skip
-    found = change.get(what) or []
-    return [found] if isinstance(found, str) else list(found)
+    addresses = change.get(what) or []
+    return [addresses] if isinstance(addresses, str) else list(addresses)
 
 
 def _addresses(user: CloudUser, change: Any) -> None:
     for what, act in (("Add", user.x500.add), ("Remove", user.x500.discard)):
-        for one in _listed(change, what):
-            kind, _, address = one.partition(":")
+        for proxy in _listed(change, what):
+            kind, _, address = proxy.partition(":")
             if kind.upper() != "X500":
                 raise CmdletError(
                     f"The lab does not play addresses of the kind {kind}.",

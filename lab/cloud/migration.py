@@ -64,7 +64,7 @@ class MigrationService:
         self._thread.join()
 
     def wake(self) -> None:
-        """Look at the batches now."""
+        """Start the next cycle now."""
         self._wake.set()
 
     def _run(self) -> None:

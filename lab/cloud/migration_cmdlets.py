@@ -76,7 +76,6 @@ class MigrationCmdlets:
             authentication=given.get("Authentication", "Basic"),
             user=user,
             password=password,
-            email_address=str(given.get("EmailAddress", "")),
             max_migrations=str(given.get("MaxConcurrentMigrations", "20")),
         )
 
@@ -121,13 +120,17 @@ class MigrationCmdlets:
         return [_show_endpoint(endpoint)]
 
     def _endpoint(self, identity: object) -> MigrationEndpoint:
-        found = next(
-            (one for one in self.tenant.endpoints.values() if str(identity).lower() in (one.name.lower(), one.guid)),
+        endpoint = next(
+            (
+                known
+                for known in self.tenant.endpoints.values()
+                if str(identity).lower() in (known.name.lower(), known.guid)
+            ),
             None,
         )
-        if found is None:
+        if endpoint is None:
             raise _missing("migration endpoint", identity)
-        return found
+        return endpoint
 
     def _get_endpoint(self, given: Parameters) -> Rows:
         if "Identity" in given:
@@ -149,12 +152,17 @@ class MigrationCmdlets:
     # Batches
 
     def _batch(self, identity: object) -> Batch:
-        found = next(
-            (one for one in self.tenant.batches.values() if str(identity).lower() in (one.name.lower(), one.guid)), None
+        batch = next(
+            (
+                known
+                for known in self.tenant.batches.values()
+                if str(identity).lower() in (known.name.lower(), known.guid)
+            ),
+            None,
         )
-        if found is None:
+        if batch is None:
             raise _missing("migration batch", identity)
-        return found
+        return batch
 
     def _new_batch(self, given: Parameters) -> Rows:
         name = str(given["Name"])
@@ -223,7 +231,7 @@ class MigrationCmdlets:
         return []
 
     def _remove_batch(self, given: Parameters) -> Rows:
-        """Marks it; the service takes it away. Mailboxes and users stay."""
+        """Mark a batch as removing; the service removes it. Mailboxes and users stay."""
         with self.tenant.lock:
             self._batch(given.get("Identity")).status = "Removing"
         self.service.wake()

@@ -9,7 +9,7 @@ from lab.cloud.errors import ApiError
 from lab.cloud.login import EXCHANGE, GRAPH, PARTNER, Login
 from lab.cloud.partner_orders import PartnerOrders
 from lab.cloud.tenant import Tenant
-from lab.cloud.wire import Answer, Call, Routes
+from lab.cloud.wire import Call, Reply, Routes
 from lab.faults import Faults
 
 _BILLING = ["Email", "Culture", "Language", "CompanyName", "FirstName", "LastName", "DefaultAddress"]
@@ -32,7 +32,7 @@ class PartnerCenter:
         orders.add_routes(self._routes)
         self._routes.add("HEAD", "/domains/{name}", self._domain)
 
-    def serve(self, call: Call) -> Answer:
+    def serve(self, call: Call) -> Reply:
         call.claims = self.login.admit(call.headers.get("authorization", ""), PARTNER)
         # App+User only, in the partner's own tenant.
         if "scp" not in call.claims or call.claims["tid"] != self.login.partner.tenant_id:
@@ -43,18 +43,18 @@ class PartnerCenter:
         answer.headers |= {"MS-RequestId": str(uuid4()), "MS-CorrelationId": str(uuid4())}
         return answer
 
-    def _link(self, call: Call) -> Answer:
+    def _link(self, call: Call) -> Reply:
         url = (
             "https://admin.microsoft.com/Adminportal/Home?invType=ResellerRelationship"
             f"&partnerId={self.login.partner.tenant_id}&msppId=0&DAP=false#/BillingAccounts/partner-invitation"
         )
-        return Answer(200, {"url": url, "attributes": {"objectType": "CustomerRelationshipRequest"}})
+        return Reply(200, {"url": url, "attributes": {"objectType": "CustomerRelationshipRequest"}})
 
-    def _domain(self, call: Call, name: str) -> Answer:
+    def _domain(self, call: Call, name: str) -> Reply:
         taken = name.lower() in {self.tenant.initial_domain, *self.tenant.customers}
-        return Answer(200 if taken else 404)
+        return Reply(200 if taken else 404)
 
-    def _customers(self, call: Call) -> Answer:
+    def _customers(self, call: Call) -> Reply:
         rows = list(self.tenant.customers.values())
         if self.tenant.resold:
             profile = {"domain": self.tenant.initial_domain, "tenantId": self.tenant.id}
@@ -67,9 +67,9 @@ class PartnerCenter:
             token = [{"key": "MS-ContinuationToken", "value": str(end)}]
             uri = f"/v1/customers?size={size}&seekOperation=Next"
             links["next"] = {"uri": uri, "method": "GET", "headers": token}
-        return Answer(200, {"totalCount": len(rows), "items": rows[start:end], "links": links})
+        return Reply(200, {"totalCount": len(rows), "items": rows[start:end], "links": links})
 
-    def _create(self, call: Call) -> Answer:
+    def _create(self, call: Call) -> Reply:
         body: dict[str, Any] = {name.lower(): value for name, value in (call.body or {}).items()}
         domain = _get(body.get("companyprofile"), "Domain")
         missing = [name for name in _BILLING if not _get(body.get("billingprofile"), name)]
@@ -80,9 +80,9 @@ class PartnerCenter:
         row = {"id": str(uuid4()), "companyProfile": {"domain": domain, "tenantId": str(uuid4())}}
         with self.tenant.lock:
             self.tenant.customers[domain.lower()] = row
-        return Answer(201, row | {"userCredentials": {"userName": "admin", "password": uuid4().hex}})
+        return Reply(201, row | {"userCredentials": {"userName": "admin", "password": uuid4().hex}})
 
-    def _consent(self, call: Call, key: str) -> Answer:
+    def _consent(self, call: Call, key: str) -> Reply:
         self._may_consent(key)
         client, grants = _get(call.body, "ApplicationId"), _get(call.body, "ApplicationGrants")
         if not client or not isinstance(grants, list):
@@ -98,13 +98,13 @@ class PartnerCenter:
             scopes[audience] = {*str(_get(grant, "Scope")).split(","), "User.Read.All", "Organization.Read.All"}
         with self.tenant.lock:
             self.tenant.consents[client] = scopes
-        return Answer(201, call.body)
+        return Reply(201, call.body)
 
-    def _take_back(self, call: Call, key: str, client_id: str) -> Answer:
+    def _take_back(self, call: Call, key: str, client_id: str) -> Reply:
         self._may_consent(key)
         if self.tenant.consents.pop(client_id, None) is None:
             raise ApiError(404, "404", "There is no such consent.")
-        return Answer(204)
+        return Reply(204)
 
     def _may_consent(self, key: str) -> None:
         if key.lower() != self.tenant.id or not self.login.may_consent():

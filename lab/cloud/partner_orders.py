@@ -9,7 +9,7 @@ from uuid import uuid4
 from lab.cloud.errors import ApiError
 from lab.cloud.login import PRICES, Login
 from lab.cloud.tenant import Tenant, utc
-from lab.cloud.wire import Answer, Call, Routes
+from lab.cloud.wire import Call, Reply, Routes
 from lab.faults import Faults, declare
 
 declare(
@@ -46,14 +46,14 @@ class PartnerOrders:
         if key.lower() != self.tenant.id or not self.tenant.resold:
             raise ApiError(404, "600001", "The customer was not found among those of this partner.")
 
-    def _orders(self, call: Call, key: str) -> Answer:
+    def _orders(self, call: Call, key: str) -> Reply:
         self._ours(key)
         rows = list(self.tenant.orders)
         if rows and self.faults.take("partner.orders_late"):
             rows.pop()
-        return Answer(200, {"totalCount": len(rows), "items": rows})
+        return Reply(200, {"totalCount": len(rows), "items": rows})
 
-    def _fill(self, call: Call, key: str) -> Answer:
+    def _fill(self, call: Call, key: str) -> Reply:
         self._ours(key)
         lines = [dict(line) for line in (call.body or {}).get("lineItems") or []]
         if not lines:
@@ -72,31 +72,31 @@ class PartnerOrders:
             self.tenant.carts[str(cart["id"])] = cart
         if self.faults.take("partner.cart_lost"):
             raise ApiError(504, "504", "The gateway did not receive a response in time.")
-        return Answer(201, cart)
+        return Reply(201, cart)
 
     def _find(self, cart: str) -> dict[str, Any]:
-        found = self.tenant.carts.get(cart)
-        if found is None:
+        stored = self.tenant.carts.get(cart)
+        if stored is None:
             raise ApiError(404, "800001", "The cart was not found.")
-        return found
+        return stored
 
-    def _cart(self, call: Call, key: str, cart: str) -> Answer:
+    def _cart(self, call: Call, key: str, cart: str) -> Reply:
         self._ours(key)
-        return Answer(200, self._find(cart))
+        return Reply(200, self._find(cart))
 
-    def _check_out(self, call: Call, key: str, cart: str) -> Answer:
+    def _check_out(self, call: Call, key: str, cart: str) -> Reply:
         """Idempotent: a cart that was checked out before gives the same answer."""
         self._ours(key)
         with self.tenant.lock:
-            found = self._find(cart)
-            if found["status"] == "Active":
-                if any("error" in line for line in found["lineItems"]):
+            stored = self._find(cart)
+            if stored["status"] == "Active":
+                if any("error" in line for line in stored["lineItems"]):
                     raise ApiError(400, "800003", "The cart has line items in error.")
-                found["status"], found["order"] = "Ordered", self._order(found)
-                self.tenant.orders.append(found["order"])
+                stored["status"], stored["order"] = "Ordered", self._order(stored)
+                self.tenant.orders.append(stored["order"])
         if self.faults.take("partner.checkout_lost"):
             raise ApiError(504, "504", "The gateway did not receive a response in time.")
-        return Answer(201, {"orders": [found["order"]], "orderErrors": [],
+        return Reply(201, {"orders": [stored["order"]], "orderErrors": [],
                             "attributes": {"objectType": "CartCheckoutResult"}})  # fmt: skip
 
     def _order(self, cart: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class PartnerOrders:
             "lineItems": lines,
         }
 
-    def price_sheet(self, call: Call) -> Answer:
+    def price_sheet(self, call: Call) -> Reply:
         """`/v1.0/sales/pricesheets(Market='GB',PricesheetView='updatedlicensebased')/$value`: a CSV."""
         claims = self.login.admit(call.headers.get("authorization", ""), PRICES)
         if "scp" not in claims or claims["tid"] != self.login.partner.tenant_id:
@@ -139,4 +139,4 @@ class PartnerOrders:
                 for start, end, amount in (("2020-01-01", "2021-01-01", "1.00"), ("2021-01-02", "9999-12-31", price)):
                     rows.append(f'{title},{product},{sku},"{title}",Microsoft,{term},{billing.title()},{market},GBP,{amount},,,'
                                 f"{start}T00:00:00Z,{end}T00:00:00Z,,{amount},Commercial")  # fmt: skip
-        return Answer(200, "\ufeff" + "\r\n".join(rows), {"Content-Type": "text/csv; charset=utf-8"})
+        return Reply(200, "\ufeff" + "\r\n".join(rows), {"Content-Type": "text/csv; charset=utf-8"})

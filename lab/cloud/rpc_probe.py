@@ -1,4 +1,4 @@
-"""Knocks at Outlook Anywhere as Microsoft's migration service does: name, TLS, Basic, and an RTS echo.
+"""Probes Outlook Anywhere as Microsoft's migration service does: name, TLS, Basic, and an RTS echo.
 
 [MS-RPCH] 2.1.2.1: RPC_IN_DATA with a Content-Length below 17 is an echo request; the proxy answers a 20-byte RTS PDU
 with the flag ECHO.
@@ -32,7 +32,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Reach:
-    """How the cloud reaches the outside: whom it asks for names, which port stands for 443, whom it trusts."""
+    """How the cloud reaches other hosts: its resolver, the port that stands for 443, the roots that it trusts."""
 
     resolver: tuple[str, int]
     https_port: int

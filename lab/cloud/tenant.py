@@ -78,7 +78,6 @@ class MigrationEndpoint:
     authentication: str
     user: str
     password: str
-    email_address: str = ""
     max_migrations: str = "20"
     guid: str = field(default_factory=lambda: str(uuid4()))
 
@@ -181,21 +180,21 @@ class Tenant:
         self.add_user(f"admin@{self.initial_domain}", "Administrator", "")
 
     def note(self, method: str, what: str, status: int) -> None:
-        """A call has been answered; one that changed something is remembered."""
+        """Note an answered call; one that changed something is kept."""
         if method not in ("GET", "HEAD") and status < 300:
             with self.lock:
                 self.effects.append(f"{method} {what}")
 
     def picture(self) -> dict[str, Any]:
-        """All that it holds, as a copy: for `restore`, or to be compared."""
+        """A copy of all that the tenant holds: for `restore`, or to be compared."""
         with self.lock:
-            kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_PICTURED}
+            kept = {part.name: getattr(self, part.name) for part in fields(self) if part.name not in _NOT_PICTURED}
             # Items are frozen, so a copy of the dictionary is enough.
             boxes = {key: replace(box, items=dict(box.items)) for key, box in self.store.mailboxes.items()}
             return copy.deepcopy(kept) | {"mailboxes": boxes}
 
     def restore(self, picture: dict[str, Any]) -> None:
-        """Make it as it was when the picture was taken."""
+        """Set the tenant back to a picture."""
         with self.lock:
             for box in list(self.store.mailboxes):
                 self.store.remove_mailbox(box)
@@ -225,12 +224,11 @@ class Tenant:
         """The group or contact that holds an address."""
         with self.lock:
             address = address.lower()
-            return next((one for one in self.others.values() if address in (one.address, *one.aliases)), None)
+            return next(
+                (recipient for recipient in self.others.values() if address in (recipient.address, *recipient.aliases)),
+                None,
+            )
 
     def used(self, sku: Sku) -> int:
         """Units of a licence that users hold."""
         return sum(sku.id in user.skus for user in self.users.values())
-
-    def active_relationship(self) -> Gdap | None:
-        with self.lock:
-            return next((one for one in self.relationships.values() if one.status == "active"), None)

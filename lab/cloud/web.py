@@ -27,7 +27,7 @@ from lab.cloud.graph.partner import approve
 from lab.cloud.login import Login
 from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.tenant import Tenant
-from lab.cloud.wire import Answer, Call
+from lab.cloud.wire import Call, Reply
 
 
 class CloudWeb:
@@ -118,12 +118,12 @@ class CloudWeb:
         try:
             call.body = _parse(call.headers.get("content-type", ""), content)
             self.asked.append(_name(prefix, call))
-            answer = wire_faults.before(fault, call, self.login) or wire_faults.after(fault, call, play(call))
+            reply = wire_faults.before(fault, call, self.login) or wire_faults.after(fault, call, play(call))
         except ApiError as error:
-            answer = Answer(error.status, form(error), error.headers)
-        cut = prefix == "/v1.0" and answer.status < 300 and self.graph.faults.take("graph.truncated")
+            reply = Reply(error.status, form(error), error.headers)
+        cut = prefix == "/v1.0" and reply.status < 300 and self.graph.faults.take("graph.truncated")
         cut = cut or fault == "truncated"
-        return _render(answer, cut=cut)
+        return _render(reply, cut=cut)
 
     def _part(self, path: str) -> tuple[str, Any, Any]:
         """(prefix, handler, error form) of the service that a path belongs to."""
@@ -142,18 +142,18 @@ class CloudWeb:
             return "/approve", self._approve, graph_body
         return "", self._login, _oauth_body
 
-    def _login(self, call: Call) -> Answer:
+    def _login(self, call: Call) -> Reply:
         tenant, *rest = call.segments or [""]
         if rest == ["v2.0", ".well-known", "openid-configuration"]:
-            return Answer(200, self.login.configuration(self.base, tenant))
+            return Reply(200, self.login.configuration(self.base, tenant))
         if rest == ["oauth2", "v2.0", "token"] and call.method == "POST":
-            return Answer(200, self.login.token(self.base, tenant, call.body or {}))
+            return Reply(200, self.login.token(self.base, tenant, call.body or {}))
         if rest == ["oauth2", "v2.0", "devicecode"] and call.method == "POST":
-            return Answer(200, self.login.device_code(self.base, tenant, call.body or {}))
+            return Reply(200, self.login.device_code(self.base, tenant, call.body or {}))
         raise ApiError(404, "not_found", f"Nothing is played at {call.path}.")
 
-    def _approve(self, call: Call) -> Answer:
-        """The admin portal's page for a GDAP relationship: GET shows it, POST says yes.
+    def _approve(self, call: Call) -> Reply:
+        """The admin portal's page for a GDAP relationship: GET shows it, POST approves it.
 
         The real one: https://admin.microsoft.com/AdminPortal/Home#/partners/invitation/granularAdminRelationships/{id}
         """
@@ -169,7 +169,7 @@ class CloudWeb:
         name = html.escape(gdap.display_name)
         button = '<form method="post"><button>Approve all</button></form>' if gdap.status == "approvalPending" else ""
         page = f"<!doctype html><title>Partner invitation</title><h1>{name}</h1><p>{gdap.status}</p>{button}"
-        return Answer(200, page, {"Content-Type": "text/html; charset=utf-8"})
+        return Reply(200, page, {"Content-Type": "text/html; charset=utf-8"})
 
 
 class _Cut(Response):
@@ -189,7 +189,7 @@ class _Cut(Response):
 
 
 def _name(prefix: str, call: Call) -> str:
-    """What a request is known by."""
+    """Name of a request, for the log of calls."""
     body = call.body.get("CmdletInput") if isinstance(call.body, dict) else None
     return f"POST {body.get('CmdletName')}" if isinstance(body, dict) else f"{call.method} {prefix}{call.path}"
 
@@ -211,13 +211,13 @@ def _parse(kind: str, content: bytes) -> Any:
         raise ApiError(400, "BadRequest", "Unable to read JSON request payload.") from None
 
 
-def _render(answer: Answer, *, cut: bool) -> Response:
-    if answer.body is None or isinstance(answer.body, (str, bytes)):
-        headers = {"Content-Type": "text/plain", **answer.headers}
-        table = isinstance(answer.body, str) and headers["Content-Type"].startswith("text/csv")
-        text = answer.body[: len(answer.body) // 2] if cut and table and answer.body else answer.body
-        return Response(text, answer.status, headers)
-    content = json.dumps(answer.body).encode()
+def _render(reply: Reply, *, cut: bool) -> Response:
+    if reply.body is None or isinstance(reply.body, (str, bytes)):
+        headers = {"Content-Type": "text/plain", **reply.headers}
+        table = isinstance(reply.body, str) and headers["Content-Type"].startswith("text/csv")
+        text = reply.body[: len(reply.body) // 2] if cut and table and reply.body else reply.body
+        return Response(text, reply.status, headers)
+    content = json.dumps(reply.body).encode()
     if cut:
         content = content[: len(content) // 2]
-    return Response(content, answer.status, {"Content-Type": "application/json; charset=utf-8", **answer.headers})
+    return Response(content, reply.status, {"Content-Type": "application/json; charset=utf-8", **reply.headers})

@@ -1,4 +1,4 @@
-"""What one HTTP call and its answer are to the services here, and OData's lists: $filter, $select, pages."""
+"""Calls and replies of the lab's HTTP services, and OData's lists: $filter, $select, pages."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Call:
 
 
 @dataclass
-class Answer:
+class Reply:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., Reply]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Routes:
         same.append(Route(method, re.compile(f"^{pattern}$"), handler, permissions))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """ApiError 405 or 501: the contract has it, the lab does not play it."""
+        """The route of a call and its arguments. ApiError 405 or 501: the contract has it, the lab does not play it."""
         path = path.rstrip("/")
         others = False
         for route in self._routes.get(path.count("/"), ()):
@@ -78,7 +78,7 @@ class Routes:
         raise ApiError(501, "NotImplemented", f"The lab does not play {method} {path}.")
 
 
-def page(call: Call, rows: list[dict[str, Any]], *, size: int, most: int) -> Answer:
+def page(call: Call, rows: list[dict[str, Any]], *, size: int, most: int) -> Reply:
     """One page of an OData list, after $filter and $select; `@odata.nextLink` leads to the next."""
     if not call.filtered:
         rows = [row for row in rows if matches(row, call.query.get("$filter", ""))]
@@ -96,13 +96,13 @@ def page(call: Call, rows: list[dict[str, Any]], *, size: int, most: int) -> Ans
         body["@odata.nextLink"] = (
             f"{call.base}{call.path}?{urlencode({**rest, '$top': str(top), '$skiptoken': str(start + top)})}"
         )
-    return Answer(200, body)
+    return Reply(200, body)
 
 
-def one(call: Call, row: dict[str, Any], status: int = 200) -> Answer:
+def entity(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
     """One entity, after $select."""
     context = {"@odata.context": f"{call.base}/$metadata#{call.path.strip('/')}/$entity"}
-    return Answer(status, context | select(row, call.query))
+    return Reply(status, context | select(row, call.query))
 
 
 def select(row: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.cloud.errors import ApiError, CmdletError
 from lab.cloud.login import Login
-from lab.cloud.wire import Answer, Call
+from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
 
 declare(
@@ -45,18 +45,21 @@ def strike(faults: Faults) -> str:
     return struck[0] if struck else ""
 
 
-def before(fault: str, call: Call, login: Login) -> Answer | None:
-    """What is answered instead of doing it; None: it is done. ApiError: in the service's own form."""
+def before(fault: str, call: Call, login: Login) -> Reply | None:
+    """The reply of a fault that strikes before the call is carried out; None: no such fault.
+
+    ApiError: in the service's own form.
+    """
     if fault == "throttled":
         raise ApiError(429, "TooManyRequests", "Please retry again later.", headers=_WAIT)
     if fault == "throttled_text":
-        return Answer(429, _BUSY)
+        return Reply(429, _BUSY)
     if fault == "unavailable":
         raise ApiError(503, "serviceNotAvailable", "The service is temporarily unavailable.")
     if fault == "busy":
         raise ApiError(503, "serviceNotAvailable", "The service is temporarily unavailable.", headers=_WAIT)
     if fault == "broken":
-        return Answer(500, "Something went wrong.")
+        return Reply(500, "Something went wrong.")
     if fault == "transient_400":
         raise CmdletError(
             "An Azure Active Directory call was made to keep object in sync. However, it failed. Please retry.",
@@ -69,18 +72,20 @@ def before(fault: str, call: Call, login: Login) -> Answer | None:
     return None
 
 
-def after(fault: str, call: Call, answer: Answer) -> Answer:
-    """What is answered although it was done."""
-    body = answer.body
+def after(fault: str, call: Call, reply: Reply) -> Reply:
+    """The reply of a fault that strikes after the call was carried out."""
+    body = reply.body
     if fault == "lost_answer":
-        return Answer(504, "<html><body>504 Gateway Time-out</body></html>", {"Content-Type": "text/html"})
+        return Reply(504, "<html><body>504 Gateway Time-out</body></html>", {"Content-Type": "text/html"})
     if fault == "unseen" and _reads(call):
         if isinstance(body, dict) and isinstance(body.get("value"), list) and not _of_one(call):
-            return Answer(answer.status, {name: one for name, one in body.items() if "nextLink" not in name} | _NOTHING)
+            return Reply(
+                reply.status, {name: value for name, value in body.items() if "nextLink" not in name} | _NOTHING
+            )
         raise _no_such(call)
     if fault == "endless_pages" and isinstance(body, dict) and isinstance(body.get("value"), list):
-        return Answer(answer.status, body | {"@odata.nextLink": call.link()}, answer.headers)
-    return answer
+        return Reply(reply.status, body | {"@odata.nextLink": call.link()}, reply.headers)
+    return reply
 
 
 _NOTHING: dict[str, Any] = {"value": []}
@@ -88,8 +93,8 @@ _NOTHING: dict[str, Any] = {"value": []}
 
 def _cmdlet(call: Call) -> dict[str, Any] | None:
     """CmdletInput of a call to the admin REST."""
-    found = call.body.get("CmdletInput") if isinstance(call.body, dict) else None
-    return found if isinstance(found, dict) else None
+    command = call.body.get("CmdletInput") if isinstance(call.body, dict) else None
+    return command if isinstance(command, dict) else None
 
 
 def _reads(call: Call) -> bool:

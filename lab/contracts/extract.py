@@ -81,9 +81,9 @@ def graph(csdl: Path) -> dict[str, Any]:
     """Entity sets, types with all their members (inherited ones too), enums, actions and functions."""
     root: Any = etree.fromstring(gzip.decompress(csdl.read_bytes()))
     schema = next(s for s in root.iter(f"{_EDM}Schema") if s.get("Namespace") == "microsoft.graph")
-    found = {e.get("Name"): e for e in schema if e.tag in (f"{_EDM}EntityType", f"{_EDM}ComplexType")}
+    elements = {e.get("Name"): e for e in schema if e.tag in (f"{_EDM}EntityType", f"{_EDM}ComplexType")}
     enums = {e.get("Name"): [m.get("Name") for m in e] for e in schema.iter(f"{_EDM}EnumType")}
-    types = {name: _members(found, name) for name in GRAPH_TYPES}
+    types = {name: _members(elements, name) for name in GRAPH_TYPES}
     used = {kind for t in types.values() for kind in (*t["properties"].values(), *t["navigation"].values())}
     container = next(schema.iter(f"{_EDM}EntityContainer"))
     return {
@@ -102,10 +102,10 @@ def graph(csdl: Path) -> dict[str, Any]:
     }
 
 
-def _members(found: dict[str, Any], name: str) -> dict[str, Any]:
-    element = found[name]
+def _members(elements: dict[str, Any], name: str) -> dict[str, Any]:
+    element = elements[name]
     base = element.get("BaseType")
-    inherited = _members(found, _short(base)) if base else {"properties": {}, "navigation": {}}
+    inherited = _members(elements, _short(base)) if base else {"properties": {}, "navigation": {}}
     for child in element:
         if child.tag == f"{_EDM}Property":
             inherited["properties"][child.get("Name")] = _short(child.get("Type"))
@@ -148,7 +148,7 @@ def exchange(cmdlets: Path) -> dict[str, Any]:
             for name, sets in picked.items()
         }
         | {
-            name: {chosen: dict(one.split(":") for one in text.split()) for chosen, text in sets.items()}
+            name: {chosen: dict(parameter.split(":") for parameter in text.split()) for chosen, text in sets.items()}
             for name, sets in PAGES.items()
         },
     }

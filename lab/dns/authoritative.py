@@ -72,10 +72,10 @@ class AuthoritativeServer(OnLoop):
         """What a secondary does: take the primary's newest version, unless it is stuck."""
         while not self._primary:
             for name in self._zones.names:
-                there = self._zones.lagging(name)
+                newest = self._zones.lagging(name)
                 have = self._copy.get(name)
-                if have is None or (have is not there and not self._faults.take("dns.secondary_stuck")):
-                    self._copy[name] = there
+                if have is None or (have is not newest and not self._faults.take("dns.secondary_stuck")):
+                    self._copy[name] = newest
             await asyncio.sleep(_REFRESH)
 
     def _version(self, zone: str) -> Version:
@@ -120,9 +120,13 @@ class AuthoritativeServer(OnLoop):
             if origin is None:
                 return response
             zone, owner = self._version(origin).zone, name.to_text().lower()
-            found = [one for one in zone.values() if one.name == owner and rtype in (one.type, "ANY")]
-            response.answer.extend(_at(one, name) for one in found)
-            if found:
+            record_sets = [
+                record_set
+                for record_set in zone.values()
+                if record_set.name == owner and rtype in (record_set.type, "ANY")
+            ]
+            response.answer.extend(_at(record_set, name) for record_set in record_sets)
+            if record_sets:
                 return response
             alias = zone.get((owner, "CNAME"))
             if alias is None:
@@ -147,7 +151,7 @@ class AuthoritativeServer(OnLoop):
             return
         zone = self._version(origin).zone
         soa = wire_set(zone[origin, "SOA"])
-        sets = [soa, *(wire_set(one) for one in zone.values() if one.type != "SOA"), soa]
+        sets = [soa, *(wire_set(record_set) for record_set in zone.values() if record_set.type != "SOA"), soa]
         context = None
         for first in range(0, len(sets), 100):
             response = _reply(query, dns.rcode.NOERROR)
@@ -171,9 +175,9 @@ class AuthoritativeServer(OnLoop):
         return [_reply(message, dns.rcode.NOERROR).to_wire()]
 
 
-def _at(one: RRset, name: dns.name.Name) -> dns.rrset.RRset:
+def _at(record_set: RRset, name: dns.name.Name) -> dns.rrset.RRset:
     """The set under the name as it was asked for, so that the question's case comes back."""
-    rdatas = wire_set(one)
+    rdatas = wire_set(record_set)
     return dns.rrset.from_rdata_list(name, rdatas.ttl, list(rdatas))
 
 

@@ -75,7 +75,10 @@ def _change(element: ElementTree.Element) -> Change:
 
 def held_sets(zone: Any) -> dict[Key, tuple[int, tuple[str, ...]]]:
     """(name, type) -> (TTL, values) of a moto zone; alias sets have no values."""
-    return {(aws_name(one.name), one.type): (int(one.ttl or 0), tuple(one.records or ())) for one in zone.rrsets}
+    return {
+        (aws_name(record_set.name), record_set.type): (int(record_set.ttl or 0), tuple(record_set.records or ()))
+        for record_set in zone.rrsets
+    }
 
 
 def to_rrsets(zone: Any) -> list[RRset]:
@@ -87,10 +90,10 @@ def to_rrsets(zone: Any) -> list[RRset]:
     ]
 
 
-def upsert(one: RRset) -> Change:
+def upsert(record_set: RRset) -> Change:
     """The change that sets a record set, spelt as Route 53 spells it."""
-    octal = [re.sub(r"\\([0-9]{3})", lambda match: f"\\{int(match[1]):03o}", value) for value in one.values]
-    return Change("UPSERT", aws_name(one.name), one.type, one.ttl, tuple(octal))
+    octal = [re.sub(r"\\([0-9]{3})", lambda match: f"\\{int(match[1]):03o}", value) for value in record_set.values]
+    return Change("UPSERT", aws_name(record_set.name), record_set.type, record_set.ttl, tuple(octal))
 
 
 def _decimal(value: str) -> str:
@@ -169,8 +172,10 @@ def _value_faults(rtype: str, value: str) -> list[str]:
 def apply(changes: list[Change], zone: Any) -> None:
     """Make checked changes in a moto zone."""
     for change in changes:
-        for one in [one for one in zone.rrsets if (aws_name(one.name), one.type) == change.key]:
-            zone.rrsets.remove(one)
+        for record_set in [
+            record_set for record_set in zone.rrsets if (aws_name(record_set.name), record_set.type) == change.key
+        ]:
+            zone.rrsets.remove(record_set)
         if change.action != "DELETE":
             zone.add_rrset(
                 {"Name": change.name, "Type": change.type, "TTL": change.ttl, "ResourceRecords": list(change.values)}

@@ -52,9 +52,7 @@ class Behaviour:
 
 HONEST = Behaviour()
 CLAMPED = Behaviour("clamped", max_ttl=30)
-EXTENDING = Behaviour("extending", min_ttl=30)
 SERVE_STALE = Behaviour("serve-stale", stale_for=86400)
-LIAR = Behaviour("liar", overstay=10, stale_ttl=0)
 
 
 @dataclass
@@ -152,9 +150,9 @@ class CachingResolver(OnLoop):
         response = dns.message.make_response(query, recursion_available=True, our_payload=1232)
         response.set_rcode(entry.message.rcode())
         for section in ("answer", "authority"):
-            for one in getattr(entry.message, section):
-                copy = one.copy()
-                copy.ttl = self.behaviour.stale_ttl if stale else max(0, int(min(entry.ttl, one.ttl) - age))
+            for record_set in getattr(entry.message, section):
+                copy = record_set.copy()
+                copy.ttl = self.behaviour.stale_ttl if stale else max(0, int(min(entry.ttl, record_set.ttl) - age))
                 if self.behaviour.min_shown and not stale:
                     copy.ttl = max(0, int(entry.ttl - age))
                 if copy.name == query.question[0].name:

@@ -91,16 +91,16 @@ class AwsServer:
         """Make a hosted zone that holds these sets and feeds the served zone of that name; returns its id."""
         with self._lock:
             zone = self._backend.create_hosted_zone(name, private_zone=False)
-            sets = [one for one in rrsets if one.type != "SOA"]
-            apply([upsert(one) for one in sets], zone)
+            sets = [record_set for record_set in rrsets if record_set.type != "SOA"]
+            apply([upsert(record_set) for record_set in sets], zone)
             self._names[zone.resource_id] = name
             return str(zone.resource_id)
 
     def put(self, zone_id: str, rrsets: Iterable[RRset]) -> None:
-        """Somebody else sets these record sets, INSYNC at once."""
+        """Set record sets as another administrator does, INSYNC at once."""
         with self._lock:
             zone = self._backend.zones[zone_id]
-            apply([upsert(one) for one in rrsets], zone)
+            apply([upsert(record_set) for record_set in rrsets], zone)
             if self._zones:
                 self._zones.replace(self._names[zone_id], to_rrsets(zone))
 
@@ -169,7 +169,7 @@ class AwsServer:
 
 class _Quiet(MotoRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing: tests and the rehearsal have their own log."""
+        """Write no log: tests and the rehearsal have their own."""
 
 
 def _changed(kind: str, change_id: str, status: str) -> Response:

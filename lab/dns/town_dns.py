@@ -109,7 +109,7 @@ class TownDns:
 
     @property
     def resolver_addresses(self) -> list[str]:
-        """Of every resolver, as `ip:port`."""
+        """Address of every resolver, as `ip:port`."""
         return [f"{each.address}:{each.port}" for each in self.resolvers]
 
     @property
@@ -122,21 +122,25 @@ class TownDns:
         return self._data.zone(_absolute(name))
 
     def edit(self, name: str, *rrsets: RRset) -> None:
-        """Somebody else sets these record sets behind our back."""
+        """Set record sets as another administrator does, without Mailmove."""
         if self.aws and _absolute(name) in self.hosted_zone_ids:
             self.aws.put(self.hosted_zone_ids[_absolute(name)], rrsets)
         else:
             self._data.put(_absolute(name), *rrsets)
 
     def picture(self) -> dict[str, Any]:
-        """Every customer zone as served now, JSON-able, without SOA: equal pictures are equal worlds."""
+        """Every customer zone as served now, JSON-able, without SOA: equal pictures mean equal zones."""
         return {
-            name: {f"{one.name} {one.type}": [one.ttl, *one.values] for one in self._sorted(name) if one.type != "SOA"}
+            name: {
+                f"{record_set.name} {record_set.type}": [record_set.ttl, *record_set.values]
+                for record_set in self._sorted(name)
+                if record_set.type != "SOA"
+            }
             for name in self._customer
         }
 
     def _sorted(self, name: str) -> list[RRset]:
-        return [one for _, one in sorted(self._data.zone(name).items())]
+        return [record_set for _, record_set in sorted(self._data.zone(name).items())]
 
 
 def _absolute(name: str) -> str:

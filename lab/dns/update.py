@@ -26,34 +26,34 @@ def updated(zone: Zone, origin: str, message: dns.update.UpdateMessage) -> Zone:
     """The zone after the update. Rejected: a prerequisite failed, or the message is malformed."""
     apex = dns.name.from_text(origin)
     for section in (message.prerequisite, message.update):
-        if any(not one.name.is_subdomain(apex) for one in section):
+        if any(not record_set.name.is_subdomain(apex) for record_set in section):
             raise Rejected(dns.rcode.NOTZONE)
     _check_prerequisites(zone, message)
     new = dict(zone)
-    for one in message.update:
-        _change(new, origin, one)
+    for record_set in message.update:
+        _change(new, origin, record_set)
     return new
 
 
 def _check_prerequisites(zone: Zone, message: dns.update.UpdateMessage) -> None:
     """RFC 2136 section 3.2."""
     expected: dict[tuple[str, str], set[dns.rdata.Rdata]] = {}
-    for one in message.prerequisite:
-        name, rtype = _key(one)
+    for record_set in message.prerequisite:
+        name, rtype = _key(record_set)
         at_name = any(key[0] == name for key in zone)
-        if one.deleting == dns.rdataclass.ANY:
-            if one.rdtype == dns.rdatatype.ANY:
+        if record_set.deleting == dns.rdataclass.ANY:
+            if record_set.rdtype == dns.rdatatype.ANY:
                 _require(at_name, dns.rcode.NXDOMAIN)
             else:
                 _require((name, rtype) in zone, dns.rcode.NXRRSET)
-        elif one.deleting == dns.rdataclass.NONE:
-            if one.rdtype == dns.rdatatype.ANY:
+        elif record_set.deleting == dns.rdataclass.NONE:
+            if record_set.rdtype == dns.rdatatype.ANY:
                 _require(not at_name, dns.rcode.YXDOMAIN)
             else:
                 _require((name, rtype) not in zone, dns.rcode.YXRRSET)
         else:
-            _require(one.ttl == 0, dns.rcode.FORMERR)
-            expected.setdefault((name, rtype), set()).update(one)
+            _require(record_set.ttl == 0, dns.rcode.FORMERR)
+            expected.setdefault((name, rtype), set()).update(record_set)
     for key, values in expected.items():
         held = zone.get(key)
         _require(held is not None and set(wire_set(held)) == values, dns.rcode.NXRRSET)
@@ -64,18 +64,18 @@ def _require(holds: bool, otherwise: dns.rcode.Rcode) -> None:
         raise Rejected(otherwise)
 
 
-def _change(zone: Zone, origin: str, one: dns.rrset.RRset) -> None:
+def _change(zone: Zone, origin: str, record_set: dns.rrset.RRset) -> None:
     """RFC 2136 section 3.4.2. SOA and NS of the apex cannot be deleted."""
-    name, rtype = _key(one)
+    name, rtype = _key(record_set)
     kept = {(origin, "SOA"), (origin, "NS")}
-    if one.deleting == dns.rdataclass.ANY:
+    if record_set.deleting == dns.rdataclass.ANY:
         for key in [key for key in zone if key[0] == name and rtype in (key[1], "ANY") and key not in kept]:
             del zone[key]
-    elif one.deleting == dns.rdataclass.NONE:
+    elif record_set.deleting == dns.rdataclass.NONE:
         held = zone.get((name, rtype))
         if held is None or rtype == "SOA":
             return
-        left = [rdata.to_text() for rdata in wire_set(held) if rdata not in one]
+        left = [rdata.to_text() for rdata in wire_set(held) if rdata not in record_set]
         if left:
             zone[name, rtype] = rrset(name, rtype, held.ttl, *left)
         elif (name, rtype) not in kept:
@@ -85,13 +85,13 @@ def _change(zone: Zone, origin: str, one: dns.rrset.RRset) -> None:
         if (rtype == "CNAME" and others) or "CNAME" in others:
             return  # silently ignored, says the RFC
         held = zone.get((name, rtype)) if rtype not in ("CNAME", "SOA") else None
-        values = [*(_texts(wire_set(held)) if held else []), *_texts(one)]
-        zone[name, rtype] = rrset(name, rtype, one.ttl, *values)
+        values = [*(_texts(wire_set(held)) if held else []), *_texts(record_set)]
+        zone[name, rtype] = rrset(name, rtype, record_set.ttl, *values)
 
 
-def _key(one: dns.rrset.RRset) -> tuple[str, str]:
-    return one.name.to_text().lower(), dns.rdatatype.to_text(one.rdtype)
+def _key(record_set: dns.rrset.RRset) -> tuple[str, str]:
+    return record_set.name.to_text().lower(), dns.rdatatype.to_text(record_set.rdtype)
 
 
-def _texts(one: dns.rrset.RRset) -> list[str]:
-    return [rdata.to_text() for rdata in one]
+def _texts(record_set: dns.rrset.RRset) -> list[str]:
+    return [rdata.to_text() for rdata in record_set]

@@ -15,14 +15,14 @@ from mailmove.records import RRset, Zone, zone_of
 
 
 def rrset(name: str, rtype: str, ttl: int, *values: str) -> RRset:
-    """Short for a record set."""
+    """Make a record set."""
     return RRset(name=name, type=rtype, ttl=ttl, values=values)
 
 
 @lru_cache(maxsize=4096)
-def wire_set(one: RRset) -> dns.rrset.RRset:
+def wire_set(record_set: RRset) -> dns.rrset.RRset:
     """The set as dnspython holds it. Shared: copy it before changing it."""
-    return dns.rrset.from_text(one.name, one.ttl, "IN", one.type, *one.values)
+    return dns.rrset.from_text(record_set.name, record_set.ttl, "IN", record_set.type, *record_set.values)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ZoneData:
         """Replace a zone by `edit(zone)` as one change; the serial grows by one if anything differs."""
         with self._lock:
             old = self.latest(name)
-            new = {key: self._raised(one) for key, one in edit(dict(old.zone)).items()}
+            new = {key: self._raised(record_set) for key, record_set in edit(dict(old.zone)).items()}
             if new == old.zone:
                 return
             serial = old.serial + 1
@@ -112,7 +112,7 @@ class ZoneData:
         new = zone_of(rrsets)
         self.change(name, lambda zone: {(name, "SOA"): zone[name, "SOA"], **new})
 
-    def _raised(self, one: RRset) -> RRset:
-        if one.type == "SOA" or one.ttl >= self.ttl_floor:
-            return one
-        return one.model_copy(update={"ttl": self.ttl_floor})
+    def _raised(self, record_set: RRset) -> RRset:
+        if record_set.type == "SOA" or record_set.ttl >= self.ttl_floor:
+            return record_set
+        return record_set.model_copy(update={"ttl": self.ttl_floor})

@@ -55,7 +55,7 @@ class AddressBook:
             stat[2] = after + _FIRST_ID if after < len(boxes) else 2
             stat[4], stat[5] = after, len(boxes)
         else:
-            rows = [boxes[one - _FIRST_ID] if 0 <= one - _FIRST_ID < len(boxes) else None for one in chosen]
+            rows = [boxes[row_id - _FIRST_ID] if 0 <= row_id - _FIRST_ID < len(boxes) else None for row_id in chosen]
         return struct.pack("<9I", *stat) + _rows(rows, tags) + struct.pack("<I", 0)
 
     def _resolve(self, asked: _Reader) -> bytes:
@@ -63,12 +63,12 @@ class AddressBook:
         tags = asked.tags() or _DEFAULT_TAGS
         names = asked.texts()
         boxes = self._boxes()
-        found = [[box for box in boxes if _fits(box, name)] for name in names]
-        ids = [0 if not hits else 2 if len(hits) == 1 else 1 for hits in found]
+        matching = [[box for box in boxes if _fits(box, name)] for name in names]
+        ids = [0 if not hits else 2 if len(hits) == 1 else 1 for hits in matching]
         answer = struct.pack("<IIIII", 0x20000, len(ids) + 1, len(ids), 0, len(ids)) + struct.pack(
             f"<{len(ids)}I", *ids
         )
-        return answer + _rows([hits[0] for hits in found if len(hits) == 1], tags) + struct.pack("<I", 0)
+        return answer + _rows([hits[0] for hits in matching if len(hits) == 1], tags) + struct.pack("<I", 0)
 
     def _boxes(self) -> list[Mailbox]:
         with self._state.store.lock:

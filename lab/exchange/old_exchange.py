@@ -50,7 +50,7 @@ class OldExchange:
         base = f"https://{places.old_server}:{places.https_port}"
         self.ews_url, self.shell_url = f"{base}/EWS/Exchange.asmx", f"{base}/powershell"
         self.web = ExchangeWeb(places.old_server, places.https_port, None)
-        chain = "".join(one.bytes().decode() for one in leaf.cert_chain_pems)
+        chain = "".join(pem.bytes().decode() for pem in leaf.cert_chain_pems)
         show_on_https(self.state, self.web.show, chain, leaf.private_key_pem.bytes().decode())
         self.web.route("/ews/", Ews(self.state, faults).serve)
         self.web.route("/autodiscover/", Autodiscover(self.state, faults, self.ews_url).serve)
@@ -71,11 +71,11 @@ class OldExchange:
 
     @property
     def firewall_lets_in(self) -> bool:
-        """Does Windows itself let mail in?"""
+        """Whether the Windows Firewall of the server lets mail in."""
         return windows_firewall.lets_in(self.state, self._smtp_port)
 
     def picture(self) -> dict[str, Any]:
-        """Every setting as it stands, without mail."""
+        """Every setting of the server, without mail."""
         return self.state.picture()
 
     def __enter__(self) -> Self:

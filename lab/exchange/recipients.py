@@ -32,10 +32,10 @@ def canonical(state: ExchangeState, display_name: str) -> str:
 
 
 def identity_of(state: ExchangeState, address: str) -> str:
-    """Of whatever has the address."""
+    """Identity of the mailbox, group or contact that has the address."""
     box = state.store.find(address)
-    names = {one.address: one.display_name for one in state.directory.groups}
-    names |= {one.address: one.display_name for one in state.directory.others}
+    names = {group.address: group.display_name for group in state.directory.groups}
+    names |= {recipient.address: recipient.display_name for recipient in state.directory.others}
     return canonical(state, box.display_name if box else names.get(address, address))
 
 
@@ -48,7 +48,7 @@ def entry(
     state: ExchangeState, address: str, name: str, *, aliases: Sequence[str] = (), dn: str = "", hidden: bool = False
 ) -> dict[str, Any]:
     """The properties that every recipient has."""
-    others = [f"X500:{one}" for one in state.directory.x500.get(address, ())]
+    others = [f"X500:{dn}" for dn in state.directory.x500.get(address, ())]
     return {
         "Name": name,
         "Identity": canonical(state, name),
@@ -76,11 +76,11 @@ def mailboxes_asked(state: ExchangeState, asked: dict[str, Any]) -> list[Mailbox
         with state.store.lock:
             return [box for box in state.store.mailboxes.values() if box.kind != "public_folder"]
     named = str(identity).lower()
-    found = [box] if (box := state.store.find(named)) is not None else _index(state).get(named, [])
-    found = [box for box in found if box.kind != "public_folder"]
-    if not found:
+    boxes = [box] if (box := state.store.find(named)) is not None else _index(state).get(named, [])
+    boxes = [box for box in boxes if box.kind != "public_folder"]
+    if not boxes:
         raise object_missing(identity, state)
-    return found
+    return boxes
 
 
 def _index(state: ExchangeState) -> dict[str, list[Mailbox]]:

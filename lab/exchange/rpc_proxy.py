@@ -107,7 +107,7 @@ class RpcProxy:
         known = server.lower().partition(".")[0] == self._state.server.lower()
         if self._state.major >= 15 and "@" in server:
             with self._state.store.lock:
-                known = server.lower() in {mailbox_identity(one) for one in self._state.store.mailboxes}
+                known = server.lower() in {mailbox_identity(address) for address in self._state.store.mailboxes}
         return int(port) if known and port.isdigit() and int(port) in PORTS else None
 
     def _echo(self, handler: WebHandler) -> None:

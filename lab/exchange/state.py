@@ -45,8 +45,8 @@ class ExchangeState:
 
     def __post_init__(self) -> None:
         self._worked = self.outlook_anywhere
-        self.hosts = {one.client_ip: one.host for one in self.directory.relays}
-        self.relayed = sorted(_relayed(self.directory, self.domains[0]), key=lambda one: one.at)
+        self.hosts = {relay.client_ip: relay.host for relay in self.directory.relays}
+        self.relayed = sorted(_relayed(self.directory, self.domains[0]), key=lambda arrival: arrival.at)
 
     @property
     def major(self) -> int:
@@ -54,7 +54,7 @@ class ExchangeState:
         return int(self.version.split(".")[0])
 
     def set_outlook_anywhere(self, settings: dict[str, Any] | None) -> None:
-        """What the cmdlets do."""
+        """Change the setting, as the cmdlets do; it takes effect after `effective_after`."""
         with self.lock:
             self._worked = self.working_outlook_anywhere()
             self.outlook_anywhere = dict(settings) if settings is not None else None

@@ -113,7 +113,7 @@ class WebHandler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a rehearsal's screen belongs to the rehearsal."""
+        """Write no log: the terminal shows the rehearsal."""
 
 
 Serve = Callable[[WebHandler], None]
@@ -174,7 +174,7 @@ class _Server(ThreadingHTTPServer):
             thread.join(5)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A handshake or a request that broke off is the client's affair; anything else is ours and is shown."""
+        """Ignore handshakes and requests that the client broke off; show every other error."""
         if not isinstance(sys.exc_info()[1], (*_GONE, OSError)):
             super().handle_error(request, client_address)
 

@@ -17,7 +17,7 @@ def authenticated(
     schemes: Sequence[str] = ("NTLM", "Basic"),
     server: str = "EXCHANGE",
 ) -> str | None:
-    """Who asks; None: the 401 (or NTLM's next step) has been sent and the route has nothing more to do.
+    """The account that asks; None: the 401 (or NTLM's next step) has been sent and the route has nothing more to do.
 
     `accounts` maps names to passwords. A connection that NTLM has signed in stays so, as IIS does it.
     """

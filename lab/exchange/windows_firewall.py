@@ -30,7 +30,7 @@ _ROW = "System.Management.Automation.PSCustomObject"
 
 
 def lets_in(state: ExchangeState, port: int) -> bool:
-    """Does the server itself take connections to a TCP port? A block rule beats every allow rule."""
+    """Whether the server's firewall allows connections to a TCP port; a block rule beats every allow rule."""
     _run_what_is_due(state)
     if set(_PROFILES) <= set(state.private.get("firewall_off", ())):
         return True
@@ -52,13 +52,13 @@ def get_item_property(state: ExchangeState, path: str) -> Iterable[Row] | None:
         off = path.removeprefix(_POLICY) in state.private.get("firewall_off", ())
         return [(_ROW, {"EnableFirewall": 0 if off else 1})]
     if path.startswith(_TASKS):
-        there = path.removeprefix(_TASKS) in (name.lower() for name in state.settings.get("scheduled_tasks", {}))
-        return [(_ROW, {"Id": "{0}"})] if there else []
+        scheduled = path.removeprefix(_TASKS) in (name.lower() for name in state.settings.get("scheduled_tasks", {}))
+        return [(_ROW, {"Id": "{0}"})] if scheduled else []
     return None
 
 
 def run_program(state: ExchangeState, line: str) -> Iterable[Row] | None:
-    """netsh.exe and schtasks.exe; None: another program. What netsh objects to, it says on standard output."""
+    """netsh.exe and schtasks.exe; None: another program. netsh prints its errors on standard output."""
     words = shlex.split(line.replace("\\", "\\\\"))
     program = words[0].lower().removesuffix(".exe") if words else ""
     if program == "netsh":

@@ -43,7 +43,7 @@ class Account:
 
     @property
     def adds_up(self) -> bool:
-        """Is everything where it belongs: nothing lost, twice there, still under way, or from nowhere?"""
+        """Whether everything is where it belongs: nothing lost, duplicated, still queued, or of unknown origin."""
         return all(entry.category in GOOD for entry in self.entries)
 
     def of(self, category: str) -> list[Entry]:
@@ -51,18 +51,18 @@ class Account:
 
     def summary(self) -> list[str]:
         """Totals; what did not move, by mailbox and reason; and every item that is where it should not be."""
-        said = []
+        lines = []
         for category, count in self.totals.items():
             if not count:
                 continue
-            said.append(f"{category}: {count}")
+            lines.append(f"{category}: {count}")
             if category in BAD:
-                said += [f"    {entry}" for entry in self.of(category)]
+                lines += [f"    {entry}" for entry in self.of(category)]
             elif category not in ("moved", "arrived new", "swept"):
                 groups = Counter((entry.mailbox, entry.reason) for entry in self.of(category))
-                said += [f"    {number} for {mailbox}: {reason}" for (mailbox, reason), number in groups.most_common()]
+                lines += [f"    {number} for {mailbox}: {reason}" for (mailbox, reason), number in groups.most_common()]
         lost = self.totals["lost"]
-        return [*said, f"lost: {lost}"] if not lost else said
+        return [*lines, f"lost: {lost}"] if not lost else lines
 
     def lines(self) -> list[str]:
         """Totals, then by name whatever did not simply arrive."""
@@ -84,9 +84,9 @@ def account(
     old_store: MailStore,
     cloud_store: MailStore,
 ) -> Account:
-    """Account for every message.
+    """Account for every message: one entry for each, with its category.
 
-    sent: what the senders remember. seeded: primary address -> items in the old mailbox before the night.
+    sent: what the senders remember. seeded: primary address -> items in the old mailbox before the cutover.
     Public folders and hidden mailboxes are not carried by a cutover batch: what they hold stays, and is listed.
     Call it when nothing is under way any more; whatever is still queued is listed as such, and does not add up.
     """
@@ -99,12 +99,12 @@ def account(
         in_old = _by_identity(old_store, address)
         left_alone = _stays(old_store.find(address))
         for identity, claims in expected.get(address, {}).items():
-            found = len(in_cloud.pop(identity, []))
+            copies = len(in_cloud.pop(identity, []))
             kept = len(in_old.get(identity, []))
-            if left_alone and not found:
+            if left_alone and not copies:
                 books.entries += [claim.staying(left_alone, kept) for claim in claims]
             else:
-                books.entries += _judge(claims, found, kept)
+                books.entries += _judge(claims, copies, kept)
         for identity, items in in_cloud.items():
             books.entries += [Entry(_unclaimed(item), address, identity, item.subject) for item in items]
     return books
@@ -112,7 +112,7 @@ def account(
 
 @dataclass(frozen=True)
 class _Claim:
-    """Somebody says that this item exists: it was seeded, or sent."""
+    """A claim that an item exists: it was seeded, or sent."""
 
     mailbox: str
     identity: str
@@ -130,32 +130,34 @@ class _Claim:
         return self.entry("stays at the old server", why) if kept else self.entry("lost", f"gone from the {why}")
 
 
-def _judge(claims: Sequence[_Claim], found: int, kept: int) -> list[Entry]:
-    """The fate of all claims to one identity in one mailbox, of which `found` copies are in the cloud."""
+def _judge(claims: Sequence[_Claim], copies: int, kept: int) -> list[Entry]:
+    """The fate of all claims to one identity in one mailbox, of which `copies` are in the cloud."""
     entries: list[Entry] = []
-    left = found
+    left = copies
     for claim in claims:
-        here, left = left > 0, left - 1
-        entries.append(_seeded(claim, here, kept) if claim.sent is None else _sent(claim, claim.sent, here, kept))
+        in_cloud, left = left > 0, left - 1
+        entries.append(
+            _seeded(claim, in_cloud, kept) if claim.sent is None else _sent(claim, claim.sent, in_cloud, kept)
+        )
     last = claims[-1]
-    return entries + [last.entry("duplicated", f"{found} copies where {len(claims)} belong") for _ in range(left)]
+    return entries + [last.entry("duplicated", f"{copies} copies where {len(claims)} belong") for _ in range(left)]
 
 
-def _seeded(claim: _Claim, here: bool, kept: int) -> Entry:
-    if here:
+def _seeded(claim: _Claim, in_cloud: bool, kept: int) -> Entry:
+    if in_cloud:
         return claim.entry("moved")
     return claim.entry("lost", "still at the old server, not in the cloud" if kept else "in neither mailbox")
 
 
-def _sent(claim: _Claim, sent: SentMessage, here: bool, kept: int) -> Entry:
+def _sent(claim: _Claim, sent: SentMessage, in_cloud: bool, kept: int) -> Entry:
     if sent.outcome == "queued":
-        where = "in the cloud already" if here else "nowhere else"
+        where = "in the cloud already" if in_cloud else "nowhere else"
         return claim.entry("still queued", f"{where}; {sent.reply}")
     if sent.outcome == "bounced":
-        if here:
+        if in_cloud:
             return claim.entry("duplicated", f"bounced to its sender, and in the mailbox too; {sent.reply}")
         return claim.entry("bounced", sent.reply)
-    if here:
+    if in_cloud:
         return claim.entry("swept" if kept else "arrived new", f"taken by {sent.server}")
     where = "still only at the old server" if kept else "in neither mailbox"
     return claim.entry("lost", f"{sent.server} said {sent.reply!r}; {where}")
@@ -179,10 +181,10 @@ def _expected(
 
 
 def _by_identity(store: MailStore, address: str) -> dict[str, list[StoredItem]]:
-    found: dict[str, list[StoredItem]] = defaultdict(list)
+    items: dict[str, list[StoredItem]] = defaultdict(list)
     for item in store.snapshot(address):
-        found[_identity(item)].append(item)
-    return found
+        items[_identity(item)].append(item)
+    return items
 
 
 def _identity(item: StoredItem) -> str:

@@ -22,7 +22,7 @@ fault_names.declare(
 MOVED = b"554 5.7.1 This company's mail has moved to Microsoft 365: look up its MX record again.\r\n"
 
 LOOK_EVERY = 0.2
-"""Seconds between two looks at the rule; a change takes effect within this time."""
+"""Seconds between two polls of the rule; a change takes effect within this time."""
 
 _BIND_TRIES = 200
 
@@ -169,7 +169,7 @@ class Gateway:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until the sender says that it is done; then say the same to the receiver."""
+    """Copy bytes until the sender closes its side; then close the receiver's."""
     while chunk := await reader.read(65536):
         writer.write(chunk)
         await writer.drain()

@@ -1,4 +1,4 @@
-"""Mail servers of the outside world, and printers: they send to the customer all night, queue and retry as MTAs do."""
+"""Mail servers of the outside world, and printers: they send to the customer, queue and retry as MTAs do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TIMEOUT = 5.0
 """Seconds that a sender waits for each answer of a mail server."""
 
 _MOST = 0.25
-"""Seconds that a sender sleeps at most: it may be told to send off what it has."""
+"""Maximum seconds that a sender sleeps, so that `drain` is noticed soon."""
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Senders:
         self._flush.clear()
 
     def route_printers_by_mx(self) -> None:
-        """The administrator has told the printers to deliver as everybody does."""
+        """Let the printers deliver by MX, as the administrator sets them up."""
         self._told.set()
 
     def drain(self, timeout: float) -> bool:

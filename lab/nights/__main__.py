@@ -47,9 +47,9 @@ def _many(seeds: range, jobs: int) -> list[Played]:
         ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
     ):
         waiting = {pool.submit(play_in_this_process, seed, Path(folder)): seed for seed in seeds}
-        for one in as_completed(waiting):
-            broken = one.exception()  # the lab itself; the other nights are played all the same
-            played.append(Played(waiting[one], Outcome(wrong=[repr(broken)])) if broken else one.result())
+        for future in as_completed(waiting):
+            broken = future.exception()  # the lab itself; the other nights are played all the same
+            played.append(Played(waiting[future], Outcome(wrong=[repr(broken)])) if broken else future.result())
             print(f"{len(played)}/{len(seeds)} {time.monotonic() - started:.0f}s {played[-1].line()}", flush=True)
             if played[-1].outcome.wrong:
                 _keep(Path(folder) / f"shelf-{played[-1].seed}")
@@ -72,22 +72,25 @@ def _matrix(jobs: int, kinds: list[Kind]) -> int:
         ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool,
     ):
         waiting = [pool.submit(play_row, *row, Path(folder) / str(number)) for number, row in enumerate(rows)]
-        for one in as_completed(waiting):
-            line, wrong = one.result()
+        for future in as_completed(waiting):
+            line, wrong = future.result()
             bad += bool(wrong)
             print("\n  WRONG: ".join([line, *wrong]), flush=True)
     return 1 if bad else 0
 
 
 def _told(played: list[Played]) -> int:
-    bad = [one for one in played if one.outcome.wrong]
-    for one in bad:
-        print(f"\nseed {one.seed} fails; replay it with `make soak SEED={one.seed}`")
-        print("\n".join([*draw(one.seed).lines(), *(f"  WRONG: {words}" for words in one.outcome.wrong)]))
-        print("\n".join(f"  killed at {where}" for where in one.outcome.killed))
-    ends = Counter(one.outcome.ended for one in played)
-    kills, lives = sum(len(one.outcome.killed) for one in played), sum(one.outcome.lives for one in played)
-    seconds = sum(one.outcome.seconds for one in played)
+    bad = [night for night in played if night.outcome.wrong]
+    for night in bad:
+        print(f"\nseed {night.seed} fails; replay it with `make soak SEED={night.seed}`")
+        print("\n".join([*draw(night.seed).lines(), *(f"  WRONG: {words}" for words in night.outcome.wrong)]))
+        print("\n".join(f"  killed at {where}" for where in night.outcome.killed))
+    ends = Counter(night.outcome.ended for night in played)
+    kills, lives = (
+        sum(len(night.outcome.killed) for night in played),
+        sum(night.outcome.lives for night in played),
+    )
+    seconds = sum(night.outcome.seconds for night in played)
     print(f"\n{len(played)} nights: {dict(ends)}; {kills} times kill -9, {lives} lives; {len(bad)} counterexamples")
     print(f"{seconds / max(1, len(played)):.1f} s a night")
     return 1 if bad else 0

@@ -113,13 +113,13 @@ class Drawn:
 
     def lines(self) -> list[str]:
         """For people: everything that was drawn."""
-        told = [f"seed {self.seed}: {self.dns}, {self.town}, plan {self.plan}"]
-        told += [f"  fault {one.name} at {one.step}, {one.times:g} times" for one in self.faults]
-        told += [f"  {what} at {step}" for what, step in self.events]
-        told += [f"  kill -9 {one['phase']} {one['nth']} of {one['step']}" for one in self.deaths]
-        told += [f"  {gate}: {answers}" for gate, answers in self.first_answers.items()]
-        told += [f"  rolled back at {self.rollback_at}"] if self.rollback_at else []
-        return told if self.mends else [*told, "  nobody mends anything"]
+        settings = [f"seed {self.seed}: {self.dns}, {self.town}, plan {self.plan}"]
+        settings += [f"  fault {fault.name} at {fault.step}, {fault.times:g} times" for fault in self.faults]
+        settings += [f"  {what} at {step}" for what, step in self.events]
+        settings += [f"  kill -9 {death['phase']} {death['nth']} of {death['step']}" for death in self.deaths]
+        settings += [f"  {gate}: {answers}" for gate, answers in self.first_answers.items()]
+        settings += [f"  rolled back at {self.rollback_at}"] if self.rollback_at else []
+        return settings if self.mends else [*settings, "  nobody mends anything"]
 
 
 def draw(seed: int) -> Drawn:
@@ -166,7 +166,7 @@ def _draw_troubles(night: Drawn, luck: random.Random) -> None:
         night.faults.append(Fault(name, luck.choice(STEPS), luck.randint(*PASSING[name])))
     if luck.random() < 0.35:
         name = luck.choice(
-            sorted(one for one in LASTING if not one.startswith(other) and one not in ("certificate", "mx"))
+            sorted(fault for fault in LASTING if not fault.startswith(other) and fault not in ("certificate", "mx"))
         )
         night.faults.append(Fault(name, luck.choice(STEPS)))
         night.mends = luck.random() < 0.7

@@ -53,7 +53,7 @@ class Reaper:
 
     def enter(self, step: str) -> None:
         self.step, self._count, self._lines, self._seen = step, 0, 0, {}
-        wanted = any(one["phase"] == "line" and one["step"] == step for one in self._deaths)
+        wanted = any(death["phase"] == "line" and death["step"] == step for death in self._deaths)
         sys.settrace(self._trace if wanted else None)
 
     def around(self, label: str, call: Callable[[], Any]) -> Any:
@@ -76,8 +76,8 @@ class Reaper:
         if phase in self._sweep and (self._everything or _CHANGES.match(label)):
             name = json.dumps([self.step, label, number, phase])
             return None if name in self._dead else name
-        for one in self._deaths:
-            if (one["step"], one["nth"], one["phase"]) == (self.step, self._count, phase):
+        for death in self._deaths:
+            if (death["step"], death["nth"], death["phase"]) == (self.step, self._count, phase):
                 name = json.dumps([self.step, str(self._count), phase, label])
                 known = json.dumps([self.step, str(self._count), phase])[:-1]
                 return None if any(dead.startswith(known) for dead in self._dead) else name
@@ -88,8 +88,8 @@ class Reaper:
             return None
         if event == "line":
             self._lines += 1
-            for one in self._deaths:
-                if (one["step"], one["nth"], one["phase"]) == (self.step, self._lines, "line"):
+            for death in self._deaths:
+                if (death["step"], death["nth"], death["phase"]) == (self.step, self._lines, "line"):
                     known = json.dumps([self.step, str(self._lines), "line"])[:-1]
                     if not any(dead.startswith(known) for dead in self._dead):
                         where = f"{Path(frame.f_code.co_filename).relative_to(_ROOT)}:{frame.f_lineno}"
@@ -140,15 +140,15 @@ def _requests(_: Any, request: Any, *__: Any) -> str:
     body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
     if "wsman" in request.url or "powershell" in request.url:
         for part in re.findall(rb">([A-Za-z0-9+/=]{80,})<", body):
-            if found := _COMMAND.search(base64.b64decode(part + b"=" * (-len(part) % 4))):
-                return f"shell {found[1].decode()}"
+            if command := _COMMAND.search(base64.b64decode(part + b"=" * (-len(part) % 4))):
+                return f"shell {command[1].decode()}"
         return "shell Get envelope"
     return f"{request.method} {request.path_url.partition('?')[0]}"
 
 
 def _aws(_: Any, request: Any) -> str:
     body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
-    if found := re.search(rb"Action=(\w+)", body):
-        return f"aws {'Describe' if b'DryRun=true' in body else ''}{found[1].decode()}"
+    if command := re.search(rb"Action=(\w+)", body):
+        return f"aws {'Describe' if b'DryRun=true' in body else ''}{command[1].decode()}"
     path = re.sub(r"^https?://[^/]+", "", request.url).partition("?")[0]
     return f"aws {request.method} {re.sub(r'C[0-9]+LAB', 'ID', path)}"

@@ -58,18 +58,18 @@ def _finished(town: Town, first: Picture) -> list[str]:
 def _kept(town: Town) -> list[str]:
     """Parked or rolled back: whatever a server took is in a mailbox, and in none more often than it was taken."""
     accepted, wrong = _accepted(town), []
-    for one in town.senders.records():
+    for entry in town.senders.records():
         counts = [
-            sum(item.message_id == one.message_id for item in store.snapshot(one.recipient))
+            sum(item.message_id == entry.message_id for item in store.snapshot(entry.recipient))
             for store in (town.old.store, town.cloud.store)
         ]
-        if one.outcome == "delivered" and not any(counts):
-            wrong.append(f"lost: {one.message_id} for {one.recipient}, {one.server} said {one.reply!r}")
-        if max(counts) > max(1, accepted[one.message_id]):
-            wrong.append(f"duplicated: {one.message_id} for {one.recipient}: {counts}")
+        if entry.outcome == "delivered" and not any(counts):
+            wrong.append(f"lost: {entry.message_id} for {entry.recipient}, {entry.server} said {entry.reply!r}")
+        if max(counts) > max(1, accepted[entry.message_id]):
+            wrong.append(f"duplicated: {entry.message_id} for {entry.recipient}: {counts}")
     for address, items in town.seeded.items():
-        there = {item.id for item in town.old.store.snapshot(address)}
-        wrong += [f"gone from the old server: {address} {item.subject!r}" for item in items if item.id not in there]
+        arrived = {item.id for item in town.old.store.snapshot(address)}
+        wrong += [f"gone from the old server: {address} {item.subject!r}" for item in items if item.id not in arrived]
     return wrong
 
 
@@ -99,6 +99,6 @@ def _differences(before: Any, after: Any) -> str:
 def _accepted(town: Town) -> Counter[str]:
     """Message-ID -> how often the two servers have taken it from a sender."""
     senders = {town.places.sender(index) for index in range(16)} | {""}
-    taken = Counter(one.message_id for one in town.old.state.arrivals)
-    taken.update(str(one["messageId"]) for one in town.cloud.tenant.traces if one.get("fromIP") in senders)
+    taken = Counter(entry.message_id for entry in town.old.state.arrivals)
+    taken.update(str(entry["messageId"]) for entry in town.cloud.tenant.traces if entry.get("fromIP") in senders)
     return taken

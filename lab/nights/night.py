@@ -292,13 +292,13 @@ class Night:
         if not self.shelf.lines("failed"):
             self.outcome.wrong.append("a life did not begin; its nursery's log says why")
             return
-        said = self.shelf.lines("failed")[-1]["text"]
+        failure = self.shelf.lines("failed")[-1]["text"]
         if self.steps[-1:] != ["preflight"] and any(step != "preflight" for step in self.steps):
-            self.outcome.wrong.append(f"the flow failed: {said}")
+            self.outcome.wrong.append(f"the flow failed: {failure}")
         elif self.lasting and not self.drawn.mends:
-            self._left_parked(said)
+            self._left_parked(failure)
         elif len(self.shelf.lines("failed")) > 12:
-            self.outcome.wrong.append(f"preflight fails without end: {said}")
+            self.outcome.wrong.append(f"preflight fails without end: {failure}")
         else:
             self._mend()
 

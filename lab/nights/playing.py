@@ -19,10 +19,11 @@ class Played:
     outcome: Outcome
 
     def line(self) -> str:
-        one = self.outcome
-        told = f"seed {self.seed}: {one.ended}, {one.seconds:.1f} s, {one.lives} lives, {len(one.killed)} killed"
-        told += f", {len(one.troubles)} troubles" if one.troubles else ""
-        return told + (f"; WRONG: {'; '.join(one.wrong)[:300]}" if one.wrong else "")
+        outcome = self.outcome
+        line = f"seed {self.seed}: {outcome.ended}, {outcome.seconds:.1f} s, {outcome.lives} lives"
+        line += f", {len(outcome.killed)} killed"
+        line += f", {len(outcome.troubles)} troubles" if outcome.troubles else ""
+        return line + (f"; WRONG: {'; '.join(outcome.wrong)[:300]}" if outcome.wrong else "")
 
 
 def play(seed: int, folder: Path, nursery: Nursery | None = None) -> Played:

@@ -13,7 +13,7 @@ import dns.rrset
 from mailmove.records import RRset, Zone
 
 _NAMES_IN_RDATA = {"MX", "CNAME", "NS", "PTR", "SRV", "SOA", "DNAME"}
-"""Types whose RDATA holds only names and numbers: case means nothing there (RFC 4343)."""
+"""Record types whose RDATA holds only names and numbers: case has no meaning (RFC 4343)."""
 
 
 def to_dns(rrset: RRset) -> dns.rrset.RRset:
@@ -37,7 +37,7 @@ def from_dns(answer: dns.rrset.RRset) -> RRset:
 
 
 def canonical(rrset: RRset) -> RRset:
-    """The same set with every value in its one spelling; a value nobody can parse stays as it is."""
+    """The same set with every value in its one spelling; a value that cannot be parsed stays as it is."""
     values = tuple(canonical_value(rrset.type, value) for value in rrset.values)
     return RRset(name=rrset.name, type=rrset.type, ttl=rrset.ttl, values=values)
 
@@ -50,16 +50,16 @@ def canonical_value(rtype: str, value: str) -> str:
         return value
 
 
-def same_values(one: RRset | None, other: RRset | None) -> bool:
-    """Do both hold the same records, TTL aside? None: no such set."""
-    if one is None or other is None:
-        return one is other
-    return canonical(one).values == canonical(other).values
+def same_values(first: RRset | None, second: RRset | None) -> bool:
+    """Do both sets hold the same records, whatever their TTLs? None: no such set."""
+    if first is None or second is None:
+        return first is second
+    return canonical(first).values == canonical(second).values
 
 
-def same(one: RRset | None, other: RRset | None) -> bool:
-    """Do both hold the same records with the same TTL?"""
-    return same_values(one, other) and (one is None or other is None or one.ttl == other.ttl)
+def same(first: RRset | None, second: RRset | None) -> bool:
+    """Do both sets hold the same records with the same TTL? None: no such set."""
+    return same_values(first, second) and (first is None or second is None or first.ttl == second.ttl)
 
 
 def absolute(domain: str) -> str:
@@ -68,7 +68,7 @@ def absolute(domain: str) -> str:
 
 
 def displaced_by(zone: Zone, wanted: Iterable[RRset]) -> list[RRset]:
-    """What stands where a CNAME is to stand; both cannot (RFC 1034 section 3.6.2)."""
+    """The sets at names that get a CNAME; it allows no other set beside it (RFC 1034 section 3.6.2)."""
     aliases = {rrset.name for rrset in wanted if rrset.type == "CNAME"}
     return [rrset for key, rrset in sorted(zone.items()) if key[0] in aliases and key[1] != "CNAME"]
 

@@ -1,4 +1,4 @@
-"""What phones and machines found on the old server mean for the move."""
+"""Findings about phones that sync with the old server, and machines that send through it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory, Phone
 
 _STALE = timedelta(days=60)
+"""Age of a phone's last sync from which it may no longer exist."""
 
 PHONE = "a phone: "
-"""How `seen` of a phone's finding begins."""
+"""Beginning of `seen` in a phone's finding."""
 
 
 def of_phones(inventory: FullInventory) -> Iterator[Finding]:
-    """Each phone by name: somebody has to walk to it. The newest sync of all is what age is measured against."""
-    newest = max((one.last_sync for one in inventory.phones if one.last_sync), default=None)
-    for one in inventory.phones:
-        last = f", last seen {one.last_sync:%Y-%m-%d}" if one.last_sync else ", never seen"
+    """A finding for each phone, by name: a person must set it up anew. Age is counted from the newest sync of all."""
+    newest = max((phone.last_sync for phone in inventory.phones if phone.last_sync), default=None)
+    for phone in inventory.phones:
+        last = f", last seen {phone.last_sync:%Y-%m-%d}" if phone.last_sync else ", never seen"
         yield Finding(
-            subject=one.mailbox,
-            seen=f"{PHONE}{named(one)}{last}",
+            subject=phone.mailbox,
+            seen=f"{PHONE}{named(phone)}{last}",
             means="Its account points at the old server; it gets no mail after the switch.",
             todo="It has not synced for two months: ask whether it still exists."
-            if _stale(one, newest)
+            if _stale(phone, newest)
             else "Remove the account on the phone and add it again after the switch.",
         )
 
 
 def named(phone: Phone) -> str:
-    """Its model and kind, and the id by which the server knows it."""
+    """A phone's model and type, and its id at the server."""
     names = [name for name in dict.fromkeys((phone.model, phone.device_type)) if name]
     return f"{' / '.join(names) or 'unnamed'} ({phone.device_id})"
 
@@ -41,15 +42,15 @@ def _stale(phone: Phone, newest: datetime | None) -> bool:
 
 
 def of_relays(inventory: FullInventory) -> Iterator[Finding]:
-    """Each machine that sends through the server, with its address."""
-    for one in inventory.relays:
-        host = f" ({one.host})" if one.host else ""
-        senders = ", ".join(one.senders) or "the empty sender"
+    """A finding for each machine that sends through the server, with its address."""
+    for relay in inventory.relays:
+        host = f" ({relay.host})" if relay.host else ""
+        senders = ", ".join(relay.senders) or "the empty sender"
         yield Finding(
-            subject=one.client_ip,
-            seen=f"{one.messages:,} messages through the server from {one.client_ip}{host} as {senders}; "
-            f"last {one.last:%Y-%m-%d %H:%M} UTC",
-            means=_meaning(one.client_ip),
+            subject=relay.client_ip,
+            seen=f"{relay.messages:,} messages through the server from {relay.client_ip}{host} as {senders}; "
+            f"last {relay.last:%Y-%m-%d %H:%M} UTC",
+            means=_meaning(relay.client_ip),
             todo="Give it another way to send (Microsoft 365 SMTP submission, a connector, or a relay) before port 25 "
             "of the old server is closed.",
         )

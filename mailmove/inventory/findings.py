@@ -1,4 +1,4 @@
-"""What an inventory means for the move, and what to do: pure, so that the same inventory gives the same findings.
+"""Findings from an inventory: what each fact means for the move, and what to do. Pure functions.
 
 Facts: Microsoft's pages on cutover migration ("What you need to know about a cutover email migration", "Migrate public
 folders"), KB 2584294 and KB 2807779. What no page says is worded as a likelihood.
@@ -17,7 +17,7 @@ from mailmove.inventory.server import SourceMailbox
 SUPPORTED, RECOMMENDED = 2000, 150
 """Mailboxes in one cutover batch, by Microsoft's cutover page."""
 _WITHOUT_LICENCE = 50 * 1024**3
-"""Bytes that a shared or resource mailbox may hold without a licence."""
+"""Bytes; largest shared or resource mailbox without a licence."""
 _KINDS = {"shared": "a shared mailbox", "room": "a room mailbox", "equipment": "an equipment mailbox"}
 _EXCHANGES_OWN = {
     "ArbitrationMailbox", "AuditLogMailbox", "DiscoveryMailbox", "MicrosoftExchange", "MonitoringMailbox",
@@ -26,7 +26,7 @@ _EXCHANGES_OWN = {
 
 
 def findings_of(inventory: FullInventory) -> list[Finding]:
-    """Everything that does not simply come along, by name; what does come along, counted."""
+    """Findings: by name what the batch does not move unchanged, by count what it does."""
     return [
         *_of_size(inventory),
         *_of_what_was_not_read(inventory),
@@ -51,16 +51,16 @@ def _of_size(inventory: FullInventory) -> Iterator[Finding]:
             subject="size",
             seen=f"{count:,} mailboxes",
             means=f"Microsoft supports {SUPPORTED:,} in a cutover and recommends no more than {RECOMMENDED}.",
-            todo="Expect days, not a night." if count <= SUPPORTED else "Use another way: staged or hybrid migration.",
+            todo="Expect several days." if count <= SUPPORTED else "Use another way: staged or hybrid migration.",
             blocks=count > SUPPORTED,
         )
 
 
 def _of_what_was_not_read(inventory: FullInventory) -> Iterator[Finding]:
-    for one in inventory.not_read:
+    for part in inventory.not_read:
         yield Finding(
-            subject=one.what,
-            seen=f"could not be read: {one.why}",
+            subject=part.what,
+            seen=f"could not be read: {part.why}",
             means="There may be some that nobody has been told of.",
             todo="Look by hand, or give the account the right that is missing, and run preflight again.",
         )
@@ -73,7 +73,7 @@ def _of_mailboxes(inventory: FullInventory) -> Iterator[Finding]:
                 subject=box.address,
                 seen="hidden from the address list",
                 means="Microsoft's batch leaves it out without a word.",
-                todo="Show it in the address list before the night, if it is to move.",
+                todo="Show it in the address list before the cutover, if it is to move.",
             )
         if box.kind in _KINDS:
             yield Finding(
@@ -97,16 +97,16 @@ def _of_large_items(inventory: FullInventory) -> Iterator[Finding]:
             subject=item.mailbox,
             seen=f"'{item.subject}' in {item.folder} is {_shown(item.size)}",
             means=f"An item above {LARGEST_ITEM // 1024**2} MB does not move, and may fail the whole mailbox.",
-            todo="Save it elsewhere and delete it from the mailbox before the night.",
+            todo="Save it elsewhere and delete it from the mailbox before the cutover.",
         )
 
 
 def _of_archives(inventory: FullInventory) -> Iterator[Finding]:
-    for one in inventory.archives:
-        held = f", {one.items:,} items, {_shown(one.size or 0)}" if one.items is not None else ""
+    for archive in inventory.archives:
+        content = f", {archive.items:,} items, {_shown(archive.size or 0)}" if archive.items is not None else ""
         yield Finding(
-            subject=one.mailbox,
-            seen=f"an archive mailbox '{one.name}'{held}",
+            subject=archive.mailbox,
+            seen=f"an archive mailbox '{archive.name}'{content}",
             means="A cutover batch moves the mailbox and not its archive.",
             todo="Bring its items back into the mailbox, or export it to a PST file and import that afterwards.",
         )
@@ -135,22 +135,22 @@ def _of_public_folders(inventory: FullInventory) -> Iterator[Finding]:
 
 def _of_forwardings(inventory: FullInventory) -> Iterator[Finding]:
     domains = {box.address.partition("@")[2] for box in inventory.mailboxes}
-    for one in inventory.forwardings:
-        outside = one.to.partition("@")[2] not in domains
-        how = f"by the inbox rule '{one.rule}'" if one.rule else "by a setting of the mailbox"
-        copy = "" if one.rule else ", a copy stays" if one.keeps_copy else ", no copy stays"
-        off = "" if one.enabled else " (switched off)"
+    for forwarding in inventory.forwardings:
+        outside = forwarding.to.partition("@")[2] not in domains
+        how = f"by the inbox rule '{forwarding.rule}'" if forwarding.rule else "by a setting of the mailbox"
+        copy = "" if forwarding.rule else ", a copy stays" if forwarding.keeps_copy else ", no copy stays"
+        off = "" if forwarding.enabled else " (switched off)"
         yield Finding(
-            subject=one.mailbox,
-            seen=f"forwards to {one.to} {how}{copy}{off}",
-            means=_meaning(one, outside),
+            subject=forwarding.mailbox,
+            seen=f"forwards to {forwarding.to} {how}{copy}{off}",
+            means=_meaning(forwarding, outside),
             todo="Ask whether it is still wanted; set it again at Microsoft 365 after the first sync."
             + (" Allow it in the outbound spam policy: forwarding outside is off there by default." if outside else ""),
         )
 
 
-def _meaning(one: Forwarding, outside: bool) -> str:
-    if one.rule:
+def _meaning(forwarding: Forwarding, outside: bool) -> str:
+    if forwarding.rule:
         return "Whether the rule comes along is not sure; while both run, mail may be forwarded twice."
     target = "an address outside" if outside else "a colleague"
     return f"The setting does not come along; mail for {target} would end in this mailbox unseen."
@@ -158,8 +158,8 @@ def _meaning(one: Forwarding, outside: bool) -> str:
 
 def _of_grants(inventory: FullInventory) -> Iterator[Finding]:
     granted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for one in inventory.grants:
-        granted[one.mailbox][one.right].append(one.trustee)
+    for grant in inventory.grants:
+        granted[grant.mailbox][grant.right].append(grant.trustee)
     words = {"full_access": "full access", "send_as": "send as", "send_on_behalf": "send on behalf"}
     for mailbox, rights in sorted(granted.items()):
         yield Finding(
@@ -171,7 +171,7 @@ def _of_grants(inventory: FullInventory) -> Iterator[Finding]:
 
 
 def _by_hand(trustees: list[str]) -> str:
-    strangers = sorted({one for one in trustees if "@" not in one})
+    strangers = sorted({trustee for trustee in trustees if "@" not in trustee})
     if not strangers:
         return "Nothing to do."
     return f"No address is known of {', '.join(strangers)}: if they still matter, give them to somebody who has one."
@@ -191,7 +191,7 @@ def _of_groups(inventory: FullInventory) -> Iterator[Finding]:
             yield Finding(
                 subject=group.address,
                 seen=f"a mail-enabled security group of {len(group.members)}",
-                means="It arrives as a distribution group and opens no doors any more.",
+                means="It arrives as a distribution group and grants no rights any more.",
                 todo="Make an empty mail-enabled security group with this address at Microsoft 365 before the batch.",
             )
         elif group.kind == "dynamic":
@@ -210,7 +210,7 @@ def _hidden(group: Group) -> Finding:
         subject=group.address,
         seen="a group hidden from the address list",
         means="Microsoft's batch goes by the address list; it is likely to leave it out without a word.",
-        todo="Show it in the address list before the night, and hide it again afterwards.",
+        todo="Show it in the address list before the cutover, and hide it again afterwards.",
     )
 
 
@@ -218,23 +218,23 @@ def _of_other_recipients(inventory: FullInventory) -> Iterator[Finding]:
     if inventory.contacts:
         yield Finding(
             subject="contacts",
-            seen=f"{len(inventory.contacts)}: {', '.join(one.address for one in inventory.contacts)}",
+            seen=f"{len(inventory.contacts)}: {', '.join(contact.address for contact in inventory.contacts)}",
             means="Mail contacts and mail users come along.",
             todo="Look afterwards that each still leads where it should.",
         )
-    own = [one for one in inventory.others if one.kind in _EXCHANGES_OWN]
+    own = [recipient for recipient in inventory.others if recipient.kind in _EXCHANGES_OWN]
     if own:
         yield Finding(
             subject="Exchange's own mailboxes",
-            seen=", ".join(one.display_name for one in own),
+            seen=", ".join(recipient.display_name for recipient in own),
             means="They belong to the old server and are not carried.",
             todo="Nothing to do.",
         )
-    for one in inventory.others:
-        if one.kind not in _EXCHANGES_OWN:
+    for recipient in inventory.others:
+        if recipient.kind not in _EXCHANGES_OWN:
             yield Finding(
-                subject=one.address or one.display_name,
-                seen=f"a recipient of the kind {one.kind}",
+                subject=recipient.address or recipient.display_name,
+                seen=f"a recipient of the kind {recipient.kind}",
                 means="There is no rule for this kind; whether it comes along is not known.",
                 todo="Look at it by hand, and decide what shall take its mail after the switch.",
             )

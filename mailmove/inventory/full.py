@@ -1,4 +1,4 @@
-"""Everything on the old server that a move must know of; read once, before the night."""
+"""The full inventory of the old server: everything that a move must know of; read once, at preflight."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mailmove.inventory.server import Inventory
 
 LARGEST_ITEM = 150 * 1024 * 1024
-"""Bytes; what is larger fails the mailbox (Microsoft, KB 2584294: TooManyLargeItemsPermanentException)."""
+"""Bytes; largest item that moves. A larger one fails its mailbox (KB 2584294: TooManyLargeItemsPermanentException)."""
 
 
 class _Fact(BaseModel):
@@ -62,7 +62,7 @@ class Forwarding(_Fact):
 
 
 class Grant(_Fact):
-    """Somebody may open a mailbox, or send as it. Inherited rights and the owner's own are left out."""
+    """A right to open a mailbox, or to send as it. Inherited rights and the owner's own are left out."""
 
     mailbox: str
     right: Literal["full_access", "send_as", "send_on_behalf"]
@@ -95,7 +95,7 @@ class LargeItem(_Fact):
 
 
 class Relay(_Fact):
-    """A machine that sends through the server, by the server's own message tracking log."""
+    """A machine that sends through the server, from the server's message tracking log."""
 
     client_ip: str
     host: str = Field(description="What it calls itself; may be empty")
@@ -105,14 +105,14 @@ class Relay(_Fact):
 
 
 class NotRead(_Fact):
-    """Something that could not be looked at, so that nobody believes it is not there."""
+    """A part of the server that could not be read; listed, so that nobody takes it for empty."""
 
     what: str
     why: str
 
 
 class FullInventory(Inventory):
-    """An inventory with all that hangs on the mailboxes. Addresses are in lower case."""
+    """An inventory with groups, rights, phones and relays too. Addresses are in lower case."""
 
     x500: dict[str, tuple[str, ...]] = Field(default={}, description="Address -> X500 addresses of earlier moves")
     groups: list[Group] = Field(default=[])

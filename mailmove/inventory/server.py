@@ -1,4 +1,4 @@
-"""What is known of the old Exchange server."""
+"""The quick inventory of the old Exchange server: its mailboxes, and the settings of Outlook Anywhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SourceMailbox(BaseModel):
 
 
 class Inventory(BaseModel):
-    """What the old server holds."""
+    """The old server's version and mailboxes."""
 
     server: str = Field(description="Its own name: 'SBS2008'")
     version: str = Field(description="'8.3.83.6' is Exchange 2007 SP3")
@@ -37,7 +37,7 @@ class Inventory(BaseModel):
 
 
 class OutlookAnywhere(BaseModel):
-    """Settings of Outlook Anywhere, spelt alike for every version of Exchange."""
+    """Settings of Outlook Anywhere, in the same words for every version of Exchange."""
 
     model_config = ConfigDict(frozen=True)
 

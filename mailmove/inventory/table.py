@@ -1,4 +1,4 @@
-"""An inventory as a table: one row for each thing found, so that a person can sort, filter and tick off."""
+"""An inventory as a table: a row for each mailbox, group, phone and so on, so that a person can sort and filter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def rows_of(inventory: FullInventory) -> list[Row]:
-    """JSON values; the columns are kind, name, of (the mailbox it hangs on), details, items and bytes."""
+    """Rows of JSON values; the columns are kind, name, of (the mailbox it belongs to), details, items and bytes."""
     return [
         *(
             _row(
@@ -30,36 +30,49 @@ def rows_of(inventory: FullInventory) -> list[Row]:
         ),
         *(
             _row(
-                f"{one.kind} group", one.address, details=_joined(one.display_name, "members: " + " ".join(one.members))
+                f"{group.kind} group",
+                group.address,
+                details=_joined(group.display_name, "members: " + " ".join(group.members)),
             )
-            for one in inventory.groups
+            for group in inventory.groups
         ),
         *(
-            _row(one.kind, one.address, details=_joined(one.display_name, f"to {one.target}"))
-            for one in inventory.contacts
+            _row(contact.kind, contact.address, details=_joined(contact.display_name, f"to {contact.target}"))
+            for contact in inventory.contacts
         ),
-        *(_row(one.kind, one.address, details=one.display_name) for one in inventory.others),
+        *(_row(recipient.kind, recipient.address, details=recipient.display_name) for recipient in inventory.others),
         *(
-            _row("forwarding", one.to, of=one.mailbox, details=one.rule and f"inbox rule {one.rule}")
-            for one in inventory.forwardings
+            _row(
+                "forwarding",
+                forwarding.to,
+                of=forwarding.mailbox,
+                details=forwarding.rule and f"inbox rule {forwarding.rule}",
+            )
+            for forwarding in inventory.forwardings
         ),
-        *(_row(one.right, one.trustee, of=one.mailbox) for one in inventory.grants),
-        *(_row("archive", one.name, of=one.mailbox, items=one.items, size=one.size) for one in inventory.archives),
+        *(_row(grant.right, grant.trustee, of=grant.mailbox) for grant in inventory.grants),
         *(
-            _row("large item", one.subject, of=one.mailbox, details=one.folder, size=one.size)
-            for one in inventory.large_items
+            _row("archive", archive.name, of=archive.mailbox, items=archive.items, size=archive.size)
+            for archive in inventory.archives
+        ),
+        *(
+            _row("large item", item.subject, of=item.mailbox, details=item.folder, size=item.size)
+            for item in inventory.large_items
         ),
         *(
             _row(
-                "phone", one.device_id, of=one.mailbox, details=_joined(one.device_type, one.model, str(one.last_sync))
+                "phone",
+                phone.device_id,
+                of=phone.mailbox,
+                details=_joined(phone.device_type, phone.model, str(phone.last_sync)),
             )
-            for one in inventory.phones
+            for phone in inventory.phones
         ),
         *(
-            _row("relay", one.client_ip, details=_joined(one.host, " ".join(one.senders)), items=one.messages)
-            for one in inventory.relays
+            _row("relay", relay.client_ip, details=_joined(relay.host, " ".join(relay.senders)), items=relay.messages)
+            for relay in inventory.relays
         ),
-        *(_row("not read", one.what, details=one.why) for one in inventory.not_read),
+        *(_row("not read", part.what, details=part.why) for part in inventory.not_read),
     ]
 
 

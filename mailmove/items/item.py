@@ -1,4 +1,4 @@
-"""Mail items as both sides can name them."""
+"""Mail items, and messages on arrival, as both servers name them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Item(BaseModel):
     key: str = Field(default="", description="What names the item where it has no Message-ID: kind|subject|start")
     subject: str = ""
     received: datetime | None = None
-    size: int | None = Field(default=None, description="Bytes; None: the server does not tell")
+    size: int | None = Field(default=None, description="Bytes; None: the server does not say")
 
     @property
     def identity(self) -> str:
-        """What must be found again on the other side."""
+        """The name of the item on both sides: Message-ID, or its key."""
         return self.message_id or self.key
 
 

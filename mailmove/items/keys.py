@@ -15,7 +15,7 @@ _DAY = len(_GLOBAL_OBJECT_ID)  # four bytes follow: year, month, day of an occur
 
 
 def _plain(text: str) -> str:
-    """NFC, one space between words, lower case: servers differ in such things and people do not mean them."""
+    """Normalize text: NFC, one space between words, lower case; servers differ in these."""
     return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
 
 
@@ -28,7 +28,7 @@ def event_key(uid: str, start: datetime | None) -> str:
     alone are told apart by their number.
 
     uid: EWS `CalendarItem/UID`, Graph `event.iCalUId`; where a server gives none, the subject.
-    start: of the series for a recurring item, aware; None: the server does not tell. ValueError: naive.
+    start: of the series for a recurring item, aware; None: the server does not say. ValueError: naive.
     """
     if start is not None and start.tzinfo is None:
         raise ValueError(f"the start {start.isoformat()} of {uid!r} has no time zone")

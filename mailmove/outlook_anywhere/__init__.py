@@ -1,4 +1,4 @@
-"""Would Microsoft's migration service reach this server by Outlook Anywhere? A connectivity analyzer."""
+"""Connectivity analyzer: can Microsoft's migration service reach this server by Outlook Anywhere?"""
 
 from mailmove.outlook_anywhere.analyzer import check_certificate, check_server
 from mailmove.outlook_anywhere.autodiscover import Names

@@ -1,4 +1,4 @@
-"""The connectivity analyzer: every step that Microsoft's service takes to an old server, tried from here."""
+"""The connectivity analyzer: tries each step by which Microsoft's service connects to an old server."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mailmove.outlook_anywhere import rpc_http, tls
 from mailmove.outlook_anywhere.certificate import certificate_steps
 from mailmove.outlook_anywhere.chain import Fetcher, public_roots
 from mailmove.outlook_anywhere.endpoints import endpoint_steps
-from mailmove.outlook_anywhere.rpc_http import Account, Answer, Scheme
-from mailmove.outlook_anywhere.steps import Deadline, Found, Step, group, skipped, step
+from mailmove.outlook_anywhere.rpc_http import Account, RpcReply, Scheme
+from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step
 
 _ENABLE = (
     "Enable Outlook Anywhere (Exchange 2007 and 2010: Enable-OutlookAnywhere; the Windows feature RPC over HTTP Proxy "
@@ -41,7 +41,7 @@ def check_server(
     seconds: float = 9.0,
     seconds_each: float = 3.0,
 ) -> Step:
-    """Try Outlook Anywhere on every address of `host`; at most `seconds` in all. Never raises for what it finds.
+    """Try Outlook Anywhere on every address of `host`; at most `seconds` in all. Failures are steps, not exceptions.
 
     host:      public name of Outlook Anywhere, as it must stand in the certificate.
     addresses: what the name resolves to; the service may use any of them, so all must work.
@@ -83,17 +83,17 @@ def check_certificate(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     seconds: float = 9.0,
 ) -> Step:
-    """Only the certificate that each address shows for `host`; arguments as of `check_server`."""
+    """Check only the certificate that each address shows for `host`; arguments as of `check_server`."""
     deadline = Deadline(seconds, seconds / 3)
     roots = [*public_roots(), *(x509.load_pem_x509_certificates(extra_ca.encode()) if extra_ca else ())]
     steps = []
     for address in addresses:
         shown: list[tls.Shown] = []
 
-        def handshake(dial: tls.Dial, shown: list[tls.Shown]) -> Found:
-            found, seen = tls.handshake(dial)
-            shown.append(seen)
-            return found
+        def handshake(dial: tls.Dial, shown: list[tls.Shown]) -> StepResult:
+            outcome, hello = tls.handshake(dial)
+            shown.append(hello)
+            return outcome
 
         dial = tls.Dial(host, address, port, extra_ca, deadline)
         steps.append(step(f"TLS at {address}", partial(handshake, dial, shown)))
@@ -128,10 +128,10 @@ def _address(
         return stop("no connection")
     shown: list[tls.Shown] = []
 
-    def handshake() -> Found:
-        found, seen = tls.handshake(dial)
-        shown.append(seen)
-        return found
+    def handshake() -> StepResult:
+        outcome, hello = tls.handshake(dial)
+        shown.append(hello)
+        return outcome
 
     secured = step(names[1], handshake)
     steps.append(secured)
@@ -141,9 +141,9 @@ def _address(
     certificate = judged(shown[0].chain)
     steps.append(certificate)
     steps.append(step(names[3], lambda: tls.client_certificate(shown[0])))
-    offered: list[Answer] = []
+    offered: list[RpcReply] = []
 
-    def ask() -> Found:
+    def ask() -> StepResult:
         offered.append(rpc_http.methods(dial, f"{inside}:6001"))
         return _methods(offered[0], insists=shown[0].asks_client)
 
@@ -163,51 +163,55 @@ def _address(
     return group(title, steps)
 
 
-def _schemes(answer: Answer) -> list[Scheme]:
-    """Those that Microsoft's service can use, the one that it should use first."""
+def _schemes(answer: RpcReply) -> list[Scheme]:
+    """Authentication schemes that Microsoft's service can use, the recommended first."""
     offered = {scheme.lower() for scheme in answer.schemes}
     known: tuple[Scheme, ...] = ("Basic", "NTLM")
     return [scheme for scheme in known if scheme.lower() in offered]
 
 
 def _signed_out(steps: Step) -> bool:
-    return any("HTTP 401" in one.seen for one in steps.walk() if not one.children)
+    return any(attempt.http_status == 401 for attempt in steps.walk())
 
 
-def _methods(answer: Answer, *, insists: bool) -> Found:
+def _methods(answer: RpcReply, *, insists: bool) -> StepResult:
     listed = ", ".join(answer.schemes) or "nothing"
     if answer.status == 404:
-        return Found("failed", f"{answer.said} on {rpc_http.PATH}: Outlook Anywhere is not enabled", _ENABLE)
+        return StepResult(
+            "failed", f"{answer.status_line} on {rpc_http.PATH}: Outlook Anywhere is not enabled", _ENABLE
+        )
     if answer.status == 403 and (insists or "certificate" in answer.reason.lower()):
-        return Found("failed", f"{answer.said}: the server demands a client certificate", tls.NO_CLIENT_CERTIFICATE)
+        return StepResult(
+            "failed", f"{answer.status_line}: the server demands a client certificate", tls.NO_CLIENT_CERTIFICATE
+        )
     if answer.status == 403:
         todo = "Look for IP restrictions, client certificates or Require SSL on the Rpc virtual directory in IIS."
-        return Found("failed", answer.said, todo)
+        return StepResult("failed", answer.status_line, todo)
     if 300 <= answer.status < 400:
         todo = "Take the HTTP redirect off the Rpc virtual directory in IIS: RPC over HTTP cannot follow one."
-        return Found("failed", f"{answer.said}: a redirect to {answer.location or 'nowhere'}", todo)
+        return StepResult("failed", f"{answer.status_line}: a redirect to {answer.location or 'nowhere'}", todo)
     if answer.status >= 500:
         todo = (
             "Start the application pool of the Rpc virtual directory. Exchange 2010 SP3: raise requestQueueLimit in "
             "machine.config from 25000 to 65535 (KB2832198)."
         )
-        return Found("failed", answer.said, todo)
+        return StepResult("failed", answer.status_line, todo)
     if answer.status != 401:
         todo = "Something else than the RPC proxy of Exchange answers there; check the firewall's forwarding."
-        return Found("failed", f"{answer.said}; a request for credentials (401) was expected", todo)
+        return StepResult("failed", f"{answer.status_line}; a request for credentials (401) was expected", todo)
     schemes = _schemes(answer)
     if "Basic" in schemes:
-        return Found("ok", f"the RPC proxy offers {listed}")
+        return StepResult("ok", f"the RPC proxy offers {listed}")
     if schemes:
         why = f"the RPC proxy offers {listed}, not Basic, which Microsoft recommends for migration (KB2903050)"
-        return Found("warning", why, _BASIC)
+        return StepResult("warning", why, _BASIC)
     why = f"the RPC proxy offers {listed}; Microsoft's migration service signs in by Basic or NTLM only"
     text = "We weren't able to connect to the remote server ... (MigrationTransientException)"
-    return Found("failed", why, _BASIC, text)
+    return StepResult("failed", why, _BASIC, text)
 
 
 def _no_ping(certificate: Step, methods: Step, account: Account | None) -> str:
-    """Why the endpoints are not tried; empty: they are."""
+    """Reason why the RPC endpoints are not tried; empty: they are tried."""
     if certificate.failed:
         return "the password is not sent to a server with a bad certificate"
     if methods.failed:

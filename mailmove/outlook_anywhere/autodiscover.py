@@ -1,7 +1,7 @@
-"""Autodiscover as Outlook asks it: four places in a fixed order, plain XML (MS-OXDSCLI, KB2612922).
+"""Autodiscover as Outlook does it: four places in a fixed order, plain XML (MS-OXDSCLI, KB2612922).
 
 https root domain, https autodiscover.<domain>, a redirect from http autodiscover.<domain>, an SRV record. A password
-goes only to a server that has proved its name, and no redirect away from https is followed.
+is sent only to a server that has proved its name, and no redirect away from https is followed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from mailmove.outlook_anywhere.rpc_http import Account
-from mailmove.outlook_anywhere.steps import Deadline, Found, Step, Trouble, first_that_works, step
+from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, Trouble, first_that_works, step
 from mailmove.outlook_anywhere.tls import Dial
 
 PATH = "/autodiscover/autodiscover.xml"
@@ -29,7 +29,7 @@ _LARGEST = 1_000_000
 
 @dataclass(frozen=True)
 class Names:
-    """How names are looked up and which ports stand for 443 and 80 (others only in a rehearsal).
+    """Name look-ups, and the ports in place of 443 and 80 (others only in a rehearsal).
 
     addresses(host): IP addresses; srv(name): (host, port) of the best SRV record, or None. Both may raise OSError.
     """
@@ -43,37 +43,35 @@ class Names:
 
 @dataclass(frozen=True)
 class Settings:
-    """What Autodiscover says of Outlook Anywhere; empty: it does not say."""
+    """Settings of Outlook Anywhere from Autodiscover; empty: it does not give them."""
 
     server: str = ""  # name inside, or <guid>@domain from Exchange 2013 on
     proxy: str = ""  # external host name of Outlook Anywhere
-    authentication: str = ""
-    legacy_dn: str = ""
 
 
 def autodiscover_steps(
     names: Names, address: str, account: Account, deadline: Callable[[], Deadline]
 ) -> tuple[Step, Settings]:
-    """Try all four ways for an SMTP address. The settings are empty where no way led to any."""
-    domain, found = address.rpartition("@")[2], list[Settings]()
+    """Try all four ways for an SMTP address; the step, and the settings, which are empty if every way failed."""
+    domain, settings_read = address.rpartition("@")[2], list[Settings]()
 
-    def asked(url: str) -> Found:
+    def asked(url: str) -> StepResult:
         settings = _ask(names, url, address, account, deadline())
-        found.append(settings)
+        settings_read.append(settings)
         outside = f"Outlook Anywhere at {settings.proxy}" if settings.proxy else "no Outlook Anywhere"
         if not settings.proxy:
             todo = "Enable Outlook Anywhere with an external host name; Autodiscover tells of it 15 minutes later."
-            return Found("warning", f"it answers for {address}, but tells of {outside}", todo)
-        return Found("ok", f"it answers for {address}: {outside}, server {settings.server}")
+            return StepResult("warning", f"it answers for {address}, but tells of {outside}", todo)
+        return StepResult("ok", f"it answers for {address}: {outside}, server {settings.server}")
 
-    def by_srv() -> Found:
+    def by_srv() -> StepResult:
         target = names.srv(f"_autodiscover._tcp.{domain}")
         if target is None:
             raise Trouble(f"there is no SRV record _autodiscover._tcp.{domain}", _MAKE)
         port = names.https_port if target[1] == 443 else target[1]
         return asked(f"https://{target[0]}:{port}{PATH}")
 
-    ways: list[tuple[str, Callable[[], Found]]] = [
+    ways: list[tuple[str, Callable[[], StepResult]]] = [
         (f"Autodiscover at https://{domain}", lambda: asked(f"https://{domain}{PATH}")),
         (f"Autodiscover at https://autodiscover.{domain}", lambda: asked(f"https://autodiscover.{domain}{PATH}")),
         (
@@ -83,11 +81,11 @@ def autodiscover_steps(
         (f"Autodiscover by SRV record of {domain}", by_srv),
     ]
 
-    def tried(name: str, way: Callable[[], Found]) -> Callable[[], Step]:
+    def tried(name: str, way: Callable[[], StepResult]) -> Callable[[], Step]:
         return lambda: step(name, way)
 
     done = first_that_works("Autodiscover", [tried(name, way) for name, way in ways])
-    return done, found[0] if found else Settings()
+    return done, settings_read[0] if settings_read else Settings()
 
 
 _MAKE = "Make a record autodiscover.<domain> that leads to the server, with that name in its certificate."
@@ -95,12 +93,12 @@ _FAILED = "The Autodiscover service couldn't be located."
 
 
 def _ask(names: Names, url: str, address: str, account: Account, deadline: Deadline) -> Settings:
-    """POST to a place, follow where it leads, read the answer. Trouble names what is wrong."""
+    """POST to a place, follow its redirects, read the answer. Trouble: what is wrong, and the fix."""
     body = (
         f'<?xml version="1.0" encoding="utf-8"?><Autodiscover xmlns="{_REQUEST}"><Request><EMailAddress>{{}}'
         f"</EMailAddress><AcceptableResponseSchema>{_RESPONSE}</AcceptableResponseSchema></Request></Autodiscover>"
     )
-    seen = {(url, address)}
+    visited = {(url, address)}
     for _ in range(_MOST_REDIRECTS):
         status, reason, headers, content = _post(names, url, body.format(_escaped(address)), account, deadline)
         if status in (301, 302, 303, 307, 308):
@@ -115,9 +113,9 @@ def _ask(names: Names, url: str, address: str, account: Account, deadline: Deadl
                 return answer
             kind, value = answer
             url, address = (_https(value, url), address) if kind == "url" else (url, value)
-        if (url, address) in seen:
+        if (url, address) in visited:
             raise Trouble("the redirects go round in a circle", "Mend the redirects of the web server.", _FAILED)
-        seen.add((url, address))
+        visited.add((url, address))
     raise Trouble(f"more than {_MOST_REDIRECTS} redirects", "Mend the redirects of the web server.", _FAILED)
 
 
@@ -169,7 +167,7 @@ def _post(names: Names, url: str, body: str, account: Account, deadline: Deadlin
 
 
 def _redirected(names: Names, host: str, deadline: Deadline) -> str:
-    """Where http://autodiscover.<domain> sends Outlook. Nothing secret is sent."""
+    """The https address to which http://autodiscover.<domain> redirects. Nothing secret is sent."""
     addresses = names.addresses(host)
     if not addresses:
         raise Trouble(f"the name {host} has no address", _MAKE, _FAILED)
@@ -190,20 +188,18 @@ def _read(content: bytes, host: str) -> Settings | tuple[str, str]:
         todo = "The web server there is no Exchange; that is normal for a web site, if another way works."
         raise Trouble(f"{host} answers, but not with Autodiscover's XML", todo, _FAILED) from None
     if code := root.findtext(".//{*}ErrorCode"):
-        said = f"{host} answers error {code}: {root.findtext('.//{*}Message') or ''}"
-        raise Trouble(said, "Use the SMTP address of a mailbox that is on this server.", _FAILED)
+        refusal = f"{host} answers error {code}: {root.findtext('.//{*}Message') or ''}"
+        raise Trouble(refusal, "Use the SMTP address of a mailbox that is on this server.", _FAILED)
     for kind, tag in (("url", "RedirectUrl"), ("address", "RedirectAddr")):
         if value := root.findtext(f".//{{*}}{tag}"):
             return kind, value.strip()
-    protocols = {one.findtext("{*}Type"): one for one in root.iterfind(".//{*}Protocol")}
+    protocols = {protocol.findtext("{*}Type"): protocol for protocol in root.iterfind(".//{*}Protocol")}
     if not protocols:
         raise Trouble(f"{host} answers without any settings", "Look at Autodiscover's own log on the server.", _FAILED)
     inside, outside = protocols.get("EXCH"), protocols.get("EXPR")
     return Settings(
         server=_text(inside, "Server"),
         proxy=_text(outside, "Server"),
-        authentication=_text(outside, "AuthPackage"),
-        legacy_dn=root.findtext(".//{*}LegacyDN") or "",
     )
 
 

@@ -1,4 +1,4 @@
-"""From a server's certificate up to a root: with what the server sent, and with what its issuers publish (AIA)."""
+"""Build the chain from a server's certificate to a root, of certificates that it sent or its issuers publish (AIA)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 Fetcher = Callable[[str], bytes]
-"""`fetch(url)` gives what stands at an http address; OSError: nothing does."""
+"""`fetch(url)` returns the content at an http address; OSError: there is none."""
 _LONGEST = 8
+"""Maximum certificates of a chain."""
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
@@ -39,7 +40,7 @@ class Chain:
 
 @cache
 def public_roots() -> tuple[x509.Certificate, ...]:
-    """Mozilla's list, as certifi ships it: whom the world trusts, whatever this machine trusts."""
+    """Mozilla's root certificates, from certifi; this machine's own trust store is not used."""
     return tuple(x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes()))
 
 
@@ -49,30 +50,30 @@ def build(
     now: datetime,
     fetch: Fetcher | None = None,
 ) -> Chain:
-    """The best chain there is. `fault` says what is wrong with it; empty and trusted: nothing."""
+    """The best chain that can be built. fault: what is wrong with it; empty and trusted: it is good."""
     known = list(roots)
-    found = _climb(shown[0], shown[1:], known, now)
-    if found.trusted or fetch is None:
-        return found
+    chain = _climb(shown[0], shown[1:], known, now)
+    if chain.trusted or fetch is None:
+        return chain
     extra: list[x509.Certificate] = []
-    top = found.top
+    top = chain.top
     while len(extra) < _LONGEST and not _self_issued(top):
-        issuer = next((one for one in _published(top, fetch) if _signed(top, one)), None)
+        issuer = next((candidate for candidate in _published(top, fetch) if _signed(top, candidate)), None)
         if issuer is None:
             break
         extra.append(issuer)
-        found = _climb(shown[0], [*shown[1:], *extra], known, now)
-        if found.trusted or found.top == top:
+        chain = _climb(shown[0], [*shown[1:], *extra], known, now)
+        if chain.trusted or chain.top == top:
             break
-        top = found.top
-    used = sum(one in extra for one in found.certificates)
-    return Chain(found.certificates, found.trusted, used, found.fault)
+        top = chain.top
+    used = sum(certificate in extra for certificate in chain.certificates)
+    return Chain(chain.certificates, chain.trusted, used, chain.fault)
 
 
 def _climb(
     leaf: x509.Certificate, others: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], now: datetime
 ) -> Chain:
-    """Depth first; a chain without a fault is taken before one with, and a trusted one before one that is not."""
+    """Search depth first; prefer a trusted chain, then one without a fault, then the longest."""
     best = Chain((leaf,), trusted=leaf in roots, fault=_leaf_fault(leaf))
     open_paths: list[tuple[x509.Certificate, ...]] = [(leaf,)]
     tries = 0
@@ -95,21 +96,21 @@ def _climb(
 
 
 def _fault(path: Sequence[x509.Certificate], now: datetime) -> str:
-    """What forbids one of the issuers to be an issuer (RFC 5280 section 6.1.4)."""
-    for above, one in enumerate(path[1:]):
-        name = one.subject.rfc4514_string()
-        basic = _extension(one, x509.BasicConstraints)
-        usage = _extension(one, x509.KeyUsage)
+    """Reason why one of the issuers may not be an issuer (RFC 5280 section 6.1.4); empty: none."""
+    for above, issuer in enumerate(path[1:]):
+        name = issuer.subject.rfc4514_string()
+        basic = _extension(issuer, x509.BasicConstraints)
+        usage = _extension(issuer, x509.KeyUsage)
         if basic is None or not basic.ca:
             return f"{name} is no certificate authority, yet it signed"
         if usage is not None and not usage.key_cert_sign:
             return f"{name} may not sign certificates"
         if basic.path_length is not None and above > basic.path_length:
             return f"{name} allows fewer intermediates than there are"
-        if now > one.not_valid_after_utc:
-            return f"the issuer's certificate {name} expired on {one.not_valid_after_utc:%Y-%m-%d}"
-        if now < one.not_valid_before_utc:
-            return f"the issuer's certificate {name} is not valid before {one.not_valid_before_utc:%Y-%m-%d}"
+        if now > issuer.not_valid_after_utc:
+            return f"the issuer's certificate {name} expired on {issuer.not_valid_after_utc:%Y-%m-%d}"
+        if now < issuer.not_valid_before_utc:
+            return f"the issuer's certificate {name} is not valid before {issuer.not_valid_before_utc:%Y-%m-%d}"
     return ""
 
 
@@ -127,7 +128,7 @@ def _signed(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     key, hashed = issuer.public_key(), child.signature_hash_algorithm
     try:
         if isinstance(key, rsa.RSAPublicKey) and isinstance(hashed, hashes.SHA1):
-            # The library turns SHA-1 down unseen; who signed is one question, how well another (`strength`).
+            # The library refuses SHA-1; here only the signer matters, `strength` judges the algorithm.
             key.verify(child.signature, child.tbs_certificate_bytes, padding.PKCS1v15(), hashed)
         else:
             child.verify_directly_issued_by(issuer)
@@ -136,23 +137,23 @@ def _signed(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _self_issued(one: x509.Certificate) -> bool:
-    return one.issuer == one.subject
+def _self_issued(certificate: x509.Certificate) -> bool:
+    return certificate.issuer == certificate.subject
 
 
-def _published(one: x509.Certificate, fetch: Fetcher) -> list[x509.Certificate]:
-    """What the certificate says about where its issuer's is (RFC 5280 section 4.2.2.1); http only."""
-    access = _extension(one, x509.AuthorityInformationAccess) or ()
-    found: list[x509.Certificate] = []
+def _published(certificate: x509.Certificate, fetch: Fetcher) -> list[x509.Certificate]:
+    """Certificates at the addresses that a certificate gives for its issuer (RFC 5280 section 4.2.2.1); http only."""
+    access = _extension(certificate, x509.AuthorityInformationAccess) or ()
+    issuers: list[x509.Certificate] = []
     for description in access:
         place = description.access_location.value
         if description.access_method != AuthorityInformationAccessOID.CA_ISSUERS or not str(place).startswith("http:"):
             continue
         try:
-            found += _read(fetch(str(place)))
+            issuers += _read(fetch(str(place)))
         except (OSError, ValueError):
             continue  # one of several places may be gone
-    return found
+    return issuers
 
 
 def _read(content: bytes) -> list[x509.Certificate]:
@@ -164,12 +165,8 @@ def _read(content: bytes) -> list[x509.Certificate]:
         return pkcs7.load_der_pkcs7_certificates(content)
 
 
-def _extension(one: x509.Certificate, kind: type[E]) -> E | None:
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     try:
-        return one.extensions.get_extension_for_class(kind).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, ValueError):
         return None
-
-
-def pem(one: x509.Certificate) -> str:
-    return one.public_bytes(Encoding.PEM).decode()

@@ -1,4 +1,4 @@
-"""Inbound mail, as Microsoft's "Inbound SMTP Email" test looks at it: banner, EHLO, a recipient, no open relay.
+"""Check inbound mail, as Microsoft's "Inbound SMTP Email" test does: banner, EHLO, a recipient, no open relay.
 
 No message is ever sent: after RCPT the conversation is reset.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Callable, Sequence
 
-from mailmove.outlook_anywhere.steps import Deadline, Found, Step, group, skipped, step
-from mailmove.smtp.port_check import look_at_port
+from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step
+from mailmove.smtp.port_check import check_port
 
 SENDER, STRANGER = "mailmove-check@example.com", "mailmove-check@example.net"
-"""Reserved for documentation (RFC 2606): nobody's."""
+"""Addresses in domains reserved for documentation (RFC 2606), which belong to nobody."""
 _PORT = "Forward port 25 of the public address to the Exchange server; look at what the provider blocks."
 _RECEIVE = "Let anonymous users use the receive connector (Set-ReceiveConnector ... -PermissionGroups AnonymousUsers)."
 _RELAY = (
@@ -24,7 +24,7 @@ _RELAY = (
 def inbound_steps(
     host: str, addresses: Sequence[str], port: int, recipient: str | None, deadline: Callable[[], Deadline]
 ) -> Step:
-    """Look at every address of the mail server. recipient: one of its mailboxes; None: RCPT is not tried."""
+    """Check every address of the mail server. recipient: one of its mailboxes; None: RCPT is not tried."""
     title = f"Inbound mail at {host}"
     if not addresses:
         todo = "Mend the MX record or the address of its host."
@@ -51,41 +51,45 @@ def _address(address: str, port: int, recipient: str | None, deadline: Deadline)
     return group(f"Mail server at {address}", steps)
 
 
-def _port(address: str, port: int, deadline: Deadline) -> Found:
-    seen = look_at_port(address, port, deadline.left())
-    if seen.closed:
-        return Found("failed", str(seen), _PORT)
-    if seen.state != "open":
-        return Found("failed", str(seen), "Look at the SMTP log of the server: it turns senders away.")
-    if not seen.words:
-        return Found("failed", f"{address} takes the connection and shows no banner in time", _PORT)
-    return Found("ok", f"banner: {seen.words}")
+def _port(address: str, port: int, deadline: Deadline) -> StepResult:
+    port_check = check_port(address, port, deadline.left())
+    if port_check.closed:
+        return StepResult("failed", str(port_check), _PORT)
+    if port_check.state != "open":
+        return StepResult("failed", str(port_check), "Look at the SMTP log of the server: it turns senders away.")
+    if not port_check.words:
+        return StepResult("failed", f"{address} takes the connection and shows no banner in time", _PORT)
+    return StepResult("ok", f"banner: {port_check.words}")
 
 
-def _hello(smtp: smtplib.SMTP, address: str, port: int) -> Found:
+def _hello(smtp: smtplib.SMTP, address: str, port: int) -> StepResult:
     smtp.connect(address, port)
     code, words = smtp.ehlo("mailmove.example.com")
     if code != 250:
-        return Found("failed", f"EHLO is answered with {code} {_said(words)}", "Something in between filters SMTP.")
+        return StepResult(
+            "failed", f"EHLO is answered with {code} {_words(words)}", "Something in between filters SMTP."
+        )
     tls = "offers STARTTLS" if smtp.has_extn("starttls") else "offers no STARTTLS"
-    return Found("ok", f"it {tls}")
+    return StepResult("ok", f"it {tls}")
 
 
-def _own(smtp: smtplib.SMTP, recipient: str) -> Found:
+def _own(smtp: smtplib.SMTP, recipient: str) -> StepResult:
     code, words = _recipient(smtp, recipient)
     if code in (250, 251):
-        return Found("ok", f"it takes mail for {recipient}")
+        return StepResult("ok", f"it takes mail for {recipient}")
     if 400 <= code < 500:
-        why = f"it defers mail for {recipient}: {code} {_said(words)}"
-        return Found("warning", why, "Greylisting, or the server is short of disk (back pressure); see its event log.")
-    return Found("failed", f"it refuses mail for {recipient}: {code} {_said(words)}", _RECEIVE)
+        why = f"it defers mail for {recipient}: {code} {_words(words)}"
+        return StepResult(
+            "warning", why, "Greylisting, or the server is short of disk (back pressure); see its event log."
+        )
+    return StepResult("failed", f"it refuses mail for {recipient}: {code} {_words(words)}", _RECEIVE)
 
 
-def _relay(smtp: smtplib.SMTP) -> Found:
+def _relay(smtp: smtplib.SMTP) -> StepResult:
     code, words = _recipient(smtp, STRANGER)
     if code in (250, 251):
-        return Found("failed", f"it takes mail for a stranger ({STRANGER}): an open relay", _RELAY)
-    return Found("ok", f"it does not relay: {code} {_said(words)}")
+        return StepResult("failed", f"it takes mail for a stranger ({STRANGER}): an open relay", _RELAY)
+    return StepResult("ok", f"it does not relay: {code} {_words(words)}")
 
 
 def _recipient(smtp: smtplib.SMTP, recipient: str) -> tuple[int, bytes]:
@@ -96,5 +100,5 @@ def _recipient(smtp: smtplib.SMTP, recipient: str) -> tuple[int, bytes]:
     return code, words
 
 
-def _said(words: bytes) -> str:
+def _words(words: bytes) -> str:
     return words.decode("ascii", "replace").replace("\n", " ")[:200]

@@ -1,4 +1,4 @@
-"""The address book over RPC (MS-OXNSPI): NspiBind, and the name check that Outlook calls "Check Name", in NDR."""
+"""NDR encoding of the address book calls (MS-OXNSPI): NspiBind, and the name check ("Check Name" in Outlook)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ERRORS = {
 
 
 class Malformed(ValueError):
-    """The answer is not what NDR says that it should be."""
+    """The response is not valid NDR."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a name check found: "one", "none" or "several", and the properties of the one, by tag."""
+    """Result of a name check. outcome: "one", "none" or "several". properties: of the one entry, by tag."""
 
     outcome: str
     properties: dict[int, str]
@@ -51,7 +51,7 @@ def resolve_request(handle: bytes, name: str) -> bytes:
 
 
 def read_resolved(stub: bytes) -> tuple[Resolved, int]:
-    """(what was found, error code; 0: none)."""
+    """(result, error code; 0: none)."""
     reader, ids = _Reader(stub), list[int]()
     if reader.number():
         reader.number()
@@ -74,7 +74,7 @@ def error_named(code: int) -> str:
 
 
 def _rows(reader: _Reader) -> list[dict[int, str]]:
-    """PropertyRowSet_r (MS-OXNSPI 2.3.6); only strings are kept."""
+    """Rows of a PropertyRowSet_r (MS-OXNSPI 2.3.6); only strings are kept."""
     reader.number()
     count = reader.number()
     if count > 1000:
@@ -84,7 +84,7 @@ def _rows(reader: _Reader) -> list[dict[int, str]]:
 
 
 def _values(reader: _Reader) -> dict[int, str]:
-    found: dict[int, str] = {}
+    properties: dict[int, str] = {}
     heads = []
     for _ in range(reader.number()):
         tag, _reserved, kind = struct.unpack("<III", reader.take(12))
@@ -93,12 +93,12 @@ def _values(reader: _Reader) -> dict[int, str]:
         heads.append((tag, kind, reader.number()))
     for tag, kind, pointer in heads:
         if kind in (0x1F, 0x1E) and pointer:
-            found[tag] = reader.text(wide=kind == 0x1F)
-    return found
+            properties[tag] = reader.text(wide=kind == 0x1F)
+    return properties
 
 
 class _Reader:
-    """NDR of little-endian numbers, aligned to four bytes."""
+    """Reader of little-endian NDR, aligned to four bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0

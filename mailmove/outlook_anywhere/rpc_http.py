@@ -1,4 +1,4 @@
-"""A client of the RPC proxy at /rpc/rpcproxy.dll: who may come in, and virtual connections to what is behind it.
+"""Client of the RPC proxy at /rpc/rpcproxy.dll: authentication, and virtual connections to the RPC servers.
 
 HTTP side: Basic (RFC 7617) and NTLM (MS-NTHT, by pyspnego). RPC side: MS-RPCH version 2. Nothing is retried.
 """
@@ -32,8 +32,8 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One HTTP answer of the proxy."""
+class RpcReply:
+    """An HTTP response of the proxy."""
 
     status: int
     reason: str
@@ -42,14 +42,14 @@ class Answer:
     location: str = ""
 
     @property
-    def said(self) -> str:
+    def status_line(self) -> str:
         return f"HTTP {self.status} {self.reason}".strip()
 
 
-class Turned(Exception):  # it is an answer, not a fault of ours
-    """The proxy answered an HTTP status where a channel was wanted."""
+class ChannelRefused(Exception):  # an answer of the proxy, not a fault of ours
+    """The proxy answered with an HTTP status in place of a channel."""
 
-    def __init__(self, answer: Answer, channel: str) -> None:
+    def __init__(self, answer: RpcReply, channel: str) -> None:
         self.answer, self.channel = answer, channel
         super().__init__(answer, channel)
 
@@ -76,26 +76,27 @@ class Account:
         )
 
 
-def methods(dial: Dial, target: str) -> Answer:
-    """Ask without credentials. No certificate is checked: nothing secret is sent."""
-    with dial.look() as connection:
+def methods(dial: Dial, target: str) -> RpcReply:
+    """The proxy's answer without credentials, which lists the authentication schemes. The certificate is not checked,
+    because nothing secret is sent."""
+    with dial.unverified() as connection:
         _send(connection, "RPC_IN_DATA", dial.host, target, 0, None, b"")
         return _read(dial, connection, "RPC_IN_DATA")
 
 
-def echo(dial: Dial, target: str, account: Account, scheme: Scheme, *, old: bool) -> Answer:
-    """An RTS echo, which the proxy answers by itself; the certificate is checked before the password is sent."""
+def echo(dial: Dial, target: str, account: Account, scheme: Scheme, *, old: bool) -> RpcReply:
+    """The proxy's answer to an RTS echo; the certificate is checked before the password is sent."""
     with dial.trusted(old=old) as connection:
         try:
             _signed_in(dial, connection, "RPC_IN_DATA", target, 4, account, scheme, b"\0" * 4)
-        except Turned as turned:  # in the middle of NTLM
+        except ChannelRefused as turned:  # in the middle of NTLM
             return turned.answer
         return _read(dial, connection, "RPC_IN_DATA")
 
 
 @dataclass
 class Virtual:
-    """An open virtual connection. `call` sends one PDU and gives the next that is not the proxy's own (RTS)."""
+    """An open virtual connection. `call` sends a PDU and returns the next that is not the proxy's own (RTS)."""
 
     into: SSLSocket
     response: HTTPResponse
@@ -112,7 +113,7 @@ class Virtual:
         return answer
 
     def request(self, operation: int, stub: bytes) -> bytes:
-        """Call an operation, sealed (MS-RPCE 2.2.2.12); the answer's stub. Trouble: a fault, or no answer."""
+        """Call an operation, sealed (MS-RPCE 2.2.2.12); returns the response's stub. Trouble: a fault, or none."""
         self._calls += 1
         pad = -len(stub) % 16
         body = struct.pack("<IHH", len(stub), 0, operation) + stub + b"\0" * pad
@@ -130,14 +131,14 @@ class Virtual:
 
 @contextlib.contextmanager
 def virtual(dial: Dial, target: str, account: Account, scheme: Scheme, *, old: bool) -> Iterator[Virtual]:
-    """Open a virtual connection to `target` ("SERVER:6001"). Turned: a channel was refused. Trouble: it is no proxy."""
+    """Open a virtual connection to `target` ("SERVER:6001"). ChannelRefused. Trouble: it is no RPC proxy."""
     cookie = uuid.uuid4().bytes_le
     with dial.trusted(old=old) as out, dial.trusted(old=old) as into:
         _signed_in(dial, out, "RPC_OUT_DATA", target, 76, account, scheme, rpc_pdu.conn_a1(cookie))
         _signed_in(dial, into, "RPC_IN_DATA", target, rpc_pdu.ENDLESS, account, scheme, rpc_pdu.conn_b1(cookie))
         with _answering(dial, out, "RPC_OUT_DATA") as response:
             if response.status != 200:
-                raise Turned(_answer(response), "OUT")
+                raise ChannelRefused(_answer(response), "OUT")
             first = _read_pdu(response)
             if not rpc_pdu.is_a3(first):
                 raise Trouble(f"CONN/A3 was expected, {_odd(first)}", _BETWEEN)
@@ -146,7 +147,7 @@ def virtual(dial: Dial, target: str, account: Account, scheme: Scheme, *, old: b
             except TimeoutError:
                 second = b""
             if not rpc_pdu.is_c2(second):
-                _look_at(into)
+                _raise_refusal_of(into)
                 raise Trouble(f"CONN/C2 was expected, {_odd(second)}", _BETWEEN)
             yield Virtual(into, response)
 
@@ -154,13 +155,13 @@ def virtual(dial: Dial, target: str, account: Account, scheme: Scheme, *, old: b
 _BETWEEN = "Restart IIS; look at a reverse proxy or firewall in between, which must not touch RPC over HTTP."
 
 
-def _look_at(into: SSLSocket) -> None:
-    """Did the IN channel say why there is no CONN/C2? Turned: it did."""
+def _raise_refusal_of(into: SSLSocket) -> None:
+    """Raise ChannelRefused if the IN channel was refused; else return, and the caller reports the missing CONN/C2."""
     into.settimeout(0.3)
     with contextlib.suppress(OSError, HTTPException), HTTPResponse(into, method="RPC_IN_DATA") as response:
         response.begin()
         if response.status != 200:
-            raise Turned(_answer(response), "IN")
+            raise ChannelRefused(_answer(response), "IN")
 
 
 def _odd(answer: bytes) -> str:
@@ -180,7 +181,7 @@ def _signed_in(
     scheme: Scheme,
     body: bytes,
 ) -> None:
-    """Send a request with credentials; NTLM takes one exchange more on the same connection."""
+    """Send a request with credentials; NTLM needs one more exchange on the same connection."""
     if scheme == "Basic":
         _send(connection, verb, dial.host, target, length, account.basic(), body)
         return
@@ -188,10 +189,10 @@ def _signed_in(
     hello = base64.b64encode(_spnego(context.step) or b"").decode()
     _send(connection, verb, dial.host, target, 0, f"NTLM {hello}", b"")
     with _answering(dial, connection, verb) as response:
-        offers = [one.partition(" ") for one in response.headers.get_all("WWW-Authenticate") or []]
+        offers = [offer.partition(" ") for offer in response.headers.get_all("WWW-Authenticate") or []]
         challenge = next((text for name, _, text in offers if name.upper() == "NTLM" and text), "")
         if response.status != 401 or not challenge:
-            raise Turned(_answer(response), verb)
+            raise ChannelRefused(_answer(response), verb)
         response.read()
         if response.will_close:
             todo = "A proxy in between breaks NTLM, which needs one lasting connection. Use Basic."
@@ -215,7 +216,7 @@ def _spnego(act: Callable[[], R]) -> R:
 
 
 def sign_in(connection: Virtual, dial: Dial, account: Account, port: int) -> bytes:
-    """Bind with NTLM and packet privacy, as Outlook does; the answer's PDU. `connection.request` may be used then."""
+    """Bind with NTLM and packet privacy, as Outlook does; returns the PDU. Afterwards `connection.request` works."""
     context = account.ntlm(dial.host)
     answer = connection.call(rpc_pdu.bind(port, _spnego(context.step) or b""))
     if answer[2:3] == bytes([rpc_pdu.BIND_ACK]) and rpc_pdu.accepts(answer):
@@ -263,14 +264,14 @@ def _send(
     connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1", "replace") + body)
 
 
-def _read(dial: Dial, connection: SSLSocket, verb: str) -> Answer:
+def _read(dial: Dial, connection: SSLSocket, verb: str) -> RpcReply:
     with _answering(dial, connection, verb) as response:
         return _answer(response, response.read(rpc_pdu.ECHO_SIZE + 1) if response.status == 200 else b"")
 
 
 @contextlib.contextmanager
 def _answering(dial: Dial, connection: SSLSocket, verb: str) -> Iterator[HTTPResponse]:
-    """The answer to what was sent. TimeoutError: it was not whole in time, however busily it trickled."""
+    """The response to the request. TimeoutError: it was not complete in time, even if bytes kept coming."""
     late = threading.Event()
 
     def cut() -> None:
@@ -296,16 +297,16 @@ def _answering(dial: Dial, connection: SSLSocket, verb: str) -> Iterator[HTTPRes
         response.close()
 
 
-def _answer(response: HTTPResponse, body: bytes = b"") -> Answer:
+def _answer(response: HTTPResponse, body: bytes = b"") -> RpcReply:
     offers = response.headers.get_all("WWW-Authenticate") or []
     schemes = [part.split()[0] for offer in offers for part in offer.split(",") if part.strip() and "=" not in part]
     schemes += [offer.split()[0] for offer in offers if "=" in offer]
     location = response.headers.get("Location", "")
-    return Answer(response.status, response.reason, tuple(dict.fromkeys(schemes)), body, location)
+    return RpcReply(response.status, response.reason, tuple(dict.fromkeys(schemes)), body, location)
 
 
 def _read_pdu(response: HTTPResponse) -> bytes:
-    """The next PDU; empty: the channel was closed. Trouble: what comes is none, or half of one."""
+    """The next PDU; empty: the channel was closed. Trouble: it is no PDU, or an incomplete one."""
     head = response.read(16)
     if not head:
         return b""

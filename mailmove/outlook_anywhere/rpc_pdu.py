@@ -1,4 +1,4 @@
-"""PDUs of RPC (C706 chapter 12) and of RPC over HTTP version 2 (MS-RPCH 2.2): what a client sends, and reads."""
+"""Encode and decode PDUs of RPC (C706 chapter 12) and of RPC over HTTP version 2 (MS-RPCH 2.2), client side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INTERFACES = {
     6002: ("1544f5e0-613c-11d1-93df-00c04fd7bd09", 1, 0),  # RFR, MS-OXABREF
     6004: ("f5cc5a18-4264-101a-8c59-08002b2f8426", 56, 0),  # NSPI, MS-OXNSPI
 }
-"""What must be found behind each port: interface, major and minor version."""
+"""Interfaces (UUID, major version, minor version) by port."""
 FAULTS = {
     0x5: "access is denied (0x5)",
     0x1C00001A: "the context is unknown (nca_s_fault_context_mismatch)",

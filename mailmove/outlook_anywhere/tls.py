@@ -1,4 +1,4 @@
-"""TCP, TLS and the certificate: what the server shows, and whether Microsoft's service could accept it."""
+"""TCP and TLS to the server: what its handshake shows, and whether Microsoft's service could accept it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import certifi
 
-from mailmove.outlook_anywhere.steps import Deadline, Found
+from mailmove.outlook_anywhere.steps import Deadline, StepResult
 
 _CERTIFICATE_REQUEST = 13  # handshake message, RFC 5246 7.4 and RFC 8446 4
 
 
 @dataclass(frozen=True)
 class Dial:
-    """Where to connect, under which name, and whom to trust."""
+    """Address, name and trusted roots of a server to connect to."""
 
     host: str
     address: str
@@ -28,10 +28,10 @@ class Dial:
     def tcp(self) -> socket.socket:
         return socket.create_connection((self.address, self.port), timeout=self.deadline.left())
 
-    def look(self) -> ssl.SSLSocket:
-        """A connection whose certificate is not checked: for looking only, no password may travel on it.
+    def unverified(self) -> ssl.SSLSocket:
+        """A connection whose certificate is not checked: no password may be sent on it.
 
-        It takes every version of TLS that this machine can speak, so that an old server can be told from a dead one.
+        It takes every version of TLS that this machine has, to distinguish an old server from one that is down.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -66,29 +66,29 @@ def _allow_old(context: ssl.SSLContext) -> None:
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
 
 
-def tcp(dial: Dial) -> Found:
+def tcp(dial: Dial) -> StepResult:
     try:
         dial.tcp().close()
     except ConnectionRefusedError:
         todo = "Nothing listens there, or a firewall refuses. Forward this port to the Exchange server and start IIS."
-        return Found("failed", f"{dial.address} refused the connection to port {dial.port}", todo)
+        return StepResult("failed", f"{dial.address} refused the connection to port {dial.port}", todo)
     except TimeoutError:
         todo = "A firewall drops the packets. Let the port in from the internet and forward it to the Exchange server."
-        return Found("failed", f"{dial.address} did not answer on port {dial.port}", todo)
-    return Found("ok", f"{dial.address} takes connections on port {dial.port}")
+        return StepResult("failed", f"{dial.address} did not answer on port {dial.port}", todo)
+    return StepResult("ok", f"{dial.address} takes connections on port {dial.port}")
 
 
 @dataclass
 class Shown:
-    """What a server shows in its handshake: TLS version, certificates in DER (its own first), what it demands."""
+    """Result of a handshake: TLS version, certificates in DER (the server's own first), client certificate asked."""
 
     version: str = ""
     chain: list[bytes] = field(default_factory=list)
     asks_client: bool = False
 
 
-def handshake(dial: Dial) -> tuple[Found, Shown]:
-    """(what was found, what was shown; an empty chain: no handshake)."""
+def handshake(dial: Dial) -> tuple[StepResult, Shown]:
+    """(result, what the handshake showed; an empty chain: it failed)."""
     shown = Shown()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -106,18 +106,18 @@ def handshake(dial: Dial) -> tuple[Found, Shown]:
             shown.chain = _chain(connection)
     except TimeoutError:
         todo = "Something takes connections there but is silent. Restart IIS; look at what the firewall forwards to."
-        return Found("failed", "connected, then silence: no TLS handshake in time", todo), shown
+        return StepResult("failed", "connected, then silence: no TLS handshake in time", todo), shown
     except (ssl.SSLEOFError, ConnectionError):
         todo = (
             "Bind a certificate to port 443 of the Default Web Site in IIS, and look for a firewall that inspects TLS."
         )
-        return Found("failed", "the server closed the connection during the TLS handshake", todo), shown
+        return StepResult("failed", "the server closed the connection during the TLS handshake", todo), shown
     except ssl.SSLError as error:
         return _no_handshake(error, shown), shown
     if shown.version in ("TLSv1.2", "TLSv1.3"):
-        return Found("ok", f"the server speaks {shown.version}"), shown
+        return StepResult("ok", f"the server speaks {shown.version}"), shown
     why = f"the server speaks nothing newer than {shown.version}; Microsoft 365 requires TLS 1.2 since 2018-10-31"
-    return Found("warning", f"{why}, and its migration service may refuse this server", OLD_TLS), shown
+    return StepResult("warning", f"{why}, and its migration service may refuse this server", OLD_TLS), shown
 
 
 OLD_TLS = (
@@ -132,29 +132,29 @@ NO_CLIENT_CERTIFICATE = (
 )
 
 
-def client_certificate(shown: Shown) -> Found:
-    """Does the server want to see a certificate of the client? Microsoft's service has none."""
+def client_certificate(shown: Shown) -> StepResult:
+    """Does the server ask for a client certificate? Microsoft's service has none."""
     if shown.asks_client:
         why = "the server asks for a client certificate during the TLS handshake; whether it insists is not known"
-        return Found("warning", why, NO_CLIENT_CERTIFICATE)
-    return Found("ok", "the server asks for no client certificate in the handshake")
+        return StepResult("warning", why, NO_CLIENT_CERTIFICATE)
+    return StepResult("ok", "the server asks for no client certificate in the handshake")
 
 
-def _no_handshake(error: ssl.SSLError, shown: Shown) -> Found:
+def _no_handshake(error: ssl.SSLError, shown: Shown) -> StepResult:
     reason = error.reason or str(error)
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "INVALID_PROTOCOL_VERSION"):
         todo = "Outlook Anywhere needs HTTPS. Bind a certificate to this port in IIS, or forward to the right port."
-        return Found("failed", "what answers there does not speak TLS", todo)
+        return StepResult("failed", "what answers there does not speak TLS", todo)
     if shown.asks_client or "CERTIFICATE_REQUIRED" in reason:
-        return Found("failed", "the server demands a client certificate", NO_CLIENT_CERTIFICATE)
+        return StepResult("failed", "the server demands a client certificate", NO_CLIENT_CERTIFICATE)
     todo = f"Make the server offer TLS 1.2 with a common cipher suite. {OLD_TLS}"
-    return Found("failed", f"the TLS handshake failed: {reason}", todo)
+    return StepResult("failed", f"the TLS handshake failed: {reason}", todo)
 
 
 def _chain(connection: ssl.SSLSocket) -> list[bytes]:
-    """What the server sent, in DER; public since Python 3.13."""
+    """Certificates that the server sent, in DER; a public API since Python 3.13."""
     if hasattr(connection, "get_unverified_chain"):
         return list(connection.get_unverified_chain())
     inner: Any = connection._sslobj  # type: ignore[attr-defined]
     der = 2  # _ssl.ENCODING_DER
-    return [bytes(one.public_bytes(der)) for one in inner.get_unverified_chain() or ()]
+    return [bytes(certificate.public_bytes(der)) for certificate in inner.get_unverified_chain() or ()]

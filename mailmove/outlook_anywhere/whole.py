@@ -1,4 +1,4 @@
-"""All of Microsoft's Remote Connectivity Analyzer that concerns a cutover, in one tree."""
+"""The whole analysis: all tests of Microsoft's Remote Connectivity Analyzer that concern a cutover, in one tree."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mailmove.outlook_anywhere.analyzer import check_server
 from mailmove.outlook_anywhere.autodiscover import Names, Settings, autodiscover_steps
 from mailmove.outlook_anywhere.inbound_smtp import inbound_steps
 from mailmove.outlook_anywhere.rpc_http import Account
-from mailmove.outlook_anywhere.steps import Deadline, Found, Step, found_step, group, skipped, step
+from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step, step_of
 
 PART, EACH = 9.0, 3.0
-"""Seconds that one part of the analysis may take, and one act in it."""
+"""Seconds that a part of the analysis may take, and each act in it."""
 
 
 def system_names(resolver: Any = None) -> Names:
-    """Look-ups by this machine's own resolvers, or by a `dns.resolver.Resolver`."""
+    """Name look-ups by this machine's own resolvers, or by a `dns.resolver.Resolver`."""
     asking = resolver or dns.resolver.Resolver()
     asking.lifetime = min(asking.lifetime, EACH)
 
@@ -35,19 +35,21 @@ def system_names(resolver: Any = None) -> Names:
             import ipaddress
 
             return [str(ipaddress.ip_address(host))]
-        found: list[str] = []
+        resolved: list[str] = []
         for kind in ("A", "AAAA"):
             try:
-                found += [str(one) for one in asking.resolve(f"{host.rstrip('.')}.", kind)]
+                resolved += [str(record) for record in asking.resolve(f"{host.rstrip('.')}.", kind)]
             except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 continue
             except dns.exception.DNSException as error:
                 raise OSError(f"no resolver answers for {host} ({type(error).__name__})") from None
-        return found
+        return resolved
 
     def srv(name: str) -> tuple[str, int] | None:
         try:
-            records = sorted(asking.resolve(f"{name.rstrip('.')}.", "SRV"), key=lambda one: (one.priority, -one.weight))
+            records = sorted(
+                asking.resolve(f"{name.rstrip('.')}.", "SRV"), key=lambda record: (record.priority, -record.weight)
+            )
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return None
         except dns.exception.DNSException as error:
@@ -58,7 +60,8 @@ def system_names(resolver: Any = None) -> Names:
 
 
 def fetch_issuer(url: str) -> bytes:
-    """An issuer's certificate from where another one names it; at most 64 KiB, 3 seconds, plain http. OSError."""
+    """Download an issuer's certificate from an address in another certificate; at most 64 KiB, 3 seconds, plain http.
+    OSError: it failed."""
     if not url.startswith("http://"):
         raise OSError("issuers are fetched by http only")
     with urllib.request.urlopen(url, timeout=EACH) as answer:  # noqa: S310  # checked above
@@ -81,14 +84,14 @@ def analyze(
     rights: Callable[[], Sequence[Finding]] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Step:
-    """Everything about one server: Autodiscover, DNS, Outlook Anywhere, EWS rights, inbound mail.
+    """Analyze one server: Autodiscover, DNS, Outlook Anywhere, EWS rights, inbound mail.
 
-    Takes about half a minute at most, and never raises for what it finds. Nothing is changed, no mail is sent.
+    Takes about half a minute at most; failures are steps, not exceptions. Nothing is changed, no mail is sent.
     credentials: (user name, password) of the migration account; None: what needs one is skipped.
     mailbox: SMTP address to ask Autodiscover and the address book for; None: the user name, if it is one.
     domain: mail domain; None: that of `mailbox`, else the host's name without its first label.
-    server_name_inside: None: as Autodiscover says it.
-    smtp_host: None: `host`. rights: signs in to EWS and opens every mailbox; each thing amiss is a finding.
+    server_name_inside: None: from Autodiscover.
+    smtp_host: None: `host`. rights: signs in to EWS and opens every mailbox; each missing right is a finding.
     """
     names = names or system_names()
     if extra_ca and not names.extra_ca:
@@ -96,17 +99,17 @@ def analyze(
     account = Account(*credentials) if credentials else None
     mailbox = mailbox or (credentials[0] if credentials and "@" in credentials[0] else None)
     domain = domain or (mailbox or host.partition(".")[2]).rpartition("@")[2]
-    found: list[Settings] = []
+    settings_read: list[Settings] = []
 
     def autodiscover() -> Step:
         if account is None or mailbox is None:
             return skipped("Autodiscover", "no account and mailbox were given")
         tree, settings = autodiscover_steps(names, mailbox, account, lambda: Deadline(EACH, EACH))
-        found.append(settings)
+        settings_read.append(settings)
         return tree
 
     def outlook_anywhere() -> Step:
-        inside = server_name_inside or (found[0].server if found else "")
+        inside = server_name_inside or (settings_read[0].server if settings_read else "")
         resolved, addresses = _resolved(names, host)
         checked = check_server(
             host,
@@ -138,33 +141,36 @@ def analyze(
 
 
 def _resolved(names: Names, host: str) -> tuple[Step, list[str]]:
-    found: list[str] = []
+    addresses: list[str] = []
 
-    def look() -> Found:
-        found.extend(names.addresses(host))
-        if found:
-            return Found("ok", f"{host} is {', '.join(found)}")
+    def resolve() -> StepResult:
+        addresses.extend(names.addresses(host))
+        if addresses:
+            return StepResult("ok", f"{host} is {', '.join(addresses)}")
         todo = "Make an A record for it, pointing at the customer's public address."
-        return Found("failed", f"{host} has no address", todo, f"Host {host} couldn't be resolved in DNS.")
+        return StepResult("failed", f"{host} has no address", todo, f"Host {host} couldn't be resolved in DNS.")
 
-    return step(f"DNS name {host}", look), found
+    return step(f"DNS name {host}", resolve), addresses
 
 
 def _rights(rights: Callable[[], Sequence[Finding]] | None) -> Step:
-    """The migration account at EWS: one step for all that is well, one for each thing that is not."""
+    """Check the migration account at EWS: one step if every right is there, else one for each finding."""
     name = "Rights on every mailbox (EWS)"
     if rights is None:
         return skipped(name, "no account with an EWS address was given")
     try:
         findings = rights()
     except MailmoveError as error:
-        return found_step(name, Found("failed", f"{error.who}: {error.seen}", error.todo))
+        return step_of(name, StepResult("failed", f"{error.who}: {error.seen}", error.todo))
     if not findings:
-        return found_step(name, Found("ok", "the account signs in, and opens every mailbox that is to be moved"))
+        return step_of(name, StepResult("ok", "the account signs in, and opens every mailbox that is to be moved"))
     return group(
         name,
         [
-            found_step(one.subject, Found("failed" if one.blocks else "warning", f"{one.seen}. {one.means}", one.todo))
-            for one in findings
+            step_of(
+                finding.subject,
+                StepResult("failed" if finding.blocks else "warning", f"{finding.seen}. {finding.means}", finding.todo),
+            )
+            for finding in findings
         ],
     )

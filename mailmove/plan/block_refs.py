@@ -1,4 +1,4 @@
-"""How a plan names blocks: `type/name`, in a file as in the API; in the Prefect UI's form, a list of those that exist.
+"""References to blocks in a plan: `type/name` in a file and in the API, a list to choose from in the Prefect UI's form.
 
 The form sends a reference by id, and Prefect opens the block before the plan sees it. Only its name is kept here.
 """
@@ -14,11 +14,11 @@ from pydantic_core import CoreSchema
 
 REF = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$")
 _ROUGHLY = "^[a-z0-9-]+/[a-z0-9-]+$"
-"""The form quotes it to a person, so it is short; REF says the rest."""
+"""Pattern that the form shows to a person, so it is short; REF is the exact one."""
 
 
 def _named(value: Any) -> Any:
-    """`type/name` of an opened block, told by its methods: this room knows nobody. All else stays as it is."""
+    """`type/name` of an opened block, known by its methods (mailmove does not import prefect); a string unchanged."""
     slug, name = getattr(value, "get_block_type_slug", None), getattr(value, "_block_document_name", None)
     if callable(slug) and name:
         return f"{slug()}/{name}"
@@ -28,19 +28,22 @@ def _named(value: Any) -> Any:
 
 
 BlockRef = Annotated[str, BeforeValidator(_named), Field(pattern=REF.pattern)]
-"""`block-type-slug/block-name`."""
+"""A reference to a block: `block-type-slug/block-name`."""
 
 
 @dataclass(frozen=True)
 class Lists:
-    """What the form offers for a BlockRef: a list for each of these block types, and a line to type in."""
+    """Choices of the form for a BlockRef: a list for each of these block types, and a field to type in."""
 
     types: tuple[str, ...]
     optional: bool = False
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Prefect's form draws a list of blocks wherever a schema has `block_type_slug`, and a tab for each choice."""
-        listed = [{"title": one, "type": "object", "block_type_slug": one, "required": ["$ref"]} for one in self.types]
+        """The JSON schema. Prefect's form shows a list of blocks for each `block_type_slug`, a tab for each choice."""
+        listed = [
+            {"title": block_type, "type": "object", "block_type_slug": block_type, "required": ["$ref"]}
+            for block_type in self.types
+        ]
         nothing = [{"title": "none", "type": "null"}] if self.optional else []
         typed = {"title": "by name", "type": "string"}
         return {"anyOf": [*nothing, *listed, typed], "pattern": _ROUGHLY}
@@ -66,4 +69,4 @@ NOTICE = Lists(
         "twilio-sms",
     )
 )
-"""Types by name, because what knows them lies above; a test holds them against the blocks that there are."""
+"""Block types by name, because the blocks are in a higher layer; a test compares them with the blocks that exist."""

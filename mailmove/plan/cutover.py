@@ -1,4 +1,4 @@
-"""The plan of one cutover: what the administrator writes, and all that the night needs to know.
+"""The plan of one cutover: everything that the administrator decides, and that the cutover needs to know.
 
 It is read from YAML (`mailmove.plan.load`), and it is the parameter form of the Prefect UI. Credentials are
 never in it: it names Prefect blocks as `type/name`, for example `route53/contoso`.
@@ -49,7 +49,7 @@ MailAddress = Annotated[str, AfterValidator(_mail_address), WithJsonSchema({"typ
 HostName = Annotated[
     str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "format": "hostname", "pattern": "[.]"})
 ]
-"""The schema is what the form can say before anything starts; the validator says the rest."""
+"""A DNS name. The schema is what the form can check before anything starts; the validator checks the rest."""
 ServerAddress = Annotated[str, AfterValidator(_server)]
 
 
@@ -89,7 +89,7 @@ class Dns(_Part):
         examples=[600],
     )
     final_ttl: int = Field(
-        default=3600, ge=1, le=MX_TTL_CEILING, description="Seconds; MX TTL after the night", examples=[3600]
+        default=3600, ge=1, le=MX_TTL_CEILING, description="Seconds; MX TTL after the cutover", examples=[3600]
     )
 
     @field_validator("final_ttl")
@@ -170,7 +170,7 @@ class Firewall(_Part):
 
 
 class Propagation(_Part):
-    """Whom to ask whether the world has noticed, when that is enough, and what happens when it takes too long."""
+    """Resolvers to ask for the new records, when propagation is complete, and what happens when it takes too long."""
 
     resolvers: list[ServerAddress] = Field(
         default_factory=public_addresses,
@@ -203,7 +203,7 @@ class Propagation(_Part):
     )
     after_patience: Literal["ask", "go-on"] = Field(
         default="ask",
-        description="ask: a person is asked, and it goes on looking. go-on: it goes on, and writes down who is behind",
+        description="ask: a person is asked, and it goes on polling. go-on: it goes on, and records who is not synced",
     )
     purge_caches: bool = Field(
         default=True, description="Ask public resolvers that take it (Cloudflare) to forget the old records"
@@ -233,7 +233,9 @@ class Propagation(_Part):
     def _of_those_asked(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         if value and info.data.get("policy") != "weights":
             raise ValueError("have no meaning without policy `weights`")
-        asked = [split_address(one, 53)[0] for key in ("resolvers", "own_resolvers") for one in info.data.get(key, [])]
+        asked = [
+            split_address(server, 53)[0] for key in ("resolvers", "own_resolvers") for server in info.data.get(key, [])
+        ]
         operators = {operator_of(address) for address in asked}
         strangers = sorted(set(value) - operators)
         if strangers:
@@ -244,13 +246,15 @@ class Propagation(_Part):
 
     @property
     def enough(self) -> Policy:
-        """When the world counts as having noticed."""
+        """The policy by which propagation is complete."""
         return Policy(kind=self.policy, share=self.share, weights=self.weights)
 
     @property
     def servers(self) -> list[tuple[str, int]]:
-        """Everybody to ask, as (address, port), each once."""
-        return list(dict.fromkeys(split_address(one, self.dns_port) for one in (*self.resolvers, *self.own_resolvers)))
+        """Resolvers to ask, as (address, port), each once."""
+        return list(
+            dict.fromkeys(split_address(server, self.dns_port) for server in (*self.resolvers, *self.own_resolvers))
+        )
 
 
 class Sweep(_Part):
@@ -265,7 +269,7 @@ class Sweep(_Part):
     patience_hours: float = Field(
         default=4,
         gt=0,
-        description="When something still arrives after so long, a person is asked; it goes on looking",
+        description="When something still arrives after so long, a person is asked; it goes on polling",
         examples=[4],
     )
     tolerated_missing: int = Field(
@@ -294,7 +298,7 @@ class Probes(_Part):
 
 
 class Cutover(_Part):
-    """One customer's move, whole."""
+    """The whole plan of one customer's move."""
 
     customer: str = Field(
         pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",

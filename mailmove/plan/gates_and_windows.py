@@ -1,4 +1,4 @@
-"""The parts of a plan that say when, on whose word, and who is told: gates, windows, notices."""
+"""The parts of a plan for approvals, times and notifications: gates, windows, notices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from mailmove.plan.block_refs import NOTICE, REF, BlockRef
 
 APPROVER = "approver/"
-"""Type of the blocks that hold an approver's public key."""
+"""Prefix of references to blocks that hold an approver's public key."""
 
 
 class Part(BaseModel):
@@ -31,14 +31,18 @@ class Gate(Part):
     expires_minutes: float | None = Field(
         default=None,
         gt=0,
-        description="A question that nobody has answered for so long is asked anew, from a fresh look; none: never",
+        description="A question that nobody has answered for so long is asked anew, after a fresh check; none: never",
         examples=[120],
     )
 
     @field_validator("approvers")
     @classmethod
     def _blocks_by_name(cls, value: list[str]) -> list[str]:
-        wrong = [one for one in value if not one.strip() or (one.startswith(APPROVER) and not REF.match(one))]
+        wrong = [
+            approver
+            for approver in value
+            if not approver.strip() or (approver.startswith(APPROVER) and not REF.match(approver))
+        ]
         if wrong:
             raise ValueError(f"{', '.join(map(repr, wrong))}: neither a name nor `{APPROVER}block-name`")
         return value
@@ -46,11 +50,11 @@ class Gate(Part):
     @property
     def approver_blocks(self) -> list[str]:
         """Approvers who prove who they are, as `approver/name`."""
-        return [one for one in self.approvers if one.startswith(APPROVER)]
+        return [approver for approver in self.approvers if approver.startswith(APPROVER)]
 
 
 class MoneyGate(Gate):
-    """It is always asked, where there is something to buy."""
+    """The gate before money is spent; it cannot be switched off."""
 
     required: Literal[True] = Field(default=True, description="Nothing is bought without a person's word")
 
@@ -63,12 +67,13 @@ class Gates(Part):
         default_factory=Gate, title="Switch mail", description="Before the MX record points at the cloud"
     )
     close_smtp_port: Gate = Field(
-        default_factory=Gate, title="Close old door", description="Before port 25 of the old server is closed"
+        default_factory=Gate, title="Close old port 25", description="Before port 25 of the old server is closed"
     )
 
 
 class Window(Part):
-    """When the mail may be switched, each night. Where the clocks leave a time in doubt, the narrower window counts."""
+    """Local times between which the mail may be switched, each day. Where the clocks change, the narrower window
+    counts."""
 
     opens: time = Field(description="Local time", examples=["22:00"])
     closes: time = Field(description="Local time; before `opens`: the next day", examples=["06:00"])
@@ -107,24 +112,24 @@ class Window(Part):
         return value
 
 
-NoticeKind = Literal["waiting", "forecast", "failed", "finished"]
-"""waiting: for a person. forecast: it has moved. failed: a run has. finished: the night is over."""
+NotificationEvent = Literal["waiting", "forecast", "failed", "finished"]
+"""waiting: for a person. forecast: it has moved. failed: a run has. finished: the cutover is over."""
 
 
 class Notices(Part):
-    """Who is told what, by Prefect's notification blocks: mail, Teams, Slack, any webhook."""
+    """Who is notified of what, by Prefect's notification blocks: mail, Teams, Slack, any webhook."""
 
     to: list[Annotated[BlockRef, NOTICE]] = Field(
         default=[],
         max_length=20,
         description="Notification blocks; each gets everything",
-        examples=[["ms-teams-webhook/night-shift", "mail-notice/anna"]],
+        examples=[["ms-teams-webhook/operations", "mail-notice/anna"]],
     )
-    about: list[NoticeKind] = Field(
+    about: list[NotificationEvent] = Field(
         default=["waiting", "forecast", "failed", "finished"],
-        description="What is told",
+        description="Events that are notified",
         examples=[["waiting", "failed"]],
     )
     forecast_moved_minutes: float = Field(
-        default=30, gt=0, description="A forecast that moves by more than this is told", examples=[30]
+        default=30, gt=0, description="A forecast that moves by more than this is notified", examples=[30]
     )

@@ -15,7 +15,7 @@ from mailmove.plan.cutover import Cutover
 
 
 class Fault(BaseModel):
-    """One thing wrong with a plan."""
+    """A fault of a plan: its path, the problem, and what to write."""
 
     path: str
     problem: str
@@ -26,7 +26,8 @@ class Fault(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """Numbers and truth as in YAML 1.2: in YAML 1.1, `opens: 22:00` is the number 1320, and Norway (`NO`) is false."""
+    """A YAML loader with the numbers and booleans of YAML 1.2; in YAML 1.1, `opens: 22:00` is the number 1320, and
+    Norway (`NO`) is false."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -73,15 +74,15 @@ def faults_of(data: Any) -> list[Fault]:
     try:
         Cutover.model_validate(data)
     except ValidationError as error:
-        return [_fault(dict(found)) for found in error.errors()]
+        return [_fault(dict(detail)) for detail in error.errors()]
     return []
 
 
-def _fault(found: Mapping[str, Any]) -> Fault:
-    location = found["loc"]
+def _fault(detail: Mapping[str, Any]) -> Fault:
+    location = detail["loc"]
     path = ".".join(str(step) for step in location)
-    problem = str(found["msg"]).removeprefix("Value error, ")
-    if found["type"] == "extra_forbidden":
+    problem = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else str(detail["msg"])
+    if detail["type"] == "extra_forbidden":
         parent = _model_at(location[:-1])
         known = ", ".join(parent.model_fields) if parent else "fields of the plan"
         return Fault(path=path, problem="is not a field of the plan", write=f"one of: {known}")
@@ -104,7 +105,7 @@ def _advice(location: tuple[Any, ...]) -> str:
 
 
 def _model_at(location: tuple[Any, ...]) -> type[BaseModel] | None:
-    """The plan's part at a path, or None where the path ends in a plain value."""
+    """The model at a path of the plan; None: the path ends in a plain value."""
     model: type[BaseModel] = Cutover
     for step in location:
         if not isinstance(step, str):
@@ -112,12 +113,12 @@ def _model_at(location: tuple[Any, ...]) -> type[BaseModel] | None:
         field = model.model_fields.get(step)
         if field is None:
             return None
-        found = next(
+        part = next(
             (kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)), None
         )
-        if found is None:
+        if part is None:
             return None
-        model = found
+        model = part
     return model
 
 

@@ -1,4 +1,4 @@
-"""The shipped, dated list of public resolvers (`public-resolvers.json`): who runs them, where, and how to purge them.
+"""The shipped, dated list of public resolvers (`public-resolvers.json`): their operators, regions and purge pages.
 
 Only resolvers that their operator publishes for everybody; where it has one, the service that does not filter.
 """
@@ -14,7 +14,7 @@ _FILE = Path(__file__).with_name("public-resolvers.json")
 
 
 class Operator(BaseModel):
-    """One operator's public resolvers; they are one cache policy, so a weight is given to all of them together."""
+    """One operator's public resolvers; they share a cache policy, so a weight counts for all of them together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,14 +43,14 @@ def shipped() -> ResolverList:
 
 def public_addresses() -> list[str]:
     """Every address of the list, the operators' first ones first."""
-    found = [(index, address) for one in shipped().operators for index, address in enumerate(one.addresses)]
-    return [address for _, address in sorted(found, key=lambda one: one[0])]
+    by_rank = [(index, address) for operator in shipped().operators for index, address in enumerate(operator.addresses)]
+    return [address for _, address in sorted(by_rank, key=lambda pair: pair[0])]
 
 
 @cache
 def operator_at(address: str) -> Operator | None:
-    """Who runs the resolver at this IP address; None: not on the list."""
-    return next((one for one in shipped().operators if address in one.addresses), None)
+    """The operator of the resolver at this IP address; None: not on the list."""
+    return next((operator for operator in shipped().operators if address in operator.addresses), None)
 
 
 def operator_of(address: str) -> str:
@@ -60,6 +60,6 @@ def operator_of(address: str) -> str:
 
 
 def doh_url(address: str) -> str | None:
-    """Where the resolver at this address takes DNS over HTTPS; None: it does not, or we do not know."""
+    """URL of the resolver at this address for DNS over HTTPS; None: it has none, or it is not known."""
     known = operator_at(address)
     return known.doh if known else None

@@ -1,4 +1,4 @@
-"""What a direct partner makes and buys for a customer: the plan's part of it, and what Partner Center answers."""
+"""Purchases by a direct partner for a customer: the plan's part, and prices and orders of Partner Center."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Part(BaseModel):
 
 
 class NewCustomer(_Part):
-    """A tenant that a direct partner makes, where the customer has none (Partner Center, billing profile)."""
+    """A tenant that a direct partner creates, where the customer has none (Partner Center, billing profile)."""
 
     domain: str = Field(
         pattern=r"^[a-z0-9]{1,27}\.(onmicrosoft\.com|partner\.onmschina\.cn|onmicrosoft\.us)$",
@@ -34,7 +34,7 @@ class NewCustomer(_Part):
 
 
 class Product(_Part):
-    """Something to be bought for the customer, exactly. What it costs is looked up, and shown before it is ordered."""
+    """A product to order for the customer. Its price is read from the price sheet, and shown before it is ordered."""
 
     catalog_item: str = Field(
         pattern=r"^[A-Z0-9]+:[A-Z0-9]+:[A-Z0-9]+$",
@@ -49,7 +49,7 @@ class Product(_Part):
 
 
 class Purchase(_Part):
-    """What a direct partner orders for the customer. Without this nothing is bought."""
+    """The order of a direct partner for the customer. Without this nothing is bought."""
 
     market: str = Field(
         pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 country of the price sheet", examples=["GB"]
@@ -59,7 +59,7 @@ class Purchase(_Part):
     @field_validator("products")
     @classmethod
     def _once_each(cls, value: list[Product]) -> list[Product]:
-        items = [one.catalog_item for one in value]
+        items = [product.catalog_item for product in value]
         twice = sorted({item for item in items if items.count(item) > 1})
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}; write the whole quantity once")
@@ -67,7 +67,7 @@ class Purchase(_Part):
 
 
 class Price(BaseModel):
-    """What one licence costs the partner for the whole term or for one month, as the price sheet says."""
+    """The partner's price of one licence, for the whole term or for one month, from the price sheet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +77,7 @@ class Price(BaseModel):
 
 
 class Order(BaseModel):
-    """One line of an order that stands."""
+    """One line of an existing order."""
 
     model_config = ConfigDict(frozen=True)
 

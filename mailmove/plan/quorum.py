@@ -1,4 +1,4 @@
-"""When is it enough? How much each resolver counts, and how much of that must have the new records."""
+"""Quorum: the weight of each resolver, and the share of the weight that must have the new records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ PolicyKind = Literal["all", "quorum", "weights"]
 
 
 class Policy(BaseModel):
-    """all: every resolver. quorum: `share` of them. weights: `share` of the weight of their operators.
+    """When enough resolvers have the new records.
+
+    all: every resolver. quorum: `share` of them. weights: `share` of the weight of their operators.
 
     A weight is an operator's, shared by its addresses; an operator that is not named weighs 1. The operator of a
     resolver that is not on the shipped list is its address.
@@ -31,7 +33,7 @@ class Policy(BaseModel):
         return 1.0 if self.kind == "all" else self.share
 
     def weights_of(self, servers: Sequence[str]) -> list[float]:
-        """What each counts (`ip:port`); together 1, or 0 if nobody counts."""
+        """Weight of each server (`ip:port`), in order; the sum is 1, or 0 if no server has a weight."""
         if self.kind == "weights":
             operators = [operator_of(server.rpartition(":")[0]) for server in servers]
             addresses = Counter(operators)
@@ -39,9 +41,9 @@ class Policy(BaseModel):
         else:
             each = [1.0] * len(servers)
         whole = sum(each)
-        return [one / whole for one in each] if whole else each
+        return [weight / whole for weight in each] if whole else each
 
 
 def as_policy(policy: Policy | float) -> Policy:
-    """A number is a quorum of that share."""
+    """The policy; a number becomes a quorum of that share."""
     return policy if isinstance(policy, Policy) else Policy(share=policy)

@@ -1,6 +1,6 @@
-"""Every right that Mailmove needs anywhere, and why: one list, which preflight proves and people read.
+"""Every right that Mailmove needs, and why: the one list that preflight proves and the documentation shows.
 
-`blocks/*/findings()` take the names from here, so what is explained and what is asked for cannot drift apart.
+`blocks/*/findings()` take the names from here, so that documentation and checks agree.
 Sources: learn.microsoft.com/graph/permissions-reference; app-only access for Exchange Online PowerShell; assign
 permissions for migration (cutover); AWS service authorization reference; RFC 2136 and 8945.
 """
@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from mailmove.plan.cutover import Cutover
 
 Need = Literal["always", "passwords", "direct", "streams", "partner", "purchase"]
-"""always. passwords: unless the plan leaves first passwords to somebody else. direct: only where items are copied by
-Mailmove itself. streams: there, to copy them whole. partner: only with a partner's own access. purchase: only where the
-plan has something bought."""
+"""Purpose for which a right is needed. always. passwords: unless the plan leaves first passwords to somebody else.
+direct: only where Mailmove copies items itself. streams: there, to copy them whole. partner: only with a partner's own
+access. purchase: only where the plan orders something."""
 EVERY_NEED: tuple[Need, ...] = ("always", "passwords", "direct", "streams", "partner", "purchase")
-_NIGHT: tuple[Need, ...] = ("always", "passwords")
+_CUTOVER: tuple[Need, ...] = ("always", "passwords")
 
 
 class Right(BaseModel):
@@ -41,7 +41,7 @@ class Right(BaseModel):
 
 
 def only_for(need: Need) -> str:
-    """Appended to what a right is for; "" where everybody needs it."""
+    """Suffix that says for which plans a right is needed; "" for every plan."""
     return {"always": "", "passwords": "; unless `first_sign_in` is false",
             "direct": "; only to copy items ourselves", "partner": "; only for a partner",
             "streams": "; only to copy items ourselves, and whole",
@@ -79,10 +79,11 @@ _RIGHTS: tuple[Right, ...] = (
     _graph("Mail.ReadBasic.All", "find every message again at the target", "Mail.Read", "Mail.ReadWrite"),
     _graph("Calendars.ReadBasic.All", "find every event again at the target", "Calendars.Read", "Calendars.ReadWrite"),
     _graph("Contacts.Read", "find every contact again at the target", "Contacts.ReadWrite"),
-    _graph("ExchangeMessageTrace.Read.All", "see from where mail reaches the cloud, before the old door is closed"),
+    _graph("ExchangeMessageTrace.Read.All", "see from where mail reaches the cloud, before the old port 25 is closed"),
     _graph(
         "Mail.ReadWrite",
-        "make folders and messages; where it is given, probes are taken away and a rollback can bring mail back",
+        "make folders and messages; where it is given, probes are taken away and a rollback can return mail to the "
+        "source",
         need="direct",
     ),
     _graph("Calendars.ReadWrite", "make calendars and events", need="direct"),
@@ -102,7 +103,7 @@ _RIGHTS: tuple[Right, ...] = (
         proved=_LISTED,
     ),
     _cmdlet("New-MigrationEndpoint", "tell Microsoft where the old server is"),
-    _cmdlet("Remove-MigrationEndpoint", "clean up after the night, or after a rollback"),
+    _cmdlet("Remove-MigrationEndpoint", "clean up after the cutover, or after a rollback"),
     _cmdlet("New-MigrationBatch", "make the cutover batch"),
     _cmdlet("Start-MigrationBatch", "start it, and try failed mailboxes again"),
     _cmdlet("Set-MigrationBatch", "ask for a last sync after the switch"),
@@ -142,7 +143,7 @@ _RIGHTS: tuple[Right, ...] = (
             ("route53:GetHostedZone", "read its name servers", "doing it"),
             ("route53:ListResourceRecordSets", "read every record before one is changed", "doing it"),
             ("route53:ChangeResourceRecordSets", "change MX, SPF and autodiscover", "a change that must be rejected"),
-            ("route53:GetChange", "wait until Route 53's own servers have it", "the first change of the night"),
+            ("route53:GetChange", "wait until Route 53's own servers have it", "the first change of the cutover"),
         )
     ),
     Right(
@@ -216,7 +217,7 @@ _RIGHTS: tuple[Right, ...] = (
 def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None = None) -> list[Right]:
     """Every right that is needed for these purposes, grouped by system; with a plan, what that plan needs.
 
-    A plan without a direct mover may still copy stragglers itself, so those rights stay in the list.
+    A plan without a direct mover may still copy missing items itself, so those rights stay in the list.
     """
     if plan is None:
         return [right for right in _RIGHTS if right.need in needs]
@@ -235,34 +236,34 @@ def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None
 
 
 def unneeded(plan: Cutover) -> set[str]:
-    """Names of the rights that this plan does without, though most nights need them."""
+    """Names of the rights that this plan does not need, though most plans do."""
     without = _no_need(plan)
     return {right.name for right in _RIGHTS if right.need in without}
 
 
 def _no_need(plan: Cutover) -> set[Need]:
-    found: set[Need] = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
-    return found if plan.target.first_sign_in else found | {"passwords"}
+    needless: set[Need] = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
+    return needless if plan.target.first_sign_in else needless | {"passwords"}
 
 
 def application_only() -> frozenset[str]:
-    """Graph permissions that do nothing in a person's token, where the mailboxes are other people's."""
+    """Graph permissions that work only in an application's token: a person's opens nobody else's mailbox."""
     return frozenset(right.name for right in _RIGHTS if right.application_only)
 
 
 def consented_scopes() -> list[str]:
-    """Delegated permissions of Graph that a partner's application is consented to in the customer's tenant."""
-    return [right.name for right in _RIGHTS if right.system == GRAPH and right.need in _NIGHT
+    """Delegated permissions of Graph for a partner's application in the customer's tenant."""
+    return [right.name for right in _RIGHTS if right.system == GRAPH and right.need in _CUTOVER
             and not right.application_only]  # fmt: skip
 
 
 def permission_page() -> str:
-    """`docs/permissions.md`, whole."""
+    """The whole text of `docs/permissions.md`."""
     lines = [
         "# What Mailmove needs to be allowed, and why", "",
-        "Made from `mailmove/rights.py`; `mailmove explain-permissions [PLAN]` says the same for one plan, and",
-        "preflight proves each right without changing anything. A missing one is named there, with the link at which",
-        "an administrator consents: `<sign-in host>/<tenant>/adminconsent?client_id=<client_id>`.",
+        "Made from `mailmove/plan/required_permissions.py`; `mailmove explain-permissions [PLAN]` says the same for",
+        "one plan, and preflight proves each right without changing anything. A missing one is named there, with the",
+        "link at which an administrator consents: `<sign-in host>/<tenant>/adminconsent?client_id=<client_id>`.",
     ]  # fmt: skip
     for system in dict.fromkeys(right.system for right in _RIGHTS):
         lines += ["", f"## {system}", "", "| right | for what | proved by |", "|---|---|---|"]
@@ -274,7 +275,7 @@ def permission_page() -> str:
 
 
 def permission_lines(rights: Sequence[Right]) -> list[str]:
-    """The same for people: a heading for each system, and a line for each right."""
+    """Lines for the terminal: a heading for each system, and a line for each right."""
     lines: list[str] = []
     for system in dict.fromkeys(right.system for right in rights):
         lines += [system, *(f"  {right}" for right in rights if right.system == system), ""]
@@ -287,8 +288,8 @@ def names(system: str, *needs: Need) -> list[str]:
 
 def graph_permissions(*needs: Need) -> dict[str, set[str]]:
     """Least application permission of Microsoft Graph -> others that include it."""
-    wanted = needs or _NIGHT
-    return {one.name: set(one.includes) for one in _RIGHTS if one.system == GRAPH and one.need in wanted}
+    wanted = needs or _CUTOVER
+    return {right.name: set(right.includes) for right in _RIGHTS if right.system == GRAPH and right.need in wanted}
 
 
 if __name__ == "__main__":

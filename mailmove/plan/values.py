@@ -1,4 +1,4 @@
-"""Values that the plan and what carries it out share: addresses, the MX TTL ceiling, how a port is closed."""
+"""Values shared by the plan and the stages: addresses, the MX TTL ceiling, modes of a closed port."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import ipaddress
 from typing import Literal
 
 MX_TTL_CEILING = 21_600
-"""Seconds; the most that Exchange Online supports on an MX record (MC346908)."""
+"""Seconds; highest TTL that Exchange Online supports on an MX record (MC346908)."""
 
 Mode = Literal["refuse", "reject", "drop"]
-"""refuse: TCP reset or ICMP unreachable. reject: an SMTP answer 5xx that says where the mail went. drop: silence."""
+"""Mode of a closed port. refuse: TCP reset or ICMP unreachable. reject: an SMTP answer 5xx that says where the mail
+went. drop: silence."""
 
 CONSEQUENCES: dict[Mode, str] = {
     "refuse": "A late sender is refused at once: it queues the message, looks the MX up again at its next try and "
@@ -21,11 +22,11 @@ CONSEQUENCES: dict[Mode, str] = {
     "looks the MX up again and delivers to the cloud. Its patience ends as with a refusal, after 12 hours to 5 days, "
     "but it tries more rarely; a machine that sends one message after the other stands still meanwhile.",
 }
-"""What a person must know before the door is closed so."""
+"""Consequences of each mode, shown to a person before port 25 is closed."""
 
 
 def split_address(value: str, default_port: int) -> tuple[str, int]:
-    """`192.0.2.1:5353` -> ("192.0.2.1", 5353). ValueError says what is wrong."""
+    """Split an address: `192.0.2.1:5353` -> ("192.0.2.1", 5353). ValueError: what is wrong."""
     host, port = value, str(default_port)
     if value.startswith("["):
         host, closed, rest = value[1:].partition("]")

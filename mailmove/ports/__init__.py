@@ -1,7 +1,7 @@
-"""What the cutover needs from the outside, as abstract classes; `blocks/` implements each for one vendor.
+"""The ports: abstract classes of the systems outside; `blocks/` implements each for one vendor.
 
 They are ABCs, not Protocols: Prefect's Block has a metaclass of its own. Every method is a blocking call that
-may raise only errors from `mailmove.errors`. Every method that changes something is idempotent: it looks
+may raise only errors from `mailmove.errors`. Every method that changes something is idempotent: it reads
 first, changes only the difference, and returns when the other side has confirmed.
 """
 

@@ -1,4 +1,4 @@
-"""What every block can be asked before the night."""
+"""The port of blocks that preflight can check."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mailmove.evidence import Finding
 
 
 class Checkable(ABC):
-    """A block that can say, changing nothing, whether it would work tonight."""
+    """A block that can check, changing nothing, whether it would work in the cutover."""
 
     @abstractmethod
     def findings(self) -> list[Finding]:
-        """Sign in, test the rights that the cutover needs; each thing amiss is a finding."""
+        """Sign in and test the rights that the cutover needs; a finding for each that is missing."""

@@ -1,4 +1,4 @@
-"""A server whose clock can be read."""
+"""The port of servers whose clock can be read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 
 
 class HasClock(ABC):
-    """What it logs, it logs in its own time."""
+    """A server with its own clock, by which it stamps its log."""
 
     @abstractmethod
     def clock(self) -> datetime:
-        """What time it has, UTC; up to a second behind, never ahead. Transient: it did not say."""
+        """The server's time, UTC; up to a second late, never early. Transient: it did not answer."""

@@ -1,4 +1,4 @@
-"""Where a zone is edited, and who issues certificates by proofs in it."""
+"""The ports of DNS providers, and of certificate authorities that validate by DNS."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certific
 
 
 class DnsProvider(ABC):
-    """Where a zone is edited. Zone names are absolute, with the last dot."""
+    """A provider at which zones are edited. Zone names are absolute, with the last dot."""
 
     by_hand: ClassVar[bool] = False
     """True: a person makes the changes; `apply` raises ByHand until the authoritative servers serve them."""
 
     @abstractmethod
     def read_zone(self, zone: str) -> Zone:
-        """Every record set that the provider holds for the zone. Blocked: there is no such zone."""
+        """Every record set of the zone at the provider. Blocked: there is no such zone."""
 
     @abstractmethod
     def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """Make all changes, in one transaction where the wire allows.
 
-        A change whose `after` stands already is skipped. Drifted: a set is neither at its `before` nor at its
-        `after`; nothing was changed then. TtlRaised: the provider raises TTLs; what was there has been put back.
-        Returns when the provider says that its own servers have it.
+        A change whose `after` exists already is skipped. Drifted: a set is neither at its `before` nor at its
+        `after`; nothing was changed then. TtlRaised: the provider raises TTLs; the old records have been put back.
+        Returns when the provider reports that its own servers have it.
         """
 
     def zone_findings(self, zone: str) -> list[Finding]:
-        """What would stop `apply` on this zone tonight, as far as that can be tried without changing anything."""
+        """Findings that would stop `apply` on this zone, as far as they can be tested without a change."""
         return []
 
 
 class CertificateAuthority(ABC):
-    """Who issues public certificates, by proofs in the DNS (ACME, RFC 8555). It remembers an order over a kill."""
+    """An authority that issues public certificates, validated by DNS (ACME, RFC 8555). An order survives a kill."""
 
     @abstractmethod
-    def held(self, names: Sequence[str]) -> Issued | None:
-        """The certificate that it issued to us for these names earlier, if it is good for some weeks yet."""
+    def earlier_certificate(self, names: Sequence[str]) -> Issued | None:
+        """The certificate issued to us for these names earlier, if it is valid for some weeks more; else None."""
 
     @abstractmethod
     def begin(self, names: Sequence[str]) -> list[Challenge]:
-        """Order one, or go on with the order that is open; what must be published. (): everything is proved."""
+        """Order a certificate, or resume an open order; returns the records to publish. []: all are validated."""
 
     @abstractmethod
     def finish(self, names: Sequence[str]) -> Issued:
-        """Have the proofs looked at, and take the certificate. Blocked: the authority did not believe them."""
+        """Have the records validated, and download the certificate. Blocked: the validation failed."""

@@ -1,4 +1,4 @@
-"""What stands before the old server."""
+"""The port of firewalls in front of the old server."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from mailmove.plan.values import Mode
 
 
 class Firewall(ABC):
-    """What opens and closes port 25 of the old server."""
+    """A firewall that opens and closes port 25 of the old server."""
 
     by_hand: ClassVar[bool] = False
     """True: a person makes the change; `set_allowed` raises ByHand until it is seen."""
 
     @abstractmethod
     def modes(self) -> frozenset[Mode]:
-        """What a late sender can be made to meet here."""
+        """Modes in which it can close a port."""
 
     @abstractmethod
     def allowed(self, port: int) -> list[dict[str, Any]]:
-        """The rules that let a TCP port in, as the vendor spells them, sorted; empty: closed, and it stays so."""
+        """Rules that allow a TCP port, in the vendor's form, sorted; empty: closed, and it stays closed."""
 
     @abstractmethod
     def set_allowed(self, port: int, rules: list[dict[str, Any]], mode: Mode | None = None) -> None:
-        """Make the rules for this one port exactly so; `mode`: what a sender meets where there are none; None:
-        the first of refuse, drop and reject that it can do.
+        """Set the rules of this one port exactly. mode: how it is closed where there are no rules; None: the first of
+        refuse, drop and reject that it has.
 
-        Blocked, and nothing changed: a mode that is not among `modes`. A firewall that could lock us out undoes a
-        closing by itself, unless we have reached it once more after it.
+        Blocked, and nothing changed: a mode that is not among `modes`. A firewall that could lock us out opens the
+        port again by itself, unless we have reached it again after closing.
         """
 
     def obstacles(self, port: int) -> list[Finding]:
-        """Why `set_allowed(port, [])` would be Blocked tonight; empty: it would not."""
+        """Findings for which `set_allowed(port, [])` would be Blocked; empty: it would not."""
         return []

@@ -1,4 +1,4 @@
-"""The partner's side."""
+"""The port of the partner's access."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailmove.tenant_state import (
 
 
 class Partner(ABC):
-    """The partner's side of the customer relationship (GDAP through Graph; the rest from Partner Center)."""
+    """The partner's side of the customer relationship (GDAP by Graph; the rest by Partner Center)."""
 
     @abstractmethod
     def relationship(self, display_name: str) -> Relationship | None:
@@ -20,7 +20,7 @@ class Partner(ABC):
 
     @abstractmethod
     def invite(self, display_name: str) -> Relationship:
-        """Create the relationship with the least roles and lock it for approval; once only."""
+        """Create the relationship with the least roles and lock it for approval; idempotent."""
 
     @abstractmethod
     def withdraw(self, relationship_id: str) -> None:
@@ -31,20 +31,20 @@ class Partner(ABC):
         """The link with which the customer accepts us as reseller."""
 
     @abstractmethod
-    def missing_access(self, found: Relationship) -> dict[str, str | None]:
-        """What an active relationship still lacks before we can work in the tenant, by name -> as it stands."""
+    def missing_access(self, relationship: Relationship) -> dict[str, str | None]:
+        """Access that an active relationship still lacks before we can work in the tenant: name -> its state now."""
 
     @abstractmethod
-    def give_access(self, found: Relationship) -> None:
-        """Our group gets the roles, our application its consent. NotYet: Microsoft, or a person, is still at it."""
+    def give_access(self, relationship: Relationship) -> None:
+        """Assign the roles to our group, and consent to our application. NotYet: Microsoft or a person acts first."""
 
     @abstractmethod
-    def waits_for(self, found: Relationship) -> str | None:
-        """What an active relationship lacks that only the customer can give, with the link; None: nothing."""
+    def waits_for(self, relationship: Relationship) -> str | None:
+        """Text about what only the customer can give to an active relationship, with the link; None: nothing."""
 
     @abstractmethod
-    def end_access(self, found: Relationship) -> None:
-        """Take our application's consent back, while the relationship still lets us."""
+    def end_access(self, relationship: Relationship) -> None:
+        """Withdraw our application's consent, while the relationship still allows it."""
 
     @abstractmethod
     def customer(self, domain: str) -> str | None:
@@ -52,15 +52,16 @@ class Partner(ABC):
 
     @abstractmethod
     def make_customer(self, wanted: NewCustomer) -> str:
-        """Make the tenant, unless we have made it; its id. Its administrator's password goes into a block."""
+        """Create the tenant, unless we have created it; returns its id. Its administrator's password is put into a
+        block."""
 
     @abstractmethod
     def resells(self, customer: str) -> bool:
-        """Has this customer (tenant id) accepted us as reseller? An order takes that, beside the relationship."""
+        """Has this customer (tenant id) accepted us as reseller? An order needs it, besides the relationship."""
 
     @abstractmethod
     def prices(self, wanted: Purchase) -> dict[str, Price]:
-        """What each product costs, by catalog item. Blocked: one has no price; without a price nothing is bought."""
+        """Price of each product, by catalog item. Blocked: a product has no price, so nothing is bought."""
 
     @abstractmethod
     def orders(self, customer: str) -> list[Order]:
@@ -68,7 +69,8 @@ class Partner(ABC):
 
     @abstractmethod
     def fill_cart(self, customer: str, products: Sequence[Product], note: str) -> str:
-        """Put them into a new cart, which is no order; its id. Blocked: one cannot be ordered, or we do not resell."""
+        """Put the products into a new cart, which is no order; returns its id. Blocked: a product cannot be ordered, or
+        we do not resell to the customer."""
 
     @abstractmethod
     def cart_ordered(self, customer: str, cart: str) -> bool | None:
@@ -76,4 +78,4 @@ class Partner(ABC):
 
     @abstractmethod
     def check_out(self, customer: str, cart: str) -> None:
-        """Order a cart. Spends money. The same cart twice is one order."""
+        """Order a cart. Spends money. Idempotent: the same cart twice is one order."""

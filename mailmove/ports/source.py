@@ -1,4 +1,4 @@
-"""The old Exchange server."""
+"""The ports of the old Exchange server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SourceServer(HasClock):
 
     @abstractmethod
     def inventory(self) -> Inventory:
-        """The mailboxes and mail-enabled public folders, quickly: stages ask often."""
+        """The mailboxes and mail-enabled public folders; fast, as stages call it often."""
 
     @abstractmethod
     def full_inventory(self) -> FullInventory:
@@ -33,23 +33,19 @@ class SourceServer(HasClock):
 
     @abstractmethod
     def grants(self) -> list[Grant]:
-        """Who may open a mailbox, send as it or on its behalf: rights given by hand, not inherited ones."""
+        """Rights to open a mailbox, send as it or on its behalf: explicit ones, not inherited."""
 
     @abstractmethod
     def outlook_anywhere(self) -> OutlookAnywhere | None:
-        """Its settings today; None: not enabled."""
+        """Settings of Outlook Anywhere; None: not enabled."""
 
     @abstractmethod
     def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
-        """Make the settings so; None disables it."""
-
-    @abstractmethod
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item of a mailbox (SMTP address), all folders."""
+        """Apply these settings; None disables Outlook Anywhere."""
 
     @abstractmethod
     def item_changes(self) -> MailboxChanges:
-        """The same, so that a second look costs only what has changed."""
+        """Reader of all items of a mailbox, of which a second call reads only what has changed."""
 
     @abstractmethod
     def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -61,7 +57,7 @@ class SourceServer(HasClock):
 
     @abstractmethod
     def trusted_ca(self) -> str | None:
-        """PEM of a private root that the server's certificate hangs on; None: a public one."""
+        """PEM of the private root that issued the server's certificate; None: a public root did."""
 
     @abstractmethod
     def arrivals(self, since: datetime) -> list[Arrival]:
@@ -76,15 +72,15 @@ class ItemOrigin(ABC):
 
 
 class HoldsMessages(ABC):
-    """A place of mailboxes in which single messages can be looked up and taken away: the old server, and the cloud."""
+    """A server in whose mailboxes single messages can be searched and removed: the old server, and the tenant."""
 
     @abstractmethod
     def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
-        """Every copy of the messages with these Message-IDs, in all folders; quickly, whatever the mailbox holds."""
+        """Every copy of the messages with these Message-IDs, in all folders; fast, whatever the mailbox's size."""
 
     @abstractmethod
     def remove_message(self, mailbox: str, item_id: str) -> None:
-        """Delete one item. One that is not there is no error. Refused: we lack the right."""
+        """Delete one item; idempotent. Refused: we lack the right."""
 
 
 class HoldsCertificates(ABC):
@@ -96,23 +92,23 @@ class HoldsCertificates(ABC):
 
     @abstractmethod
     def import_certificate(self, issued: Issued) -> None:
-        """Put it into the store, with its key; nothing uses it yet. One that is there already is left."""
+        """Put a certificate into the store, with its key; no service uses it yet. Idempotent."""
 
     @abstractmethod
     def use_certificate(self, thumbprint: str) -> None:
-        """Have IIS show this one on HTTPS."""
+        """Bind this certificate to HTTPS in IIS."""
 
     @abstractmethod
     def remove_certificate(self, thumbprint: str) -> None:
-        """Take it out of the store; one that is not there is no error."""
+        """Remove a certificate from the store; idempotent."""
 
 
 class HasRpcProxyFeature(ABC):
-    """A server on which the Windows feature RPC over HTTP Proxy can be looked at and installed."""
+    """A server on which the Windows feature RPC over HTTP Proxy can be read and installed."""
 
     @abstractmethod
     def rpc_proxy_feature(self) -> bool | None:
-        """Installed? None: it cannot be told from here."""
+        """Is it installed? None: it cannot be read from here."""
 
     @abstractmethod
     def set_rpc_proxy_feature(self, wanted: bool) -> None:

@@ -1,1 +1,1 @@
-"""What is handed to people: the runbook before the night, the report after it. Data in, one HTML file out."""
+"""The runbook before the cutover and the report after it: data in, one HTML file out."""

@@ -1,7 +1,7 @@
-"""The night before it comes: each step with the earliest moment at which it can begin, and how long it will last.
+"""Forecast of a cutover: each step with the earliest time at which it can begin, and how long it takes.
 
-Only what is known is put into figures: TTLs, windows, the plan's own patience. What depends on Microsoft or on people
-is said in words, and counts as no time at all: so every moment is a "not before".
+Only what is known becomes a figure: TTLs, windows, the plan's patience. What depends on Microsoft or on people is in
+words and counts as zero time, so every time is a "not before".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mailmove.report.handover import Handover
 
 @dataclass(frozen=True)
 class Outline:
-    """A step of the runbook, as far as it can be told without a plan."""
+    """A step of the runbook, without a plan: what is the same in every cutover."""
 
     name: str
     story: str
@@ -34,13 +34,13 @@ class Outline:
 
 
 class Planned(BaseModel):
-    """A step of the night that will come."""
+    """A step of the runbook, with its forecast."""
 
     name: str
     story: str
     kind: Literal["stage", "wait"]
     not_before: datetime
-    takes: str = Field(description="How long, in words; empty: it is read back at once")
+    takes: str = Field(description="How long, in words; empty: it is verified at once")
     awake: list[str] = Field(default=[], description="Who must be awake for it")
     undo: str = ""
     changes: list[Change] = []
@@ -48,7 +48,7 @@ class Planned(BaseModel):
 
 
 class Runbook(BaseModel):
-    """What is handed out before the night."""
+    """The forecast that is handed out before the cutover."""
 
     customer: str
     domains: list[str]
@@ -61,8 +61,8 @@ class Runbook(BaseModel):
 
     @property
     def blockers(self) -> list[Finding]:
-        found = [*self.before, *(finding for step in self.steps for finding in step.findings)]
-        return [finding for finding in found if finding.blocks]
+        findings = [*self.before, *(finding for step in self.steps for finding in step.findings)]
+        return [finding for finding in findings if finding.blocks]
 
 
 def runbook_of(
@@ -75,13 +75,13 @@ def runbook_of(
     written: datetime,
 ) -> Runbook:
     """The runbook of a plan, from what its preflight saw."""
-    seen = {preview.stage: preview for preview in previews}
-    clock = Clock(plan, seen, handover, starts)
+    by_stage = {preview.stage: preview for preview in previews}
+    clock = Clock(plan, by_stage, handover, starts)
     steps = []
     for outline in outlines:
         begins, clock.awake, clock.step = clock.at, [], outline.name
         takes = (outline.rule or at_once)(clock)
-        preview = seen.get(outline.name, Preview(stage=outline.name))
+        preview = by_stage.get(outline.name, Preview(stage=outline.name))
         if outline.gate and (preview.changes or not outline.skipped_when_empty):
             clock.awake = _approvers(plan, outline.gate) + clock.awake
         steps.append(
@@ -105,13 +105,13 @@ def runbook_of(
         starts=starts,
         time_zone=zone_of(plan),
         steps=steps,
-        before=[finding for name, preview in seen.items() if name not in names for finding in preview.findings],
+        before=[finding for name, preview in by_stage.items() if name not in names for finding in preview.findings],
         handover=handover,
     )
 
 
 def zone_of(plan: Cutover) -> str:
-    """The zone in which the plan's people live: that of its first window."""
+    """IANA time zone of the runbook: that of the plan's first window, else UTC."""
     return plan.windows[0].timezone if plan.windows else "UTC"
 
 

@@ -66,21 +66,20 @@ def verified_domain(clock: Clock) -> str:
 def first_sync(clock: Clock) -> str:
     if not clock.handover or not clock.handover.people:
         return "not known: there is no inventory"
-    largest = max(one.size or 0 for one in clock.handover.people)
-    count, held = len(clock.handover.people), clock.handover.bytes / _GB
-    said = f"{count} mailboxes, {held:,.1f} GB, the largest {largest / _GB:,.1f} GB"
+    largest = max(person.size or 0 for person in clock.handover.people)
+    count, gigabytes = len(clock.handover.people), clock.handover.bytes / _GB
+    amount = f"{count} mailboxes, {gigabytes:,.1f} GB, the largest {largest / _GB:,.1f} GB"
     for limit, half, most in _PER_MAILBOX:
         if largest < limit * _GB:
-            return (
-                f"{said}: by Microsoft's figures such mailboxes take {half} d (half of them) to {most} d (nine of ten)"
-            )
-    return f"{said}: Microsoft's own figures end at 200 GB a mailbox"
+            days = f"{half} d (half of them) to {most} d (nine of ten)"
+            return f"{amount}: by Microsoft's figures such mailboxes take {days}"
+    return f"{amount}: Microsoft's own figures end at 200 GB a mailbox"
 
 
 def old_ttl(clock: Clock) -> str:
     preview = clock.previews.get("lower_ttl")
-    sets = [one.before for one in preview.changes if isinstance(one.before, dict)] if preview else []
-    ttl = max((int(one["ttl"]) for one in sets if "ttl" in one), default=0)
+    sets = [change.before for change in preview.changes if isinstance(change.before, dict)] if preview else []
+    ttl = max((int(rrset["ttl"]) for rrset in sets if "ttl" in rrset), default=0)
     if not ttl:
         return ""
     clear = (clock.served or clock.at) + timedelta(seconds=ttl)
@@ -91,7 +90,7 @@ def old_ttl(clock: Clock) -> str:
 def window(clock: Clock) -> str:
     opens = next_opening(clock.plan.windows, clock.at, timedelta(seconds=clock.plan.dns.low_ttl))
     if opens is None:
-        return "no night of the plan is long enough to be back by `reversible_by`: a person is asked"
+        return "no window of the plan is long enough to be back by `reversible_by`: a person is asked"
     waited = opens > clock.at
     clock.at = opens
     return "until the window opens" if waited else ""
@@ -116,7 +115,7 @@ def quiet(clock: Clock) -> str:
 
 
 def reconciliation(clock: Clock) -> str:
-    items = sum(one.items or 0 for one in clock.handover.people) if clock.handover else 0
+    items = sum(person.items or 0 for person in clock.handover.people) if clock.handover else 0
     return (
         f"every one of {items:,} items is looked up on both sides" if items else "every item is looked up on both sides"
     )

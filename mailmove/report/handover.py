@@ -1,4 +1,4 @@
-"""Whom and what the night concerns, as the inventory found it: the people, their phones, the machines that send."""
+"""The people, their phones, and the sending machines that the cutover concerns, from the inventory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class _Row(BaseModel):
 
 
 class Person(_Row):
-    """A mailbox that moves. Shared and resource mailboxes are among them; nobody sits behind those."""
+    """A mailbox that moves. Shared and resource mailboxes too; those belong to nobody."""
 
     address: str
     name: str
     kind: str = Field(description="user, shared, room or equipment")
     items: int | None = None
-    size: int | None = Field(default=None, description="Bytes; None: the server did not tell")
+    size: int | None = Field(default=None, description="Bytes; None: the server did not say")
     phones: tuple[str, ...] = ()
 
 
 class Machine(_Row):
-    """Something that sends through the old server."""
+    """A machine that sends through the old server."""
 
     address: str
     host: str
@@ -33,7 +33,7 @@ class Machine(_Row):
 
 
 class Handover(_Row):
-    """What the report needs of an inventory; small enough to be kept with every cutover."""
+    """The part of an inventory that the report needs; small enough to be kept with every cutover."""
 
     server: str = Field(description="'Exchange 8.3.83.6 on SBS2008'")
     people: tuple[Person, ...]
@@ -41,7 +41,7 @@ class Handover(_Row):
 
     @property
     def bytes(self) -> int:
-        return sum(one.size or 0 for one in self.people)
+        return sum(person.size or 0 for person in self.people)
 
 
 def handover_of(inventory: FullInventory) -> Handover:
@@ -63,8 +63,8 @@ def handover_of(inventory: FullInventory) -> Handover:
             for box in inventory.moving
         ),
         machines=tuple(
-            Machine(address=one.client_ip, host=one.host, senders=one.senders, messages=one.messages)
-            for one in sorted(inventory.relays, key=lambda one: -one.messages)
+            Machine(address=relay.client_ip, host=relay.host, senders=relay.senders, messages=relay.messages)
+            for relay in sorted(inventory.relays, key=lambda relay: -relay.messages)
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What each person must do on the first morning, and what each machine needs: plain words, for people in a hurry.
+"""To-do lists for the first working day: for each person, and for each machine that sends.
 
 Facts: Outlook goes on asking the old server until it has a new profile or its Autodiscover entry in Active Directory is
 emptied (Microsoft KB 2612922); phones hold the old server's name in their account.
@@ -30,7 +30,7 @@ OLD_SERVER = (
 
 @dataclass(frozen=True)
 class ToDo:
-    """Somebody and what they have to do."""
+    """A person or machine, and the steps to do."""
 
     who: str
     address: str
@@ -38,9 +38,9 @@ class ToDo:
 
 
 def people(handover: Handover) -> list[ToDo]:
-    """Everybody with a mailbox of their own, those with a phone first."""
-    own = [one for one in handover.people if one.kind == "user"]
-    return [_of(one) for one in sorted(own, key=lambda one: (not one.phones, one.name.casefold()))]
+    """To-dos of everybody with a mailbox of their own, those with a phone first."""
+    own = [person for person in handover.people if person.kind == "user"]
+    return [_of(person) for person in sorted(own, key=lambda person: (not person.phones, person.name.casefold()))]
 
 
 def _of(person: Person) -> ToDo:
@@ -50,25 +50,27 @@ def _of(person: Person) -> ToDo:
 
 
 def machines(handover: Handover) -> list[ToDo]:
-    """Printers, scanners, applications: each keeps sending to the old server until somebody tells it not to."""
+    """To-dos for printers, scanners, applications: each sends to the old server until it is reconfigured."""
     return [
         ToDo(
-            who=one.host or one.address,
-            address=one.address,
+            who=machine.host or machine.address,
+            address=machine.address,
             steps=(
-                f"Sent {one.messages:,} messages as {', '.join(one.senders) or 'the empty sender'}. Give it another "
-                "way to send: SMTP submission of Microsoft 365, a connector, or a relay.",
+                f"Sent {machine.messages:,} messages as {', '.join(machine.senders) or 'the empty sender'}. Give it "
+                "another way to send: SMTP submission of Microsoft 365, a connector, or a relay.",
             ),
         )
-        for one in handover.machines
+        for machine in handover.machines
     ]
 
 
 def open_findings(findings: Sequence[Finding], handover: Handover | None) -> list[Finding]:
-    """What the preflight found that asks for something, without what stands with the people and machines."""
-    known = {one.address for one in handover.machines} if handover else set()
+    """Preflight findings that ask for an action, without those that the people's and machines' lists show."""
+    known = {machine.address for machine in handover.machines} if handover else set()
     return [
-        one
-        for one in findings
-        if not one.todo.startswith("Nothing") and not one.seen.startswith(PHONE) and one.subject not in known
+        finding
+        for finding in findings
+        if not finding.todo.startswith("Nothing")
+        and not finding.seen.startswith(PHONE)
+        and finding.subject not in known
     ]

@@ -1,4 +1,4 @@
-"""The night in pictures, as SVG. Each takes data and the zone in which times are shown; "": there is nothing to see."""
+"""Pictures of a cutover, as SVG. Each takes data and the zone in which times are shown; "": there is no data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
-from mailmove.dns.propagation.measure import Sweep
-from mailmove.dns.propagation.resolver_view import Sees, View
+from mailmove.dns.propagation.measure import PropagationSweep
+from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.plan.public_resolvers import operator_of
-from mailmove.report.night import Landed, Night, Question, Step
+from mailmove.report.cutover_report import ArrivalBar, CutoverReport, Question, Step
 from mailmove.report.progress import Copied, Progress
 from mailmove.report.svg import (
     ASKED,
@@ -29,27 +29,27 @@ from mailmove.report.words import lasting
 _WIDTH, _LEFT, _RIGHT = 960.0, 190.0, 800.0
 _ROW = 18.0
 _MOST_ROWS = 90
-"""Rows of a picture; what is cut off is said."""
+"""Maximum rows of a picture; it says how many more are not drawn."""
 
-_SEEN: dict[Sees, str] = {"old": OLD, "new": NEW, "mixed": ASKED, "failing": TROUBLE}
+_SEEN: dict[RecordState, str] = {"old": OLD, "new": NEW, "mixed": ASKED, "failing": TROUBLE}
 _FORECAST = "#efc9ae"
 
 
-def timeline(night: Night, zone: tzinfo) -> str:
-    """Every step from when it began until the world had agreed; where it was parked, and on what."""
-    steps = [step for step in night.steps if step.began]
+def timeline(report: CutoverReport, zone: tzinfo) -> str:
+    """Every step from when it began until it was verified; where it was parked, and on what."""
+    steps = [step for step in report.steps if step.began]
     if not steps:
         return ""
-    end = max([night.began, *(time for step in steps for time in (step.began, step.ended) if time)])
-    end = end if all(step.ended for step in steps) else max(end, night.written)
-    draw = Drawing(_WIDTH, 44 + _ROW * len(steps), f"{night.customer}: the night, step by step")
-    axis = TimeAxis(night.began, end, _LEFT, _RIGHT, zone)
+    end = max([report.began, *(time for step in steps for time in (step.began, step.ended) if time)])
+    end = end if all(step.ended for step in steps) else max(end, report.written)
+    draw = Drawing(_WIDTH, 44 + _ROW * len(steps), f"{report.customer}: the cutover, step by step")
+    axis = TimeAxis(report.began, end, _LEFT, _RIGHT, zone)
     bottom = 24 + _ROW * len(steps)
     axis.draw(draw, 20, bottom)
     for row, step in enumerate(steps):
-        _step(draw, axis, step, night.questions, 24 + _ROW * row, end)
+        _step(draw, axis, step, report.questions, 24 + _ROW * row, end)
     draw.legend(_LEFT, bottom + 16, [
-        (DONE, "at work"), (WAIT, "waiting, no process"), (ASKED, "a person was asked"), (TROUBLE, "held up"),
+        (DONE, "at work"), (WAIT, "waiting, no process"), (ASKED, "a person was asked"), (TROUBLE, "interrupted"),
     ])  # fmt: skip
     return str(draw)
 
@@ -60,21 +60,21 @@ def _step(draw: Drawing, axis: TimeAxis, step: Step, questions: Sequence[Questio
     draw.text(_LEFT - 8, y + 13, step.name, anchor="end")
     x = axis.x(step.began)
     draw.rect(x, y + 4, axis.x(until) - x, _ROW - 7, WAIT if step.kind == "wait" else DONE, tip=step.story)
-    for one in questions:
-        colour = {"wait": WAIT, "gate": ASKED, "trouble": TROUBLE}[one.kind]
-        if _of(one, step):
-            left = axis.x(one.asked)
-            draw.rect(left, y + 4, axis.x(one.answered or until) - left, _ROW - 7, colour, tip=one.words)
+    for question in questions:
+        colour = {"wait": WAIT, "gate": ASKED, "trouble": TROUBLE}[question.kind]
+        if _of(question, step):
+            left = axis.x(question.asked)
+            draw.rect(left, y + 4, axis.x(question.answered or until) - left, _ROW - 7, colour, tip=question.words)
     took = lasting((until - step.began).total_seconds())
     draw.text(_RIGHT + 10, y + 13, took if step.ended else f"{took} so far", fill=FAINT, size=11)
 
 
 def _of(question: Question, step: Step) -> bool:
-    """Was it while this step was under way? A gate bears the gate's name, which is its stage's."""
-    return question.name.rpartition(": ")[2] == step.name
+    """Does the question belong to this step? A gate's question has the name of its stage."""
+    return question.name == step.name
 
 
-def propagation(sweep: Sweep, zone: tzinfo) -> str:
+def propagation(sweep: PropagationSweep, zone: tzinfo) -> str:
     """What each server answered over time, and until when the forecast says that it keeps the old answer."""
     views = [*sweep.authorities, *sweep.resolvers]
     times = [since for view in views for since, _ in view.changes]
@@ -85,8 +85,9 @@ def propagation(sweep: Sweep, zone: tzinfo) -> str:
     end = max([sweep.at, *ahead])
     top, high = 88.0, 15.0
     bottom = top + high * len(shown)
-    cut_off = f"; {len(views) - len(shown)} more are not drawn" if len(views) > len(shown) else ""
-    draw = Drawing(_WIDTH, bottom + 26, f"Who has the new records, over time{cut_off}")
+    cut_off = f"{len(views) - len(shown)} more are not drawn" if len(views) > len(shown) else ""
+    title = f"Who has the new records, over time{'; ' if cut_off else ''}{cut_off}"
+    draw = Drawing(_WIDTH, bottom + 26, title)
     axis = TimeAxis(min(times), end, _LEFT + 60, _RIGHT, zone)
     axis.draw(draw, top - 4, bottom)
     _share(draw, axis, sweep)
@@ -100,11 +101,11 @@ def propagation(sweep: Sweep, zone: tzinfo) -> str:
         (OLD, "old"), (_FORECAST, "old, by forecast"), (NEW, "new"), (ASKED, "something else"), (TROUBLE, "fails"),
     ])  # fmt: skip
     if cut_off:
-        draw.text(_RIGHT + 10, bottom + 18, cut_off.removeprefix("; "), fill=FAINT, size=11)
+        draw.text(_RIGHT + 10, bottom + 18, cut_off, fill=FAINT, size=11)
     return str(draw)
 
 
-def _share(draw: Drawing, axis: TimeAxis, sweep: Sweep) -> None:
+def _share(draw: Drawing, axis: TimeAxis, sweep: PropagationSweep) -> None:
     """The share of the resolvers that has the new records, as a curve above the rows."""
     if not sweep.resolvers:
         return
@@ -122,11 +123,11 @@ def _share(draw: Drawing, axis: TimeAxis, sweep: Sweep) -> None:
     draw.curve(points, DONE)
 
 
-def _saw(view: View, at: datetime) -> Sees | None:
+def _saw(view: ServerView, at: datetime) -> RecordState | None:
     return next((sees for since, sees in reversed(view.changes) if since <= at), None)
 
 
-def _server(draw: Drawing, axis: TimeAxis, view: View, at: datetime, y: float, authority: bool) -> None:
+def _server(draw: Drawing, axis: TimeAxis, view: ServerView, at: datetime, y: float, authority: bool) -> None:
     address = view.server.rpartition(":")[0].strip("[]")
     operator = operator_of(address)
     name = f"{address} (zone)" if authority else address if operator in address else f"{address} {operator}"
@@ -137,25 +138,25 @@ def _server(draw: Drawing, axis: TimeAxis, view: View, at: datetime, y: float, a
     if view.sees != "new" and view.clear_at and view.clear_at > at:
         x = axis.x(at)
         draw.rect(x, y + 2, axis.x(view.clear_at) - x, 10, _FORECAST, tip=f"clear at {view.clear_at:%H:%M:%S} UTC")
-    said = "out of reach" if view.out_of_reach else _HABITS.get(view.habit or "", "")
-    draw.text(_RIGHT + 10, y + 11, said, fill=FAINT, size=11)
+    note = "out of reach" if view.out_of_reach else _HABITS.get(view.habit or "", "")
+    draw.text(_RIGHT + 10, y + 11, note, fill=FAINT, size=11)
 
 
 _HABITS = {"extends": "extends TTLs", "stale": "serves stale", "understates": "understates", "clamps": "clamps TTLs"}
 
 
-def marks_of(night: Night) -> list[tuple[datetime, str]]:
-    """Moments that explain where mail landed."""
-    return [(step.ended, step.mark) for step in night.steps if step.mark and step.ended]
+def marks_of(report: CutoverReport) -> list[tuple[datetime, str]]:
+    """(time, label) of the steps that explain where mail arrived."""
+    return [(step.ended, step.mark) for step in report.steps if step.mark and step.ended]
 
 
-def landing(landed: Sequence[Landed], marks: Sequence[tuple[datetime, str]], zone: tzinfo) -> str:
-    """Messages by where they arrived; `marks` are moments of the night, with a word each."""
+def landing(landed: Sequence[ArrivalBar], marks: Sequence[tuple[datetime, str]], zone: tzinfo) -> str:
+    """Messages over time by where they arrived. marks: (time, label)."""
     if not landed:
         return ""
     step = landed[0].seconds
     start, end = landed[0].at, datetime.fromtimestamp(landed[-1].at.timestamp() + step, tz=landed[-1].at.tzinfo)
-    most = max(1, *((one.old or 0) + (one.cloud or 0) for one in landed))
+    most = max(1, *((bar.old or 0) + (bar.cloud or 0) for bar in landed))
     top, bottom = 62.0, 222.0
     draw = Drawing(_WIDTH, bottom + 44, "Where the mail arrived")
     axis = TimeAxis(start, end, 60, _WIDTH - 20, zone)
@@ -165,18 +166,18 @@ def landing(landed: Sequence[Landed], marks: Sequence[tuple[datetime, str]], zon
         draw.text(axis.left - 6, y + 4, f"{share * most:,.4g}", fill=FAINT, anchor="end", size=11)
     axis.draw(draw, bottom + 18, bottom + 18)
     width = (axis.right - axis.left) / len(landed)
-    for one in landed:
-        x, y = axis.x(one.at), bottom
-        for count, colour, where in ((one.old, OLD, "old server"), (one.cloud, NEW, "Microsoft 365")):
+    for bar in landed:
+        x, y = axis.x(bar.at), bottom
+        for count, colour, where in ((bar.old, OLD, "old server"), (bar.cloud, NEW, "Microsoft 365")):
             high = (count or 0) / most * (bottom - top)
             y -= high
             if high:
-                tip = f"{count} at the {where} in {lasting(step)} from {one.at:%H:%M:%S} UTC"
+                tip = f"{count} at the {where} in {lasting(step)} from {bar.at:%H:%M:%S} UTC"
                 draw.rect(x, y, max(1.5, width - (1 if width > 4 else 0)), high, colour, tip=tip)
-    seen = [(at, words) for at, words in sorted(marks) if start <= at <= end]
-    for row, (at, _) in enumerate(seen):
+    marks_shown = [(at, words) for at, words in sorted(marks) if start <= at <= end]
+    for row, (at, _) in enumerate(marks_shown):
         draw.line(axis.x(at), 14 + 14 * (row % 3), axis.x(at), bottom, INK, dashed=True)
-    for row, (at, words) in enumerate(seen):
+    for row, (at, words) in enumerate(marks_shown):
         left = axis.x(at) < (axis.left + axis.right) / 2
         x = axis.x(at) + (4 if left else -4)
         draw.text(x, 20 + 14 * (row % 3), words, anchor="start" if left else "end", size=11)
@@ -192,19 +193,19 @@ def first_copy(progress: Progress, zone: tzinfo) -> str:
     if not boxes or not progress.curve:
         return ""
     shown = boxes[:_MOST_ROWS]
-    start, end = min(one.since for _, one in boxes), progress.curve[-1][0]
+    start, end = min(box.since for _, box in boxes), progress.curve[-1][0]
     bottom = 24 + _ROW * len(shown)
     draw = Drawing(_WIDTH, bottom + 26, "The first copy, mailbox by mailbox")
     axis = TimeAxis(start, end, _LEFT + 60, _RIGHT, zone)
     axis.draw(draw, 20, bottom)
-    for row, (address, one) in enumerate(shown):
+    for row, (address, box) in enumerate(shown):
         y = 24 + _ROW * row
         draw.text(_LEFT + 52, y + 13, cut(address, 38), anchor="end", size=11)
-        x = axis.x(one.since)
-        colour = TROUBLE if one.error else NEW if one.done else OLD
-        draw.rect(x, y + 4, axis.x(one.done or end) - x, _ROW - 7, colour, tip=one.error or one.status)
-        skipped = f", {one.skipped:,} skipped" if one.skipped else ""
-        draw.text(_RIGHT + 10, y + 13, f"{one.items:,} items{skipped}", fill=FAINT, size=11)
+        x = axis.x(box.since)
+        colour = TROUBLE if box.error else NEW if box.done else OLD
+        draw.rect(x, y + 4, axis.x(box.done or end) - x, _ROW - 7, colour, tip=box.error or box.status)
+        skipped = f", {box.skipped:,} skipped" if box.skipped else ""
+        draw.text(_RIGHT + 10, y + 13, f"{box.items:,} items{skipped}", fill=FAINT, size=11)
     draw.legend(_LEFT + 60, bottom + 18, [(NEW, "copied once"), (OLD, "not yet"), (TROUBLE, "failed")])
     if len(boxes) > len(shown):
         words = f"{len(boxes) - len(shown)} quicker ones not drawn"
@@ -212,5 +213,5 @@ def first_copy(progress: Progress, zone: tzinfo) -> str:
     return str(draw)
 
 
-def _end(one: Copied, progress: Progress) -> datetime:
-    return one.done or progress.curve[-1][0]
+def _end(box: Copied, progress: Progress) -> datetime:
+    return box.done or progress.curve[-1][0]

@@ -1,4 +1,4 @@
-"""How far the first copy is, mailbox by mailbox, over time; small enough to be carried from look to look."""
+"""Progress of the first copy, mailbox by mailbox, over time; small enough to be passed from poll to poll."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import BaseModel, Field
 from mailmove.tenant_state import MigrationUser
 
 COPIED = ("Synced", "IncrementalSyncing", "IncrementalSynced", "Completed", "CompletedWithWarnings")
-"""States of a migration user that has been copied once, as Get-MigrationUser spells them."""
+"""Statuses of a migration user that has been copied once, as Get-MigrationUser spells them."""
 
 MOST_POINTS = 120
-"""Of the curve; when there are more, every other one goes."""
+"""Maximum points of the curve; above it, every second point is dropped."""
 
 _WIDTH = 24
 _MOST_ROWS = 40
 
 
 class Copied(BaseModel):
-    """One mailbox."""
+    """Progress of one mailbox."""
 
     status: str
     items: int = Field(description="Copied so far")
@@ -31,21 +31,21 @@ class Copied(BaseModel):
 
 
 class Progress(BaseModel):
-    """curve: (when, items copied in all, mailboxes copied once), oldest first."""
+    """Progress of all mailboxes. curve: (time, items copied in all, mailboxes copied once), oldest first."""
 
     mailboxes: dict[str, Copied] = {}
     curve: list[tuple[datetime, int, int]] = []
 
     @property
     def items(self) -> int:
-        return sum(one.items for one in self.mailboxes.values())
+        return sum(box.items for box in self.mailboxes.values())
 
 
 def watched(previous: Progress | None, users: Sequence[MigrationUser], at: datetime) -> Progress:
-    """The progress with one more look."""
+    """The progress with one more poll."""
     known = previous.mailboxes if previous else {}
     boxes = {user.address: _copied(user, known.get(user.address), at) for user in users}
-    curve = [*(previous.curve if previous else []), (at, sum(one.items for one in boxes.values()), _count(boxes))]
+    curve = [*(previous.curve if previous else []), (at, sum(box.items for box in boxes.values()), _count(boxes))]
     if len(curve) > MOST_POINTS:
         curve = [*curve[:-1:2], curve[-1]]
     return Progress(mailboxes=boxes, curve=curve)
@@ -57,18 +57,18 @@ def bars(progress: Progress) -> str:
         return ""
     rows = sorted(progress.mailboxes.items(), key=lambda row: (row[1].done is not None, row[0]))
     margin = max(len(address) for address, _ in rows[:_MOST_ROWS])
-    most = max(1, *(one.items for one in progress.mailboxes.values()))
-    lines = [f"{address:{margin}}  {_bar(one, most)}  {one.items:>7,} {one.status}" for address, one in rows]
+    most = max(1, *(box.items for box in progress.mailboxes.values()))
+    lines = [f"{address:{margin}}  {_bar(box, most)}  {box.items:>7,} {box.status}" for address, box in rows]
     more = [f"... and {len(lines) - _MOST_ROWS} more"] if len(lines) > _MOST_ROWS else []
     return "\n".join(
         ["```", *lines[:_MOST_ROWS], *more, "█ copied once   ▒ under way, beside the largest so far", "```"]
     )
 
 
-def _bar(one: Copied, most: int) -> str:
-    if one.done:
+def _bar(box: Copied, most: int) -> str:
+    if box.done:
         return "█" * _WIDTH
-    return f"{'▒' * min(_WIDTH - 1, round(one.items / most * _WIDTH)):{_WIDTH}}"
+    return f"{'▒' * min(_WIDTH - 1, round(box.items / most * _WIDTH)):{_WIDTH}}"
 
 
 def _copied(user: MigrationUser, known: Copied | None, at: datetime) -> Copied:
@@ -86,4 +86,4 @@ def _copied(user: MigrationUser, known: Copied | None, at: datetime) -> Copied:
 
 
 def _count(boxes: dict[str, Copied]) -> int:
-    return sum(1 for one in boxes.values() if one.done)
+    return sum(1 for box in boxes.values() if box.done)

@@ -1,4 +1,4 @@
-"""Just enough SVG for the pictures: shapes that hold their colours, so that one drawing does for page and artifact."""
+"""SVG drawing for the pictures: shapes with their own colours, so that page and artifact show the same drawing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ OLD, NEW, WAIT, ASKED, TROUBLE, DONE = "#b7561f", "#7fb2e5", "#c5d0da", "#e3a008
 
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _STEPS = [
-    *(timedelta(seconds=one) for one in (1, 2, 5, 10, 15, 30)),
-    *(timedelta(minutes=one) for one in (1, 2, 5, 10, 15, 30)),
-    *(timedelta(hours=one) for one in (1, 2, 3, 6, 12)),
-    *(timedelta(days=one) for one in (1, 2, 7, 14, 28, 56, 112, 365)),
+    *(timedelta(seconds=number) for number in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(minutes=number) for number in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(hours=number) for number in (1, 2, 3, 6, 12)),
+    *(timedelta(days=number) for number in (1, 2, 7, 14, 28, 56, 112, 365)),
 ]
 
 
@@ -29,7 +29,7 @@ class Drawing:
         self._shapes: list[str] = []
 
     def rect(self, x: float, y: float, width: float, height: float, fill: str, *, tip: str = "") -> None:
-        """At least one pixel and a half wide: what took no time at all is seen too."""
+        """A rectangle, at least 1.5 pixels wide, so that a step of no duration is visible too."""
         inside = f"<title>{fit(tip)}</title>" if tip else ""
         box = f'x="{x:.1f}" y="{y:.1f}" width="{max(1.5, width):.1f}" height="{height:.1f}"'
         self._shapes.append(f'<rect {box} fill="{fill}">{inside}</rect>')
@@ -45,7 +45,7 @@ class Drawing:
         self._shapes.append(f'<polyline points="{joined}" fill="none" stroke="{stroke}" stroke-width="2"/>')
 
     def text(self, x: float, y: float, words: str, *, fill: str = INK, anchor: str = "start", size: int = 12) -> None:
-        """y: of the base line. anchor: start, middle or end. A white rim keeps it readable above lines."""
+        """A text. y: of the base line. anchor: start, middle or end. A white rim keeps it readable above lines."""
         self._shapes.append(
             f'<text x="{x:.1f}" y="{y:.1f}" fill="{fill}" font-size="{size}" text-anchor="{anchor}" '
             f'paint-order="stroke" stroke="#fff" stroke-width="3">{fit(words)}</text>'
@@ -80,7 +80,7 @@ class TimeAxis:
         return self.left + min(1.0, max(0.0, share)) * (self.right - self.left)
 
     def draw(self, on: Drawing, top: float, bottom: float) -> None:
-        """Hair lines from top to bottom, with the time above each."""
+        """Vertical hair lines from top to bottom, with the time above each."""
         for tick, words in self._ticks():
             x = self.x(tick)
             on.line(x, top, x, bottom)
@@ -88,7 +88,7 @@ class TimeAxis:
 
     def _ticks(self) -> Iterator[tuple[datetime, str]]:
         most = max(2, int((self.right - self.left) / 75))
-        step = next((one for one in _STEPS if (self.end - self.start) / one <= most), _STEPS[-1])
+        step = next((candidate for candidate in _STEPS if (self.end - self.start) / candidate <= most), _STEPS[-1])
         local = self.start.astimezone(self.zone).replace(tzinfo=None)
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         # Counted in local time from midnight, so that ticks stand at full hours there.
@@ -105,7 +105,7 @@ class TimeAxis:
 
 
 def fit(words: str) -> str:
-    """Text for between tags and in attributes, whatever is in it: markup escaped, what XML has no form for left out."""
+    """Escape a text for SVG content and attributes; characters that XML cannot hold are replaced."""
     return escape(_UNFIT.sub("\N{REPLACEMENT CHARACTER}", words))
 
 
@@ -114,6 +114,6 @@ def cut(words: str, most: int) -> str:
 
 
 def as_image(drawing: str, alt: str) -> str:
-    """A Markdown image that holds the drawing itself; it needs no file and no server."""
+    """A Markdown image with the drawing inline as a data URL."""
     data = base64.b64encode(drawing.encode()).decode("ascii")
     return f"![{alt.replace('[', '(').replace(']', ')')}](data:image/svg+xml;base64,{data})"

@@ -1,4 +1,4 @@
-"""Values in words, the same on every page and in the terminal."""
+"""Format durations, values and sizes for people, the same on every page and in the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def lasting(seconds: float) -> str:
-    """`4 s`, `12 min`, `3 h 05 min`, `2 d 4 h`"""
+    """A duration for people: `4 s`, `12 min`, `3 h 05 min`, `2 d 4 h`."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -20,7 +20,7 @@ def lasting(seconds: float) -> str:
 
 
 def value_words(value: Any) -> str:
-    """The before or after of a change on one line."""
+    """The before or after value of a change, on one line."""
     if value is None:
         return "absent"
     if isinstance(value, dict) and "values" in value and "ttl" in value:
@@ -29,7 +29,7 @@ def value_words(value: Any) -> str:
 
 
 def size_words(size: int | None) -> str:
-    """`3.2 GB`, `850 MB`, `12 kB`; "" where it is not known."""
+    """A size for people: `3.2 GB`, `850 MB`, `12 kB`; "" where it is not known."""
     if size is None:
         return ""
     for unit, bytes_of in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):

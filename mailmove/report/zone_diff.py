@@ -1,4 +1,4 @@
-"""The zone before and after, as people read a difference."""
+"""The difference of a zone before and after, as lines that start with - or +."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from mailmove.records import RRset
 def zone_diff(changes: Iterable[Change]) -> list[str]:
     """Lines that start with "-" (was there) or "+" (is there), the sets in the order of their first change.
 
-    Several changes of one set become one; what came and went again is left out. Other changes than those of DNS are
-    passed over.
+    Several changes of one set become one; a set that ends as it began is left out. Changes outside DNS are skipped.
     """
     first: dict[RecordSetSubject, RRset | None] = {}
     last: dict[RecordSetSubject, RRset | None] = {}

@@ -1,4 +1,4 @@
-"""Who still delivers to the old server after the switch, and what to do about each."""
+"""Late senders: who still delivers to the old server after the switch, and what to do about each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ipaddress import ip_address
 from mailmove.items.item import Arrival
 
 _PROBES = ("healthmailbox", "inboundproxy@inboundproxy.com", "maildeliveryprobe@maildeliveryprobe.com")
-"""Exchange 2013 and later sends itself test messages all day (Managed Availability); they are nobody's mail."""
+"""Beginnings of addresses with which Exchange 2013 and later sends itself test messages (Managed Availability)."""
 NAMED = 20
+"""Maximum late senders that are shown by name; the others are counted."""
 
 
 @dataclass(frozen=True)
 class LateSender:
-    """One client of the old server's SMTP. arrivals: oldest first."""
+    """A client that delivers to the old server by SMTP. arrivals: oldest first."""
 
     client_ip: str
     arrivals: tuple[Arrival, ...]
@@ -24,45 +25,49 @@ class LateSender:
     @property
     def who(self) -> str:
         """Its address, with its name where one is known."""
-        name = next((one.client_name for one in self.arrivals if one.client_name), "")
+        name = next((arrival.client_name for arrival in self.arrivals if arrival.client_name), "")
         return f"{self.client_ip} ({name})" if name else self.client_ip
 
     @property
     def senders(self) -> list[str]:
-        """Addresses as which it sends, in lower case, each once; "" is the empty sender."""
-        return list(dict.fromkeys(one.sender.strip("<>").lower() for one in self.arrivals))
+        """Envelope senders that it uses, in lower case, each once; "" is the empty sender."""
+        return list(dict.fromkeys(arrival.sender.strip("<>").lower() for arrival in self.arrivals))
 
     def line(self, domains: Sequence[str]) -> str:
-        """Who it is, and what to do. domains: the customer's."""
+        """One line for people: who it is, and what to do. domains: the customer's."""
         senders = self.senders
-        told = ", ".join(one or "the empty sender" for one in senders[:3]) + (" and others" if len(senders) > 3 else "")
-        last = f"{len(self.arrivals)} messages as {told}, the last at {self.arrivals[-1].at:%H:%M:%S} UTC"
+        named = ", ".join(sender or "the empty sender" for sender in senders[:3]) + (
+            " and others" if len(senders) > 3 else ""
+        )
+        last = f"{len(self.arrivals)} messages as {named}, the last at {self.arrivals[-1].at:%H:%M:%S} UTC"
         return f"{self.who} still delivers to the old server: {last}. {_todo(self.client_ip, senders, domains)}"
 
 
 def late_senders(arrivals: Iterable[Arrival]) -> list[LateSender]:
-    """The busiest first; the server's own test messages are left out."""
+    """Late senders, the most frequent first; the server's own test messages are left out."""
     clients: dict[str, list[Arrival]] = {}
-    for one in arrivals:
-        if not _probe(one):
-            clients.setdefault(one.client_ip, []).append(one)
-    found = [LateSender(client, tuple(sorted(some, key=lambda one: one.at))) for client, some in clients.items()]
-    return sorted(found, key=lambda one: (-len(one.arrivals), one.client_ip))
+    for arrival in arrivals:
+        if not _probe(arrival):
+            clients.setdefault(arrival.client_ip, []).append(arrival)
+    senders = [
+        LateSender(client, tuple(sorted(some, key=lambda arrival: arrival.at))) for client, some in clients.items()
+    ]
+    return sorted(senders, key=lambda sender: (-len(sender.arrivals), sender.client_ip))
 
 
 def gone_quiet(arrivals: Iterable[Arrival], since: datetime, domains: Sequence[str]) -> list[LateSender]:
-    """Machines of the house that delivered before `since` and not after it: they may just be ones that send seldom."""
-    found = [one for one in late_senders(arrivals) if _inside(one.client_ip) and one.arrivals[-1].at < since]
-    return [one for one in found if _ours(one.senders, domains)]
+    """Inside senders that delivered before `since` and not after it; they may be infrequent senders."""
+    inside = [sender for sender in late_senders(arrivals) if _inside(sender.client_ip)]
+    return [sender for sender in inside if sender.arrivals[-1].at < since and _ours(sender.senders, domains)]
 
 
 def _ours(senders: Iterable[str], domains: Sequence[str]) -> bool:
-    return any(one.endswith(tuple(f"@{domain}" for domain in domains)) for one in senders)
+    return any(sender.endswith(tuple(f"@{domain}" for domain in domains)) for sender in senders)
 
 
 def _probe(arrival: Arrival) -> bool:
-    people = [arrival.sender.strip("<>").lower(), *(one.lower() for one in arrival.recipients)]
-    return any(one.startswith(_PROBES) for one in people)
+    people = [arrival.sender.strip("<>").lower(), *(recipient.lower() for recipient in arrival.recipients)]
+    return any(address.startswith(_PROBES) for address in people)
 
 
 def _todo(client: str, senders: Sequence[str], domains: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Look at a mail server's port from outside, by connecting to it as a sender would."""
+"""Check a mail server's port from outside, by connecting to it as a sender does."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MEANS: dict[str, str] = {
 }
 
 
-class PortLook(BaseModel):
-    """What a sender meets at a port (RFC 5321 sections 3.1 and 4.5.4.1)."""
+class PortCheck(BaseModel):
+    """The state of a port as a sender meets it (RFC 5321 sections 3.1 and 4.5.4.1)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,45 +38,45 @@ class PortLook(BaseModel):
         return self.state in ("refused", "silent", "unreachable")
 
     def __str__(self) -> str:
-        said = f" ({self.words})" if self.words else ""
-        return f"{self.address} port {self.port}: {_MEANS[self.state]}{said}"
+        words = f" ({self.words})" if self.words else ""
+        return f"{self.address} port {self.port}: {_MEANS[self.state]}{words}"
 
 
-def look_at_port(address: str, port: int, timeout: float = 10.0) -> PortLook:
-    """Connect, read the greeting, leave politely.
+def check_port(address: str, port: int, timeout: float = 10.0) -> PortCheck:
+    """Connect, read the greeting, send QUIT.
 
     address: IP address or host name. timeout: seconds, for the connection and again for the greeting.
-    A server that accepts and says nothing in time counts as open: the door is not closed.
+    A server that accepts and sends no greeting in time counts as open: its port is not closed.
     Blocked: the name does not exist; Transient: the name could not be looked up now.
     """
 
-    def look(state: State, words: str) -> PortLook:
-        return PortLook(address=address, port=port, state=state, words=words)
+    def checked(state: State, words: str) -> PortCheck:
+        return PortCheck(address=address, port=port, state=state, words=words)
 
     try:
         connection = socket.create_connection((address, port), timeout=timeout)
     except socket.gaierror as error:
         raise _no_name(address, error) from error
     except TimeoutError:
-        return look("silent", f"no answer in {timeout:g} s")
+        return checked("silent", f"no answer in {timeout:g} s")
     except ConnectionRefusedError as error:
-        return look("refused", error.strerror or "connection refused")
+        return checked("refused", error.strerror or "connection refused")
     except OSError as error:
         if error.errno == errno.ECONNRESET:
-            return look("refused", error.strerror or "connection reset")
-        return look("unreachable", error.strerror or str(error))
+            return checked("refused", error.strerror or "connection reset")
+        return checked("unreachable", error.strerror or str(error))
     with connection:
         try:
             greeting = _first_line(connection)
             if greeting[:1] == "2":
                 connection.sendall(b"QUIT\r\n")
         except TimeoutError:
-            return look("open", f"accepts, and says nothing in {timeout:g} s")
+            return checked("open", f"accepts, and says nothing in {timeout:g} s")
         except OSError as error:
-            return look("deferring", f"accepts, then: {error.strerror or error}")
+            return checked("deferring", f"accepts, then: {error.strerror or error}")
     if not greeting:
-        return look("deferring", "accepts, then closes without a word")
-    return look({"4": "deferring", "5": "rejecting"}.get(greeting[0], "open"), greeting)  # type: ignore[arg-type]
+        return checked("deferring", "accepts, then closes without a word")
+    return checked({"4": "deferring", "5": "rejecting"}.get(greeting[0], "open"), greeting)  # type: ignore[arg-type]
 
 
 def _first_line(connection: socket.socket) -> str:

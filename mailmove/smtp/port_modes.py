@@ -1,10 +1,10 @@
-"""How a closed mail port is met by a late sender, and what follows for the mail."""
+"""The modes in which a mail port is closed, and whether a checked port is closed in the planned mode."""
 
 from __future__ import annotations
 
 from mailmove.errors import Blocked
 from mailmove.plan.values import Mode
-from mailmove.smtp.port_check import PortLook
+from mailmove.smtp.port_check import PortCheck
 
 _KINDEST: tuple[Mode, ...] = ("refuse", "drop", "reject")
 
@@ -15,22 +15,23 @@ _SEEN: dict[Mode, tuple[str, ...]] = {
 }
 
 
-def shut(look: PortLook, mode: Mode) -> bool:
-    """Does nobody get mail in? A 5xx counts only where it is wanted: otherwise it is a fault of the server's."""
-    return look.closed or (mode == "reject" and look.state == "rejecting")
+def shut(check: PortCheck, mode: Mode) -> bool:
+    """Is the port closed for mail? A 5xx counts only in mode `reject`; in another mode it is a fault of the server."""
+    return check.closed or (mode == "reject" and check.state == "rejecting")
 
 
-def told(look: PortLook, mode: Mode) -> str:
-    """What was seen, and whether it is what the plan promised."""
-    if look.state in _SEEN[mode]:
-        return str(look)
-    return f"{look} (closed, but not as the plan says: {mode})"
+def port_state_text(check: PortCheck, mode: Mode) -> str:
+    """The checked state of a port, and whether it is the mode of the plan."""
+    if check.state in _SEEN[mode]:
+        return str(check)
+    return f"{check} (closed, but not as the plan says: {mode})"
 
 
 def mode_for(who: str, modes: frozenset[Mode], mode: Mode | None) -> Mode:
-    """The mode asked for; None: the kindest there is. Blocked: this firewall cannot close a port so."""
+    """The mode asked for; None: the first of refuse, drop and reject that the firewall has. Blocked: it has not this
+    mode."""
     if mode is None:
-        return next(one for one in _KINDEST if one in modes)
+        return next(candidate for candidate in _KINDEST if candidate in modes)
     if mode not in modes:
         raise Blocked(
             who,

@@ -1,4 +1,4 @@
-"""Probes: real messages that show which way mail takes, sent to the mail server that each resolver names."""
+"""Probe messages: real mail that shows which route is in use, sent to the MX that each resolver names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mailmove.dns.client.answer import Server
 from mailmove.dns.client.query import ask, ask_all
 
 HEADER = "X-Mailmove-Probe"
-"""By it people, and rules of theirs, tell a probe from mail."""
+"""Name of the header by which people, and their rules, distinguish a probe from mail."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One way to the domain: host (MX name), address (IP), and who names it (resolvers as ip:port)."""
+    """A route to the domain: host (MX name), address (IP), and the resolvers that name it (ip:port)."""
 
     host: str
     address: str
@@ -35,8 +35,8 @@ class Route:
 
 
 async def routes(domain: str, resolvers: Sequence[Server]) -> tuple[list[Route], list[str]]:
-    """(each different first MX with its address, what was not found), as every resolver sees it now."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """(routes by each different first MX, lines about resolvers without an answer), from every resolver now."""
+    named_by: dict[tuple[str, str], list[str]] = {}
     unknown: list[str] = []
     answers = await ask_all(resolvers, f"{domain}.", "MX", recursive=True)
     for server, answer in zip(resolvers, answers, strict=True):
@@ -49,17 +49,17 @@ async def routes(domain: str, resolvers: Sequence[Server]) -> tuple[list[Route],
         if not addresses:
             unknown.append(f"{answer.server}: no address of {host}")
             continue
-        found.setdefault((host, sorted(addresses)[0]), []).append(answer.server)
-    return [Route(host, address, tuple(who)) for (host, address), who in sorted(found.items())], unknown
+        named_by.setdefault((host, sorted(addresses)[0]), []).append(answer.server)
+    return [Route(host, address, tuple(who)) for (host, address), who in sorted(named_by.items())], unknown
 
 
 def new_message_id(helo: str) -> str:
-    """Nobody can guess it, so what bears it is ours."""
+    """A Message-ID for a probe. It cannot be guessed, so a message that has it is ours."""
     return f"<mailmove-probe.{secrets.token_hex(12)}@{helo}>"
 
 
 def probe(message_id: str, *, sender: str, recipient: str, at: datetime) -> bytes:
-    """RFC 5322 bytes. Auto-Submitted keeps robots from answering (RFC 3834)."""
+    """The probe as RFC 5322 bytes. Auto-Submitted prevents automatic replies (RFC 3834)."""
     message = EmailMessage(policy=SMTP)
     message["From"] = f"Mailmove probe <{sender}>"
     message["To"] = recipient

@@ -1,4 +1,4 @@
-"""Deliver a straggler again: a message that reached the old server after the switch, with its original content."""
+"""Redeliver a message that reached the old server after the switch, with its original content."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mailmove.errors import Blocked, Transient
 
 
 class MaybeTaken(Transient):
-    """The answer to the whole message was lost. Look for it before it is sent again."""
+    """The reply to the whole message was lost. Search for the message before it is sent again."""
 
 
 def redeliver(
     content: bytes, *, sender: str, recipient: str, mx: tuple[str, int], helo: str, timeout: float = 60.0
 ) -> str:
-    """Send one message by SMTP (RFC 5321) to `mx` (address, port); the server's last words come back.
+    """Send one message by SMTP (RFC 5321) to `mx` (address, port); returns the server's last reply.
 
     content: RFC 5322 bytes, headers included, sent as they are (only lone line feeds become CRLF, as Exchange Online
     refuses them). sender: envelope sender, "" for a bounce. timeout: seconds for each step.
@@ -36,24 +36,24 @@ def redeliver(
             _expect(smtp.mail(sender, options), 250)
             _expect(smtp.rcpt(recipient), 250, 251)
             handed_over = True
-            said = _expect(smtp.data(_crlf(content)), 250)
+            reply = _expect(smtp.data(_crlf(content)), 250)
             # The message is theirs now; nothing after this may say otherwise.
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 smtp.quit()
-            return said
+            return reply
     except smtplib.SMTPResponseException as error:
-        said = f"{error.smtp_code} {_text(error.smtp_error)}"
+        reply = f"{error.smtp_code} {_text(error.smtp_error)}"
         if 400 <= error.smtp_code < 500:
-            raise Transient(who, wanted=wanted, seen=said, todo="It is tried again later.") from None
+            raise Transient(who, wanted=wanted, seen=reply, todo="It is tried again later.") from None
         raise Blocked(
-            who, wanted=wanted, seen=said, todo="Read the reason, mend it at the target, then run the sweep again."
+            who, wanted=wanted, seen=reply, todo="Read the reason, mend it at the target, then run the sweep again."
         ) from None
     except (OSError, smtplib.SMTPException) as error:
-        seen = f"{type(error).__name__}: {error}"
+        failure = f"{type(error).__name__}: {error}"
         if handed_over:
             todo = "It may have been taken: look for its Message-ID in the mailbox before sending it again."
-            raise MaybeTaken(who, wanted=wanted, seen=seen, todo=todo) from error
-        raise Transient(who, wanted=wanted, seen=seen, todo="It is tried again later.") from error
+            raise MaybeTaken(who, wanted=wanted, seen=failure, todo=todo) from error
+        raise Transient(who, wanted=wanted, seen=failure, todo="It is tried again later.") from error
     except UnicodeEncodeError as error:
         raise Blocked(
             who, wanted=wanted, seen="an address with letters beyond ASCII", todo="Deliver this message by hand."

@@ -8,9 +8,9 @@ from typing import Any
 
 from mailmove.clock import now
 from mailmove.dns.assessment.survey import read_mta_sts
-from mailmove.dns.client.lookups import Look, Lookups
+from mailmove.dns.client.lookups import Lookup, Lookups
 from mailmove.dns.mail_auth import mta_sts, spf
-from mailmove.dns.mail_auth.mta_sts import Held
+from mailmove.dns.mail_auth.mta_sts import RememberedPolicy
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
 from mailmove.dns.mail_auth.spf_cost import measure
 from mailmove.dns.zone.desired import mx_hosts
@@ -40,41 +40,41 @@ def keep_observed(context: Context, *previews: Preview) -> None:
 
 def refuse_if_blocked(stage: str, findings: list[Finding]) -> None:
     """Blocked: one of the findings blocks."""
-    blockers = [found for found in findings if found.blocks]
+    blockers = [finding for finding in findings if finding.blocks]
     if blockers:
         raise Blocked(
             stage,
             wanted="policies that let the new server be used",
-            seen="; ".join(f"{found.subject}: {found.seen}" for found in blockers),
-            todo=" ".join(found.todo for found in blockers),
+            seen="; ".join(f"{finding.subject}: {finding.seen}" for finding in blockers),
+            todo=" ".join(finding.todo for finding in blockers),
         )
 
 
-def fetcher(context: Context, look: Look) -> Fetch:
+def fetcher(context: Context, lookup: Lookup) -> Fetch:
     """Reads policy files, from where the plan's resolvers say that they lie."""
-    return https_fetch(look, port=context.plan.source.https_port)
+    return https_fetch(lookup, port=context.plan.source.https_port)
 
 
 async def _findings(context: Context, wanted: list[RRset], observed: dict[str, Any]) -> list[Finding]:
     lookups = Lookups(resolvers_of(context))
     try:
-        found = []
+        findings = []
         for rrset in wanted:
             if rrset.type == "TXT" and rrset.name.rstrip(".") in context.plan.domains:
-                found += await _about_spf(rrset, lookups.get)
+                findings += await _about_spf(rrset, lookups.get)
             if rrset.type == "MX":
-                found += await _about_mta_sts(context, rrset, lookups.get, observed)
-        return found
+                findings += await _about_mta_sts(context, rrset, lookups.get, observed)
+        return findings
     finally:
         await lookups.close()
 
 
-async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
-    found = []
+async def _about_spf(rrset: RRset, lookup: Lookup) -> list[Finding]:
+    findings = []
     for text in (spf.text_of(value) for value in rrset.values if spf.is_spf(value)):
-        cost = await measure(rrset.name, text, look)
+        cost = await measure(rrset.name, text, lookup)
         if cost.permanent:
-            found.append(
+            findings.append(
                 Finding(
                     subject=f"SPF {rrset.name}",
                     seen=f"the merged record would have: {'; '.join(cost.permanent)}",
@@ -84,7 +84,7 @@ async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
                 )
             )
         elif cost.unanswered:
-            found.append(
+            findings.append(
                 Finding(
                     subject=f"SPF {rrset.name}",
                     seen=f"no answer to {'; '.join(cost.unanswered)}",
@@ -92,20 +92,20 @@ async def _about_spf(rrset: RRset, look: Look) -> list[Finding]:
                     todo="Look again.",
                 )
             )
-    return found
+    return findings
 
 
-async def _about_mta_sts(context: Context, mx: RRset, look: Look, observed: dict[str, Any]) -> list[Finding]:
+async def _about_mta_sts(context: Context, mx: RRset, lookup: Lookup, observed: dict[str, Any]) -> list[Finding]:
     domain, at = mx.name.rstrip("."), now()
-    seen = await read_mta_sts(domain, look, fetcher(context, look))
-    held = await asyncio.to_thread(_recall, context, domain)
-    if seen.unanswered:
-        raise Transient("resolvers", wanted=f"TXT of _mta-sts.{domain}", seen=seen.unanswered, todo="Ask again.")
-    if "policy" not in seen.facts:
-        return [_unreadable(domain, "; ".join(seen.faults))] if seen.record else []
-    policy = mta_sts.Policy.model_validate(seen.facts["policy"])
-    kept = mta_sts.remember(policy, mx_hosts(mx), held, at)
-    if kept and kept != held:
+    published = await read_mta_sts(domain, lookup, fetcher(context, lookup))
+    remembered = await asyncio.to_thread(_recall, context, domain)
+    if published.unanswered:
+        raise Transient("resolvers", wanted=f"TXT of _mta-sts.{domain}", seen=published.unanswered, todo="Ask again.")
+    policy = published.facts.policy
+    if policy is None:
+        return [_unreadable(domain, "; ".join(published.faults))] if published.record else []
+    kept = mta_sts.remember(policy, mx_hosts(mx), remembered, at)
+    if kept and kept != remembered:
         observed[_key(context, domain)] = kept.model_dump(mode="json")
     patience = timedelta(hours=context.plan.propagation.policy_patience_hours)
     return mta_sts.judge(domain, policy, mx_hosts(mx), kept, at=at, patience=patience)
@@ -122,10 +122,10 @@ def _unreadable(domain: str, seen: str) -> Finding:
     )
 
 
-def _recall(context: Context, domain: str) -> Held | None:
-    """What an earlier look, of this night or of a preflight before it, remembered."""
+def _recall(context: Context, domain: str) -> RememberedPolicy | None:
+    """What an earlier check, of this cutover or of a preflight before it, observed."""
     rows = engine().store.read_latest([_key(context, domain)])
-    return Held.model_validate(rows[_key(context, domain)][0]) if rows else None
+    return RememberedPolicy.model_validate(rows[_key(context, domain)][0]) if rows else None
 
 
 def _key(context: Context, domain: str) -> str:

@@ -12,9 +12,9 @@ def new_mail_hosts(context: Context) -> list[str]:
     return sorted(
         {
             value.split()[-1].rstrip(".")
-            for one in known
-            if one
-            for rrset in one.service_records
+            for domain in known
+            if domain
+            for rrset in domain.service_records
             if rrset.type == "MX"
             for value in rrset.values
         }

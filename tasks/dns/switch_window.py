@@ -16,7 +16,7 @@ _WAIT = "window"
 
 
 def poll_window(context: Context) -> PollResult:
-    """No network but the ledger. Where no night is long enough for a rollback, a person is asked."""
+    """No network but the ledger. Where no window is long enough for a rollback, a person is asked."""
     at, kept = now(), kept_by_the_world(context)
     opens = next_opening(context.plan.windows, at, kept)
     if opens is not None and opens <= at:
@@ -37,12 +37,12 @@ def refuse_outside_window(context: Context) -> None:
     Who skips the wait for a window says that the switch may start before the next one; not that it may start at any
     time after that.
     """
-    seen = poll_window(context)
-    if not seen.done and not _may_go_on_anyway(context, now()):
+    result = poll_window(context)
+    if not result.done and not _may_go_on_anyway(context, now()):
         raise WindowClosed(
             "the plan",
             wanted="to switch the mail",
-            seen=seen.summary,
+            seen=result.summary,
             todo="It waits; answer the wait to go on anyway.",
         )
 
@@ -63,10 +63,10 @@ def _may_go_on_anyway(context: Context, at: datetime) -> bool:
 
 
 def _rollback_rules(context: Context, kept: timedelta) -> str:
-    bound = [one for one in context.plan.windows if one.reversible_by is not None]
+    bound = [window for window in context.plan.windows if window.reversible_by is not None]
     rules = [
-        f"{one.way_back_minutes:g} min, and {kept.total_seconds():.0f} s of MX TTL, by {one.reversible_by:%H:%M} "
-        f"{one.timezone}"
-        for one in bound
+        f"{window.way_back_minutes:g} min, and {kept.total_seconds():.0f} s of MX TTL, by {window.reversible_by:%H:%M} "
+        f"{window.timezone}"
+        for window in bound
     ]
     return "; ".join(rules)

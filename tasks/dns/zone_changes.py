@@ -40,9 +40,9 @@ def preview_zones(context: Context, stage: str, wanted: Wanted) -> Preview:
     for domain in context.plan.domains:
         name = zone_name(domain)
         zone, floor = provider.read_zone(name), floors.get(name, 0)
-        would = [within_floor(one, floor) for one in wanted(zone, domain)]
-        changes = [one for one in would if one.before != one.after]
-        preview.changes += [change_of(one) for one in changes]
+        would = [within_floor(change, floor) for change in wanted(zone, domain)]
+        changes = [change for change in would if change.before != change.after]
+        preview.changes += [change_of(change) for change in changes]
         preview.findings += [floor_finding(context, name, floor)] if floor > context.plan.dns.low_ttl else []
         if changes:
             preview.findings += _guards(context, name, zone, changes)
@@ -54,7 +54,7 @@ def act_on_zones(context: Context, stage: str, wanted: Wanted, approved: str | N
     return apply_changes(
         context,
         lambda: preview_zones(context, stage, wanted),
-        lambda preview: _make(context, stage, [rrset_change(one) for one in preview.changes]),
+        lambda preview: _make(context, stage, [rrset_change(change) for change in preview.changes]),
         approved=approved,
     )
 
@@ -67,24 +67,24 @@ def put_zones_back(context: Context, receipt: Receipt) -> Receipt:
         provider = context.dns_provider
         zones = {
             name: provider.read_zone(name)
-            for name in {zone_of_name(context, one.key[0]) for one in map(rrset_change, changes)}
+            for name in {zone_of_name(context, change.key[0]) for change in map(rrset_change, changes)}
         }
         return [
-            one
-            for one in changes
-            if zones[zone_of_name(context, rrset_change(one).key[0])].get(rrset_change(one).key)
-            != rrset_change(one).before
+            change
+            for change in changes
+            if zones[zone_of_name(context, rrset_change(change).key[0])].get(rrset_change(change).key)
+            != rrset_change(change).before
         ]
 
     undone = undo_changes(
         context,
         receipt.model_copy(update={"changes": changes}),
         standing,
-        lambda: _make(context, receipt.stage, [rrset_change(one).inverse() for one in standing()]),
+        lambda: _make(context, receipt.stage, [rrset_change(change).inverse() for change in standing()]),
     )
     if context.dns_provider.by_hand:  # it was a person who put them back, before we looked
-        moved = [one for one in changes if one.before != one.after]
-        return undone.model_copy(update={"changes": [change_of(rrset_change(one).inverse()) for one in moved]})
+        moved = [change for change in changes if change.before != change.after]
+        return undone.model_copy(update={"changes": [change_of(rrset_change(change).inverse()) for change in moved]})
     return undone
 
 
@@ -114,7 +114,7 @@ def change_of(records: RRsetChange) -> Change:
 
 
 def _guards(context: Context, name: str, zone: Zone, changes: list[RRsetChange]) -> list[Finding]:
-    beyond = beyond_plan(name, changed_by_move(name), [one.key for one in changes])
+    beyond = beyond_plan(name, changed_by_move(name), [change.key for change in changes])
     moving = asyncio.run(delegation_findings(name, zone, resolvers_of(context), context.plan.propagation.dns_port))
     return [*([beyond] if beyond else []), *moving]
 
@@ -122,8 +122,8 @@ def _guards(context: Context, name: str, zone: Zone, changes: list[RRsetChange])
 def _mx_at_provider(context: Context) -> list[RRsetChange]:
     """The MX sets as the provider holds them now, each as a change that asks for nothing."""
     provider = context.dns_provider
-    held = [provider.read_zone(zone_name(domain)).get((zone_name(domain), "MX")) for domain in context.plan.domains]
-    return [RRsetChange(before=rrset, after=rrset) for rrset in held if rrset]
+    sets = [provider.read_zone(zone_name(domain)).get((zone_name(domain), "MX")) for domain in context.plan.domains]
+    return [RRsetChange(before=rrset, after=rrset) for rrset in sets if rrset]
 
 
 def _dump(rrset: RRset | None) -> Any:
@@ -134,17 +134,17 @@ def _make(context: Context, stage: str, changes: list[RRsetChange]) -> None:
     """ByHand names the changes of every zone at once, and leaves them as a table at the flow run."""
     provider = context.dns_provider
     by_hand: list[ByHand] = []
-    for zone in dict.fromkeys(zone_of_name(context, one.key[0]) for one in changes):
-        mine = [one for one in changes if zone_of_name(context, one.key[0]) == zone]
+    for zone in dict.fromkeys(zone_of_name(context, change.key[0]) for change in changes):
+        mine = [change for change in changes if zone_of_name(context, change.key[0]) == zone]
         try:
             provider.apply(zone, mine)
         except TtlRaised as met:
-            raise meet_floor(context, stage, zone, [change_of(one.inverse()) for one in mine], met) from met
+            raise meet_floor(context, stage, zone, [change_of(change.inverse()) for change in mine], met) from met
         except ByHand as typing:
             by_hand.append(typing)
     if by_hand:
         key = f"to-type-{context.plan.customer}-{stage.replace('_', '-')}"
         context.write_table(key, typing_rows(changes), description="Records to type by hand")
         first = by_hand[0]
-        records = [line for one in by_hand for line in one.records]
+        records = [line for change in by_hand for line in change.records]
         raise ByHand(first.who, wanted=first.wanted, seen=first.seen, todo=first.todo, records=records)

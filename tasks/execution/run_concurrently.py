@@ -17,4 +17,4 @@ def run_concurrently(act: Callable[..., R], works: Iterable[tuple[object, ...]],
     """What `act(*work)` returned for each, in their order. An error is raised when all have come to their end."""
     with ThreadPoolExecutor(most) as pool:
         under_way = [pool.submit(copy_context().run, act, *work) for work in works]
-    return [one.result() for one in under_way]
+    return [running.result() for running in under_way]

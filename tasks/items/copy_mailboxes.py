@@ -64,7 +64,8 @@ def sides(context: Context) -> tuple[ItemOrigin, ItemDestination]:
 def record_copy(context: Context, moved: list[Moved]) -> None:
     """Write down what a copy came to, for this stage; what was left is named."""
     copied = [
-        CopiedMailbox(mailbox=one.mailbox, copied=one.copied, present=one.found, left=len(one.left)) for one in moved
+        CopiedMailbox(mailbox=copy.mailbox, copied=copy.copied, present=copy.already_present, left=len(copy.left))
+        for copy in moved
     ]
     context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=MailboxCopy(mailboxes=copied), facts=_lines(moved))
 
@@ -75,10 +76,10 @@ def copies(context: Context) -> list[Entry]:
 
 
 def _lines(moved: list[Moved]) -> list[str]:
-    counted = [f"{one.mailbox}: {one.copied} items copied, {one.found} there already" for one in moved]
+    counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.already_present} there already" for copy in moved]
     left = [
-        f"{one.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
-        for one in moved
-        for item, why in one.left
+        f"{copy.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
+        for copy in moved
+        for item, why in copy.left
     ]
     return [*counted, *left]

@@ -28,8 +28,8 @@ class CopyProgress:
 
     def show(self, moved: Sequence[Moved]) -> None:
         """Keep it, as a table and as a page. What cannot be kept is told in the log: a copy does not stop for that."""
-        self._known = watched(self._known, [_as_user(one) for one in moved], now())
-        over = sum(one.over for one in moved)
+        self._known = watched(self._known, [_as_user(mailbox) for mailbox in moved], now())
+        over = sum(mailbox.over for mailbox in moved)
         words = f"{over} of {len(moved)} mailboxes copied, {self._known.items:,} items"
         try:
             engine().store.write_table(
@@ -42,12 +42,12 @@ class CopyProgress:
             _log.warning("%s: Prefect did not keep how far the copy is: %s", self._key, error)
 
 
-def _as_user(one: Moved) -> MigrationUser:
+def _as_user(mailbox: Moved) -> MigrationUser:
     """In the words of Microsoft's batch, so that both movers look alike."""
-    under_way = "Syncing" if one.copied or one.found else "Queued"
+    under_way = "Syncing" if mailbox.copied or mailbox.already_present else "Queued"
     return MigrationUser(
-        address=one.mailbox,
-        status="Synced" if one.over else under_way,
-        synced_items=one.copied + one.found,
-        skipped_items=len(one.left),
+        address=mailbox.mailbox,
+        status="Synced" if mailbox.over else under_way,
+        synced_items=mailbox.copied + mailbox.already_present,
+        skipped_items=len(mailbox.left),
     )

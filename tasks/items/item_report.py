@@ -32,18 +32,18 @@ def compare(context: Context, stage: str) -> list[Account]:
     boxes = [box.address for box in context.source.inventory().moving]
     folder = _spools(context)
 
-    def look(address: str) -> None:
+    def read(address: str) -> None:
         with Spool(_path(folder, address)) as spool:
             # The source first: what arrives there meanwhile is for the next look, and never counts as lost.
-            spool.look(SOURCE, source, address)
-            spool.look(TARGET, cloud, address)
+            spool.update(SOURCE, source, address)
+            spool.update(TARGET, cloud, address)
 
     with room_in(folder):
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="items of") as pool:
-            looks = [pool.submit(look, address) for address in boxes]
+            readings = [pool.submit(read, address) for address in boxes]
         # Every mailbox has its chance before the first failure is told.
-        failures = [error for one in looks if (error := one.exception()) is not None]
-        for error in sorted(failures, key=lambda one: isinstance(one, MailmoveError)):
+        failures = [error for reading in readings if (error := reading.exception()) is not None]
+        for error in sorted(failures, key=lambda error: isinstance(error, MailmoveError)):
             raise error
         book = Book(MOST_LOST)
         for address in boxes:
@@ -56,11 +56,11 @@ def compare(context: Context, stage: str) -> list[Account]:
 def keep(context: Context, stage: str, book: Book) -> None:
     """As CSV and HTML in Prefect's result storage, and the beginning of it as the table `items-<customer>`.
 
-    A list that is the same as the last one is not written again.
+    A list that is the same as the last account is not written again.
     """
     root = context.root
     key = f"items-{context.plan.customer}"
-    head = [_row(mailbox=one.mailbox, verdict="all in all", reason=one.line()) for one in book.accounts]
+    head = [_row(mailbox=account.mailbox, verdict="all in all", reason=account.line()) for account in book.accounts]
     rows = [*head, *(_row(**{name.replace(" ", "_"): cell for name, cell in row.items()}) for row in book.rows)]
     if engine().store.read_latest([key]).get(key) == rows:
         return

@@ -63,8 +63,8 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
             for item in cloud.messages_since(box.address, since - _CLOCKS)
             if item.message_id and item.message_id not in ours
         ]
-        held_back = _at_source(source, box.address, messages)
-        alone = [item for item in messages if item.message_id not in held_back]
+        at_source = _at_source(source, box.address, messages)
+        alone = [item for item in messages if item.message_id not in at_source]
         if wanted:
             _return_mailbox(context, source, cloud, box.address, alone, returned)
         else:

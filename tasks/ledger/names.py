@@ -19,7 +19,7 @@ def previews_key(customer: str) -> str:
 
 
 def handover_key(customer: str) -> str:
-    """Of the table with whom the night concerns: one row, a `Handover`."""
+    """Of the table with whom the cutover concerns: one row, a `Handover`."""
     return f"handover-{customer}"
 
 
@@ -29,5 +29,5 @@ def copying_key(customer: str) -> str:
 
 
 def closing_key(customer: str) -> str:
-    """Of the table with what only the end of the night can tell: one row, a `Closing`."""
+    """Of the table with what only the end of a cutover can show: one row, a `Closing`."""
     return f"closing-{customer}"

@@ -31,7 +31,7 @@ def notices_of(run: FlowRun) -> Notices:
 
 
 def keep_names(plan: Cutover) -> None:
-    """From here on this run keeps names, not ids: it may wake when a block has been deleted and made again."""
+    """From here on this run keeps names, not ids: it may be resumed when a block has been deleted and made again."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or not _has_ids(run.parameters):
@@ -56,16 +56,16 @@ def _named(value: Any) -> Any:
 
 def _replaced(client: SyncPrefectClient, value: Any) -> Any:
     if isinstance(value, list):
-        return [_replaced(client, one) for one in value]
+        return [_replaced(client, item) for item in value]
     if not isinstance(value, dict):
         return value
-    found = _id(value)
-    if found is None:
-        return {key: _replaced(client, one) for key, one in value.items()}
+    block_id = _id(value)
+    if block_id is None:
+        return {key: _replaced(client, item) for key, item in value.items()}
     try:
-        block = client.read_block_document(UUID(found), include_secrets=False)
+        block = client.read_block_document(UUID(block_id), include_secrets=False)
     except ObjectNotFound:
-        return f"{GONE}/{found}"
+        return f"{GONE}/{block_id}"
     assert block.block_type is not None
     return f"{block.block_type.slug}/{block.name}"
 

@@ -2,7 +2,7 @@
 
 What was told is kept as an artifact of the cutover, so that neither kill -9 nor a second look tells it again. Only a
 process that is killed within the very sending leaves nobody knowing whether it arrived: then it is sent once more, with
-the same id in its text, for a doubled notice costs less than a lost one. Whatever a notifier does, the night goes on.
+the same id in its text, for a doubled notice costs less than a lost one. Whatever a notifier does, the cutover goes on.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _sent(channel: str, root: FlowRun, notice: Notice) -> str:
         within(PATIENCE, lambda: _emit_event(root, notice) if channel == EVENTS else _notify(channel, notice))
     except Blocked as error:
         return f"failed: {error}"
-    except Exception as error:  # noqa: BLE001  # whatever a notifier does, the night goes on; it is written down
+    except Exception as error:  # noqa: BLE001  # whatever a notifier does, the cutover goes on; it is written down
         status = getattr(getattr(error, "response", None), "status_code", "")
         return f"failed: {type(error).__name__} {status}".strip()
     return _SENT

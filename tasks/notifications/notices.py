@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from mailmove.clock import now
 from mailmove.evidence import PollResult
-from mailmove.plan.gates_and_windows import NoticeKind
+from mailmove.plan.gates_and_windows import NotificationEvent
 from tasks.parking.forms import WAIT_FLOW
 from tasks.parking.resume import Parked
 
@@ -36,7 +36,7 @@ _PAGE = 200
 class Notice(BaseModel):
     """One notification. id: two notices of the same id are one, however often it is looked at."""
 
-    kind: NoticeKind
+    kind: NotificationEvent
     id: str
     subject: str
     body: str

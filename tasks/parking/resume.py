@@ -135,9 +135,9 @@ def resume(parked: Parked, answer: dict[str, Any] | None = None) -> None:
 def resume_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None:
     """Resume each with the same answer, several at a time: a server that says "later" to one keeps no other waiting.
 
-    Prefect on SQLite says so for some two seconds, when it resumes a run just while another one is written.
+    Prefect on SQLite says so for some two seconds, when it resumes a run just while another question is written.
     """
-    run_concurrently(resume, [(one, answer) for one in parked])
+    run_concurrently(resume, [(question, answer) for question in parked])
 
 
 def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:

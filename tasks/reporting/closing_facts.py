@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from mailmove.clock import now
 from mailmove.errors import MailmoveError
-from mailmove.report.landed import landed
-from mailmove.report.night import Landed
+from mailmove.report.arrival_bars import landed
+from mailmove.report.cutover_report import ArrivalBar
 from tasks.execution.context import Context
 from tasks.ledger.names import closing_key
 from tasks.reporting.dns_cleanup import cleanup_lines
@@ -24,7 +24,7 @@ class Closing(BaseModel):
     """One row of the table `closing-<customer>`."""
 
     tidy: list[str] = []
-    landed: list[Landed] = []
+    landed: list[ArrivalBar] = []
     landed_note: str = ""
 
 
@@ -37,7 +37,7 @@ def close_books(context: Context) -> Closing:
     return closing
 
 
-def _landed(context: Context) -> tuple[list[Landed], str]:
+def _landed(context: Context) -> tuple[list[ArrivalBar], str]:
     switched, entries = context.ledger.evidence("switch_mail"), context.ledger.entries()
     if switched is None:
         return [], ""

@@ -1,4 +1,4 @@
-"""What people are shown: the dry run, the end of the night, the way back."""
+"""What people are shown: the preflight, the end of a cutover, the rollback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from mailmove.evidence import Preview, Receipt
 from mailmove.plan.cutover import Cutover
-from mailmove.report.night import Night
+from mailmove.report.cutover_report import CutoverReport
 from mailmove.report.pictures import first_copy, landing, marks_of, propagation, timeline
 from mailmove.report.svg import as_image
 from mailmove.report.zone_diff import zone_diff
@@ -17,7 +17,7 @@ from tasks.ledger.names import previews_key
 from tasks.parking.question_text import line_of
 from tasks.preflight.inventory import Inventoried, keep_inventory
 from tasks.reporting.closing_facts import close_books
-from tasks.reporting.collect_night import night_of_customer
+from tasks.reporting.collect import report_of_customer
 from tasks.runbook import STAGES
 
 
@@ -30,9 +30,9 @@ def show_preflight(cutover: Cutover, previews: list[Preview], inventory: Invento
     for preview in previews:
         lines += [f"## {preview.stage}", ""]
         lines += [f"- {line_of(change)}" for change in preview.changes] or ["- nothing to change"]
-        for found in preview.findings:
-            mark = "**stands in the way:** " if found.blocks else ""
-            lines.append(f"- {mark}{found.subject}: {found.seen}. {found.means} {found.todo}")
+        for finding in preview.findings:
+            mark = "**stands in the way:** " if finding.blocks else ""
+            lines.append(f"- {mark}{finding.subject}: {finding.seen}. {finding.means} {finding.todo}")
         lines.append("")
     rows = [preview.model_dump(mode="json") for preview in previews]
     context.write_table(previews_key(cutover.customer), rows, description="for runbook and report")
@@ -40,18 +40,18 @@ def show_preflight(cutover: Cutover, previews: list[Preview], inventory: Invento
 
 
 def report(cutover: Cutover) -> str:
-    """The whole night from the ledger, as an artifact `report-<customer>`; returned as Markdown."""
+    """The whole cutover from the ledger, as an artifact `report-<customer>`; returned as Markdown."""
     context = Context(cutover, "report")
     close_books(context)
-    night = night_of_customer(cutover.customer, context.root)
-    lines = [f"# {cutover.customer}: the night", "", *_pictures(night)]
-    for step in night.steps:
+    record = report_of_customer(cutover.customer, context.root)
+    lines = [f"# {cutover.customer}: the cutover", "", *_pictures(record)]
+    for step in record.steps:
         lines += [f"## {step.name}: {step.story}", "", *(f"- {line_of(change)}" for change in step.changes)]
         lines += [f"- {step.ended:%H:%M:%S} UTC: {fact}" for fact in step.facts if step.ended]
         lines.append("")
-    said = [f"- {one.stage}: {'; '.join(one.words)}" for one in night.decisions]
-    lines += ["## Who said yes", "", *said, ""] if said else []
-    lines += ["## Afterwards, by hand", "", *(f"- {line}" for line in night.tidy), ""] if night.tidy else []
+    decisions = [f"- {decision.stage}: {'; '.join(decision.words)}" for decision in record.decisions]
+    lines += ["## Who decisions yes", "", *decisions, ""] if decisions else []
+    lines += ["## Afterwards, by hand", "", *(f"- {line}" for line in record.tidy), ""] if record.tidy else []
     lines.append(f"For the customer: `mailmove report {cutover.customer} --out report.html`.")
     lines.append(f"What became of each item: the artifact `items-{cutover.customer}`, and where it says.")
     lines.append(f"To undo: `mailmove rollback` with the plan of {cutover.customer}.")
@@ -63,17 +63,17 @@ def report(cutover: Cutover) -> str:
     return text
 
 
-def _pictures(night: Night) -> list[str]:
-    """The night as images that the Prefect UI shows in Markdown, and the zone as a difference."""
-    zone = ZoneInfo(night.time_zone)
+def _pictures(record: CutoverReport) -> list[str]:
+    """The cutover as images that the Prefect UI shows in Markdown, and the zone as a difference."""
+    zone = ZoneInfo(record.time_zone)
     drawn = {
-        "The night, step by step": timeline(night, zone),
-        "Where the mail arrived": landing(night.landed, marks_of(night), zone),
-        "The first copy of each mailbox": first_copy(night.progress, zone) if night.progress else "",
-        **{f"Who has the new MX of {name}": propagation(seen, zone) for name, seen in night.sweeps.items()},
+        "The cutover, step by step": timeline(record, zone),
+        "Where the mail arrived": landing(record.landed, marks_of(record), zone),
+        "The first copy of each mailbox": first_copy(record.progress, zone) if record.progress else "",
+        **{f"Who has the new MX of {name}": propagation(sweep, zone) for name, sweep in record.sweeps.items()},
     }
     lines = [line for words, drawing in drawn.items() if drawing for line in (as_image(drawing, words), "")]
-    diff = zone_diff(change for step in night.steps for change in step.changes)
+    diff = zone_diff(change for step in record.steps for change in step.changes)
     return [*lines, *(["```diff", *diff, "```", ""] if diff else [])]
 
 
@@ -82,7 +82,7 @@ def show_rollback(cutover: Cutover, receipts: list[Receipt]) -> str:
     lines = [f"# {cutover.customer}: put back", ""]
     for receipt in receipts:
         lines += [f"- {receipt.stage}: {line_of(change)}" for change in receipt.changes]
-    remains = [f"- {receipt.stage}: {one}" for receipt in receipts for one in receipt.remains]
+    remains = [f"- {receipt.stage}: {line}" for receipt in receipts for line in receipt.remains]
     lines += ["", "## Remains", "", *(remains or ["- nothing"])]
     text = "\n".join(lines)
     Context(cutover, "rollback").write_markdown(

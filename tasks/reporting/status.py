@@ -81,7 +81,7 @@ def statuses(limit: int = 50, flows: tuple[str, ...] = ("cutover",)) -> list[Cut
 
 
 def board(limit: int = 2000) -> list[CutoverStatus]:
-    """Every customer once, by its newest run; what needs a person comes first."""
+    """Every customer once, by its newest run; what needs a person first."""
     latest: dict[str, CutoverStatus] = {}
     for status in statuses(limit, ("cutover", "rollback")):
         latest.setdefault(status.customer, status)

@@ -7,8 +7,8 @@ from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.values import CONSEQUENCES
-from mailmove.smtp.port_check import PortLook, look_at_port
-from mailmove.smtp.port_modes import shut, told
+from mailmove.smtp.port_check import PortCheck, check_port
+from mailmove.smtp.port_modes import port_state_text, shut
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mx_drift import moved_away
 from tasks.dns.mx_targets import new_mail_hosts
@@ -74,27 +74,32 @@ def verify(context: Context) -> Evidence:
     """Knock from outside at each address of the old mail server; and at the new one, to prove that we could see."""
     port, mode, gateway = context.plan.sweep.smtp_port, context.plan.firewall.mode, context.firewall
     if gateway.by_hand:
-        gateway.set_allowed(port, [], mode)  # ByHand, until it is seen: it says what a person must do
-    seen = _looks(context, [context.plan.source.smtp_host])
-    still = [one for one in seen if not shut(one, mode)]
+        gateway.set_allowed(port, [], mode)  # ByHand, until it is old: it says what a person must do
+    old = _connect(context, [context.plan.source.smtp_host])
+    still = [connection for connection in old if not shut(connection, mode)]
     if still:
         raise NotYet(
             context.plan.source.smtp_host,
             wanted=f"port {port} closed",
-            seen="; ".join(str(one) for one in still),
+            seen="; ".join(str(connection) for connection in still),
             todo="It is looked at again; if it stays, another rule or router lets mail in.",
         )
-    control = _looks(context, new_mail_hosts(context))
-    if not any(one.state == "open" for one in control):
+    control = _connect(context, new_mail_hosts(context))
+    if not any(connection.state == "open" for connection in control):
         raise NotYet(
             "this worker's network",
             wanted=f"a connection to the new mail server, to prove that port {port} can be reached from here at all",
-            seen="; ".join(str(one) for one in control) or "no new mail server",
+            seen="; ".join(str(connection) for connection in control) or "no new mail server",
             todo="What looks closed from here may be open. Let the worker send on this port, or look from another "
-            "network and answer 'go on anyway', saying what was seen.",
+            "network and answer 'go on anyway', saying what was old.",
         )
     return record_evidence(
-        context, NAME, [*(told(one, mode) for one in seen), *(f"seen beside it: {one}" for one in control)]
+        context,
+        NAME,
+        [
+            *(port_state_text(connection, mode) for connection in old),
+            *(f"seen beside it: {connection}" for connection in control),
+        ],
     )
 
 
@@ -114,9 +119,9 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     return undone
 
 
-def _looks(context: Context, hosts: list[str]) -> list[PortLook]:
+def _connect(context: Context, hosts: list[str]) -> list[PortCheck]:
     return [
-        look_at_port(address, context.plan.sweep.smtp_port) for host in hosts for address in addresses_of(context, host)
+        check_port(address, context.plan.sweep.smtp_port) for host in hosts for address in addresses_of(context, host)
     ]
 
 
@@ -124,10 +129,10 @@ def _seen_closed_already(context: Context) -> list[Finding]:
     return [
         Finding(
             subject=context.plan.source.smtp_host,
-            seen=f"{one}, although the firewall lets it in",
+            seen=f"{connection}, although the firewall lets it in",
             means="Either this worker cannot send on that port, or something else stands before the server.",
             todo="Look from another network; whether the port is closed could not be seen from here.",
         )
-        for one in _looks(context, [context.plan.source.smtp_host])
-        if one.closed
+        for connection in _connect(context, [context.plan.source.smtp_host])
+        if connection.closed
     ]

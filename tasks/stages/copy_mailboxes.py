@@ -18,7 +18,7 @@ def check(context: Context) -> Preview:
     if not is_direct(context):
         return Preview(stage=NAME)
     _, destination = sides(context)
-    lacking = [one.model_copy(update={"blocks": True}) for one in destination.copy_findings()]
+    lacking = [finding.model_copy(update={"blocks": True}) for finding in destination.copy_findings()]
     return Preview(stage=NAME, findings=[*lacking, *_to_be_made(context), *_drafts(context)])
 
 
@@ -30,7 +30,7 @@ def _to_be_made(context: Context) -> list[Finding]:
         Finding(
             subject="mover: direct",
             seen=f"{len(missing)} mailboxes are not in the tenant yet: {', '.join(missing)}",
-            means="Without Microsoft's batch nobody makes them; the night stops and asks before the copy.",
+            means="Without Microsoft's batch nobody makes them; the cutover stops and asks before the copy.",
             todo="Once the domain is verified, make them in the admin centre: people with a licence, shared, room and "
             "equipment mailboxes as such.",
         )

@@ -50,7 +50,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 
 @verify_task
 def verify(context: Context) -> Evidence:
-    """Microsoft's own word, asked again. The last look of the night: the mail must go where the switch sent it."""
+    """Microsoft's own word, asked again. The last check of the cutover: the mail must go where the switch sent it."""
     refuse_if_moved(context, NAME)
     left = _unsigned(context).changes
     if left:

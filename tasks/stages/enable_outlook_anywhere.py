@@ -50,13 +50,13 @@ def check(context: Context) -> Preview:
     if is_direct(context):
         return preview
     before_enabling = bool(preview.changes)  # until then the RPC proxy is expected to say no
-    for one in _analysis(context).walk():
-        expected = before_enabling and one.name.startswith(_NEEDS_OUTLOOK_ANYWHERE)
-        if one.children or expected or one.status not in ("failed", "warning"):
+    for step in _analysis(context).walk():
+        expected = before_enabling and step.name.startswith(_NEEDS_OUTLOOK_ANYWHERE)
+        if step.children or expected or step.status not in ("failed", "warning"):
             continue
-        bad = one.status == "failed"
+        bad = step.status == "failed"
         means = "Microsoft refuses it." if bad else "Microsoft may stumble over it."
-        preview.findings.append(Finding(subject=one.name, seen=one.seen, means=means, todo=one.todo, blocks=bad))
+        preview.findings.append(Finding(subject=step.name, seen=step.seen, means=means, todo=step.todo, blocks=bad))
     return preview
 
 
@@ -124,15 +124,15 @@ def _analysis(context: Context) -> Step:
     from mailmove.outlook_anywhere import check_server, fetch_issuer
 
     server, host = context.source, context.plan.source.outlook_anywhere_host
-    held = server.inventory()
+    inventory = server.inventory()
     return check_server(
         host,
         addresses=addresses_of(context, host),
         port=context.plan.source.https_port,
         credentials=server.migration_account(),
         extra_ca=server.trusted_ca(),
-        server_name_inside=held.server,
-        mailbox=next((box.address for box in held.moving), None),
+        server_name_inside=inventory.server,
+        mailbox=next((box.address for box in inventory.moving), None),
         covers=[f"autodiscover.{domain}" for domain in context.plan.domains],
         fetch=fetch_issuer,
     )

@@ -50,7 +50,7 @@ def check(context: Context) -> Preview:
 
 
 def _licences(context: Context, preview: Preview) -> Finding:
-    """Counted before the night, when nobody is there yet, and later. It blocks only when they are to be given now."""
+    """Counted before the cutover, when nobody is there yet, and later. It blocks only when they are to be given now."""
     cloud, sku = context.tenant, context.plan.target.licence
     people = [box for box in context.source.inventory().moving if box.kind not in _KINDS]
     arrived = cloud.mailbox_kinds()

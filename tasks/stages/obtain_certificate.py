@@ -1,7 +1,7 @@
 """Get a public certificate for the old server, and put it there; does nothing unless the plan names an authority.
 
 The authority believes what stands in the DNS (ACME DNS-01), so that the plan's own DNS provider proves the names. What
-was ordered is remembered by the authority's block: a killed night goes on with the same order.
+was ordered is remembered by the authority's block: a killed cutover goes on with the same order.
 """
 
 from __future__ import annotations
@@ -55,10 +55,12 @@ def verify(context: Context) -> Evidence:
     """Every address of the server shows a good certificate."""
     if context.certificate_authority is None:
         return record_evidence(context, NAME, ["the plan leaves the certificate alone"])
-    seen = _shown(context)
-    for fault in _faults(seen):
+    analysis = _shown(context)
+    for fault in _faults(analysis):
         raise NotYet(context.plan.source.outlook_anywhere_host, wanted=fault.name, seen=fault.seen, todo=fault.todo)
-    return record_evidence(context, NAME, [f"{step.name}: {step.seen}" for step in seen.walk() if not step.children])
+    return record_evidence(
+        context, NAME, [f"{step.name}: {step.seen}" for step in analysis.walk() if not step.children]
+    )
 
 
 @rollback_task
@@ -110,8 +112,8 @@ def _shown(context: Context) -> Step:
 
 def _faults(seen: Step) -> list[Step]:
     """What is wrong with the certificate itself; that it will end soon, or lacks a name, counts as wrong."""
-    bad = [one for one in seen.walk() if not one.children and one.status in ("failed", "warning")]
-    return [one for one in bad if not (one.name.startswith("TLS") and one.status == "warning")]
+    bad = [step for step in seen.walk() if not step.children and step.status in ("failed", "warning")]
+    return [step for step in bad if not (step.name.startswith("TLS") and step.status == "warning")]
 
 
 def _server(context: Context) -> HoldsCertificates:
@@ -128,14 +130,16 @@ def _server(context: Context) -> HoldsCertificates:
 
 def _used(server: HoldsCertificates) -> str | None:
     """Thumbprint of what IIS shows."""
-    return next((one.thumbprint for one in server.certificates() if "IIS" in one.services), None)
+    return next(
+        (certificate.thumbprint for certificate in server.certificates() if "IIS" in certificate.services), None
+    )
 
 
 def _put_there(context: Context) -> None:
     authority = context.certificate_authority
     assert authority is not None, "without one there is nothing to change"
     names = _names(context)
-    issued = authority.held(names) or _obtained(context, authority, names)
+    issued = authority.earlier_certificate(names) or _obtained(context, authority, names)
     server = _server(context)
     server.import_certificate(issued)
     server.use_certificate(issued.thumbprint)
@@ -147,7 +151,7 @@ def _obtained(context: Context, authority: CertificateAuthority, names: list[str
         ledger = context.ledger
         ledger.record(EntryKind.INTENT, NAME, changes=[change_of(proof) for proof in proofs])
         context.fence()
-        _publish(context, [one for one in proofs if one.before != one.after])
+        _publish(context, [proof for proof in proofs if proof.before != proof.after])
         served_everywhere(context, proofs)
     issued = authority.finish(names)
     if not issued.enough_for(names):
@@ -156,7 +160,7 @@ def _obtained(context: Context, authority: CertificateAuthority, names: list[str
         raise Blocked(
             "certificate authority",
             wanted=f"a certificate for {', '.join(names)} for more than {ENOUGH.days} days",
-            seen="one that is less",
+            seen="proof that is less",
             todo="Name another authority in the plan.",
         )
     return issued
@@ -164,20 +168,23 @@ def _obtained(context: Context, authority: CertificateAuthority, names: list[str
 
 def _proofs(context: Context, challenges: list[Challenge]) -> list[RRsetChange]:
     """Our text beside whatever stands there: another ACME client may use the same name."""
-    provider, found = context.dns_provider, []
-    for one in challenges:
-        before = provider.read_zone(zone_of_name(context, one.name)).get((one.name, "TXT"))
-        values = {*(before.values if before else ()), f'"{one.value}"'}
+    proofs: list[RRsetChange] = []
+    provider = context.dns_provider
+    for challenge in challenges:
+        before = provider.read_zone(zone_of_name(context, challenge.name)).get((challenge.name, "TXT"))
+        values = {*(before.values if before else ()), f'"{challenge.value}"'}
         ttl = before.ttl if before else context.plan.dns.low_ttl
-        found.append(RRsetChange(before=before, after=RRset(name=one.name, type="TXT", ttl=ttl, values=tuple(values))))
-    return found
+        proofs.append(
+            RRsetChange(before=before, after=RRset(name=challenge.name, type="TXT", ttl=ttl, values=tuple(values)))
+        )
+    return proofs
 
 
 def _publish(context: Context, changes: list[RRsetChange]) -> None:
     provider = context.dns_provider
-    for zone in {zone_of_name(context, one.key[0]) for one in changes}:
+    for zone in {zone_of_name(context, change.key[0]) for change in changes}:
         try:
-            provider.apply(zone, [one for one in changes if zone_of_name(context, one.key[0]) == zone])
+            provider.apply(zone, [change for change in changes if zone_of_name(context, change.key[0]) == zone])
         except ByHand as typing:  # the order must go on afterwards, which waiting alone would not do
             raise Blocked(
                 typing.who,
@@ -202,6 +209,6 @@ def _put_back(context: Context, own: list[Change]) -> None:
     for change in own:
         if change.before:
             server.use_certificate(str(change.before))
-    issued = authority.held(_names(context)) if authority else None
+    issued = authority.earlier_certificate(_names(context)) if authority else None
     if issued is not None and issued.thumbprint not in [change.before for change in own]:
         server.remove_certificate(issued.thumbprint)

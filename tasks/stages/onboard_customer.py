@@ -34,19 +34,19 @@ def _made(context: Context, side: Partner) -> list[Change]:
     return [Change(kind=ChangeKind.CUSTOMER_TENANT, subject=subject, before=None, after=after)]
 
 
-def _invited(context: Context, found: Relationship | None) -> list[Change]:
-    if found and found.status != "created":  # created, but not yet locked for approval: invite() finishes it
+def _invited(context: Context, live: Relationship | None) -> list[Change]:
+    if live and live.status != "created":  # created, but not yet locked for approval: invite() finishes it
         return []
     subject = NamedSubject(name=title(context))
     return [Change(kind=ChangeKind.RELATIONSHIP, subject=subject, before=None, after="invited")]
 
 
-def _given(side: Partner, found: Relationship | None) -> list[Change]:
-    if found is None or found.status != "active":
+def _given(side: Partner, live: Relationship | None) -> list[Change]:
+    if live is None or live.status != "active":
         return []
     return [
         Change(kind=ChangeKind.PARTNER_ACCESS, subject=NamedSubject(name=access), before=before, after="given")
-        for access, before in side.missing_access(found).items()
+        for access, before in side.missing_access(live).items()
     ]
 
 
@@ -85,26 +85,26 @@ def verify(context: Context) -> Evidence:
     side = context.partner
     if side is None:
         return record_evidence(context, NAME, ["the plan names no partner: the tenant trusts us already"])
-    found = relationship(context)
-    if found is None or found.status != "active":
-        link = found.approval_link if found else "-"
+    live = relationship(context)
+    if live is None or live.status != "active":
+        link = live.approval_link if live else "-"
         raise NotYet(
             "Microsoft",
             wanted=f"the customer's approval of '{title(context)}'",
-            seen=found.status if found else "no relationship",
+            seen=live.status if live else "no relationship",
             todo=f"Send these links to the customer's administrator: {link} and {side.reseller_link()}",
         )
-    given = _give(context, side, found)
-    if not _sells(context, side, found):
+    given = _give(context, side, live)
+    if not _sells(context, side, live):
         raise NotYet(
             "Partner Center",
-            wanted=f"to be the reseller of {found.customer_tenant_id}, for the order",
+            wanted=f"to be the reseller of {live.customer_tenant_id}, for the order",
             seen="a customer who has not accepted us",
             todo=f"Send this link to the customer's administrator: {side.reseller_link()}",
         )
     _prove(context)
     return record_evidence(
-        context, NAME, [f"relationship {found.id} is active", *given, "our rights in the tenant are proved"]
+        context, NAME, [f"relationship {live.id} is active", *given, "our rights in the tenant are proved"]
     )
 
 
@@ -120,12 +120,12 @@ def _prove(context: Context) -> None:
         )
 
 
-def _give(context: Context, side: Partner, found: Relationship) -> list[str]:
+def _give(context: Context, side: Partner, live: Relationship) -> list[str]:
     """Roles to our group, consent to our application; written down before and after like every change."""
     apply_changes(
         context,
-        lambda: Preview(stage=NAME, changes=_given(side, found)),
-        lambda _: side.give_access(found),
+        lambda: Preview(stage=NAME, changes=_given(side, live)),
+        lambda _: side.give_access(live),
     )
     receipt = context.ledger.receipt(NAME)
     return [change.words for change in receipt.changes if change.kind is ChangeKind.PARTNER_ACCESS]
@@ -137,31 +137,31 @@ async def poll(context: Context, previous: PollResult | None) -> PollResult:
 
 
 def _poll(context: Context) -> PollResult:
-    side, found = context.partner, relationship(context)
-    status = found.status if found else "no relationship"
-    if side and found and status == "active" and not _sells(context, side, found):
+    side, live = context.partner, relationship(context)
+    status = live.status if live else "no relationship"
+    if side and live and status == "active" and not _sells(context, side, live):
         return PollResult(done=False, summary="the customer's approval: active; they have not accepted us as reseller")
-    if side and found and status == "active" and (missing := side.waits_for(found)):
+    if side and live and status == "active" and (missing := side.waits_for(live)):
         return PollResult(done=False, summary=f"the customer's approval: active; what is missing: {missing}")
     return PollResult(done=status == "active", summary=f"the customer's approval: {status}")
 
 
-def _sells(context: Context, side: Partner, found: Relationship) -> bool:
+def _sells(context: Context, side: Partner, live: Relationship) -> bool:
     """Only an order takes a reseller relationship."""
-    return context.plan.target.purchase is None or side.resells(found.customer_tenant_id or "")
+    return context.plan.target.purchase is None or side.resells(live.customer_tenant_id or "")
 
 
 @rollback_task
 def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Delete what nobody has seen, end what is active. Only the customer can turn an open invitation down."""
-    found, remains = relationship(context), []
-    if found and found.status not in _REMOVABLE:
+    live, remains = relationship(context), []
+    if live and live.status not in _REMOVABLE:
         remains = [
-            f"GDAP relationship '{found.display_name}' is {found.status}: Microsoft lets nobody withdraw it; "
+            f"GDAP relationship '{live.display_name}' is {live.status}: Microsoft lets nobody withdraw it; "
             "ask the customer to reject it, or let it lapse"
         ]
-    elif found and found.status != "created":
-        remains = [f"GDAP relationship '{found.display_name}': ended; Microsoft goes on listing it"]
+    elif live and live.status != "created":
+        remains = [f"GDAP relationship '{live.display_name}': ended; Microsoft goes on listing it"]
     tenants = [change for change in receipt.changes if change.kind is ChangeKind.CUSTOMER_TENANT]
     remains += [f"{change.words}: a tenant cannot be taken back" for change in tenants]
 

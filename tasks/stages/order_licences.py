@@ -62,7 +62,7 @@ def _carts(context: Context) -> dict[str, list[CartLine]]:
 
 
 def _ordered(context: Context, side: Partner, customer: str) -> list[Order]:
-    return [one for one in side.orders(customer) if one.note == _note(context)]
+    return [order for order in side.orders(customer) if order.note == _note(context)]
 
 
 def _open(context: Context, side: Partner) -> list[Product]:
@@ -71,11 +71,11 @@ def _open(context: Context, side: Partner) -> list[Product]:
     wanted, customer = context.plan.target.purchase.products, customer_id(context)
     if customer is None:  # nobody has approved us, so nothing can have been ordered
         return wanted
-    bought = {one.catalog_item for one in _ordered(context, side, customer)}
+    bought = {product.catalog_item for product in _ordered(context, side, customer)}
     for cart, lines in _carts(context).items():
         if side.cart_ordered(customer, cart):
             bought |= {line.catalog_item for line in lines}
-    return [one for one in wanted if one.catalog_item not in bought]
+    return [product for product in wanted if product.catalog_item not in bought]
 
 
 def _preview(context: Context) -> Preview:
@@ -86,15 +86,17 @@ def _preview(context: Context) -> Preview:
     prices = side.prices(purchase) if missing else {}
     findings = [
         Finding(
-            subject=f"Order {one.catalog_item}",
+            subject=f"Order {product.catalog_item}",
             seen="a trial",
             means="Microsoft turns a trial into a paid subscription when it ends, unless somebody says otherwise",
             todo="Look at its renewal in Partner Center within the month.",
         )
-        for one in missing
-        if one.billing == "none"
+        for product in missing
+        if product.billing == "none"
     ]
-    return Preview(stage=NAME, changes=[_change(one, prices[one.catalog_item]) for one in missing], findings=findings)
+    return Preview(
+        stage=NAME, changes=[_change(product, prices[product.catalog_item]) for product in missing], findings=findings
+    )
 
 
 @check_task
@@ -122,7 +124,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 def _filled(context: Context, side: Partner, customer: str) -> str:
     """A cart with what is missing: one that a killed try has left, or a new one, written down before it is used."""
     missing = _open(context, side)
-    lines = [_line(one) for one in missing]
+    lines = [_line(product) for product in missing]
     for cart, known in _carts(context).items():
         if known == lines and side.cart_ordered(customer, cart) is False:
             return cart
@@ -141,19 +143,19 @@ def verify(context: Context) -> Evidence:
         return record_evidence(context, NAME, ["the plan has nothing bought"])
     if customer is None:
         raise NotYet(NAME, wanted="the customer's approval of us", seen="none so far", todo="Look again.")
-    found = {one.catalog_item: one for one in _ordered(context, side, customer)}
+    orders = {order.catalog_item: order for order in _ordered(context, side, customer)}
     for product in purchase.products:
-        line = found.get(product.catalog_item)
+        line = orders.get(product.catalog_item)
         if line is None or line.status != "completed" or line.quantity != product.quantity:
-            seen = "no such order so far" if line is None else f"{line.quantity}, {line.status}"
+            words = "no such order so far" if line is None else f"{line.quantity}, {line.status}"
             raise NotYet(
                 "Partner Center",
                 wanted=f"{product.quantity} of {product.catalog_item} ordered",
-                seen=seen,
+                seen=words,
                 todo="It lists orders up to 15 minutes late. If another number was ordered, mend the plan.",
             )
     return record_evidence(
-        context, NAME, [f"order {one.order_id}: {one.quantity} of {item}" for item, one in found.items()]
+        context, NAME, [f"order {order.order_id}: {order.quantity} of {item}" for item, order in orders.items()]
     )
 
 

@@ -1,4 +1,4 @@
-"""See by real messages which way mail takes after the door is closed."""
+"""See by real messages which way mail takes after port 25 is closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Account for every item a last time: mail may have come in between the proof and the closed door.
+"""Reconcile every item a last time: mail may have come in before port 25 was closed.
 
 Nobody reaches the old server any more, so this count stands.
 """

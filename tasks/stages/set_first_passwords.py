@@ -157,13 +157,13 @@ def _chosen_by_owner(context: Context, addresses: list[str]) -> list[str]:
     """Notes whose password is their own by now; a line for each."""
     cloud, remains = context.tenant, []
     kinds = cloud.mailbox_kinds()
-    for address, one in read_safe(context.plan.customer).items():
-        if address not in addresses or address not in kinds or one.state not in _DONE:
+    for address, first in read_safe(context.plan.customer).items():
+        if address not in addresses or address not in kinds or first.state not in _DONE:
             continue
-        if one.state == "set" and cloud.password_dates(address)[1] == one.changed:
+        if first.state == "set" and cloud.password_dates(address)[1] == first.changed:
             continue
-        if one.state == "set":
-            _note(context, address, FirstPassword(state="own", changed=one.changed))
+        if first.state == "set":
+            _note(context, address, FirstPassword(state="own", changed=first.changed))
         remains.append(f"password of {address}: its owner has changed it, so it was left")
     return remains
 

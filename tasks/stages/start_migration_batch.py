@@ -38,7 +38,7 @@ def _change(kind: ChangeKind, name: str, after: str) -> Change:
 
 
 def _missing_endpoint(context: Context) -> list[Finding]:
-    """An endpoint that the plan names must be there before the night."""
+    """An endpoint that the plan names must be there before the cutover."""
     named = context.plan.target.endpoint
     if named is None or context.tenant.endpoint(named):
         return []

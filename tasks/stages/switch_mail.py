@@ -7,7 +7,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange, Zone
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 from tasks.dns.authoritative_check import poll_served, rrset_change, served_everywhere
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.mail_policies import keep_observed, policy_findings, refuse_if_blocked
@@ -43,10 +43,10 @@ def check(context: Context) -> Preview:
     """The records before and after. Before the tenant knows the domain, nobody can know them."""
     unknown = [domain for domain in context.plan.domains if not _ready(context, domain)]
     if unknown:
-        seen = f"the tenant does not give the records of {', '.join(unknown)} yet"
+        words = f"the tenant does not give the records of {', '.join(unknown)} yet"
         return Preview(
             stage=NAME,
-            findings=[Finding(subject="MX", seen=seen, means="They are shown at the gate.", todo="Nothing.")],
+            findings=[Finding(subject="MX", seen=words, means="They are shown at the gate.", todo="Nothing.")],
         )
     preview = preview_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))
     preview.findings += _guards(context, preview) + policy_findings(context, preview)
@@ -94,15 +94,15 @@ def _guards(context: Context, preview: Preview) -> list[Finding]:
     """A new MX that does not take mail must not become the MX."""
     hosts = {
         value.split()[-1].rstrip(".")
-        for one in preview.changes
-        if (after := rrset_change(one).after) and after.type == "MX"
+        for change in preview.changes
+        if (after := rrset_change(change).after) and after.type == "MX"
         for value in after.values
     }
     closed = [
-        str(seen)
+        str(connection)
         for host in hosts
         for address in addresses_of(context, host)
-        if (seen := look_at_port(address, context.plan.sweep.smtp_port)).state != "open"
+        if (connection := check_port(address, context.plan.sweep.smtp_port)).state != "open"
     ]
     return [
         Finding(

@@ -30,13 +30,13 @@ def _poll(context: Context) -> PollResult:
     users = cloud.migration_users(batch_name(context.plan))
     late = [user for user in users if not user.last_synced or user.last_synced <= since]
     try:
-        seen = reached(context, since)
+        arrivals = reached(context, since)
     except Blocked as error:
         traced, recent = f"message trace could not be asked: {error}", False
     else:
-        traced = str(seen)
+        traced = str(arrivals)
         recently = cloud.clock() - timedelta(minutes=context.plan.sweep.quiet_minutes)
-        recent = any(trace.at > recently for trace in seen.by_way_of_old)
+        recent = any(trace.at > recently for trace in arrivals.by_way_of_old)
     then = f"{since:%Y-%m-%d %H:%M:%S} UTC"
     return PollResult(
         done=bool(users) and not late and not recent,

@@ -9,7 +9,7 @@ from typing import Any
 
 from mailmove.clock import now
 from mailmove.dns.client.interference import interference, split_horizons
-from mailmove.dns.propagation.measure import Sweep, look, sweep
+from mailmove.dns.propagation.measure import PropagationSweep, poll_result, sweep
 from mailmove.dns.propagation.purge_caches import operators_of, purge
 from mailmove.dns.zone.authority import ask_authorities, authorities
 from mailmove.errors import MailmoveError
@@ -63,27 +63,27 @@ async def _poll(context: Context, switched: list[RRsetChange], previous: PollRes
     if strange is None:
         strange = await _strange(context, switched[0])
     purged = dict(known.get(_PURGED, {}))
-    sweeps, looks = {}, {}
+    sweeps, results = {}, {}
     for change in switched:
         name = change.key[0]
         sweeps[name] = await _sweep(context, change, previous)
-        looks[name] = look(sweeps[name], context.plan.propagation.enough)
+        results[name] = poll_result(sweeps[name], context.plan.propagation.enough)
     state = {
-        **{name: seen.model_dump(mode="json") for name, seen in sweeps.items()},
+        **{name: known_sweep.model_dump(mode="json") for name, known_sweep in sweeps.items()},
         _PURGED: purged,
         _STRANGE: strange,
     }
-    forecasts = [seen.forecast for seen in looks.values()]
-    details = [detail for seen in looks.values() for detail in seen.details]
-    done = all(seen.done for seen in looks.values())
+    forecasts = [result.forecast for result in results.values()]
+    details = [detail for result in results.values() for detail in result.details]
+    done = all(result.done for result in results.values())
     return PollResult(
         done=done,
-        summary="; ".join(f"{name} {seen.summary}" for name, seen in looks.items()),
+        summary="; ".join(f"{name} {result.summary}" for name, result in results.items()),
         forecast=None if None in forecasts else max(forecast for forecast in forecasts if forecast),
-        next_poll=_soonest([seen.next_poll for seen in looks.values()]),
+        next_poll=_soonest([result.next_poll for result in results.values()]),
         details=[*details, *(line for lines in purged.values() for line in lines), *strange],
         remedy=not done and any(_to_purge(context, state, purged, change) for change in switched),
-        picture="\n\n".join(f"**{name}**\n{seen.picture}" for name, seen in looks.items()),
+        picture="\n\n".join(f"**{name}**\n{result.picture}" for name, result in results.items()),
         state=state,
     )
 
@@ -115,7 +115,7 @@ def _served(result: PollResult) -> bool:
     return bool(sweeps) and all(known["served_since"] for known in sweeps)
 
 
-async def _sweep(context: Context, change: RRsetChange, previous: PollResult | None) -> Sweep:
+async def _sweep(context: Context, change: RRsetChange, previous: PollResult | None) -> PropagationSweep:
     name, port = change.key[0], context.plan.propagation.dns_port
     known = previous.state.get(name) if previous else None
     servers = await authorities(name, resolvers_of(context), port)
@@ -124,7 +124,7 @@ async def _sweep(context: Context, change: RRsetChange, previous: PollResult | N
         change.after,
         servers,
         resolvers_of(context),
-        previous=Sweep.model_validate(known) if known else None,
+        previous=PropagationSweep.model_validate(known) if known else None,
         dns_port=port,
     )
 

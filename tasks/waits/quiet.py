@@ -15,7 +15,7 @@ FORECAST = forecast_rules.quiet
 async def poll(context: Context, previous: PollResult | None) -> PollResult:
     """The old server's own record of arrivals, since the world has noticed the new MX.
 
-    After the plan's patience a person is asked, and it goes on looking. What arrives all the same is accounted for
-    afterwards, before and after the door is closed.
+    After the plan's patience a person is asked, and polling goes on. What arrives all the same is accounted for
+    afterwards, before and after port 25 is closed.
     """
     return await asyncio.to_thread(quiet_since, context, "propagation")

@@ -1,4 +1,4 @@
-"""Until nobody reaches the old server behind the closed door: a rule on the gateway does not stop a scanner inside.
+"""Until nobody reaches the old server although port 25 is closed: a gateway does not stop a scanner inside.
 
 The last count comes after that, so that nothing is taken by the old server when nobody counts any more. A server that
 was busy or down while it was quiet has its late mail by now.
@@ -17,8 +17,8 @@ FORECAST = forecast_rules.quiet
 
 
 async def poll(context: Context, previous: PollResult | None) -> PollResult:
-    """The old server's own record of arrivals, since the door was seen closed.
+    """The old server's own record of arrivals, since port 25 was seen closed.
 
-    After the plan's patience a person is asked, and it goes on looking.
+    After the plan's patience a person is asked, and polling goes on.
     """
     return await asyncio.to_thread(quiet_since, context, "close_smtp_port", " although its port 25 is closed")

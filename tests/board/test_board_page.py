@@ -45,7 +45,7 @@ RANKED = ["asked-first", "asks", "broken", "soon", "later", "coming", "over"]
 
 
 def ranked(statuses: list[CutoverStatus]) -> list[CutoverStatus]:
-    return sorted(statuses, key=lambda status: (*status.rank, status.customer))
+    return sorted(statuses, key=lambda row: (*row.rank, row.customer))
 
 
 class Seen(HTMLParser):
@@ -71,31 +71,31 @@ class Seen(HTMLParser):
 
 
 def test_what_a_person_must_do_comes_first() -> None:
-    seen = Seen(page(ranked(ALL), NOW, refresh=20))
-    assert [one["data-customer"] for one in seen.all("article")] == RANKED
-    assert "Mailmove: 2 waiting for you" in seen.text
+    shown = Seen(page(ranked(ALL), NOW, refresh=20))
+    assert [card["data-customer"] for card in shown.all("article")] == RANKED
+    assert "Mailmove: 2 waiting for you" in shown.text
     for words in ("Switch?", "anna", "the disk is full", "2026-11-26 23:05 UTC", "Needs a person (2)", "Failed (1)"):
-        assert words in seen.text
+        assert words in shown.text
     assert "Nothing waits for you" in Seen(page([], NOW, refresh=0)).text
 
 
 def test_hostile_words_stay_words_on_the_page() -> None:
     fields = dict.fromkeys(("customer", "state", "parked", "question", "on", "wrong"), HOSTILE)
-    html = page([status(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, amiss=HOSTILE)
+    html = page([status(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, stale=HOSTILE)
     honest = Seen(
-        page([status("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, amiss="x")
+        page([status("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, stale="x")
     )
-    seen = Seen(html)
-    assert [tag for tag, _ in seen.tags] == [tag for tag, _ in honest.tags], "not one tag more"
-    assert [set(attrs) for _, attrs in seen.tags] == [set(attrs) for _, attrs in honest.tags]
-    assert "<script>alert(1)</script>" in seen.text
+    shown = Seen(html)
+    assert [tag for tag, _ in shown.tags] == [tag for tag, _ in honest.tags], "not one tag more"
+    assert [set(attrs) for _, attrs in shown.tags] == [set(attrs) for _, attrs in honest.tags]
+    assert "<script>alert(1)</script>" in shown.text
     assert not {"\x1b", "\u202e"} & set(html)
 
 
 def test_hostile_words_stay_words_in_the_terminal() -> None:
     fields = dict.fromkeys(("customer", "state", "question", "on", "wrong"), HOSTILE)
     screen = io.StringIO()
-    Console(file=screen, width=4000, force_terminal=False).print(board_view([status(**fields)], amiss="old"))
+    Console(file=screen, width=4000, force_terminal=False).print(board_view([status(**fields)], stale="old"))
     assert "[/][bold]" in screen.getvalue(), "no markup"
     assert not {"\x1b", "\u202e"} & set(screen.getvalue())
     ansi = io.StringIO()
@@ -118,8 +118,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
+def contrast(colour: str, other: str) -> float:
+    dark, light = sorted((luminance(colour), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -132,20 +132,20 @@ def test_every_colour_can_be_read(theme: str, ground: str, ink: str) -> None:
 
 
 def test_it_needs_nothing_but_itself_and_works_without_a_mouse() -> None:
-    seen = Seen(page(ranked(ALL), NOW, refresh=20, ui="http://ui.example"))
-    assert not [tag for tag, _ in seen.tags if tag in ("script", "link", "img", "iframe", "object", "font", "form")]
+    shown = Seen(page(ranked(ALL), NOW, refresh=20, ui="http://ui.example"))
+    assert not [tag for tag, _ in shown.tags if tag in ("script", "link", "img", "iframe", "object", "font", "form")]
     assert not re.search(r"url\(|@import|https?:", STYLE)
-    assert not [attrs for _, attrs in seen.tags if any(name.startswith("on") or name == "style" for name in attrs)]
-    assert seen.all("html")[0]["lang"] == "en"
-    assert {"name": "viewport", "content": "width=device-width,initial-scale=1"} in seen.all("meta")
-    assert {"http-equiv": "refresh", "content": "20"} in seen.all("meta")
+    assert not [attrs for _, attrs in shown.tags if any(name.startswith("on") or name == "style" for name in attrs)]
+    assert shown.all("html")[0]["lang"] == "en"
+    assert {"name": "viewport", "content": "width=device-width,initial-scale=1"} in shown.all("meta")
+    assert {"http-equiv": "refresh", "content": "20"} in shown.all("meta")
     assert "refresh" not in str(Seen(page(ALL, NOW, refresh=0)).all("meta"))
-    links = [attrs["href"] for attrs in seen.all("a")]
-    assert links[0] == "#board" and seen.all("main")[0]["id"] == "board", "past the header with one key"
+    links = [attrs["href"] for attrs in shown.all("a")]
+    assert links[0] == "#board" and shown.all("main")[0]["id"] == "board", "past the header with one key"
     assert f"http://ui.example/runs/flow-run/{UUID(int=7)}" in links
-    assert links.count(f"http://ui.example/runs/flow-run/{UUID(int=8)}") == sum(one.parked is not None for one in ALL)
-    assert [tag for tag, _ in seen.tags if tag in ("h1", "h2", "h3")][:3] == ["h1", "h2", "h3"]
-    assert all(attrs.get("aria-label") for attrs in seen.all("progress"))
+    assert links.count(f"http://ui.example/runs/flow-run/{UUID(int=8)}") == sum(row.parked is not None for row in ALL)
+    assert [tag for tag, _ in shown.tags if tag in ("h1", "h2", "h3")][:3] == ["h1", "h2", "h3"]
+    assert all(attrs.get("aria-label") for attrs in shown.all("progress"))
     assert ":focus-visible" in STYLE and "min(100%,22rem)" in STYLE and "overflow-wrap:anywhere" in STYLE
 
 
@@ -156,8 +156,10 @@ def basic(token: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'anyone:{token}'.encode()).decode()}"}
 
 
-def client(look: Callable[[], list[CutoverStatus]] = lambda: ranked(ALL)) -> TestClient:
-    return TestClient(board_app(TOKEN, look))
+def client(
+    read: Callable[[], list[CutoverStatus]] = lambda: ranked(ALL), clock: Callable[[], float] = time.monotonic
+) -> TestClient:
+    return TestClient(board_app(TOKEN, read, clock=clock))
 
 
 @pytest.mark.parametrize("path", ["/", "/board.json"])
@@ -192,8 +194,8 @@ def test_with_the_token_it_can_be_read_and_only_read() -> None:
     assert f"style-src 'sha256-{STYLE_HASH}'" in answer.headers["content-security-policy"]
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
-    told = web.get("/board.json", headers={"Authorization": f"Bearer {TOKEN}"}).json()
-    assert [one["customer"] for one in told["nights"]] == RANKED
+    board = web.get("/board.json", headers={"Authorization": f"Bearer {TOKEN}"}).json()
+    assert [row["customer"] for row in board["cutovers"]] == RANKED
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert web.request(method, "/", headers=basic(TOKEN)).status_code == 405
     assert 'http-equiv="refresh"' not in web.get("/?refresh=0", headers=basic(TOKEN)).text
@@ -206,21 +208,21 @@ def test_a_token_that_can_be_guessed_is_refused() -> None:
             board_app(token, list)
 
 
-def test_many_who_ask_at_once_cost_one_look_and_a_silent_prefect_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[int] = []
+def test_many_who_ask_at_once_cost_one_reading_and_a_silent_prefect_is_said() -> None:
+    readings: list[int] = []
+    seconds = [0.0]
 
-    def look() -> list[CutoverStatus]:
-        looks.append(1)
-        if len(looks) > 1:
+    def read() -> list[CutoverStatus]:
+        readings.append(1)
+        if len(readings) > 1:
             raise ConnectionError("secret words")
         return ALL
 
-    web = client(look)
+    web = client(read, lambda: seconds[0])
     for _ in range(5):
         assert web.get("/", headers=basic(TOKEN)).status_code == 200
-    assert len(looks) == 1
-    later = time.monotonic() + 60
-    monkeypatch.setattr("deployments.board.server.time.monotonic", lambda: later)
+    assert len(readings) == 1
+    seconds[0] += 60
     old = web.get("/", headers=basic(TOKEN))
     assert (old.status_code, "Prefect does not answer (ConnectionError)" in old.text) == (503, True)
     assert "asks" in old.text, "what was seen last is still shown"
@@ -229,10 +231,10 @@ def test_many_who_ask_at_once_cost_one_look_and_a_silent_prefect_is_said(monkeyp
 
 
 def test_a_board_that_has_seen_nothing_does_not_say_that_all_is_well() -> None:
-    def look() -> list[CutoverStatus]:
+    def read() -> list[CutoverStatus]:
         raise ConnectionError
 
-    answer = client(look).get("/", headers=basic(TOKEN))
+    answer = client(read).get("/", headers=basic(TOKEN))
     assert answer.status_code == 503
     assert "nothing is known" in answer.text
     assert not re.search("Nothing waits for you|No cutovers yet", answer.text)

@@ -110,10 +110,10 @@ def test_larger_letters_break_nothing(window: Window, address: str) -> None:
 def test_every_link_is_reached_by_keyboard_and_seen_when_it_is(window: Window, address: str) -> None:
     page = board(window, address)
     links = page.evaluate("[...document.querySelectorAll('a, button, summary, input')].map(one => one.outerHTML)")
-    assert len(links) == len(STATUSES) + sum(one.asked_in is not None for one in STATUSES) + 3
+    assert len(links) == len(STATUSES) + sum(row.asked_in is not None for row in STATUSES) + 3
     for expected in links:
         page.keyboard.press("Tab")
-        seen = page.evaluate(
+        layout = page.evaluate(
             """() => {
                 const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect()
                 return {html: one.outerHTML, line: style.outlineStyle, wide: parseFloat(style.outlineWidth),
@@ -122,10 +122,10 @@ def test_every_link_is_reached_by_keyboard_and_seen_when_it_is(window: Window, a
                             && box.bottom < innerHeight + 1 && box.right < innerWidth + 1}
             }"""
         )
-        assert seen["html"] == expected, "in the order in which they stand"
-        assert seen["shown"], f"{seen['text']} is out of sight"
-        assert seen["line"] == "solid" and seen["wide"] >= 2
-        assert seen["high"] >= 24, f"a thumb misses {seen['text']}"  # WCAG 2.2, 2.5.8
+        assert layout["html"] == expected, "in the order in which they stand"
+        assert layout["shown"], f"{layout['text']} is out of sight"
+        assert layout["line"] == "solid" and layout["wide"] >= 2
+        assert layout["high"] >= 24, f"a thumb misses {layout['text']}"  # WCAG 2.2, 2.5.8
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement === document.body"), "no trap"
     page.keyboard.press("Tab")

@@ -51,11 +51,11 @@ def test_words_that_do_not_fit_end_with_2(tmp_path: Path) -> None:
 def test_nothing_to_approve_is_its_own_status() -> None:
     done = runner.invoke(app, ["approve", "nobody", "--name", "anna", "--json"])
     assert (done.exit_code, "not parked" in json.loads(done.stderr)["error"]) == (NOTHING, True)
-    assert "nobody" not in [one["customer"] for one in json.loads(runner.invoke(app, ["status", "--json"]).stdout)]
+    assert "nobody" not in [row["customer"] for row in json.loads(runner.invoke(app, ["status", "--json"]).stdout)]
 
 
 def test_status_of_no_customers_is_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.reporting.status.nights", list)
+    monkeypatch.setattr("tasks.reporting.status.statuses", list)
     assert json.loads(runner.invoke(app, ["status", "--json"]).stdout) == []
 
 
@@ -65,10 +65,10 @@ def test_a_domain_is_assessed_without_plan_or_server() -> None:
     with TownDns(places, kind="rfc2136", zones={"northwind.example": zone}, resolvers=[HONEST], faults=faults) as dns:
         words = ["preflight", "--domain", "northwind.example", "--resolver", dns.resolver_addresses[0]]
         done = runner.invoke(app, [*words, "--json"])
-    seen = json.loads(done.stdout)
-    assert 285 <= seen["mx_ttl"] <= 300  # the lab's authorities are not on port 53: what the resolver holds
-    assert seen["mx"] == ["10 mail.northwind.example."]
-    assert seen["seconds"] < 11
+    assessment = json.loads(done.stdout)
+    assert 285 <= assessment["mx_ttl"] <= 300  # the lab's authorities are not on port 53: what the resolver holds
+    assert assessment["mx"] == ["10 mail.northwind.example."]
+    assert assessment["seconds"] < 11
 
 
 def test_help_does_not_import_prefect() -> None:
@@ -78,11 +78,11 @@ def test_help_does_not_import_prefect() -> None:
 
 @given(hour=st.integers(0, 23), minute=st.integers(0, 59), now=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)))
 def test_a_time_of_day_is_the_next_one(hour: int, minute: int, now: datetime) -> None:
-    here = now.astimezone()
-    found = time_of(f"{hour:02}:{minute:02}", here)
-    assert found > here
-    assert (found.hour, found.minute) == (hour, minute)
-    assert (found - here).total_seconds() <= 24 * 3600
+    local = now.astimezone()
+    start = time_of(f"{hour:02}:{minute:02}", local)
+    assert start > local
+    assert (start.hour, start.minute) == (hour, minute)
+    assert (start - local).total_seconds() <= 24 * 3600
 
 
 def test_an_iso_time_is_taken_and_nonsense_is_not() -> None:
@@ -94,8 +94,8 @@ def test_an_iso_time_is_taken_and_nonsense_is_not() -> None:
 def test_a_server_that_is_not_there_is_named_with_what_to_do() -> None:
     done = runner.invoke(app, ["check-server", "mail.nowhere.invalid", "--json"])
     assert done.exit_code == 1
-    seen = json.loads(done.stdout)
-    assert seen["status"] == "failed"
+    analysis = json.loads(done.stdout)
+    assert analysis["status"] == "failed"
     assert "no address" in done.stdout
 
 
@@ -107,9 +107,9 @@ def test_every_right_is_explained() -> None:
 
 def test_rights_are_explained_for_one_plan_and_for_all() -> None:
     whole = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)
-    one = json.loads(runner.invoke(app, ["explain-permissions", "docs/plan.example.yaml", "--json"]).stdout)
-    assert {right["system"] for right in whole} - {right["system"] for right in one} == {
+    rights = json.loads(runner.invoke(app, ["explain-permissions", "docs/plan.example.yaml", "--json"]).stdout)
+    assert {right["system"] for right in whole} - {right["system"] for right in rights} == {
         "Name server with dynamic updates"
     }
-    assert all(right["why"] and right["proved"] for right in one)
+    assert all(right["why"] and right["proved"] for right in rights)
     assert "Domain.ReadWrite.All: add and verify" in runner.invoke(app, ["explain-permissions"]).stdout

@@ -59,9 +59,9 @@ class StubDns:
             answer.flags |= dns.flags.RA
             asked = query.question[0]
             kind = asked.rdtype.name
-            found = self.records.get((asked.name.to_text().lower(), kind))
-            if found:
-                answer.answer.append(dns.rrset.from_text(asked.name, 5, "IN", kind, found))
+            values = self.records.get((asked.name.to_text().lower(), kind))
+            if values:
+                answer.answer.append(dns.rrset.from_text(asked.name, 5, "IN", kind, values))
             self._socket.sendto(answer.to_wire(), peer)
 
 
@@ -131,10 +131,10 @@ class Town:
 def wait_for(wanted: Callable[[], Any], seconds: float = 30) -> Any:
     """What `wanted` returns once it is true; fails at the deadline."""
     deadline = time.monotonic() + seconds
-    while not (seen := wanted()):
-        assert time.monotonic() < deadline, f"waited {seconds} s; last saw {seen!r}"
+    while not (value := wanted()):
+        assert time.monotonic() < deadline, f"waited {seconds} s; last saw {value!r}"
         time.sleep(0.05)
-    return seen
+    return value
 
 
 @pytest.fixture

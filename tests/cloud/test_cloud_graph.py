@@ -50,8 +50,8 @@ def test_a_licence_needs_a_country_and_a_free_unit(town: Any) -> None:
     shown = town.graph("GET", f"{anna}?$select=usageLocation,assignedLicenses").json()
     assert shown["usageLocation"] == "GB" and shown["assignedLicenses"][0]["skuId"] == sku["skuId"]
     assert town.graph("GET", "/subscribedSkus").json()["value"][0]["consumedUnits"] == 1
-    found = town.graph("GET", "/users?$filter=mail eq 'JOSE@northwind.example'&$select=id,mail").json()["value"]
-    assert [row["mail"] for row in found] == ["jose@northwind.example"]
+    users = town.graph("GET", "/users?$filter=mail eq 'JOSE@northwind.example'&$select=id,mail").json()["value"]
+    assert [row["mail"] for row in users] == ["jose@northwind.example"]
 
 
 def _all(town: Any, path: str) -> list[dict[str, Any]]:

@@ -75,15 +75,15 @@ def test_a_batch_from_first_sync_to_removal(town: Any, old: OldExchange, until: 
     assert {user["Identity"] for user in users} == moving and "jose@northwind.example" not in moving
     assert all(user["Status"] == "Synced" and user["LastSuccessfulSyncTime"] for user in users)
     for address in moving:
-        here, there = town.cloud.store.snapshot(address), old.store.snapshot(address)
-        assert sorted((i.folder, i.kind, i.message_id, i.subject) for i in here) == sorted(
-            (i.folder, i.kind, i.message_id, i.subject) for i in there
+        target, source = town.cloud.store.snapshot(address), old.store.snapshot(address)
+        assert sorted((i.folder, i.kind, i.message_id, i.subject) for i in target) == sorted(
+            (i.folder, i.kind, i.message_id, i.subject) for i in source
         )
-        mail = [item for item in there if item.kind == "message"]
-        assert {i.mime for i in here if i.kind == "message"} == {i.mime for i in mail}
-        assert {i.received for i in here if i.kind == "message"} == {i.received for i in mail}
+        mail = [item for item in source if item.kind == "message"]
+        assert {i.mime for i in target if i.kind == "message"} == {i.mime for i in mail}
+        assert {i.received for i in target if i.kind == "message"} == {i.received for i in mail}
     kinds = {
-        one["PrimarySmtpAddress"]: one["RecipientTypeDetails"] for one in town.cmdlet("Get-Mailbox").json()["value"]
+        row["PrimarySmtpAddress"]: row["RecipientTypeDetails"] for row in town.cmdlet("Get-Mailbox").json()["value"]
     }
     assert kinds["info@northwind.example"] == "UserMailbox"  # shared mailboxes arrive as ordinary ones
 
@@ -93,18 +93,20 @@ def test_a_batch_from_first_sync_to_removal(town: Any, old: OldExchange, until: 
     old.store.put("anna@northwind.example", late)
     town.cloud.store.put("anna@northwind.example", direct)
     assert town.cmdlet("Set-MigrationBatch", Identity="night", SyncNow=True, Confirm=False).status_code == 200
-    seen = lambda: [item.message_id for item in town.cloud.store.snapshot("anna@northwind.example")]  # noqa: E731
-    until(lambda: "<late@x>" in seen())
+    message_ids = lambda: [item.message_id for item in town.cloud.store.snapshot("anna@northwind.example")]  # noqa: E731
+    until(lambda: "<late@x>" in message_ids())
     until(lambda: batch(town)["Status"] == "Synced")
-    assert seen().count("<direct@x>") == 1
-    assert len(seen()) == len(old.store.snapshot("anna@northwind.example")) + 1  # everything once, and the direct one
+    assert message_ids().count("<direct@x>") == 1
+    assert (
+        len(message_ids()) == len(old.store.snapshot("anna@northwind.example")) + 1
+    )  # everything once, and the direct one
 
     inuse = town.cmdlet("Remove-MigrationEndpoint", Identity="oa", Confirm=False)
     assert inuse.status_code == 400 and "in use" in inuse.text
     town.cmdlet("Remove-MigrationBatch", Identity="night", Confirm=False)
     until(lambda: town.cmdlet("Get-MigrationBatch", Identity="night").status_code == 404)
     assert town.cmdlet("Remove-MigrationEndpoint", Identity="oa", Confirm=False).status_code == 200
-    assert "<late@x>" in seen() and town.cloud.picture()["batches"] == {}
+    assert "<late@x>" in message_ids() and town.cloud.picture()["batches"] == {}
 
 
 def test_contacts_and_events_can_be_read_through_graph(town: Any, old: OldExchange, until: Callable[..., Any]) -> None:
@@ -113,9 +115,9 @@ def test_contacts_and_events_can_be_read_through_graph(town: Any, old: OldExchan
     until(lambda: batch(town)["Status"] == "Synced")
     user = "/users/anna@northwind.example"
     events = town.graph("GET", f"{user}/events?$select=subject,start,iCalUId&$top=50").json()["value"]
-    there = [item for item in old.store.snapshot("anna@northwind.example") if item.kind == "event"]
-    assert sorted(event["subject"] for event in events) == sorted(item.subject for item in there)
-    assert all(event["iCalUId"] and event["start"]["timeZone"] == "UTC" for event in events)
+    seeded = [item for item in old.store.snapshot("anna@northwind.example") if item.kind == "event"]
+    assert sorted(event["subject"] for event in events) == sorted(item.subject for item in seeded)
+    assert events and all(event["iCalUId"] and event["start"]["timeZone"] == "UTC" for event in events)
     names = {row["displayName"] for row in town.graph("GET", f"{user}/contacts?$top=50").json()["value"]}
     folder = town.graph("GET", f"{user}/contactFolders").json()["value"][0]
     names |= {

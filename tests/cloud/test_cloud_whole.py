@@ -7,6 +7,8 @@ import socket
 import threading
 from typing import Any
 
+import pytest
+
 from lab.authority import Authority
 from lab.cloud.cloud import Cloud
 from lab.places import Places
@@ -34,14 +36,12 @@ def test_a_part_that_cannot_start_takes_the_others_down() -> None:
     with socket.socket() as taken:
         taken.bind((places.cloud, places.smtp_port))
         taken.listen()
-        try:
-            with _cloud(places):
-                raise AssertionError("it started on a port that was taken")
-        except OSError:
-            pass  # as it should be
+        with pytest.raises(OSError, match="in use"), _cloud(places):
+            raise AssertionError("it started on a port that was taken")
     assert set(threading.enumerate()) <= before
     with _cloud(places):
-        assert True, "the HTTPS port was given back"
+        for port in (places.https_port, places.smtp_port):
+            socket.create_connection((places.cloud, port), 5).close()  # the HTTPS port was given back
 
 
 def test_the_picture_is_json_and_shows_changes(town: Any) -> None:

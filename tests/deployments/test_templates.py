@@ -75,7 +75,7 @@ def test_a_pool_template_is_what_prefect_of_that_kind_takes(kind: str) -> None:
     ours = pool(kind)
     properties = ours["variables"]["properties"]
     jsonschema.Draft202012Validator.check_schema(ours["variables"])
-    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
+    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     jsonschema.validate(defaults, {"$ref": "#/variables", **shipped})  # our defaults, by Prefect's own schema
     assert set(properties) <= set(shipped["variables"]["properties"])
     assert set(ours["job_configuration"]) <= set(shipped["job_configuration"])
@@ -88,38 +88,44 @@ def test_a_pool_template_is_what_prefect_of_that_kind_takes(kind: str) -> None:
 def filled(value: Any, variables: dict[str, Any]) -> Any:
     """A job manifest with its variables filled in, as the worker does; those without a value are left out."""
     if isinstance(value, dict):
-        pairs = ((key, filled(one, variables)) for key, one in value.items())
-        return {key: one for key, one in pairs if one is not None}
+        pairs = ((key, filled(field, variables)) for key, field in value.items())
+        return {key: field for key, field in pairs if field is not None}
     if isinstance(value, list):
-        return [filled(one, variables) for one in value]
+        return [filled(element, variables) for element in value]
     if isinstance(value, str) and (whole := re.fullmatch(r"{{ (\w+) }}", value)):
         return variables.get(whole[1])
-    return re.sub(r"{{ (\w+) }}", lambda one: str(variables[one[1]]), value) if isinstance(value, str) else value
+    return re.sub(r"{{ (\w+) }}", lambda match: str(variables[match[1]]), value) if isinstance(value, str) else value
 
 
 def test_the_kubernetes_job_is_a_valid_job() -> None:
     template = pool("kubernetes")
-    variables = {name: one.get("default") for name, one in template["variables"]["properties"].items()}
+    variables = {name: schema.get("default") for name, schema in template["variables"]["properties"].items()}
     variables |= {"name": "night", "command": ["prefect", "flow-run", "execute"], "labels": {"app": "mailmove"}}
     variables["env"] = [{"name": name, "value": value} for name, value in variables["env"].items()]
     job = filled(template["job_configuration"]["job_manifest"], variables)
     kubernetes_validate.validate(job, "1.31", strict=True)
-    claims = {one["metadata"]["name"] for one in kubernetes_objects() if one["kind"] == "PersistentVolumeClaim"}
-    accounts = {one["metadata"]["name"] for one in kubernetes_objects() if one["kind"] == "ServiceAccount"}
+    claims = {
+        manifest["metadata"]["name"] for manifest in kubernetes_objects() if manifest["kind"] == "PersistentVolumeClaim"
+    }
+    accounts = {
+        manifest["metadata"]["name"] for manifest in kubernetes_objects() if manifest["kind"] == "ServiceAccount"
+    }
     spec = job["spec"]["template"]["spec"]
-    assert {one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"]} <= claims
+    assert {volume["persistentVolumeClaim"]["claimName"] for volume in spec["volumes"]} <= claims
     assert spec["serviceAccountName"] in accounts
 
 
 def test_kubernetes_objects_are_valid_and_belong_together() -> None:
     objects = kubernetes_objects()
-    for one in objects:
-        kubernetes_validate.validate(one, "1.31", strict=True)
+    for manifest in objects:
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate({**objects[0], "spec": {"nonsense": 1}}, "1.31", strict=True)
-    api = next(one for one in objects if (one["kind"], one["metadata"]["name"]) == ("Deployment", "api"))
+    api = next(
+        manifest for manifest in objects if (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", "api")
+    )
     assert api["spec"]["replicas"] >= 2
-    maps = {one["metadata"]["name"] for one in objects if one["kind"] == "ConfigMap"}
+    maps = {manifest["metadata"]["name"] for manifest in objects if manifest["kind"] == "ConfigMap"}
     asked = set(re.findall(r"configMapRef': {'name': '([\w-]+)'", str(objects)))
     assert asked == maps
 
@@ -129,19 +135,22 @@ def prefect_commands() -> Iterator[list[str]]:
     for service in compose["services"].values():
         if service["image"] == "mailmove" and service["command"][0] == "prefect":
             yield service["command"]
-    for one in kubernetes_objects():
-        if one["kind"] == "Deployment":
-            spec = one["spec"]["template"]["spec"]
+    for manifest in kubernetes_objects():
+        if manifest["kind"] == "Deployment":
+            spec = manifest["spec"]["template"]["spec"]
             yield from (each["command"] for each in (*spec.get("initContainers", []), *spec["containers"]))
 
 
 def test_compose_holds_no_secret_and_two_of_what_must_not_fail() -> None:
     compose = yaml.safe_load((DEPLOYMENTS / "scale/compose.yaml").read_text("utf-8"))
     services = compose["services"]
-    assert {name for name, one in services.items() if one.get("deploy", {}).get("replicas") == 2} == {"api", "worker"}
-    for one in services.values():
-        assert set(one.get("depends_on", [])) <= set(services)
-        for volume in one.get("volumes", []):
+    assert {name for name, service in services.items() if service.get("deploy", {}).get("replicas") == 2} == {
+        "api",
+        "worker",
+    }
+    for service in services.values():
+        assert set(service.get("depends_on", [])) <= set(services)
+        for volume in service.get("volumes", []):
             assert volume.partition(":")[0] in compose["volumes"]
     server = services["api"]["environment"]
     assert server[ENCRYPTION].startswith("${MAILMOVE_KEY:?")

@@ -21,7 +21,7 @@ class MemoryProvider(BaseProvider):
     """habit: "floor" raises TTLs below 300 and, as Cloudflare's does, hides the difference from the plan; "steps"
     fails once between two changes; "greedy" plans one change more than it was asked for; "meta" wants to change the
     zone itself; "busy" answers 429; "refuses" 401; "leaky" says its token in its error; "auto-ttl" and "proxied"
-    are Cloudflare's switches on every record."""
+    are Cloudflare's switches on every record; "idle" does nothing of what it is asked."""
 
     SUPPORTS: ClassVar[set[str]] = {"A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT"}
     SUPPORTS_ROOT_NS = False
@@ -67,6 +67,8 @@ class MemoryProvider(BaseProvider):
         return {"plan": "business"} if self.habit == "meta" else None
 
     def _apply(self, plan: Any) -> None:
+        if self.habit == "idle":
+            return
         zone = self.zones[plan.desired.name]
         for number, change in enumerate(plan.changes):
             if number and self.store in self.failing:

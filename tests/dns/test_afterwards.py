@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.dns.zone_data import rrset
 from mailmove.dns.mail_auth import spf
-from mailmove.dns.mail_auth.mta_sts import Policy
+from mailmove.dns.mail_auth.mta_sts import MtaStsPolicy
 from mailmove.dns.zone.cleanup import suggestions
 from mailmove.records import zone_of
 
@@ -23,7 +23,7 @@ def test_the_old_server_leaves_its_traces() -> None:
             rrset("_25._tcp.mail.contoso.test", "TLSA", 60, "3 1 1 " + "ab" * 32),
         ]
     )
-    policy = Policy(mode="enforce", mx=("mail.contoso.test", "*.q-v1.mx.microsoft"), max_age=86400)
+    policy = MtaStsPolicy(mode="enforce", mx=("mail.contoso.test", "*.q-v1.mx.microsoft"), max_age=86400)
     found = {one.subject.split()[0]: one for one in suggestions(zone, D, OLD, policy=policy)}
     assert set(found) == {"SPF", "MTA-STS", "DANE", "old"}
     assert f'"v=spf1 mx ip4:192.0.2.0/24 a:shop.test {MS} -all"' in found["SPF"].todo

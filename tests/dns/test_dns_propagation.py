@@ -15,10 +15,10 @@ from lab.dns.resolver import CLAMPED, HONEST, Behaviour
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
-from mailmove.dns.client.query import ask
-from mailmove.dns.propagation.measure import Sweep, View, forecast, judge, look, next_look, sweep
+from mailmove.dns.client.query import Answer, ask, ask_all
+from mailmove.dns.propagation.measure import PropagationSweep, forecast, judge, next_poll, poll_result, sweep
+from mailmove.dns.propagation.resolver_view import ServerView
 from mailmove.dns.zone.authority import Authority, agree, ask_authorities, authorities, disagreements
-from mailmove.dns.zone.effective_mx import effective_mx
 from mailmove.plan.values import split_address
 
 OLD = rrset(ZONE, "MX", 2, "10 mail.contoso.test.")
@@ -32,37 +32,42 @@ def resolvers_of(town: TownDns) -> list[tuple[str, int]]:
     return [split_address(address, 53) for address in town.resolver_addresses]
 
 
+async def asked_all(town: TownDns) -> list[Answer]:
+    """The MX set as each resolver has it, which makes it cache the set."""
+    return await ask_all(resolvers_of(town), ZONE, "MX", recursive=True)
+
+
 async def bosses_of(town: TownDns) -> list[Authority]:
     return await authorities(ZONE, resolvers_of(town))
 
 
-async def one_sweep(town: TownDns, previous: Sweep | None = None, timeout: float = 2) -> Sweep:
+async def one_sweep(town: TownDns, previous: PropagationSweep | None = None, timeout: float = 2) -> PropagationSweep:
     if previous:  # as it travels between two looks of the watch
-        previous = Sweep.model_validate_json(previous.model_dump_json())
+        previous = PropagationSweep.model_validate_json(previous.model_dump_json())
     bosses = [Authority("ns", address) for address in town.places.name_servers]
     return await sweep(
         OLD, NEW, bosses, resolvers_of(town), previous=previous, dns_port=town.places.dns_port, timeout=timeout
     )
 
 
-async def until_done(town: TownDns, share: float = 1.0, seconds: float = 25) -> list[Sweep]:
-    """Every sweep, asked as often as `next_look` says."""
+async def until_done(town: TownDns, share: float = 1.0, seconds: float = 25) -> list[PropagationSweep]:
+    """Every sweep, asked as often as `next_poll` says."""
     seen = [await one_sweep(town)]
     deadline = time.monotonic() + seconds
     while not judge(seen[-1], share) and time.monotonic() < deadline:
-        due = next_look(seen[-1], share)
+        due = next_poll(seen[-1], share)
         assert due is not None
         await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
         seen.append(await one_sweep(town, seen[-1]))
-    assert judge(seen[-1], share), look(seen[-1], share)
+    assert judge(seen[-1], share), poll_result(seen[-1], share)
     return seen
 
 
 async def test_resolvers_show_the_true_remaining_ttl(town: Towns) -> None:
     place = town(resolvers=(HONEST, CLAMPED), zone=[OLD.model_copy(update={"ttl": 300})])
-    first = await effective_mx(ZONE, resolvers_of(place))
+    first = await asked_all(place)
     await asyncio.sleep(1.2)
-    second = await effective_mx(ZONE, resolvers_of(place))
+    second = await asked_all(place)
     assert [answer.ttl for answer in first] == pytest.approx([299, 29], abs=1)
     for before, after in zip(first, second, strict=True):
         assert before.ttl is not None and after.ttl is not None
@@ -72,20 +77,20 @@ async def test_resolvers_show_the_true_remaining_ttl(town: Towns) -> None:
 
 async def test_an_extender_counts_to_zero_and_goes_on_serving(town: Towns) -> None:
     place = town(resolvers=(HONEST, EXTENDING), zone=[OLD])
-    await effective_mx(ZONE, resolvers_of(place))
+    await asked_all(place)
     place.edit(ZONE, NEW)
     await asyncio.sleep(3)
-    honest, extender = await effective_mx(ZONE, resolvers_of(place))
+    honest, extender = await asked_all(place)
     assert honest.values == NEW.values
     assert (extender.values, extender.ttl) == (OLD.values, 0)
 
 
 async def test_a_resolver_serves_stale_while_the_authorities_fail(town: Towns, faults: Faults) -> None:
     place = town(resolvers=(HONEST, Behaviour("stale", stale_for=60)), zone=[OLD.model_copy(update={"ttl": 1})])
-    await effective_mx(ZONE, resolvers_of(place))
+    await asked_all(place)
     await asyncio.sleep(1.1)
     faults.set("dns.servfail")
-    honest, stale = await effective_mx(ZONE, resolvers_of(place))
+    honest, stale = await asked_all(place)
     assert honest.error == "SERVFAIL" and honest.values == ()
     assert (stale.values, stale.ttl, stale.error) == (OLD.values, 30, None)
 
@@ -102,7 +107,7 @@ async def test_no_such_record_is_remembered_for_the_soa_minimum(town: Towns) -> 
 
 async def test_honest_and_clamped_resolvers_keep_their_forecast(town: Towns) -> None:
     place = town(resolvers=(HONEST, Behaviour("clamped", max_ttl=1)), zone=[OLD])
-    await effective_mx(ZONE, resolvers_of(place))
+    await asked_all(place)
     place.edit(ZONE, NEW)
     await settled(place)
     seen = await until_done(place)
@@ -115,14 +120,14 @@ async def test_honest_and_clamped_resolvers_keep_their_forecast(town: Towns) -> 
 
 async def test_who_extends_ttls_is_named(town: Towns) -> None:
     place = town(resolvers=(HONEST, EXTENDING, LIAR, CONSTANT), zone=[OLD])
-    await effective_mx(ZONE, resolvers_of(place))
+    await asked_all(place)
     place.edit(ZONE, NEW)
     await settled(place)
     seen = await until_done(place)
     # The last one holds it as long, but its TTL says so: it keeps its promise, which is longer than the zone's TTL.
     assert [view.extends for view in seen[-1].resolvers] == [False, True, True, True]
     assert [view.overdue > 0 for view in seen[-1].resolvers] == [False, True, True, False]
-    told = look(seen[-1], 1.0)
+    told = poll_result(seen[-1], 1.0)
     assert told.done and [line.split()[0] for line in told.details] == place.resolver_addresses[1:]
     for index in (1, 2):
         caught = next(each.resolvers[index] for each in seen if each.resolvers[index].extends)
@@ -166,7 +171,7 @@ async def test_a_failing_resolver_is_failing_not_old(town: Towns, faults: Faults
     seen = await one_sweep(place)
     assert sorted(view.sees for view in seen.resolvers) == ["failing", "new", "new"]
     assert judge(seen, 0.6) and not judge(seen, 1.0)
-    assert any("SERVFAIL" in line for line in look(seen, 1.0).details)
+    assert any("SERVFAIL" in line for line in poll_result(seen, 1.0).details)
     assert judge(await one_sweep(place, seen), 1.0)
 
 
@@ -183,7 +188,7 @@ async def test_a_ttl_only_change_is_new_when_what_is_held_runs_out_in_time(town:
     high, low = OLD.model_copy(update={"ttl": 4}), OLD.model_copy(update={"ttl": 1})
     place = town(resolvers=(HONEST,), zone=[high])
     bosses = [Authority("ns", address) for address in place.places.name_servers]
-    await effective_mx(ZONE, resolvers_of(place))
+    await asked_all(place)
     place.edit(ZONE, low)
     await settled(place, low)
     where = {"dns_port": place.places.dns_port}
@@ -235,9 +240,9 @@ async def test_a_long_answer_is_fetched_by_tcp(town: Towns) -> None:
         assert answer.values == long.values
 
 
-def view(number: int, sees: str, clear: datetime | None = None) -> View:
-    return View.model_validate(
-        {"server": f"192.0.2.{number}:53", "sees": sees, "at": NOON, "clear_at": clear, "look_at": clear}
+def view(number: int, sees: str, clear: datetime | None = None) -> ServerView:
+    return ServerView.model_validate(
+        {"server": f"192.0.2.{number}:53", "sees": sees, "at": NOON, "clear_at": clear, "poll_at": clear}
     )
 
 
@@ -247,13 +252,13 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def test_the_forecast_is_of_the_share_that_is_needed() -> None:
     later = [NOON + timedelta(seconds=seconds) for seconds in (10, 20)]
     views = [view(1, "new"), view(2, "old", later[0]), view(3, "old", later[1]), view(4, "failing")]
-    seen = Sweep(at=NOON, authorities=[view(9, "new")], resolvers=views, served_since=NOON)
+    seen = PropagationSweep(at=NOON, authorities=[view(9, "new")], resolvers=views, served_since=NOON)
     assert forecast(seen, 0.25) == NOON and judge(seen, 0.25)
     assert forecast(seen, 0.5) == later[0]
     assert forecast(seen, 0.75) == later[1]
     assert forecast(seen, 1.0) is None, "the one that fails has promised nothing"
-    assert next_look(seen, 0.75) == later[0]
-    assert next_look(seen, 0.25) is None
+    assert next_poll(seen, 0.75) == later[0]
+    assert next_poll(seen, 0.25) is None
 
 
 async def settled(town: TownDns, wanted: object = NEW) -> None:

@@ -18,17 +18,17 @@ from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
 from mailmove.dns.client.lookups import Lookups
-from mailmove.dns.mail_auth.mta_sts import Policy, judge, narrowed, read_policy, remember, widened
+from mailmove.dns.mail_auth.mta_sts import MtaStsPolicy, judge, narrowed, read_policy, remember, widened
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetched, https_fetch
 
-OLD = Policy(mode="enforce", mx=("mail.contoso.test",), max_age=604_800)
+OLD = MtaStsPolicy(mode="enforce", mx=("mail.contoso.test",), max_age=604_800)
 NEW = ["contoso-test.q-v1.mx.microsoft."]
 AT = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
 def test_patterns_match_as_the_rfc_says() -> None:
-    policy = Policy(mode="enforce", mx=("mail.contoso.test", "*.mx.contoso.test"), max_age=1)
+    policy = MtaStsPolicy(mode="enforce", mx=("mail.contoso.test", "*.mx.contoso.test"), max_age=1)
     assert policy.lists("MAIL.contoso.test.") and policy.lists("a.mx.contoso.test")
     assert not policy.lists("mx.contoso.test") and not policy.lists("a.b.mx.contoso.test")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged import Judged
 
 from lab.dns.zone_data import rrset
 from mailmove.dns.mail_auth import spf
@@ -82,7 +83,7 @@ rest = st.lists(
 )
 zones = st.builds(
     lambda mx, txt, srv, more: zone_of([one for one in (mx, txt, srv, *more) if one]),
-    st.none() | mxs,
+    st.integers(0, 7).flatmap(lambda number: mxs if number else st.none()),  # few zones are without an MX set
     st.none() | txts,
     st.none() | srvs,
     rest,
@@ -113,14 +114,25 @@ def applied(zone: Zone, changes: list[RRsetChange]) -> Zone:
 
 
 @pytest.mark.parametrize("name", CHANGE_SETS)
-@settings(max_examples=80, deadline=None)
-@given(zone=zones)
-def test_any_zone_comes_back_exactly_and_twice_is_nothing(name: str, zone: Zone) -> None:
-    changes_of = CHANGE_SETS[name]
-    try:
-        changes = changes_of(zone)
-    except Blocked:
-        return  # a person is asked; nothing was changed
+def test_any_zone_comes_back_exactly_and_twice_is_nothing(name: str) -> None:
+    changes_of, seen = CHANGE_SETS[name], Judged()
+
+    @settings(max_examples=80, deadline=None)
+    @given(zone=zones)
+    def comes_back(zone: Zone) -> None:
+        try:
+            changes = changes_of(zone)
+        except Blocked:
+            seen.count(False)  # a person is asked; nothing was changed
+            return
+        seen.count(True)
+        _comes_back(zone, changes, changes_of)
+
+    comes_back()
+    assert seen.share >= 0.5, "most zones can be changed"
+
+
+def _comes_back(zone: Zone, changes: list[RRsetChange], changes_of: Callable[[Zone], list[RRsetChange]]) -> None:
     after = applied(zone, changes)
     assert changes_of(after) == [], "the wanted changes on a zone that has them are none"
     assert applied(after, changes) == after, "the same changes again change nothing"
@@ -134,14 +146,26 @@ def test_any_zone_comes_back_exactly_and_twice_is_nothing(name: str, zone: Zone)
     assert all(change.after or change.key[0] in names for change in changes), "what goes gives way to something"
 
 
-@settings(max_examples=200, deadline=None)
-@given(old=records, mx=mxs)
-def test_a_merge_loses_nothing_and_hides_nothing(old: str, mx: RRset) -> None:
-    zone = zone_of([mx, rrset(D, "TXT", 300, spf.value_of(old), '"keep=me"')])
-    try:
-        after = applied(zone, switch_changes(zone, "contoso.test", SERVICE))
-    except Blocked:
-        return
+def test_a_merge_loses_nothing_and_hides_nothing() -> None:
+    seen = Judged()
+
+    @settings(max_examples=200, deadline=None)
+    @given(old=records, mx=mxs)
+    def merged(old: str, mx: RRset) -> None:
+        zone = zone_of([mx, rrset(D, "TXT", 300, spf.value_of(old), '"keep=me"')])
+        try:
+            changes = switch_changes(zone, "contoso.test", SERVICE)
+        except Blocked:
+            seen.count(False)
+            return
+        seen.count(True)
+        _merged(old, mx, applied(zone, changes))
+
+    merged()
+    assert seen.share >= 0.5, "most records can be merged"
+
+
+def _merged(old: str, mx: RRset, after: Zone) -> None:
     values = after[D, "TXT"].values
     found = [spf.text_of(value) for value in values if spf.is_spf(value)]
     assert len(found) == 1, "never two records"

@@ -27,14 +27,14 @@ from mailmove.dns.client.answer import Answer
 from mailmove.dns.client.interference import (
     answered_from_nowhere,
     interference,
-    same_hand,
+    shared_identity,
     split_horizon,
     strange_identity,
 )
 from mailmove.dns.client.query import ask
-from mailmove.dns.propagation.measure import Sweep, forecast, judge
+from mailmove.dns.propagation.measure import PropagationSweep, forecast, judge
 from mailmove.dns.propagation.purge_caches import operators_of, purge
-from mailmove.dns.propagation.resolver_view import View
+from mailmove.dns.propagation.resolver_view import ServerView
 from mailmove.dns.propagation.text_chart import picture
 from mailmove.evidence import Change, Evidence, Look, Receipt
 from mailmove.plan.cutover import Cutover, Propagation
@@ -150,19 +150,19 @@ def test_the_old_ttl_counts_only_where_it_was_shortened() -> None:
 # Policies
 
 
-def views(*sees: str) -> list[View]:
+def views(*sees: str) -> list[ServerView]:
     addresses = ["1.1.1.1:53", "1.0.0.1:53", "8.8.8.8:53", "192.0.2.53:53"]
     return [
-        View.model_validate(
+        ServerView.model_validate(
             {"server": server, "sees": one, "at": NOON, "clear_at": NOON + timedelta(seconds=10 * number + 10)}
         )
         for number, (server, one) in enumerate(zip(addresses, sees, strict=False))
     ]
 
 
-def seen_by(resolvers: list[View]) -> Sweep:
-    boss = View(server="192.0.2.9:53", sees="new", at=NOON)
-    return Sweep(at=NOON, authorities=[boss], resolvers=resolvers, served_since=NOON)
+def seen_by(resolvers: list[ServerView]) -> PropagationSweep:
+    boss = ServerView(server="192.0.2.9:53", sees="new", at=NOON)
+    return PropagationSweep(at=NOON, authorities=[boss], resolvers=resolvers, served_since=NOON)
 
 
 def test_policies_count_differently() -> None:
@@ -299,8 +299,8 @@ def test_signs_are_read_for_what_they_are() -> None:
     assert strange_identity(answer("1.1.1.1:53", '"dnsmasq-2.90"')) is not None
     assert strange_identity(answer("9.9.9.9:53", '"res100.lhr.rrdns.pch.net"')) is None
     assert strange_identity(answer("8.8.8.8:53", '"anything"')) is None, "we do not know its form"
-    assert same_hand({"1.1.1.1:53": "a.isp.example", "1.0.0.1:53": "a.isp.example"}, "the name") is None
-    assert same_hand({"1.1.1.1:53": "a.isp.example", "8.8.8.8:53": "a.isp.example"}, "the name") is not None
+    assert shared_identity({"1.1.1.1:53": "a.isp.example", "1.0.0.1:53": "a.isp.example"}, "the name") is None
+    assert shared_identity({"1.1.1.1:53": "a.isp.example", "8.8.8.8:53": "a.isp.example"}, "the name") is not None
 
 
 def test_a_split_horizon_is_told_from_a_cache() -> None:

@@ -1,6 +1,6 @@
 """Forecasts against real unbound and BIND, honest ones and ones that keep answers longer than the zone says.
 
-All are told the same switch, each is watched on its own, as often as `next_look` says.
+All are told the same switch, each is watched on its own, as often as `next_poll` says.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
 from mailmove.dns.client.query import ask
-from mailmove.dns.propagation.measure import Sweep, forecast, judge, look, next_look, sweep
+from mailmove.dns.propagation.measure import PropagationSweep, forecast, judge, next_poll, poll_result, sweep
 from mailmove.dns.zone.authority import Authority, agree, ask_authorities
 
 TTL, MINIMUM = 4, 9  # seconds
@@ -39,7 +39,7 @@ class Story:
     """What was seen of one resolver, look by look."""
 
     server: Server
-    sweeps: list[Sweep]
+    sweeps: list[PropagationSweep]
 
     @property
     def clear(self) -> datetime:
@@ -97,15 +97,15 @@ async def _tell(town: TownDns, servers: dict[str, Server]) -> dict[str, Story]:
 
 
 async def _follow(town: TownDns, bosses: list[Authority], server: Server) -> Story:
-    seen: list[Sweep] = []
+    seen: list[PropagationSweep] = []
     deadline = time.monotonic() + 40
     while not seen or not judge(seen[-1], 1.0):
-        assert time.monotonic() < deadline, look(seen[-1], 1.0)
+        assert time.monotonic() < deadline, poll_result(seen[-1], 1.0)
         if seen:
-            due = next_look(seen[-1], 1.0)
+            due = next_poll(seen[-1], 1.0)
             assert due is not None
             await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
-        previous = Sweep.model_validate_json(seen[-1].model_dump_json()) if seen else None
+        previous = PropagationSweep.model_validate_json(seen[-1].model_dump_json()) if seen else None
         port = town.places.dns_port
         seen.append(await sweep(OLD, NEW, bosses, [server], previous=previous, dns_port=port))
     return Story(server, seen)
@@ -116,7 +116,7 @@ def test_the_first_forecast_is_right_within_one_polling_interval(stories: dict[s
     story = stories[name]
     first = forecast(story.sweeps[0], 1.0)
     assert first is not None
-    assert abs((story.clear - first).total_seconds()) <= max(story.interval, CLOCKS), look(story.sweeps[0], 1.0)
+    assert abs((story.clear - first).total_seconds()) <= max(story.interval, CLOCKS), poll_result(story.sweeps[0], 1.0)
     assert len(story.sweeps) <= 4, "asked when due, not all the time"
 
 
@@ -125,7 +125,7 @@ def test_the_liar_is_named(stories: dict[str, Story], name: str) -> None:
     story = stories[name]
     [view] = story.sweeps[-1].resolvers
     assert view.habit == LIARS[name]
-    told = look(story.sweeps[-1], 1.0)
+    told = poll_result(story.sweeps[-1], 1.0)
     assert told.done
     assert [line.split()[0] for line in told.details] == [f"{story.server[0]}:{story.server[1]}"]
 
@@ -134,4 +134,4 @@ def test_the_liar_is_named(stories: dict[str, Story], name: str) -> None:
 def test_the_honest_are_not_slandered(stories: dict[str, Story], name: str) -> None:
     story = stories[name]
     assert all(view.habit is None and not view.extends for each in story.sweeps for view in each.resolvers)
-    assert look(story.sweeps[-1], 1.0).details == []
+    assert poll_result(story.sweeps[-1], 1.0).details == []

@@ -29,10 +29,10 @@ from hypothesis import strategies as st
 from lab.dns.resolver import HONEST
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
-from mailmove.dns.client.bulk_query import Question, ask_many
-from mailmove.dns.client.messages import Asking, read_slowly
+from mailmove.dns.client.bulk_query import DnsQuestion, ask_many
+from mailmove.dns.client.messages import QuestionCodec, parse_answer
 from mailmove.dns.client.query import ask
-from mailmove.dns.client.rate_limit import Pace
+from mailmove.dns.client.rate_limit import QueryPace
 
 Reply = Callable[[bytes, int], Sequence[bytes]]
 """(query, how many came before) -> packets to send back."""
@@ -89,7 +89,7 @@ async def test_every_answer_goes_to_its_question(town: Towns) -> None:
     zone = [rrset(name, "MX", 60 + number, f"{number} mail.{name}") for number, name in enumerate(names)]
     place = town(resolvers=(HONEST,) * 5, zone=zone)
     servers = [(resolver.address, resolver.port) for resolver in place.resolvers]
-    questions = [Question(server, name, "MX") for name in names for server in servers]
+    questions = [DnsQuestion(server, name, "MX") for name in names for server in servers]
     answers = await ask_many(questions)
     assert [(one.server, one.name) for one in answers] == [(f"{q.server[0]}:{q.server[1]}", q.name) for q in questions]
     assert [one.values for one in answers] == [(f"{n} mail.{name}",) for n, name in enumerate(names) for _ in servers]
@@ -176,7 +176,7 @@ async def test_ids_cases_and_ports_are_spread() -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        await ask_many([Question(server.getsockname(), ZONE, "MX")] * 64)
+        await ask_many([DnsQuestion(server.getsockname(), ZONE, "MX")] * 64)
         thread.join()
     ids, spellings, ports = (set(each) for each in zip(*seen, strict=True))
     assert len(ids) > 60 and len(spellings) > 50 and len(ports) > 3
@@ -185,14 +185,20 @@ async def test_ids_cases_and_ports_are_spread() -> None:
 async def test_a_dead_server_is_told_at_once_and_holds_nobody_up(town: Towns) -> None:
     place = town(resolvers=(HONEST,), zone=[rrset(ZONE, "MX", 60, "10 a.test.")])
     resolver = (place.resolvers[0].address, place.resolvers[0].port)
-    dead, alive = await ask_many([Question(("127.0.0.1", 1), ZONE, "MX"), Question(resolver, ZONE, "MX")], timeout=5)
+    dead, alive = await ask_many(
+        [DnsQuestion(("127.0.0.1", 1), ZONE, "MX"), DnsQuestion(resolver, ZONE, "MX")], timeout=5
+    )
     assert dead.error == "unreachable" and dead.elapsed < 2 and alive.values == ("10 a.test.",)
 
 
 async def test_what_cannot_be_asked_is_refused_before_anything_is_sent() -> None:
-    for server, name, rtype in ((("host.test", 53), ZONE, "MX"), (("127.0.0.1", 53), "a" * 64, "MX")):
-        with pytest.raises(ValueError, match=r"."):
-            await ask_many([Question(server, name, rtype)])
+    for server, name, rtype, words in (
+        (("host.test", 53), ZONE, "MX", "'host.test' does not appear to be an IPv4 or IPv6 address"),
+        (("127.0.0.1", 53), "a" * 64, "MX", "'a{64}' 'MX' cannot be asked for"),
+        (("127.0.0.1", 53), ZONE, "NONSENSE", "'NONSENSE' cannot be asked for"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            await ask_many([DnsQuestion(server, name, rtype)])
     assert await ask_many([]) == []
 
 
@@ -235,7 +241,7 @@ async def test_where_port_53_is_blocked_https_is_asked(blocked: str) -> None:
     with doh_server(age=100) as (url, client), udp_server(lambda query, count: []) as silent:
         server = silent if blocked == "silent" else ("127.0.0.1", 1)
         async with client:
-            [answer] = await ask_many([Question(server, ZONE, "MX", True, url)], timeout=2, client=client)
+            [answer] = await ask_many([DnsQuestion(server, ZONE, "MX", True, url)], timeout=2, client=client)
     assert answer.values == ("10 mail.contoso.test.",) and answer.via == "https"
     assert answer.ttl == 200, "less its age in HTTP caches"
 
@@ -243,7 +249,7 @@ async def test_where_port_53_is_blocked_https_is_asked(blocked: str) -> None:
 async def test_a_captive_portal_is_no_answer() -> None:
     with doh_server(media_type="text/html") as (url, client):
         async with client:
-            [answer] = await ask_many([Question(("127.0.0.1", 1), ZONE, "MX", True, url)], timeout=1, client=client)
+            [answer] = await ask_many([DnsQuestion(("127.0.0.1", 1), ZONE, "MX", True, url)], timeout=1, client=client)
     assert answer.values == () and answer.error is not None
 
 
@@ -252,7 +258,7 @@ async def test_a_captive_portal_is_no_answer() -> None:
 
 def test_nobody_is_asked_more_often_than_is_polite() -> None:
     at = [1000.0]
-    pace = Pace(per_server=10, per_operator=15, burst=2, clock=lambda: at[0])
+    pace = QueryPace(per_server=10, per_operator=15, burst=2, clock=lambda: at[0])
     servers = [("1.1.1.1", 53), ("1.0.0.1", 53), ("192.0.2.53", 53)]
     sent = dict.fromkeys(servers, 0)
     for _ in range(1000):  # ten seconds
@@ -266,9 +272,9 @@ def test_nobody_is_asked_more_often_than_is_polite() -> None:
 
 
 async def test_a_sweep_keeps_the_pace_and_loopback_is_free() -> None:
-    slow = Pace(per_server=20, per_operator=20, burst=1)
+    slow = QueryPace(per_server=20, per_operator=20, burst=1)
     with udp_server(lambda query, count: [answer_to(query)]) as server:
-        questions = [Question(server, ZONE, "MX")] * 10
+        questions = [DnsQuestion(server, ZONE, "MX")] * 10
         loop = asyncio.get_running_loop()
         started = loop.time()
         await ask_many(questions, pace=slow)
@@ -314,37 +320,37 @@ def packets(draw: st.DrawFn) -> tuple[str, str, list[bytes]]:
 @given(packets())
 def test_the_fast_path_reads_as_dnspython_reads(drawn: tuple[str, str, list[bytes]]) -> None:
     name, rtype, made = drawn
-    asking = Asking(name, rtype, recursive=True)
+    codec = QuestionCodec(name, rtype, recursive=True)
     for packet in made:
         for ttl in (None, b"\0\0\0\x07"):
             for ident in (packet[:2], b"\xab\xcd", b"\x04mail"[:2]):
                 bent = ident + packet[2:]
                 if ttl:
-                    at = 12 + len(asking.lower) + 4 + 6
+                    at = 12 + len(codec.lower) + 4 + 6
                     bent = bent[:at] + ttl + bent[at + 4 :]
-                assert asking.read(bent) == read_slowly(bent, asking)
+                assert codec.read(bent) == parse_answer(bent, codec)
 
 
 def test_a_value_that_rests_on_the_id_or_a_ttl_is_never_remembered() -> None:
-    asking = Asking(ZONE, "MX", recursive=True)
-    head = struct.pack("!HHHHHH", 0x0261, 0x8180, 1, 1, 0, 0) + asking.lower + struct.pack("!HH", 15, 1)
-    for target in (0, 12 + len(asking.lower) + 4 + 6):  # the id (2, 'a', then flags), and the TTL (1 'b' 0)
+    codec = QuestionCodec(ZONE, "MX", recursive=True)
+    head = struct.pack("!HHHHHH", 0x0261, 0x8180, 1, 1, 0, 0) + codec.lower + struct.pack("!HH", 15, 1)
+    for target in (0, 12 + len(codec.lower) + 4 + 6):  # the id (2, 'a', then flags), and the TTL (1 'b' 0)
         record = struct.pack("!HHHIHHH", 0xC00C, 15, 1, 0x01620000, 4, 10, 0xC000 | target)
         wire = head + record
-        first = asking.read(wire)
-        assert first == read_slowly(wire, asking)
+        first = codec.read(wire)
+        assert first == parse_answer(wire, codec)
         for change in (0, 1, len(head) + 6, len(head) + 7):
             bent = wire[:change] + b"\x00" + wire[change + 1 :]
-            assert asking.read(bent) == read_slowly(bent, asking)
+            assert codec.read(bent) == parse_answer(bent, codec)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=80), st.booleans())
 def test_bytes_of_any_kind_never_crash_the_reading(noise: bytes, with_head: bool) -> None:
-    asking = Asking(ZONE, "MX", recursive=True)
-    head = struct.pack("!HHHHHH", 7, 0x8180, 1, 1, 0, 0) + asking.lower + struct.pack("!HH", 15, 1)
+    codec = QuestionCodec(ZONE, "MX", recursive=True)
+    head = struct.pack("!HHHHHH", 7, 0x8180, 1, 1, 0, 0) + codec.lower + struct.pack("!HH", 15, 1)
     wire = head + noise if with_head else noise.ljust(12, b"\0")
-    assert asking.read(wire) == read_slowly(wire, asking)
+    assert codec.read(wire) == parse_answer(wire, codec)
 
 
 @settings(max_examples=30, deadline=None)

@@ -32,7 +32,7 @@ from lab.places import Places
 from mailmove.errors import ByHand
 from mailmove.plan.values import Mode
 from mailmove.ports import Firewall
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 
 PASSWORD = "S3cret-0f-the-device"
 
@@ -65,7 +65,7 @@ class World:
 
     def seen(self) -> str:
         """What a sender meets now."""
-        return look_at_port(self.places.old_server, self.port, timeout=2).state
+        return check_port(self.places.old_server, self.port, timeout=2).state
 
 
 @contextlib.contextmanager

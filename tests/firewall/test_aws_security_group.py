@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
+from ec2_gate import gate
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from pydantic import SecretStr
@@ -126,17 +127,17 @@ def test_a_wider_rule_is_never_removed(block: AwsSecurityGroup, group: SecurityG
     assert block.allowed(PORT) == aws_rules.apart([wide])
 
 
-def test_a_half_done_change_is_finished(
-    block: AwsSecurityGroup, group: SecurityGroups, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another run removed one of two rules between our look and our act: EC2 refuses the pair."""
-    stale = block.allowed(PORT)
-    real = AwsSecurityGroup.allowed
-    group.client().revoke_security_group_ingress(GroupId=group.group_id, IpPermissions=[stale[0]])
-    looks = iter([stale])
-    monkeypatch.setattr(AwsSecurityGroup, "allowed", lambda self, port: next(looks, None) or real(self, port))
-    block.set_allowed(PORT, [])
-    assert real(block, PORT) == []
+def test_a_half_done_change_is_finished(group: SecurityGroups) -> None:
+    """Another run removes one of two rules between our look and our act: EC2 refuses the pair."""
+    revoke = "RevokeSecurityGroupIngress"
+    with gate(group.aws.endpoint_url) as opened:
+        block = block_for(group.aws, group.group_id, opened.url)
+        first, _ = block.allowed(PORT)
+        client, removed = group.client(), {"GroupId": group.group_id, "IpPermissions": [first]}
+        opened.before[revoke] = lambda: client.revoke_security_group_ingress(**removed)
+        block.set_allowed(PORT, [])
+        assert block.allowed(PORT) == []
+    assert opened.actions.count(revoke) > 1, "the pair was refused, and what is left was removed"
 
 
 def test_sound_rights_give_no_findings(block: AwsSecurityGroup, group: SecurityGroups) -> None:
@@ -154,23 +155,17 @@ def test_a_missing_group_is_a_finding(aws: AwsServer) -> None:
     assert "InvalidGroup.NotFound" in finding.seen
 
 
-def test_a_missing_right_is_a_finding(
-    block: AwsSecurityGroup, group: SecurityGroups, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ec2 = group.client()  # not the block's cached client
-
-    def refuse(**_: Any) -> None:
-        raise answer("UnauthorizedOperation", 403)
-
-    monkeypatch.setattr(ec2, "revoke_security_group_ingress", refuse)
-    monkeypatch.setattr(AwsSecurityGroup, "_ec2", property(lambda self: ec2))
-    first = group.picture()
-    (finding,) = block.findings()
-    assert finding.blocks
-    assert "ec2:RevokeSecurityGroupIngress" in finding.todo
-    assert group.picture() == first, "what is tried must not be done: it could not be taken back here"
-    with pytest.raises(Refused):
-        block.set_allowed(PORT, [])
+def test_a_missing_right_is_a_finding(group: SecurityGroups) -> None:
+    with gate(group.aws.endpoint_url) as opened:
+        opened.refused.add("RevokeSecurityGroupIngress")
+        block = block_for(group.aws, group.group_id, opened.url)
+        first = group.picture()
+        (finding,) = block.findings()
+        assert finding.blocks
+        assert "ec2:RevokeSecurityGroupIngress" in finding.todo
+        assert group.picture() == first, "what is tried must not be done: it could not be taken back here"
+        with pytest.raises(Refused):
+            block.set_allowed(PORT, [])
 
 
 def test_an_endpoint_that_is_away_is_transient(group: SecurityGroups) -> None:

@@ -15,7 +15,7 @@ from lab.faults import Faults
 from lab.mail.gateway import LOOK_EVERY, Gateway
 from lab.mail.security_group import SecurityGroups
 from lab.places import Places
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 
 
 class Rule:
@@ -53,7 +53,7 @@ def gateway(places: Places, inside: Sink, rule: Rule, faults: Faults) -> Iterato
 
 
 def looks(places: Places) -> str:
-    return look_at_port(places.old_server, places.smtp_port, timeout=3).state
+    return check_port(places.old_server, places.smtp_port, timeout=3).state
 
 
 def test_refuses_while_closed_and_heals(gateway: Gateway, places: Places, rule: Rule) -> None:

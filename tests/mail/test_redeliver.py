@@ -9,7 +9,7 @@ from mail_world import Sink
 
 from lab.places import Places
 from mailmove.errors import Blocked, Transient
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 from mailmove.smtp.redeliver import MaybeTaken, redeliver
 
 CONTENT = "Message-ID: <1@x>\r\nSubject: Grüße\r\n\r\n.one dot\r\n敬具\r\n".encode()
@@ -104,7 +104,7 @@ def test_an_unknown_fate_is_said_to_be_unknown(places: Places) -> None:
 def test_looks_at_a_port(places: Places, greeting: bytes, state: str, closed: bool) -> None:
     listener, thread = serve_once(places, greeting)
     with listener:
-        look = look_at_port(places.cloud, places.smtp_port, timeout=5)
+        look = check_port(places.cloud, places.smtp_port, timeout=5)
     thread.join(5)
     assert (look.state, look.closed) == (state, closed)
     assert look.words == greeting.decode().strip() or not greeting
@@ -112,14 +112,14 @@ def test_looks_at_a_port(places: Places, greeting: bytes, state: str, closed: bo
 
 def test_a_mute_server_is_open_and_a_full_one_silent(places: Places) -> None:
     with socket.create_server((places.cloud, places.smtp_port), backlog=0):
-        assert look_at_port(places.cloud, places.smtp_port, timeout=0.3).state == "open"
+        assert check_port(places.cloud, places.smtp_port, timeout=0.3).state == "open"
         fillers = []
         for _ in range(2):  # the accept queue is full then: the kernel drops further SYNs, as a firewall's DROP does
             filler = socket.socket()
             filler.setblocking(False)
             filler.connect_ex((places.cloud, places.smtp_port))
             fillers.append(filler)
-        look = look_at_port(places.cloud, places.smtp_port, timeout=0.3)
+        look = check_port(places.cloud, places.smtp_port, timeout=0.3)
         for filler in fillers:
             filler.close()
     assert (look.state, look.closed) == ("silent", True)
@@ -127,4 +127,4 @@ def test_a_mute_server_is_open_and_a_full_one_silent(places: Places) -> None:
 
 def test_a_name_that_does_not_exist_is_no_closed_port() -> None:
     with pytest.raises((Blocked, Transient), match="name look-up"):
-        look_at_port("no-such-host.invalid", 25, timeout=5)
+        check_port("no-such-host.invalid", 25, timeout=5)

@@ -14,7 +14,7 @@ from lab.mail_store import Mailbox
 from lab.town import DOMAIN, Town
 from lab.town_zones import MX_ZONE
 from mailmove.plan.load import plan_from
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 
 
 def small(**settings: object) -> Town:
@@ -59,7 +59,7 @@ def close_the_door(town: Town) -> None:
         }
     )
     block.set_allowed(town.places.smtp_port, [])
-    eventually(lambda: look_at_port(town.places.old_server, town.places.smtp_port).closed)
+    eventually(lambda: check_port(town.places.old_server, town.places.smtp_port).closed)
 
 
 def test_a_night_by_hand_adds_up() -> None:

@@ -200,7 +200,7 @@ def _copy(streams: bool) -> Act:
         copy = MailboxCopy(Moved(ANNA), Shelf(streams), world.destination(), Checkpoint(journals[0]),
                            Manners(lanes=1, settle=0.0), sleep=lambda seconds: None)  # fmt: skip
         moved = copy.run()
-        return moved.copied + moved.found, moved.left
+        return moved.copied + moved.already_present, moved.left
 
     return Act(f"copy as {'streams' if streams else 'MIME'}", call, first)
 

@@ -48,10 +48,13 @@ def test_nothing_is_believed_the_third_time_only() -> None:
 
 
 def test_nobody_else_towards_microsoft_or_ews_keeps_a_retry_loop_of_its_own() -> None:
-    """Retry-After and back-off are turned into waiting in `blocks/patience.py`, and per mailbox in `Pace`."""
+    """Retry-After and back-off are turned into waiting in `blocks/retry_budget.py`, and per mailbox in `Pace`."""
     root = Path(blocks.microsoft365.__file__).parents[1]
-    for folder in ("target", "partner", "source"):
-        for path in sorted((root / folder).rglob("*.py")):
+    using = set()
+    for folder in ("microsoft365", "partner", "exchange"):
+        for path in (root / folder).rglob("*.py"):
             names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-            allowed = {"ews.py"}  # exchangelib asks for an object of its own, which waits as the server says
-            assert "retry_after" not in names or path.name in {"ews_soap.py", *allowed, "item_destination.py"}, path
+            if "retry_after" in names:
+                using.add(path.relative_to(root).as_posix())
+    # Each of the two hands the time on, to the pace of a mailbox.
+    assert using == {"exchange/ews/soap.py", "microsoft365/item_destination.py"}

@@ -41,8 +41,8 @@ def test_two_thousand_items_killed_five_times(tmp_path: Path) -> None:
         assert killed_at[-1] < items, "every kill must strike in the middle"
         moved = mover_between(old, cloud, tmp_path).move(addresses(boxes))
         assert [one.left for one in moved] == [[]] * boxes
-        assert sum(one.found for one in moved) >= killed_at[-1]
-        assert sum(one.copied + one.found for one in moved) == items
+        assert sum(one.already_present for one in moved) >= killed_at[-1]
+        assert sum(one.copied + one.already_present for one in moved) == items
         assert cloud.contents() == old.contents()
 
 
@@ -53,7 +53,7 @@ def small_old() -> object:
 
 
 def test_it_tells_how_far_it_is(small_old: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailmove.items.copy.mover.TOLD_SECONDS", 0.05)
+    monkeypatch.setattr("mailmove.items.copy.mover.REPORT_SECONDS", 0.05)
     told: list[list[tuple[str, int, bool]]] = []
     with Served("cloud", boxes=2) as cloud:
         mover = mover_between(small_old, cloud, tmp_path)
@@ -79,10 +79,10 @@ def test_faults_of_the_cloud(small_old: Served, tmp_path: Path, faults: dict[str
             cloud.fault(name, times)
         mover = mover_between(small_old, cloud, tmp_path)
         moved = mover.move(addresses(2))
-        assert sum(one.copied + one.found for one in moved) == 400
+        assert sum(one.copied + one.already_present for one in moved) == 400
         assert cloud.contents() == small_old.contents()
         again = mover.move(addresses(2))
-        assert [(one.copied, one.found) for one in again] == [(0, 200), (0, 200)]
+        assert [(one.copied, one.already_present) for one in again] == [(0, 200), (0, 200)]
         assert cloud.contents() == small_old.contents()
 
 
@@ -94,7 +94,7 @@ def test_a_busy_old_server_and_a_lost_journal(small_old: Served, tmp_path: Path)
         crowd = cloud.crowd()
         assert 1 <= crowd["most"] <= 4 and crowd["refused"] == 0, "no mailbox takes more than four at once"
         moved = mover_between(small_old, cloud, tmp_path / "second").move(addresses(2))
-        assert [(one.copied, one.found) for one in moved] == [(0, 200), (0, 200)]
+        assert [(one.copied, one.already_present) for one in moved] == [(0, 200), (0, 200)]
         assert cloud.contents() == small_old.contents()
         found = [one for one in compared(small_old, cloud, addresses(2)[0], tmp_path) if one.lost]
         # A copy made from MIME is dated by Graph, so messages without Message-ID are told by our mark alone.
@@ -120,7 +120,7 @@ def test_stragglers_are_copied_once(small_old: Served, tmp_path: Path) -> None:
         wanted += [item for item in source.items(address) if item.message_id][:5]
         for copied, found in ((8, 0), (0, 8)):
             moved = mover_between(small_old, cloud, tmp_path / str(copied)).move_items(address, wanted)
-            assert (moved.copied, moved.found, moved.left) == (copied, found, [])
+            assert (moved.copied, moved.already_present, moved.left) == (copied, found, [])
         held = cloud.contents()[address]
         assert sum(held.values()) == 8 and set(held) == {f"{item.kind} {item.subject}" for item in wanted}
 
@@ -138,6 +138,6 @@ def test_a_password_that_was_changed_stops_it(small_old: Served, tmp_path: Path)
 
 def compared(old: Served, cloud: Served, address: str, folder: Path) -> list[Difference]:
     with Spool(folder / f"{address}.sqlite") as spool:
-        spool.look(SOURCE, ExchangeServer.model_validate(old.fields).item_changes(), address)
-        spool.look(TARGET, Microsoft365.model_validate(cloud.fields).item_changes(), address)
+        spool.update(SOURCE, ExchangeServer.model_validate(old.fields).item_changes(), address)
+        spool.update(TARGET, Microsoft365.model_validate(cloud.fields).item_changes(), address)
         return list(differences(spool))

@@ -24,7 +24,7 @@ def test_no_window_ever_holds_more_than_the_limit(turns: list[tuple[int, int]], 
     limits = Limits(requests=most, requests_span=10.0, upload=1000, upload_span=7.0)
     pace = Pace(limits, clock=lambda: time[0], sleep=lambda seconds: time.__setitem__(0, time[0] + seconds + 1e-6))
     for requests, upload in turns:
-        with pace.turn(requests=requests, upload=upload):
+        with pace.slot(requests=requests, upload=upload):
             spent.append((time[0], requests, upload))
         time[0] += 0.05
     for at, _, _ in spent:
@@ -36,7 +36,7 @@ def test_a_request_to_wait_holds_everybody() -> None:
     time = [0.0]
     pace = Pace(clock=lambda: time[0], sleep=lambda seconds: time.__setitem__(0, time[0] + seconds))
     pace.hold(30)
-    with pace.turn():
+    with pace.slot():
         assert time[0] >= 30
 
 

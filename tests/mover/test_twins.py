@@ -44,7 +44,7 @@ class New(Destination):
     def folder(self, mailbox: str, folder: SourceFolder) -> str:
         return "inbox"
 
-    def held(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
+    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
         yield from (self.name(TWINS[0]) for _ in self.stored)
 
     def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
@@ -84,6 +84,6 @@ def test_each_arrives_once(fate: str, then: str, at_last: str) -> None:
             moved = copy.run()
         except Killed:
             continue
-        assert (moved.copied + moved.found, moved.left) == (2, [])
+        assert (moved.copied + moved.already_present, moved.left) == (2, [])
         break
     assert sorted(new.stored) == ["first", "second"]

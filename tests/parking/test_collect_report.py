@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
 from flows.gate import gate
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Finding, PollResult, Preview
 from mailmove.plan.cutover import Cutover
@@ -34,7 +34,7 @@ from tasks.parking.forms import GATE_FLOW, PARKED, WAIT_FLOW
 from tasks.parking.poll import keep_result
 from tasks.parking.resume import resume
 from tasks.reporting.closing_facts import Closing
-from tasks.reporting.collect_night import night_of_customer, outlines, runbook_of_preflight
+from tasks.reporting.collect import outlines, report_of_customer, runbook_of_preflight
 from tasks.runbook import RUNBOOK
 from tasks.waits.first_sync import PROGRESS
 
@@ -46,7 +46,7 @@ LOWERED = mx_change(MX, {**MX, "ttl": 60})
 PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old", "new")])
 FINDING = Finding(subject="a@contoso.com", seen="forwards", means="It is not carried.", todo="Set it again.")
 HANDOVER = Handover(server="SBS", people=(Person(address="a@contoso.com", name="Anna", kind="user"),), machines=())
-SWEEP = Sweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
+SWEEP = PropagationSweep(at=datetime(2026, 11, 27, tzinfo=UTC), authorities=[], resolvers=[])
 LEFT = LeftItem(mailbox="a@contoso.com", kind="message", folder="inbox", subject="big", reason="too large")
 
 
@@ -88,7 +88,7 @@ def evening(plan: Cutover) -> None:
 def cutover(prefect_server: None) -> CutoverRun:
     made = CutoverRun(evening, new_plan())
     made.go_on()
-    half = night_of_customer(made.plan.customer)
+    half = report_of_customer(made.plan.customer)
     assert [question.answered for question in half.questions] == [None]
     assert "Point the mail at Microsoft 365?" in half.questions[0].words
     assert not half.finished and half.state == "Suspended"
@@ -98,7 +98,7 @@ def cutover(prefect_server: None) -> CutoverRun:
 
 
 def test_a_report_is_put_together_from_what_the_server_keeps(cutover: CutoverRun) -> None:
-    report = night_of_customer(cutover.plan.customer)
+    report = report_of_customer(cutover.plan.customer)
     assert (report.cutover, report.state, report.domains) == (cutover.id, "Completed", ["contoso.com"])
     assert [step.name for step in report.steps] == [step.name for step in RUNBOOK]
     lowered = report.steps[0]
@@ -107,7 +107,7 @@ def test_a_report_is_put_together_from_what_the_server_keeps(cutover: CutoverRun
     assert lowered.undo == "The old TTL." or lowered.undo
     assert report.handover == HANDOVER
     assert report.findings == [FINDING]
-    assert report.left_behind == ["a@contoso.com: message 'big' in inbox: too large"]
+    assert report.unmoved_items == ["a@contoso.com: message 'big' in inbox: too large"]
     assert (report.tidy, report.landed_note) == (["remove the old name"], "nobody knows")
     assert report.sweeps == {"contoso.com.": SWEEP}
     assert report.progress is not None and report.progress.items == 9
@@ -120,7 +120,7 @@ def test_a_report_is_put_together_from_what_the_server_keeps(cutover: CutoverRun
 def test_a_later_preflight_of_the_same_customer_does_not_change_what_that_cutover_saw(cutover: CutoverRun) -> None:
     other = Handover(server="another", people=(), machines=())
     write(handover_key(cutover.plan.customer), [other.model_dump(mode="json")], uuid4())
-    assert night_of_customer(cutover.plan.customer, cutover.id).handover == HANDOVER
+    assert report_of_customer(cutover.plan.customer, cutover.id).handover == HANDOVER
 
 
 def test_what_was_rolled_back_is_shown_so_and_keeps_its_time(cutover: CutoverRun) -> None:
@@ -130,7 +130,7 @@ def test_what_was_rolled_back_is_shown_so_and_keeps_its_time(cutover: CutoverRun
     ledger.record(EntryKind.RECEIPT, "lower_ttl", changes=[LOWERED])
     ledger.record(EntryKind.EVIDENCE, "lower_ttl", facts=["served"])
     ledger.record(EntryKind.ROLLED_BACK, "lower_ttl", changes=[back], facts=["a copy remains"])
-    report = night_of_customer(customer)
+    report = report_of_customer(customer)
     step = report.steps[0]
     assert (step.undone, step.changes, step.remains, bool(step.ended)) == (True, [back], ["a copy remains"], True)
     assert report.undone and not report.finished
@@ -139,7 +139,7 @@ def test_what_was_rolled_back_is_shown_so_and_keeps_its_time(cutover: CutoverRun
 def test_a_cutover_that_prefect_has_forgotten_is_reported_from_the_ledger_alone() -> None:
     customer, root = f"c-{uuid4().hex[:12]}", uuid4()
     Ledger(customer, root).record(EntryKind.EVIDENCE, "lower_ttl", facts=["served"])
-    report = night_of_customer(customer)
+    report = report_of_customer(customer)
     assert (report.state, report.cutover, report.steps[0].facts) == ("unknown", root, ["served"])
 
 
@@ -157,7 +157,7 @@ def test_the_command_writes_a_page_prints_a_table_and_speaks_json(cutover: Cutov
     done = runner.invoke(app, ["report", customer, "--out", str(page), "--json"])
     assert done.exit_code == 0, done.output
     assert "Anna" in page.read_text(encoding="utf-8")
-    assert json.loads(done.stdout)["left_behind"] == [str(LEFT)]
+    assert json.loads(done.stdout)["unmoved_items"] == [str(LEFT)]
     shown = runner.invoke(app, ["report", customer])
     assert (shown.exit_code, "lower_ttl" in shown.stdout, "1 items stayed behind" in shown.stdout) == (0, True, True)
     assert runner.invoke(app, ["report", "nobody"]).exit_code == NOTHING

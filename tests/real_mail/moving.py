@@ -21,11 +21,11 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cabling import CLOUD, DOMAIN, KEY, NAME_SERVER, OLD, POSTFIX, RESOLVER
 
 from blocks.dns.rfc2136 import Rfc2136
-from mailmove.dns.propagation.measure import look, sweep
+from mailmove.dns.propagation.measure import poll_result, sweep
 from mailmove.dns.zone.authority import authorities
 from mailmove.plan.quorum import Policy
 from mailmove.records import RRsetChange
-from mailmove.smtp.port_check import look_at_port
+from mailmove.smtp.port_check import check_port
 
 
 class Sink:
@@ -86,7 +86,7 @@ def noticed(change: RRsetChange) -> float:
         while True:
             servers = await authorities(f"{DOMAIN}.", [(RESOLVER, 53)], 53)
             seen = await sweep(change.before, change.after, servers, [(RESOLVER, 53)], previous=seen, dns_port=53)
-            if look(seen, Policy(kind="quorum", share=1.0)).done:
+            if poll_result(seen, Policy(kind="quorum", share=1.0)).done:
                 return time.monotonic() - started
             await asyncio.sleep(0.2)
 
@@ -101,7 +101,7 @@ def close_the_door() -> float:
         f"add rule inet office input ip daddr {OLD} tcp dport 25 ct state new reject with tcp reset",
     )
     subprocess.run(["nft", "-f", "-"], input="\n".join(rules), text=True, check=True)
-    until(lambda: look_at_port(OLD, 25).closed, "the port is closed")
+    until(lambda: check_port(OLD, 25).closed, "the port is closed")
     return time.monotonic()
 
 

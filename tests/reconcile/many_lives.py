@@ -15,8 +15,8 @@ from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 
 def look(path: str, address: str, source: dict[str, Any], target: dict[str, Any]) -> None:
     with Spool(Path(path)) as spool:
-        spool.look(SOURCE, ExchangeServer.model_validate(source).item_changes(), address)
-        spool.look(TARGET, Microsoft365.model_validate(target).item_changes(), address)
+        spool.update(SOURCE, ExchangeServer.model_validate(source).item_changes(), address)
+        spool.update(TARGET, Microsoft365.model_validate(target).item_changes(), address)
 
 
 if __name__ == "__main__":

@@ -151,8 +151,8 @@ def test_the_list_is_kept_as_table_csv_and_page(accounts: Accounts) -> None:
     rows = accounts.tables["items-northwind"]
     assert [(row["verdict"], row["subject"]) for row in rows] == [("all in all", ""), ("purged", first.subject)]
     kept = accounts.folder / "kept" / "mailmove-items" / "northwind" / str(ROOT)
-    assert first.subject in (kept / "proof.csv").read_text("utf-8-sig")
-    assert first.subject in (kept / "proof.html").read_text("utf-8")
+    assert first.subject in (kept / "reconcile_items.csv").read_text("utf-8-sig")
+    assert first.subject in (kept / "reconcile_items.html").read_text("utf-8")
 
 
 def test_a_server_that_takes_nothing_now_is_tried_again(accounts: Accounts) -> None:

@@ -23,8 +23,8 @@ PLACES = ("inbox",)
 
 def verdicts(path: Path, source: Told, target: Told) -> list[str]:
     with room_in(path.parent), Spool(path) as spool:
-        spool.look(SOURCE, source, "anna@x")
-        spool.look(TARGET, target, "anna@x")
+        spool.update(SOURCE, source, "anna@x")
+        spool.update(TARGET, target, "anna@x")
         return [one.verdict for one in differences(spool)]
 
 

@@ -22,8 +22,8 @@ WHOLE = ("calendar", "contacts")
 
 def compared(path: Path, source: Told, target: Told) -> list[Difference]:
     with Spool(path) as spool:
-        spool.look(SOURCE, source, "anna@x")
-        spool.look(TARGET, target, "anna@x")
+        spool.update(SOURCE, source, "anna@x")
+        spool.update(TARGET, target, "anna@x")
         return list(differences(spool))
 
 

@@ -44,8 +44,8 @@ def looked(path: Path, servers: TwoServers) -> tuple[list[Difference], int, int]
     """(differences, messages that the source told, and the target)."""
     source, target = Counted(servers.source.item_changes()), Counted(servers.target.item_changes())
     with Spool(path) as spool:
-        spool.look(SOURCE, source, servers.address)
-        spool.look(TARGET, target, servers.address)
+        spool.update(SOURCE, source, servers.address)
+        spool.update(TARGET, target, servers.address)
         return list(differences(spool)), source.items, target.items
 
 
@@ -113,7 +113,7 @@ def test_a_mailbox_that_is_not_there_and_a_server_that_is_busy(servers: TwoServe
     with Spool(tmp_path / "nobody") as spool:
         for side, changes in ((SOURCE, servers.source.item_changes()), (TARGET, servers.target.item_changes())):
             with pytest.raises(MailmoveError):
-                spool.look(side, changes, "nobody@northwind.example")
+                spool.update(side, changes, "nobody@northwind.example")
     servers.faults.set("exchange.ews_busy", times=2)
     servers.faults.set("graph.throttled", times=2)
     assert looked(tmp_path / "spool", servers)[0] == []

@@ -9,18 +9,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import sample_night as sample
+import sample_report as sample
 from lxml import etree, html
-from sample_night import HARM, at, night, progress, sweep
+from sample_report import HARM, at, night, progress, sweep
 
 from mailmove.evidence import Change, Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
 from mailmove.report import monday, pictures
+from mailmove.report.cutover_report import CutoverReport
 from mailmove.report.forecast import Outline, Runbook, runbook_of
-from mailmove.report.night import Night
 from mailmove.report.page import report_html, runbook_html
-from mailmove.report.way_back import until_when
+from mailmove.report.rollback_advice import rollback_limits
 
 PLAIN = "no harm"
 
@@ -64,12 +64,14 @@ def page_of(text: str) -> Any:
     return html.document_fromstring(text)
 
 
-def report_of(words: str) -> Night:
-    return Night.model_validate_json(night().model_dump_json().replace(_in_json(HARM), _in_json(words)))
+def report_of(words: str) -> CutoverReport:
+    return CutoverReport.model_validate_json(night().model_dump_json().replace(_in_json(HARM), _in_json(words)))
 
 
 def _in_json(words: str) -> str:
-    return Night.model_construct(customer=words).model_dump_json(include={"customer"})[len('{"customer":"') : -2]
+    return CutoverReport.model_construct(customer=words).model_dump_json(include={"customer"})[
+        len('{"customer":"') : -2
+    ]
 
 
 @pytest.mark.parametrize("make", [lambda words: report_html(report_of(words)), lambda w: runbook_html(runbook(w))])
@@ -108,6 +110,7 @@ def test_the_report_names_everybody_every_phone_every_machine_and_every_exceptio
     assert told.tidy[0] in said
     for step in told.steps:
         assert f"{step.name}: {step.story}" in said
+    assert "23:34old port 25 closed" in said, "the figure and its label stand in one box"
     assert "22:38" in said, "London is on UTC in November; the mail was switched 128 minutes after 20:30"
 
 
@@ -124,13 +127,13 @@ def test_a_night_that_goes_on_or_was_put_back_is_never_called_finished() -> None
     text = report_html(night(steps=put_back))
     assert "It was put back" in text and "The move is finished" not in text
     early = [step.model_copy(update={"ended": None, "began": None, "facts": []}) for step in steps]
-    text = report_html(night(steps=early, left_behind=[], landed=[], sweeps={}, progress=None, handover=None))
+    text = report_html(night(steps=early, unmoved_items=[], landed=[], sweeps={}, progress=None, handover=None))
     assert "No count has been finished" in text and "not yet" in text
     assert "Every item of every mailbox" not in text
 
 
 def test_the_way_back_tells_how_long_it_takes_to_be_noticed() -> None:
-    lines = " ".join(until_when(night()))
+    lines = " ".join(rollback_limits(night()))
     assert "60 min" in lines and "30 days" in lines and "2026-11-27 22:38" in lines
 
 

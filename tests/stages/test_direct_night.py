@@ -12,7 +12,7 @@ from wire_tap import tapped
 from lab.mail_store import Mailbox
 from lab.town import Town
 from mailmove.errors import Blocked
-from tasks.reporting.collect_night import night_of_customer
+from tasks.reporting.collect import report_of_customer
 from tasks.stages import (
     copy_mailboxes,
     enable_outlook_anywhere,
@@ -82,7 +82,7 @@ def test_everything_is_copied_once_and_what_comes_later_is_swept_up(walk: Walk) 
         "whoever made the accounts knows the passwords"
     )
 
-    progress = night_of_customer(walk.plan.customer, walk.root).progress
+    progress = report_of_customer(walk.plan.customer, walk.root).progress
     assert progress is not None and set(progress.mailboxes) == set(wanted)
     assert all(one.done and one.status == "Synced" for one in progress.mailboxes.values())
     assert progress.curve[-1][1:] == (sum(wanted.values()), len(wanted))

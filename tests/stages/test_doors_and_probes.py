@@ -14,7 +14,7 @@ from lab.town import Town
 from mailmove.errors import NotYet
 from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
-from mailmove.smtp.port_check import PortLook, look_at_port
+from mailmove.smtp.port_check import PortCheck, check_port
 from tasks.items import return_to_source as bringing_back
 from tasks.items.return_to_source import bring_back
 from tasks.parking.gate_questions import Asked
@@ -129,12 +129,12 @@ def test_what_cannot_be_seen_from_here_is_not_taken_for_closed(walk: Walk, monke
     preview = walk.do(close_smtp_port.check.fn, walk.plan)
     assert preview.changes and of_the_door(preview) == []
 
-    def blocked(address: str, port: int, timeout: float = 10.0) -> PortLook:
+    def blocked(address: str, port: int, timeout: float = 10.0) -> PortCheck:
         """A network that lets nothing out on this port, as most providers' do."""
-        return PortLook(address=address, port=port, state="silent", words="no answer in 10 s")
+        return PortCheck(address=address, port=port, state="silent", words="no answer in 10 s")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.stages.close_smtp_port.look_at_port", blocked)
+        patch.setattr("tasks.stages.close_smtp_port.check_port", blocked)
         (finding,) = of_the_door(walk.do(close_smtp_port.check.fn, walk.plan))
         assert "although the firewall lets it in" in finding.seen
         with pytest.raises(NotYet) as caught:
@@ -179,7 +179,7 @@ def test_mail_of_the_cloud_is_listed_and_brought_back_once(walk: Walk, monkeypat
             way_back.do(undo_stage, walk.plan, stage.name, walk.root)
             if stage.name == "switch_mail":
                 break
-        assert look_at_port(town.places.old_server, town.places.smtp_port).state == "open", "the door is open again"
+        assert check_port(town.places.old_server, town.places.smtp_port).state == "open", "the door is open again"
         listed = way_back.do(bring_back.fn, walk.plan, walk.root, False)
         assert listed.changes == []
         assert [line for line in listed.remains if line.endswith("is only in the cloud")] == [

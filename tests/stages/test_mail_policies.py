@@ -11,7 +11,7 @@ from night_walk import FlowRunOpen, Walk
 from lab.dns.zone_data import rrset
 from lab.town import DOMAIN, Town
 from lab.town_zones import MX_ZONE
-from mailmove.dns.mail_auth.mta_sts import Policy, widened
+from mailmove.dns.mail_auth.mta_sts import MtaStsPolicy, widened
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, Fetched
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
@@ -59,7 +59,7 @@ def test_an_spf_record_that_its_includes_make_too_long(walk: Walk) -> None:
 
 def test_mta_sts_goes_in_the_safe_order(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     town = walk.town
-    served = {"policy": Policy(mode="enforce", mx=(f"mail.{DOMAIN}",), max_age=604_800)}
+    served = {"policy": MtaStsPolicy(mode="enforce", mx=(f"mail.{DOMAIN}",), max_age=604_800)}
 
     def fetcher(*_: object) -> Fetch:
         async def fetch(domain: str) -> Fetched:

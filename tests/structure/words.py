@@ -1,6 +1,7 @@
 """One word, one meaning: the words that production code does not use, and where each is allowed all the same.
 
-`python tests/structure/words.py ROOM ...` lists every place; `test_words.py` runs it over all rooms.
+`python tests/structure/words.py ROOM ...` lists every place; `test_words.py` runs it over all rooms. In the rooms of
+NAMES_ONLY the story's words are allowed: there it lists empty names only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("flows", "tasks", "blocks", "mailmove", "deployments")
+NAMES_ONLY = ("lab", "benchmarks")
+"""Rooms that are checked for empty names only."""
 
 EMPTY_NAMES = {"one", "found", "said", "told", "seen", "there", "here"}
 """Names of variables that say nothing; the thing has a noun. Fields called `seen` (errors, findings) are meant."""
@@ -61,25 +64,26 @@ EXCEPTIONS: dict[str, set[str]] = {}
 """Path, or folder with a last slash -> identifiers and texts that are allowed in it."""
 
 
-def places(path: Path) -> Iterator[str]:
-    """Each use of a word that is not used, as `path:line: word -> instead`."""
-    name = path.relative_to(ROOT).as_posix()
+def places(name: str, source: str) -> Iterator[str]:
+    """Each use in a file (its path from the root) of a word that is not used, as `path:line: word -> instead`."""
     allowed = {
         word
         for where, words in EXCEPTIONS.items()
         if name == where or (where[-1] == "/" and name.startswith(where))
         for word in words
     }
-    source = path.read_text("utf-8")
+    names_only = name.partition("/")[0] in NAMES_ONLY
     for line, word in identifiers(ast.parse(source)):
         if word in allowed:
             continue
         if word in EMPTY_NAMES:
             yield f"{name}:{line}: name {word} -> a noun"
+        if names_only:
+            continue
         for part in re.findall(r"[a-z]+|[A-Z][a-z]*", word):
             if part.lower() in WORD_PARTS and part not in allowed and word not in EMPTY_NAMES:
                 yield f"{name}:{line}: {word} -> {WORD_PARTS[part.lower()]}"
-    for line, text in texts(source):
+    for line, text in texts(source) if not names_only else ():
         for pattern, instead in TEXT.items():
             for use in re.finditer(pattern, text, re.IGNORECASE):
                 if use.group(0).lower() not in allowed:
@@ -115,10 +119,15 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
 
 
 def all_places(*rooms: str) -> list[str]:
-    return [place for room in rooms for path in sorted((ROOT / room).rglob("*.py")) for place in places(path)]
+    return [
+        place
+        for room in rooms
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for place in places(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    ]
 
 
 if __name__ == "__main__":
-    uses = all_places(*(sys.argv[1:] or ROOMS))
+    uses = all_places(*(sys.argv[1:] or (*ROOMS, *NAMES_ONLY)))
     print("\n".join(uses))
     print(f"{len(uses)} places")

@@ -118,7 +118,7 @@ class EwsConnections:
 
     def _once(self, content: bytes, wanted: str) -> Any:
         try:
-            with self._pace.turn(), self._session() as session:
+            with self._pace.slot(), self._session() as session:
                 response = session.post(self._url, data=content, timeout=(20, 300))
         except requests.exceptions.SSLError as error:
             todo = "Put a valid certificate on the server, or give its root in `extra_ca`."

@@ -1,8 +1,8 @@
-"""Microsoft Graph v1.0: lets a call in, holds it against the contract, and hands it to the part that plays it."""
+"""Microsoft Graph v1.0: authorises a call, checks it against the contract, and passes it to the part that plays it."""
 
 from __future__ import annotations
 
-from lab.cloud.batching import Doors, answers
+from lab.cloud.batching import MailboxConcurrency, answer_batch
 from lab.cloud.contract import GraphContract
 from lab.cloud.errors import ApiError
 from lab.cloud.graph import delta as graph_delta
@@ -15,7 +15,7 @@ from lab.cloud.graph import writing as graph_writing
 from lab.cloud.graph.domains import Domains
 from lab.cloud.login import GRAPH, Login, permitted
 from lab.cloud.tenant import Tenant
-from lab.cloud.wire import Answer, Call, Routes
+from lab.cloud.wire import Call, Reply, Routes
 from lab.faults import Faults, declare
 
 declare(
@@ -38,11 +38,11 @@ class Graph:
         graph_mail.add_routes(self._routes, tenant)
         graph_delta.add_routes(self._routes, tenant, faults)
         graph_writing.add_routes(self._routes, tenant, faults)
-        self.doors = Doors()
-        self.importing = graph_import.add_routes(self._routes, tenant, faults, self.doors)
+        self.concurrency = MailboxConcurrency()
+        self.importing = graph_import.add_routes(self._routes, tenant, faults, self.concurrency)
         graph_partner.add_routes(self._routes, tenant, {login.partner.group})
 
-    def serve(self, call: Call) -> Answer:
+    def serve(self, call: Call) -> Reply:
         if self.faults.take("graph.unavailable"):
             raise ApiError(503, "serviceNotAvailable", "The service is temporarily unavailable.")
         if self.faults.take("graph.throttled"):
@@ -50,20 +50,20 @@ class Graph:
         challenge = self.faults.take("graph.claims")
         call.claims = self.login.admit(call.headers.get("authorization", ""), GRAPH, challenge=challenge)
         if call.path == "/$batch":
-            answer = answers(call, self._one_of_batch)
+            reply = answer_batch(call, self._one_of_batch)
             if self.faults.take("graph.lost_answer"):
                 raise ApiError(504, "GatewayTimeout", "The gateway did not receive a response in time.")
-            return answer
-        with self.doors.of(call.segments):
+            return reply
+        with self.concurrency.of(call.segments):
             return self._answer(call)
 
-    def _one_of_batch(self, call: Call, crowd: int) -> Answer:
+    def _one_of_batch(self, call: Call, crowd: int) -> Reply:
         if self.faults.take("graph.batch_throttled"):
             raise ApiError(429, "TooManyRequests", "Please retry again later.", headers={"Retry-After": "1"})
-        with self.doors.of(call.segments, crowd=crowd):
+        with self.concurrency.of(call.segments, crowd=crowd):
             return self._answer(call)
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, call: Call) -> Reply:
         try:
             self._contract.check(call.method, call.segments, call.query, call.body)
         except ApiError as error:
@@ -75,6 +75,6 @@ class Graph:
         if in_customer == call.segments[0].startswith("tenantRelationships"):
             # Relationships live with the partner; everything else here lives with the customer.
             raise ApiError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-        answer = route.handler(call, **arguments)
-        self.tenant.note(call.method, call.path, answer.status)
-        return answer
+        reply = route.handler(call, **arguments)
+        self.tenant.note(call.method, call.path, reply.status)
+        return reply

@@ -14,7 +14,7 @@ from lab.changes import Memory, Unknown
 from lab.cloud.errors import ApiError
 from lab.cloud.graph.mail import Mail
 from lab.cloud.tenant import Tenant
-from lab.cloud.wire import Answer, Call, Routes, select
+from lab.cloud.wire import Call, Reply, Routes, select
 from lab.faults import Faults, declare
 
 declare(
@@ -35,7 +35,7 @@ class Delta:
     def __init__(self, tenant: Tenant, faults: Faults) -> None:
         self._mail, self._faults, self._memory = Mail(tenant), faults, Memory()
 
-    def messages(self, call: Call, key: str, folder: str) -> Answer:
+    def messages(self, call: Call, key: str, folder: str) -> Reply:
         if unknown := set(call.query) - {"$select", "$skiptoken", "$deltatoken"}:
             # $top, for one, ends the whole round (issue 7946 of microsoft-graph-docs-contrib).
             raise ApiError(501, "NotImplemented", f"The lab does not play a delta with {', '.join(sorted(unknown))}.")
@@ -44,10 +44,10 @@ class Delta:
         address, path, items = self._mail.held(key, folder)
         token = call.query.get("$skiptoken") or call.query.get("$deltatoken") or ""
         try:
-            found = self._memory.since((address, path), token, items, _page_size(call))
+            changes = self._memory.since((address, path), token, items, _page_size(call))
         except Unknown:
             raise ApiError(410, "syncStateNotFound", "The sync state generation is not found.") from None
-        rows: list[dict[str, Any]] = [self._mail.row(item) for item in (*found.changed, *found.new)]
+        rows: list[dict[str, Any]] = [self._mail.row(item) for item in (*changes.changed, *changes.new)]
         if token and items and self._faults.take("graph.delta_replays"):
             # Of a message that was only read, it tells no more than this (issue 7776 of microsoft-graph-docs).
             part = {"@odata.type": "#microsoft.graph.message", "id": items[-1].id, "isRead": True}
@@ -55,15 +55,15 @@ class Delta:
         shown = [select(row, call.query) for row in rows]
         shown += [
             {"@odata.type": "#microsoft.graph.message", "id": gone, "@removed": {"reason": "deleted"}}
-            for gone in found.gone
+            for gone in changes.gone
         ]
-        link, word = ("@odata.deltaLink", "$deltatoken") if found.complete else ("@odata.nextLink", "$skiptoken")
+        link, word = ("@odata.deltaLink", "$deltatoken") if changes.complete else ("@odata.nextLink", "$skiptoken")
         kept = {name: value for name, value in call.query.items() if name == "$select"}
-        return Answer(
+        return Reply(
             200,
             {
                 "@odata.context": f"{call.base}/$metadata#Collection(message)",
-                link: f"{call.base}{call.path}?{urlencode({**kept, word: found.state})}",
+                link: f"{call.base}{call.path}?{urlencode({**kept, word: changes.state})}",
                 "value": shown,
             },
         )

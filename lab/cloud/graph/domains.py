@@ -9,7 +9,7 @@ import dns.resolver
 
 from lab.cloud.errors import ApiError
 from lab.cloud.tenant import CloudDomain, Tenant
-from lab.cloud.wire import Answer, Call, Routes, one, page
+from lab.cloud.wire import Call, Reply, Routes, entity, page
 
 _READ = ("Domain.Read.All", "Domain.ReadWrite.All")
 _WRITE = ("Domain.ReadWrite.All",)
@@ -33,13 +33,13 @@ class Domains:
     def __init__(self, tenant: Tenant, resolver: tuple[str, int], mx_zone: str) -> None:
         self.tenant, self.resolver, self.mx_zone = tenant, resolver, mx_zone.strip(".")
 
-    def every(self, call: Call) -> Answer:
-        return page(call, [_show(one) for one in self.tenant.domains.values()], size=100, most=999)
+    def every(self, call: Call) -> Reply:
+        return page(call, [_show(domain) for domain in self.tenant.domains.values()], size=100, most=999)
 
-    def get(self, call: Call, name: str) -> Answer:
-        return one(call, _show(self._find(name)))
+    def get(self, call: Call, name: str) -> Reply:
+        return entity(call, _show(self._find(name)))
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> Reply:
         name = str(call.body.get("id", "")).lower()
         if "." not in name or set(call.body) - {"id", "@odata.type"}:
             raise ApiError(400, "Request_BadRequest", "Property id of resource Domain is invalid or not alone.")
@@ -49,9 +49,9 @@ class Domains:
                     409, "Request_MultipleObjectsWithSameKeyValue", "A conflicting object with id already exists."
                 )
             self.tenant.domains[name] = CloudDomain(name)
-            return one(call, _show(self.tenant.domains[name]), 201)
+            return entity(call, _show(self.tenant.domains[name]), 201)
 
-    def patch(self, call: Call, name: str) -> Answer:
+    def patch(self, call: Call, name: str) -> Reply:
         with self.tenant.lock:
             domain = self._find(name)
             services = call.body.get("supportedServices")
@@ -61,9 +61,9 @@ class Domains:
                 raise ApiError(400, "Request_BadRequest", "One or more properties contains invalid values.")
             if services is not None:
                 domain.services = list(services)
-        return Answer(204)
+        return Reply(204)
 
-    def delete(self, call: Call, name: str) -> Answer:
+    def delete(self, call: Call, name: str) -> Reply:
         with self.tenant.lock:
             domain = self._find(name)
             users = [u.upn for u in self.tenant.users.values() if u.upn.endswith("@" + domain.name)]
@@ -75,9 +75,9 @@ class Domains:
                 )
             del self.tenant.domains[domain.name]
             self.tenant.dkim.pop(domain.name, None)
-        return Answer(204)
+        return Reply(204)
 
-    def verification(self, call: Call, name: str) -> Answer:
+    def verification(self, call: Call, name: str) -> Reply:
         domain = self._find(name)
         txt = _record("Txt", domain.name, f"{domain.name}-txt", None, text=domain.txt)
         mx = _record(
@@ -86,7 +86,7 @@ class Domains:
         )  # fmt: skip
         return page(call, [txt, mx], size=100, most=999)
 
-    def service(self, call: Call, name: str) -> Answer:
+    def service(self, call: Call, name: str) -> Reply:
         domain = self._find(name)
         if not domain.takes_mail:
             return page(call, [], size=100, most=999)
@@ -103,7 +103,7 @@ class Domains:
         ]  # fmt: skip
         return page(call, rows, size=100, most=999)
 
-    def verify(self, call: Call, name: str) -> Answer:
+    def verify(self, call: Call, name: str) -> Reply:
         domain = self._find(name)
         if domain.verified:
             raise ApiError(400, "Request_BadRequest", "Domain is already verified.")
@@ -115,17 +115,17 @@ class Domains:
                 f"{domain.name}. Please verify that the record exists and try again later.'.",
             )
         domain.verified = True
-        return one(call, _show(domain))
+        return entity(call, _show(domain))
 
     def _texts(self, name: str) -> set[str]:
         asking = dns.resolver.Resolver(configure=False)
         asking.nameservers, asking.port = [self.resolver[0]], self.resolver[1]
         asking.lifetime, asking.timeout = 4, 1
         try:
-            found: Any = asking.resolve(name + ".", "TXT", raise_on_no_answer=False).rrset or ()
+            records: Any = asking.resolve(name + ".", "TXT", raise_on_no_answer=False).rrset or ()
         except dns.exception.DNSException:
             return set()  # as in life: whatever went wrong, the record was not found
-        return {b"".join(record.strings).decode("ascii", "replace") for record in found}
+        return {b"".join(record.strings).decode("ascii", "replace") for record in records}
 
     def _find(self, name: str) -> CloudDomain:
         domain = self.tenant.domains.get(name.lower())

@@ -12,21 +12,21 @@ import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
-from lab.cloud.batching import Doors
+from lab.cloud.batching import MailboxConcurrency
 from lab.cloud.errors import ApiError
 from lab.cloud.graph.mail import folder_id, folder_path
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.graph.writing import Writing
 from lab.cloud.tenant import CloudUser, Tenant, utc
-from lab.cloud.wire import Answer, Call, Routes, page
+from lab.cloud.wire import Call, Reply, Routes, page
 from lab.faults import Faults, declare
 
 declare(graph_import_expired="an import session is over at once")
 _KINDS = {"message": "IPF.Note", "event": "IPF.Appointment", "contact": "IPF.Contact"}
 
 
-def add_routes(routes: Routes, tenant: Tenant, faults: Faults, doors: Doors) -> Importing:
-    importing = Importing(tenant, faults, doors)
+def add_routes(routes: Routes, tenant: Tenant, faults: Faults, concurrency: MailboxConcurrency) -> Importing:
+    importing = Importing(tenant, faults, concurrency)
     box = "/admin/exchange/mailboxes/{box}"
     routes.add("GET", "/users/{key}/settings/exchange", importing.settings, "User.Read.All", "User.ReadWrite.All")
     routes.add("GET", f"{box}/folders", importing.folders, "MailboxFolder.Read.All")
@@ -36,25 +36,25 @@ def add_routes(routes: Routes, tenant: Tenant, faults: Faults, doors: Doors) -> 
 
 
 class Importing:
-    def __init__(self, tenant: Tenant, faults: Faults, doors: Doors) -> None:
+    def __init__(self, tenant: Tenant, faults: Faults, concurrency: MailboxConcurrency) -> None:
         self.tenant, self.faults, self._users = tenant, faults, Users(tenant)
         self._writing = Writing(tenant, faults)
         self._sessions: dict[str, tuple[str, float]] = {}  # token -> (address, end)
-        self._doors = doors
+        self._concurrency = concurrency
 
-    def settings(self, call: Call, key: str) -> Answer:
+    def settings(self, call: Call, key: str) -> Reply:
         user = self._users.find(key)
         if not user.has_mailbox:
             raise mailbox_missing()
-        return Answer(200, {"primaryMailboxId": f"MBX:{user.id}@{self.tenant.id}"})
+        return Reply(200, {"primaryMailboxId": f"MBX:{user.id}@{self.tenant.id}"})
 
     def _user(self, box: str) -> CloudUser:
-        found = self.tenant.user(box.removeprefix("MBX:").partition("@")[0])
-        if found is None or not found.has_mailbox:
+        user = self.tenant.user(box.removeprefix("MBX:").partition("@")[0])
+        if user is None or not user.has_mailbox:
             raise ApiError(404, "MailboxInfoStale", "Mailbox info is stale.")
-        return found
+        return user
 
-    def folders(self, call: Call, box: str, folder: str | None = None) -> Answer:
+    def folders(self, call: Call, box: str, folder: str | None = None) -> Reply:
         address = self._user(box).upn
         above = folder_path(folder) if folder else ""
         with self.tenant.lock:
@@ -66,10 +66,10 @@ class Importing:
         ]  # fmt: skip
         return page(call, rows, size=10, most=1000)
 
-    def session(self, call: Call, box: str) -> Answer:
+    def session(self, call: Call, box: str) -> Reply:
         token, life = secrets.token_urlsafe(32), 0.0 if self.faults.take("graph.import_expired") else 3600.0
         self._sessions[token] = (self._user(box).upn, time.monotonic() + life)
-        return Answer(
+        return Reply(
             200,
             {
                 "importUrl": f"{call.base.removesuffix('/v1.0')}/importing/importItem?authtoken={token}",
@@ -77,8 +77,8 @@ class Importing:
             },
         )
 
-    def take(self, call: Call) -> Answer:
-        """One item, at the pre-authenticated address."""
+    def take(self, call: Call) -> Reply:
+        """Take one item at the pre-authenticated address."""
         if "authorization" in call.headers:
             raise ApiError(400, "BadRequest", "This address is authenticated already; send no Authorization header.")
         address, end = self._sessions.get(call.query.get("authtoken", ""), ("", 0.0))
@@ -91,7 +91,7 @@ class Importing:
             raise ApiError(400, "BadRequest", "FolderId, Mode and Data are wanted.")
         if body.get("Mode") != "create":
             raise ApiError(501, "NotImplemented", "The lab creates only.")
-        with self._doors.of(["users", address, "import"]):
+        with self._concurrency.of(["users", address, "import"]):
             try:
                 kept = json.loads(base64.b64decode(body["Data"], validate=True))
                 mime, kind, received = kept["mime"].encode("latin-1"), kept["kind"], kept["received"]
@@ -103,4 +103,4 @@ class Importing:
             )
             self._writing.keep(item, {})
         self.tenant.note("POST", f"/importing/{address}", 200)
-        return Answer(200, {"itemId": item.id, "changeKey": "AQ=="})
+        return Reply(200, {"itemId": item.id, "changeKey": "AQ=="})

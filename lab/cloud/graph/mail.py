@@ -13,7 +13,7 @@ from lab.cloud.errors import ApiError
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.item_filters import expanded, narrowed
 from lab.cloud.tenant import Tenant, utc
-from lab.cloud.wire import Answer, Call, Routes, one, page
+from lab.cloud.wire import Call, Reply, Routes, entity, page
 from lab.item_parts import contact_parts, event_parts
 from lab.mail_store import RECOVERABLE, StoredItem
 
@@ -108,21 +108,21 @@ class Mail:
             for path, count in sorted(counts.items())
         }
 
-    def folders(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def folders(self, call: Call, key: str, folder: str | None = None) -> Reply:
         rows = self._folder_rows(key)
         parent = folder_path(folder) if folder else None
         if parent is not None and parent not in rows:
             raise no_item()
         return page(call, [rows[path] for path in _children(list(rows), parent)], size=10, most=_MOST)
 
-    def folder(self, call: Call, key: str, folder: str) -> Answer:
+    def folder(self, call: Call, key: str, folder: str) -> Reply:
         path = folder_path(folder)
         if path == RECOVERABLE:
-            return one(call, {"id": folder_id(path), "displayName": "Deletions", "totalItemCount": 0})
+            return entity(call, {"id": folder_id(path), "displayName": "Deletions", "totalItemCount": 0})
         row = self._folder_rows(key).get(path)
         if row is None:
             raise no_item()
-        return one(call, row)
+        return entity(call, row)
 
     def held(self, key: str, folder: str) -> tuple[str, str, list[StoredItem]]:
         """(address of the mailbox, path, messages) of a mail folder. ApiError 404."""
@@ -131,36 +131,36 @@ class Mail:
             raise no_item()
         return self._users.find(key).upn, path, [item for item in items if item.folder == path]
 
-    def messages(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def messages(self, call: Call, key: str, folder: str | None = None) -> Reply:
         items = self._items(key, "message") if folder is None else self.held(key, folder)[2]
         # Newest first, as Outlook shows them; mail that arrives between two pages moves the rest down.
         items, call = narrowed(items, call, self.tenant.properties)
         items.sort(key=lambda item: (item.received, item.id), reverse=True)
         return page(call, expanded([self.row(item) for item in items], call, self.tenant), size=10, most=_MOST)
 
-    def message(self, call: Call, key: str, item: str) -> Answer:
-        return one(call, self.row(self._one(key, item)))
+    def message(self, call: Call, key: str, item: str) -> Reply:
+        return entity(call, self.row(self._one(key, item)))
 
-    def mime(self, call: Call, key: str, item: str) -> Answer:
-        return Answer(200, self._one(key, item).mime)
+    def mime(self, call: Call, key: str, item: str) -> Reply:
+        return Reply(200, self._one(key, item).mime)
 
-    def delete(self, call: Call, key: str, item: str) -> Answer:
-        """Gone at once; in life it can be recovered for some days."""
-        found, user = self._one(key, item), self._users.find(key)
+    def delete(self, call: Call, key: str, item: str) -> Reply:
+        """Delete a message at once; the real Graph lets it be recovered for some days."""
+        message, user = self._one(key, item), self._users.find(key)
         with self.tenant.store.lock:
-            self.tenant.store.mailboxes[user.upn].items.pop(found.id, None)
-        return Answer(204)
+            self.tenant.store.mailboxes[user.upn].items.pop(message.id, None)
+        return Reply(204)
 
     def _one(self, key: str, item: str) -> StoredItem:
-        found = next((one for one in self._items(key, "message") if one.id == item), None)
-        if found is None:
+        message = next((message for message in self._items(key, "message") if message.id == item), None)
+        if message is None:
             raise no_item()
-        return found
+        return message
 
     def row(self, item: StoredItem) -> dict[str, Any]:
         return message_row(item, draft=item.id in self.tenant.drafts)
 
-    def calendars(self, call: Call, key: str) -> Answer:
+    def calendars(self, call: Call, key: str) -> Reply:
         names = sorted({"Calendar", *self._made(key, "event"), *(item.folder for item in self._items(key, "event"))})
         rows = [
             {"id": folder_id(name), "name": name.rpartition("/")[2], "isDefaultCalendar": name == "Calendar"}
@@ -168,13 +168,13 @@ class Mail:
         ]
         return page(call, rows, size=10, most=_MOST)
 
-    def events(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def events(self, call: Call, key: str, folder: str | None = None) -> Reply:
         path = folder_path(folder) if folder else "Calendar"
         items, call = narrowed(self._items(key, "event"), call, self.tenant.properties)
         rows = [_event(item) for item in items if item.folder == path]
         return page(call, expanded(rows, call, self.tenant), size=10, most=_MOST)
 
-    def contact_folders(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def contact_folders(self, call: Call, key: str, folder: str | None = None) -> Reply:
         """Only what lies under the default folder: /contacts itself lists that one."""
         items = self._items(key, "contact")
         paths = sorted({"Contacts", *self._made(key, "contact"), *(item.folder for item in items)})
@@ -185,13 +185,13 @@ class Mail:
         ]
         return page(call, rows, size=10, most=_MOST)
 
-    def contacts(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def contacts(self, call: Call, key: str, folder: str | None = None) -> Reply:
         path = folder_path(folder) if folder else "Contacts"
         items, call = narrowed(self._items(key, "contact"), call, self.tenant.properties)
         rows = [_contact(item) for item in items if item.folder == path]
         return page(call, expanded(rows, call, self.tenant), size=10, most=_MOST)
 
-    def traces(self, call: Call) -> Answer:
+    def traces(self, call: Call) -> Reply:
         """Message traces. Both bounds of receivedDateTime are wanted, at most 10 days apart, none in the future."""
         text = call.query.get("$filter", "")
         if filtered_names(text).count("receivedDateTime") == 1:

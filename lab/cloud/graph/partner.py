@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from lab.cloud.errors import ApiError
 from lab.cloud.tenant import Assignment, Gdap, Tenant, utc
-from lab.cloud.wire import Answer, Call, Routes, one, page
+from lab.cloud.wire import Call, Reply, Routes, entity, page
 
 _RIGHT = "DelegatedAdminRelationship.ReadWrite.All"
 _GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
@@ -34,20 +34,20 @@ class Relationships:
         self.tenant, self.groups = tenant, groups
 
     def _find(self, key: str) -> Gdap:
-        found = self.tenant.relationships.get(key)
-        if found is None:
+        gdap = self.tenant.relationships.get(key)
+        if gdap is None:
             raise ApiError(404, "NotFound", f"The delegated admin relationship {key} was not found.")
-        return found
+        return gdap
 
-    def every(self, call: Call) -> Answer:
+    def every(self, call: Call) -> Reply:
         with self.tenant.lock:
             rows = [_show(gdap) for gdap in self.tenant.relationships.values()]
         return page(call, rows, size=100, most=300)
 
-    def get(self, call: Call, key: str) -> Answer:
-        return one(call, _show(self._find(key)))
+    def get(self, call: Call, key: str) -> Reply:
+        return entity(call, _show(self._find(key)))
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> Reply:
         body = call.body
         name, duration = body.get("displayName", ""), body.get("duration", "")
         extend = body.get("autoExtendDuration", "PT0S")
@@ -65,9 +65,9 @@ class Relationships:
                 raise ApiError(409, "Conflict", "A delegated admin relationship of that displayName exists.")
             made = Gdap(name, duration, roles, extend, customer=body.get("customer"))
             self.tenant.relationships[made.id] = made
-        return one(call, _show(made), 201)
+        return entity(call, _show(made), 201)
 
-    def delete(self, call: Call, key: str) -> Answer:
+    def delete(self, call: Call, key: str) -> Reply:
         """Only in status `created`, and only with the right etag."""
         with self.tenant.lock:
             gdap = self._find(key)
@@ -79,12 +79,12 @@ class Relationships:
             if gdap.status != "created":
                 raise _bad(f"A relationship in status {gdap.status} cannot be deleted.")
             del self.tenant.relationships[key]
-        return Answer(204)
+        return Reply(204)
 
-    def requests(self, call: Call, key: str) -> Answer:
+    def requests(self, call: Call, key: str) -> Reply:
         return page(call, list(self._find(key).requests), size=100, most=300)
 
-    def request(self, call: Call, key: str) -> Answer:
+    def request(self, call: Call, key: str) -> Reply:
         with self.tenant.lock:
             gdap = self._find(key)
             if call.headers.get("if-match") not in (None, gdap.etag, "*"):
@@ -98,16 +98,16 @@ class Relationships:
             gdap.turn(turns[action, gdap.status])
             row = {"id": str(uuid4()), "action": action, "status": "succeeded", "createdDateTime": utc()}
             gdap.requests.append(row)
-        return one(call, row, 201)
+        return entity(call, row, 201)
 
-    def assignments(self, call: Call, key: str) -> Answer:
+    def assignments(self, call: Call, key: str) -> Reply:
         with self.tenant.lock:
             rows = [_show_assignment(made) for made in self._find(key).assignments]
             for made in self._find(key).assignments:
                 made.status = "active"
         return page(call, rows, size=100, most=300)
 
-    def assign(self, call: Call, key: str) -> Answer:
+    def assign(self, call: Call, key: str) -> Reply:
         """Only on an active relationship, to a group of the partner's, with roles that the customer approved."""
         container = call.body.get("accessContainer") or {}
         roles = [
@@ -125,7 +125,7 @@ class Relationships:
             if any(made.group == group for made in gdap.assignments):
                 raise ApiError(409, "Conflict", "An access assignment for this access container exists.")
             gdap.assignments.append(Assignment(group, roles))
-            return one(call, _show_assignment(gdap.assignments[-1]), 201)
+            return entity(call, _show_assignment(gdap.assignments[-1]), 201)
 
 
 def _show_assignment(made: Assignment) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _show_assignment(made: Assignment) -> dict[str, Any]:
 
 
 def approve(tenant: Tenant, key: str) -> None:
-    """The customer's administrator says yes in the admin portal. KeyError, ValueError: not waiting for approval."""
+    """Approve a relationship, as the customer's administrator. KeyError, ValueError: it does not wait for approval."""
     with tenant.lock:
         gdap = tenant.relationships[key]
         if gdap.status != "approvalPending":

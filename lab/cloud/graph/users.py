@@ -8,7 +8,7 @@ from typing import Any
 from lab.cloud.errors import ApiError
 from lab.cloud.login import permitted
 from lab.cloud.tenant import CloudUser, Sku, Tenant, utc
-from lab.cloud.wire import Answer, Call, Routes, one, page
+from lab.cloud.wire import Call, Reply, Routes, entity, page
 
 _READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
 _PURPOSE = {"Regular": "user", "Shared": "shared", "Room": "room", "Equipment": "equipment"}
@@ -53,23 +53,23 @@ class Users:
             )  # fmt: skip
         return user
 
-    def every(self, call: Call) -> Answer:
+    def every(self, call: Call) -> Reply:
         with self.tenant.lock:
             rows = [self._shown(user) for user in self.tenant.users.values()]
-        answer = page(call, rows, size=100, most=999)
-        answer.body["value"] = [_basic(row, call) for row in answer.body["value"]]
-        return answer
+        reply = page(call, rows, size=100, most=999)
+        reply.body["value"] = [_basic(row, call) for row in reply.body["value"]]
+        return reply
 
-    def get(self, call: Call, key: str) -> Answer:
-        return one(call, _basic(self._shown(self.find(key)), call))
+    def get(self, call: Call, key: str) -> Reply:
+        return entity(call, _basic(self._shown(self.find(key)), call))
 
     def _shown(self, user: CloudUser) -> dict[str, Any]:
         box = self.tenant.store.find(user.upn) if user.has_mailbox else None
         aliases = box.aliases if box else ()
-        proxies = [f"SMTP:{user.upn}", *(f"smtp:{one}" for one in aliases), *(f"X500:{one}" for one in user.x500)]
+        proxies = [f"SMTP:{user.upn}", *(f"smtp:{alias}" for alias in aliases), *(f"X500:{dn}" for dn in user.x500)]
         return {**_show(user), "proxyAddresses": proxies if user.has_mailbox else []}
 
-    def patch(self, call: Call, key: str) -> Answer:
+    def patch(self, call: Call, key: str) -> Reply:
         with self.tenant.lock:
             user = self.find(key)
             if unplayed := set(call.body) - {"usageLocation", "displayName", "passwordProfile"}:
@@ -81,7 +81,7 @@ class Users:
                 self._password(call, user, profile)
             user.usage_location = place
             user.display_name = call.body.get("displayName", user.display_name)
-        return Answer(204)
+        return Reply(204)
 
     def _password(self, call: Call, user: CloudUser, profile: dict[str, Any]) -> None:
         """A permission of its own, besides the one to change users (learn.microsoft.com/graph/api/user-update)."""
@@ -97,19 +97,19 @@ class Users:
         user.password, user.password_changed = password, datetime.now(UTC)
         user.must_change = bool(profile.get("forceChangePasswordNextSignIn", False))
 
-    def delete(self, call: Call, key: str) -> Answer:
+    def delete(self, call: Call, key: str) -> Reply:
         with self.tenant.lock:
             user = self.find(key)
             del self.tenant.users[user.upn]
             self.tenant.store.remove_mailbox(user.upn)
-        return Answer(204)
+        return Reply(204)
 
-    def assign(self, call: Call, key: str) -> Answer:
+    def assign(self, call: Call, key: str) -> Reply:
         if not isinstance(call.body, dict) or {"addLicenses", "removeLicenses"} - set(call.body):
             raise ApiError(400, "Request_BadRequest", "One or more parameters of the operation is missing.")
         with self.tenant.lock:
             user = self.find(key)
-            adding = [self._sku(one.get("skuId")) for one in call.body["addLicenses"]]
+            adding = [self._sku(licence.get("skuId")) for licence in call.body["addLicenses"]]
             removing = [self._sku(sku_id) for sku_id in call.body["removeLicenses"]]
             if adding and not user.usage_location:
                 raise ApiError(
@@ -126,21 +126,21 @@ class Users:
                         f"Subscription with SKU {sku.id} does not have any available licenses.",
                     )
             user.skus = (user.skus - {sku.id for sku in removing}) | {sku.id for sku in adding}
-            return one(call, _show(user))
+            return entity(call, _show(user))
 
     def _sku(self, sku_id: str | None) -> Sku:
-        sku = next((one for one in self.tenant.skus.values() if one.id == str(sku_id).lower()), None)
+        sku = next((owned for owned in self.tenant.skus.values() if owned.id == str(sku_id).lower()), None)
         if sku is None:
             raise ApiError(
                 400, "Request_BadRequest", f"License {sku_id} does not correspond to a valid company License."
             )
         return sku
 
-    def settings(self, call: Call, key: str) -> Answer:
-        return one(call, {"timeZone": "UTC", "userPurpose": self._purpose(key)})
+    def settings(self, call: Call, key: str) -> Reply:
+        return entity(call, {"timeZone": "UTC", "userPurpose": self._purpose(key)})
 
-    def purpose(self, call: Call, key: str) -> Answer:
-        return Answer(200, {"@odata.context": f"{call.base}/$metadata#{call.path}", "value": self._purpose(key)})
+    def purpose(self, call: Call, key: str) -> Reply:
+        return Reply(200, {"@odata.context": f"{call.base}/$metadata#{call.path}", "value": self._purpose(key)})
 
     def _purpose(self, key: str) -> str:
         user = self.find(key)
@@ -148,7 +148,7 @@ class Users:
             raise mailbox_missing()
         return _PURPOSE.get(user.kind, "others")
 
-    def skus(self, call: Call) -> Answer:
+    def skus(self, call: Call) -> Reply:
         with self.tenant.lock:
             rows = [self._show_sku(sku) for sku in self.tenant.skus.values()]
         return page(call, rows, size=100, most=999)
@@ -167,7 +167,7 @@ class Users:
             "subscriptionIds": [],
         }
 
-    def organization(self, call: Call) -> Answer:
+    def organization(self, call: Call) -> Reply:
         domains = [
             {
                 "name": domain.name,

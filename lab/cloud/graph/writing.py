@@ -13,7 +13,7 @@ from lab.cloud.errors import ApiError
 from lab.cloud.graph.mail import folder_id, folder_path, mail_folders, message_row, no_item
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.tenant import Tenant
-from lab.cloud.wire import Answer, Call, Routes
+from lab.cloud.wire import Call, Reply, Routes
 from lab.faults import Faults, declare
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.mail_store import StoredItem
@@ -52,26 +52,26 @@ class Writing:
             raise mailbox_missing()
         return user.upn
 
-    def mail_folder(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def mail_folder(self, call: Call, key: str, folder: str | None = None) -> Reply:
         return self._make_folder(self._address(key), "message", folder, str(call.body.get("displayName") or ""))
 
-    def calendar(self, call: Call, key: str) -> Answer:
+    def calendar(self, call: Call, key: str) -> Reply:
         return self._make_folder(self._address(key), "event", None, str(call.body.get("name") or ""), label="name")
 
-    def contact_folder(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def contact_folder(self, call: Call, key: str, folder: str | None = None) -> Reply:
         above = folder or folder_id("Contacts")  # what is made at the top appears under the default folder
         return self._make_folder(self._address(key), "contact", above, str(call.body.get("displayName") or ""))
 
-    def _make_folder(self, address: str, kind: str, above: str | None, name: str, label: str = "displayName") -> Answer:
+    def _make_folder(self, address: str, kind: str, above: str | None, name: str, label: str = "displayName") -> Reply:
         if not name:
             raise ApiError(400, "ErrorInvalidRequest", "A folder needs a name.")
         path = f"{folder_path(above)}/{name}" if above else name
         with self.tenant.lock:
             made = self.tenant.folders.setdefault((address, kind), set())
-            if path.lower() in (one.lower() for one in self.paths(address, kind)):
+            if path.lower() in (known.lower() for known in self.paths(address, kind)):
                 raise ApiError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
             made.add(path)
-        return Answer(201, {"id": folder_id(path), label: name, "childFolderCount": 0, "totalItemCount": 0})
+        return Reply(201, {"id": folder_id(path), label: name, "childFolderCount": 0, "totalItemCount": 0})
 
     def paths(self, address: str, kind: str) -> set[str]:
         made = self.tenant.folders.get((address, kind), set())
@@ -92,7 +92,7 @@ class Writing:
     def _always(self, kind: str) -> tuple[str, ...]:
         return {"message": ("Inbox", "Drafts", "Sent Items"), "event": ("Calendar",)}.get(kind, ("Contacts",))
 
-    def message(self, call: Call, key: str, folder: str) -> Answer:
+    def message(self, call: Call, key: str, folder: str) -> Reply:
         if not isinstance(call.body, str):
             raise ApiError(501, "NotImplemented", "The lab takes new messages as MIME only.")
         address = self._address(key)
@@ -107,9 +107,9 @@ class Writing:
         item = self.tenant.store.put(address, mime, folder=path)
         self.tenant.drafts.add(item.id)
         self.keep(item, {_HEADERS + name: value for name, value in _own_headers(mime)})
-        return Answer(201, message_row(item, draft=True))
+        return Reply(201, message_row(item, draft=True))
 
-    def event(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def event(self, call: Call, key: str, folder: str | None = None) -> Reply:
         address, body = self._address(key), call.body
         path = self.standing(address, "event", folder) if folder else "Calendar"
         properties = _extended(body)
@@ -123,16 +123,16 @@ class Writing:
         )
         item = self.tenant.store.put(address, event_mime(parts), folder=path, kind="event")
         self.keep(item, properties)
-        return Answer(201, {"id": item.id, "subject": parts.subject, "iCalUId": parts.uid})
+        return Reply(201, {"id": item.id, "subject": parts.subject, "iCalUId": parts.uid})
 
-    def contact(self, call: Call, key: str, folder: str | None = None) -> Answer:
+    def contact(self, call: Call, key: str, folder: str | None = None) -> Reply:
         address, body = self._address(key), call.body
         path = self.standing(address, "contact", folder) if folder else "Contacts"
-        emails = [str(one.get("address") or "") for one in body.get("emailAddresses") or []]
+        emails = [str(email.get("address") or "") for email in body.get("emailAddresses") or []]
         parts = ContactParts(str(body.get("displayName") or ""), emails[0] if emails else "")
         item = self.tenant.store.put(address, contact_mime(parts), folder=path, kind="contact")
         self.keep(item, _extended(body))
-        return Answer(201, {"id": item.id, "displayName": parts.name})
+        return Reply(201, {"id": item.id, "displayName": parts.name})
 
     def keep(self, item: StoredItem, properties: dict[str, str]) -> None:
         if properties:
@@ -143,17 +143,20 @@ class Writing:
 
 def _own_headers(mime: bytes) -> list[tuple[str, str]]:
     """The X- headers at the very top: where whoever adds one adds it."""
-    found = []
+    headers = []
     for line in mime[:1000].split(b"\r\n"):
         name, colon, value = line.partition(b":")
         if not colon or not name.lower().startswith(b"x-"):
             break
-        found.append((name.decode("latin-1").lower(), value.strip().decode("latin-1")))
-    return found
+        headers.append((name.decode("latin-1").lower(), value.strip().decode("latin-1")))
+    return headers
 
 
 def _extended(body: dict[str, Any]) -> dict[str, str]:
-    return {str(one["id"]).lower(): str(one["value"]) for one in body.get("singleValueExtendedProperties") or []}
+    return {
+        str(extended["id"]).lower(): str(extended["value"])
+        for extended in body.get("singleValueExtendedProperties") or []
+    }
 
 
 def _uid(goid: bytes) -> str:

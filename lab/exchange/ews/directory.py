@@ -35,17 +35,17 @@ def resolve_names(session: Session, request: Element) -> str:
             "<t:MailboxType>Mailbox</t:MailboxType></t:Mailbox></t:Resolution>"
             for box in boxes[:100]
         )
-        found = (
+        resolution_set = (
             f'<m:ResolutionSet TotalItemsInView="{len(boxes)}" IncludesLastItemInRange="true">{resolutions}'
             "</m:ResolutionSet>"
         )
         if len(boxes) == 1:
-            answers.append(success("ResolveNames", found))
+            answers.append(success("ResolveNames", resolution_set))
         else:
             answers.append(
                 '<m:ResolveNamesResponseMessage ResponseClass="Warning"><m:MessageText>Multiple results were found.'
                 "</m:MessageText><m:ResponseCode>ErrorNameResolutionMultipleResults</m:ResponseCode>"
-                f"<m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{found}</m:ResolveNamesResponseMessage>"
+                f"<m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{resolution_set}</m:ResolveNamesResponseMessage>"
             )
     return "".join(answers)
 

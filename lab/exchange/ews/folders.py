@@ -76,10 +76,10 @@ class FolderTree:
         return [folder for folder in self.folders.values() if folder.parent == path]
 
     def below(self, path: str) -> list[Folder]:
-        found = []
+        folders = []
         for child in self.children(path):
-            found += [child, *self.below(child.path)]
-        return found
+            folders += [child, *self.below(child.path)]
+        return folders
 
     def folder(self, path: str) -> Folder:
         if path not in self.folders:
@@ -146,11 +146,11 @@ def get_folder(session: Session, request: Element) -> str:
     extended = request.findall("{*}FolderShape/{*}AdditionalProperties/{*}ExtendedFieldURI")
     trees: dict[str, FolderTree] = {}
 
-    def one(reference: Element) -> str:
+    def folder_xml(reference: Element) -> str:
         tree, folder = resolve(session, reference, trees)
         return f"<m:Folders>{tree.xml(folder, extended)}</m:Folders>"
 
-    return each("GetFolder", request.findall("{*}FolderIds/*"), one)
+    return each("GetFolder", request.findall("{*}FolderIds/*"), folder_xml)
 
 
 def find_folder(session: Session, request: Element) -> str:
@@ -161,11 +161,11 @@ def find_folder(session: Session, request: Element) -> str:
     limit = int(view.get("MaxEntriesReturned", 1000)) if view is not None else 1000
     trees: dict[str, FolderTree] = {}
 
-    def one(reference: Element) -> str:
+    def page_of(reference: Element) -> str:
         tree, folder = resolve(session, reference, trees)
-        found = tree.below(folder.path) if request.get("Traversal") == "Deep" else tree.children(folder.path)
-        page = found[offset : offset + limit]
+        children = tree.below(folder.path) if request.get("Traversal") == "Deep" else tree.children(folder.path)
+        page = children[offset : offset + limit]
         folders = "".join(tree.xml(folder, extended) for folder in page)
-        return page_xml("Folders", folders, offset + len(page), len(found))
+        return page_xml("Folders", folders, offset + len(page), len(children))
 
-    return each("FindFolder", request.findall("{*}ParentFolderIds/*"), one)
+    return each("FindFolder", request.findall("{*}ParentFolderIds/*"), page_of)

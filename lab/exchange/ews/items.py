@@ -44,16 +44,16 @@ def find_item(session: Session, request: Element) -> str:
     ascending = order is not None and order.get("Order") == "Ascending"
     trees: dict[str, FolderTree] = {}
 
-    def one(reference: Element) -> str:
+    def page_of(reference: Element) -> str:
         tree, folder = resolve(session, reference, trees)
         items = tree.items.get(folder.path, [])
-        found = [item for item in items if restriction is None or matches(item, restriction)]
-        found.sort(key=lambda item: (item.received, item.id), reverse=not ascending)
-        page = found[offset : offset + limit]
+        matching = [item for item in items if restriction is None or matches(item, restriction)]
+        matching.sort(key=lambda item: (item.received, item.id), reverse=not ascending)
+        page = matching[offset : offset + limit]
         inner = "".join(item_xml(tree.box.address, item, uris) for item in page)
-        return page_xml("Items", inner, offset + len(page), len(found))
+        return page_xml("Items", inner, offset + len(page), len(matching))
 
-    return each("FindItem", request.findall("{*}ParentFolderIds/*"), one)
+    return each("FindItem", request.findall("{*}ParentFolderIds/*"), page_of)
 
 
 def get_item(session: Session, request: Element) -> str:
@@ -61,20 +61,20 @@ def get_item(session: Session, request: Element) -> str:
     if base != "IdOnly":
         uris |= {"item:Subject", "item:DateTimeReceived", "message:InternetMessageId"}
 
-    def one(reference: Element) -> str:
+    def item_response(reference: Element) -> str:
         box, item = _item(session, reference)
         if session.is_2007 and item.kind == "contact" and "mime" in uris:
             raise EwsError("ErrorUnsupportedMimeConversion", "Contacts have no MIME content in this version.")
         return f"<m:Items>{item_xml(box.address, item, uris)}</m:Items>"
 
-    return each("GetItem", request.findall("{*}ItemIds/*"), one)
+    return each("GetItem", request.findall("{*}ItemIds/*"), item_response)
 
 
 def create_item(session: Session, request: Element) -> str:
     """Save a message into a folder, from MimeContent or from Subject and Body. Nothing is sent."""
     saved = request.find("{*}SavedItemFolderId/*")
 
-    def one(element: Element) -> str:
+    def create(element: Element) -> str:
         if request.get("MessageDisposition", "SaveOnly") != "SaveOnly" or local(element) != "Message":
             raise EwsError("ErrorInvalidOperation", "This server only saves messages; it does not send.")
         if saved is None:
@@ -86,7 +86,7 @@ def create_item(session: Session, request: Element) -> str:
         item_id = make_id("item", tree.box.address, item.id)
         return f'<m:Items><t:Message><t:ItemId Id="{item_id}" ChangeKey="AQ=="/></t:Message></m:Items>'
 
-    return each("CreateItem", request.findall("{*}Items/*"), one)
+    return each("CreateItem", request.findall("{*}Items/*"), create)
 
 
 def _written(session: Session, element: Element) -> bytes:
@@ -111,13 +111,13 @@ def _date(mime: bytes) -> datetime:
 
 
 def delete_item(session: Session, request: Element) -> str:
-    def one(reference: Element) -> str:
+    def delete(reference: Element) -> str:
         box, item = _item(session, reference)
         with session.state.store.lock:
             box.items.pop(item.id, None)
         return ""
 
-    return each("DeleteItem", request.findall("{*}ItemIds/*"), one)
+    return each("DeleteItem", request.findall("{*}ItemIds/*"), delete)
 
 
 class Synchronisation:
@@ -135,30 +135,30 @@ class Synchronisation:
         if self._faults.take("exchange.sync_state_lost"):
             self._memory.forget()
 
-        def one(reference: Element) -> str:
+        def synchronise(reference: Element) -> str:
             tree, folder = resolve(session, reference, {})
             try:
-                found = self._memory.since(
+                delta = self._memory.since(
                     (tree.box.address, folder.path), state, tree.items.get(folder.path, []), limit
                 )
             except Unknown:
                 raise EwsError(
                     "ErrorInvalidSyncStateData", "The synchronization state data is corrupt or otherwise invalid."
                 ) from None
-            return _changes_xml(tree.box.address, found, uris)
+            return _changes_xml(tree.box.address, delta, uris)
 
-        return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), one)
+        return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), synchronise)
 
 
-def _changes_xml(address: str, found: Changes, uris: set[str]) -> str:
-    changes = "".join(f"<t:Create>{item_xml(address, item, uris)}</t:Create>" for item in found.new)
-    changes += "".join(f"<t:Update>{item_xml(address, item, uris)}</t:Update>" for item in found.changed)
+def _changes_xml(address: str, delta: Changes, uris: set[str]) -> str:
+    changes = "".join(f"<t:Create>{item_xml(address, item, uris)}</t:Create>" for item in delta.new)
+    changes += "".join(f"<t:Update>{item_xml(address, item, uris)}</t:Update>" for item in delta.changed)
     changes += "".join(
         f'<t:Delete><t:ItemId Id="{make_id("item", address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
-        for item_id in found.gone
+        for item_id in delta.gone
     )
     return (
-        f"<m:SyncState>{found.state}</m:SyncState><m:IncludesLastItemInRange>{str(found.complete).lower()}"
+        f"<m:SyncState>{delta.state}</m:SyncState><m:IncludesLastItemInRange>{str(delta.complete).lower()}"
         f"</m:IncludesLastItemInRange><m:Changes>{changes}</m:Changes>"
     )
 
@@ -166,17 +166,17 @@ def _changes_xml(address: str, found: Changes, uris: set[str]) -> str:
 def export_items(session: Session, request: Element) -> str:
     """An opaque stream per item. (Exchange's is FTS, which no client reads either.)"""
 
-    def one(reference: Element) -> str:
+    def export(reference: Element) -> str:
         _, item = _item(session, reference)
         kept = {"kind": item.kind, "received": item.received.isoformat(), "mime": item.mime.decode("latin-1")}
         data = base64.b64encode(json.dumps(kept).encode()).decode()
         return f'<m:ItemId Id={attribute(reference.get("Id", ""))} ChangeKey="AQ=="/><m:Data>{data}</m:Data>'
 
-    return each("ExportItems", request.findall("{*}ItemIds/*"), one)
+    return each("ExportItems", request.findall("{*}ItemIds/*"), export)
 
 
 def upload_items(session: Session, request: Element) -> str:
-    def one(element: Element) -> str:
+    def upload(element: Element) -> str:
         parent = element.find("{*}ParentFolderId")
         if parent is None:
             raise EwsError("ErrorInvalidRequest", "ParentFolderId is missing.")
@@ -191,4 +191,4 @@ def upload_items(session: Session, request: Element) -> str:
         )
         return f'<m:ItemId Id="{make_id("item", tree.box.address, item.id)}" ChangeKey="AQ=="/>'
 
-    return each("UploadItems", request.findall("{*}Items/*"), one)
+    return each("UploadItems", request.findall("{*}Items/*"), upload)

@@ -1,4 +1,4 @@
-"""One EWS request: who asks, as whom, with which schema, and which mailboxes that opens."""
+"""One EWS request: the account, whom it impersonates, the schema, and the mailboxes that it may open."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class Session:
         return box
 
     def _denied(self, box: Mailbox) -> bool:
-        private = [one.address for one in self.state.store.mailboxes.values() if one.kind != "public_folder"]
+        private = [
+            mailbox.address for mailbox in self.state.store.mailboxes.values() if mailbox.kind != "public_folder"
+        ]
         return box.address == max(private) and self.faults.take("exchange.mailbox_denied")
 
 

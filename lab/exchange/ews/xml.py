@@ -48,7 +48,7 @@ def make_id(*parts: str) -> str:
 
 
 def read_id(identifier: str) -> list[str]:
-    """What `make_id` was made of. EwsError: it is none."""
+    """The parts that `make_id` put together. EwsError: not an identifier of this server."""
     try:
         return base64.b64decode(identifier, validate=True).decode().split("\n")
     except ValueError:
@@ -78,12 +78,12 @@ def failure(operation: str, error: EwsError) -> str:
     )
 
 
-def each(operation: str, elements: Iterable[Element], one: Callable[[Element], str]) -> str:
-    """One response message per element: what `one` makes of it, or its EwsError."""
+def each(operation: str, elements: Iterable[Element], respond: Callable[[Element], str]) -> str:
+    """One response message per element: what `respond` makes of it, or its EwsError."""
     answers = []
     for element in elements:
         try:
-            answers.append(success(operation, one(element)))
+            answers.append(success(operation, respond(element)))
         except EwsError as error:
             if error.fault:
                 raise
@@ -101,8 +101,8 @@ def find(element: Element, path: str) -> Element | None:
 
 
 def find_text(element: Element, path: str) -> str | None:
-    found = element.find(path, NS)
-    return None if found is None else found.text or ""
+    child = element.find(path, NS)
+    return None if child is None else child.text or ""
 
 
 def envelope(header: str, body: str) -> bytes:

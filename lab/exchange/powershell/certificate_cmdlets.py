@@ -45,8 +45,8 @@ def import_(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
         raise _error("The specified network password is not correct.", "CryptographicException") from None
     if made.cert is None or made.key is None:
         raise _error("The certificate has no private key.", "InvalidOperationException")
-    chain = [made.cert.certificate, *(one.certificate for one in made.additional_certs)]
-    pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
+    chain = [made.cert.certificate, *(issuer.certificate for issuer in made.additional_certs)]
+    pem = "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in chain)
     key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     if _thumbprint(chain[0]) in state.settings.get("certificates", {}):
         raise _error(
@@ -57,7 +57,7 @@ def import_(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
 
 
 def enable(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
-    services = [one.strip() for one in str(asked["Services"]).split(",")]
+    services = [service.strip() for service in str(asked["Services"]).split(",")]
     _use(state, _known(state, asked), services)
     return ()
 
@@ -112,10 +112,10 @@ def _use(state: ExchangeState, thumbprint: str, services: list[str]) -> None:
     with state.lock:
         certificates = state.settings["certificates"]
         had = certificates[thumbprint]["Services"]
-        now = {one for one in had.split(", ") if one != "None"} | set(services)
+        now = {service for service in had.split(", ") if service != "None"} | set(services)
         for other in certificates.values():
             if "IIS" in services and other is not certificates[thumbprint]:
-                kept = [one for one in other["Services"].split(", ") if one not in ("IIS", "None")]
+                kept = [service for service in other["Services"].split(", ") if service not in ("IIS", "None")]
                 other["Services"] = ", ".join(kept) or "None"
         certificates[thumbprint]["Services"] = ", ".join(sorted(now))
         show = state.private.get("show")
@@ -136,8 +136,8 @@ def _known(state: ExchangeState, asked: dict[str, Any]) -> str:
     return thumbprint
 
 
-def _thumbprint(one: x509.Certificate) -> str:
-    return one.fingerprint(hashes.SHA1()).hex().upper()
+def _thumbprint(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA1()).hex().upper()
 
 
 def _error(message: str, kind: str) -> CmdletError:

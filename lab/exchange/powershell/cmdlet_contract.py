@@ -1,4 +1,4 @@
-"""Does a version of Exchange know this cmdlet and these parameters? Says no in PowerShell's own words.
+"""Checks whether a version of Exchange knows a cmdlet and its parameters; refuses in PowerShell's own words.
 
 The contract is Microsoft's published syntax (`lab/contracts/exchange-onprem-cmdlets.json`, which names its source).
 Checked as the parameter binder does: cmdlet, names, a parameter set that holds them all, what is mandatory, values.
@@ -24,7 +24,7 @@ _SERVER_TIME = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "
 
 @dataclass(eq=False)  # exceptions must stay hashable
 class CmdletError(Exception):
-    """An error record to be: what PowerShell would put into its error stream."""
+    """An error that PowerShell would write into its error stream."""
 
     message: str
     kind: str  # .NET class: "System.Management.Automation.CommandNotFoundException"
@@ -124,7 +124,7 @@ def named(version: str, cmdlet: str) -> str:
 
 def takes_from_pipeline(cmdlet: str) -> tuple[str, str] | None:
     """(parameter, property of the object that is bound to it); None: the cmdlet takes nothing from the pipeline."""
-    known = {name.lower(): one for name, one in _contract()["cmdlets"].items()}
+    known = {name.lower(): contract for name, contract in _contract()["cmdlets"].items()}
     taken = known.get(cmdlet.lower(), {}).get("pipeline")
     return (taken[0], taken[1]) if taken else None
 

@@ -31,7 +31,9 @@ _DEFAULT = tuple(path for path in DISTINGUISHED.values() if path[:1] > "\x01")
 def get_mailbox_folder_statistics(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     for box in _chosen(state, asked):
         if asked.get("Archive"):
-            held = {one.name: (one.items, one.size) for one in state.directory.of("archives", box.address)}
+            held = {
+                archive.name: (archive.items, archive.size) for archive in state.directory.of("archives", box.address)
+            }
         else:
             held = _folders(box)
         for path, (items, size) in held.items():
@@ -50,23 +52,23 @@ def get_mailbox_folder_statistics(state: ExchangeState, asked: dict[str, Any]) -
 
 def _folders(box: Mailbox) -> dict[str, tuple[int, int]]:
     """Folder path -> (items, bytes), folders above included."""
-    found: dict[str, tuple[int, int]] = dict.fromkeys((_TOP, *_DEFAULT), (0, 0))
+    folders: dict[str, tuple[int, int]] = dict.fromkeys((_TOP, *_DEFAULT), (0, 0))
     for item in list(box.items.values()):
-        count, size = found.get(item.folder, (0, 0))
-        found[item.folder] = (count + 1, size + item.size)
-    for path in list(found):
+        count, size = folders.get(item.folder, (0, 0))
+        folders[item.folder] = (count + 1, size + item.size)
+    for path in list(folders):
         while "/" in path:
             path = path.rpartition("/")[0]
-            found.setdefault(path, (0, 0))
-    return found
+            folders.setdefault(path, (0, 0))
+    return folders
 
 
 def get_mailbox_permission(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     for box in _chosen(state, asked):
         given = [
-            (logon_name(state, one.trustee), ["FullAccess"], False, False)
-            for one in state.directory.of("rights", box.address)
-            if one.right == "FullAccess"
+            (logon_name(state, entry.trustee), ["FullAccess"], False, False)
+            for entry in state.directory.of("rights", box.address)
+            if entry.right == "FullAccess"
         ]
         always = [
             (_SELF, ["FullAccess", "ReadPermission"], False, False),
@@ -90,9 +92,9 @@ def get_ad_permission(state: ExchangeState, asked: dict[str, Any]) -> Iterable[R
     """In life there are dozens of entries on each object; here the few that a reader must tell apart."""
     for box in _chosen(state, asked):
         given = [
-            (logon_name(state, one.trustee), ["Send-As"], False)
-            for one in state.directory.of("rights", box.address)
-            if one.right == "Send-As"
+            (logon_name(state, entry.trustee), ["Send-As"], False)
+            for entry in state.directory.of("rights", box.address)
+            if entry.right == "Send-As"
         ]
         always = [
             (_SELF, ["Send-As"], False),
@@ -122,8 +124,8 @@ def get_inbox_rule(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]
                     "Name": rule.name,
                     "Enabled": rule.enabled,
                     "Priority": number,
-                    "ForwardTo": [_rule_target(state, one) for one in rule.forward_to] or None,
-                    "RedirectTo": [_rule_target(state, one) for one in rule.redirect_to] or None,
+                    "ForwardTo": [_rule_target(state, recipient) for recipient in rule.forward_to] or None,
+                    "RedirectTo": [_rule_target(state, recipient) for recipient in rule.redirect_to] or None,
                     "ForwardAsAttachmentTo": None,
                     "MailboxOwnerId": canonical(state, box.display_name),
                 },

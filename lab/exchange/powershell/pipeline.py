@@ -64,10 +64,10 @@ def _fed(
 ) -> Iterator[Row | CmdletError]:
     """Each object is bound to the parameter that takes pipeline input, by what names it in the directory."""
     taken = takes_from_pipeline(cmdlet)
-    for one in objects:
-        if isinstance(one, CmdletError):
-            yield one
-        elif taken is None or taken[1] not in one[1]:
+    for row in objects:
+        if isinstance(row, CmdletError):
+            yield row
+        elif taken is None or taken[1] not in row[1]:
             message = (
                 "The input object cannot be bound to any parameters for the command either because the command does "
                 "not take pipeline input or the input and its properties do not match any of the parameters."
@@ -75,7 +75,7 @@ def _fed(
             kind = "System.Management.Automation.ParameterBindingException"
             yield CmdletError(message, kind, f"InputObjectNotBound,{cmdlet}", terminating=False)
         else:
-            name, parameters = bind(state.version, cmdlet, {**given, taken[0]: one[1][taken[1]]})
+            name, parameters = bind(state.version, cmdlet, {**given, taken[0]: row[1][taken[1]]})
             yield from _one(state, name, parameters)
 
 
@@ -87,9 +87,9 @@ def _selected(objects: Iterator[Row | CmdletError], given: Mapping[str | None, A
         kind = "System.Management.Automation.ParameterBindingException"
         raise CmdletError(message, kind, "NamedParameterNotFound,Microsoft.PowerShell.Commands.SelectObjectCommand")
     names = [str(name) for name in (wanted if isinstance(wanted, (list, tuple)) else [wanted])]
-    for one in objects:
-        if isinstance(one, CmdletError):
-            yield one
+    for row in objects:
+        if isinstance(row, CmdletError):
+            yield row
         else:
-            kind, properties = one
+            kind, properties = row
             yield f"Selected.{kind}", {name: properties.get(name) for name in names}

@@ -28,7 +28,7 @@ _GROUPS = {
 def get_recipient(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     """Everything with an address: mailboxes, public folders, groups, contacts, and whatever else there is."""
     wanted = asked.get("RecipientTypeDetails") or []
-    kinds = {str(one).lower() for one in ([wanted] if isinstance(wanted, str) else wanted)}
+    kinds = {str(details).lower() for details in ([wanted] if isinstance(wanted, str) else wanted)}
     rows = list(_recipients(state))
     rows = [row for row in rows if not kinds or str(row["RecipientTypeDetails"]).lower() in kinds]
     for row in _named(state, rows, asked)[: result_size(asked)]:
@@ -37,16 +37,18 @@ def get_recipient(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
 
 def get_distribution_group(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     """Dynamic groups are not among them, in life either: Get-DynamicDistributionGroup has those."""
-    rows = [_group(state, one) for one in _static(state)]
+    rows = [_group(state, group) for group in _static(state)]
     for row in _named(state, rows, asked)[: result_size(asked)]:
         yield f"{MANAGEMENT}.DistributionGroup", row
 
 
 def get_distribution_group_member(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     asked_for = str(asked.get("Identity", "")).lower()
-    group = next((one for one in _static(state) if asked_for in (one.address, one.display_name.lower())), None)
+    group = next((known for known in _static(state) if asked_for in (known.address, known.display_name.lower())), None)
     if group is None:
-        group = next((one for one in _static(state) if identity_of(state, one.address).lower() == asked_for), None)
+        group = next(
+            (known for known in _static(state) if identity_of(state, known.address).lower() == asked_for), None
+        )
     if group is None:
         raise object_missing(asked.get("Identity"), state)
     members = set(group.members)
@@ -82,7 +84,7 @@ def _recipients(state: ExchangeState) -> Iterable[dict[str, Any]]:
 
 
 def _static(state: ExchangeState) -> list[Group]:
-    return [one for one in state.directory.groups if one.kind != "dynamic"]
+    return [group for group in state.directory.groups if group.kind != "dynamic"]
 
 
 def _group(state: ExchangeState, group: Group) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def _other(state: ExchangeState, other: OtherRecipient) -> dict[str, Any]:
 
 
 def _others(state: ExchangeState, asked: dict[str, Any], details: str) -> Iterable[Row]:
-    rows = [_other(state, one) for one in state.directory.others if one.details == details]
+    rows = [_other(state, other) for other in state.directory.others if other.details == details]
     for row in _named(state, rows, asked)[: result_size(asked)]:
         yield f"{MANAGEMENT}.{details}", row
 
@@ -112,10 +114,10 @@ def _named(state: ExchangeState, rows: list[dict[str, Any]], asked: dict[str, An
     if identity is None:
         return rows
     fields = ("PrimarySmtpAddress", "DisplayName", "Identity", "Alias")
-    found = [row for row in rows if str(identity).lower() in (str(row[field]).lower() for field in fields)]
-    if not found:
+    chosen = [row for row in rows if str(identity).lower() in (str(row[field]).lower() for field in fields)]
+    if not chosen:
         raise object_missing(identity, state)
-    return found
+    return chosen
 
 
 CMDLETS = {

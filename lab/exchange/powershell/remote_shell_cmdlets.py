@@ -67,9 +67,9 @@ def get_mailbox(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
                 "ServerName": state.server.lower(),
                 "Database": f"{state.server}\\First Storage Group\\Mailbox Database",
                 "GrantSendOnBehalfTo": [
-                    identity_of(state, one.trustee)
-                    for one in state.directory.of("rights", box.address)
-                    if one.right == "SendOnBehalf"
+                    identity_of(state, entry.trustee)
+                    for entry in state.directory.of("rights", box.address)
+                    if entry.right == "SendOnBehalf"
                 ],
                 **_forwarding(state, box),
                 **(_archive(state, box) if state.major >= 14 else {}),
@@ -81,19 +81,19 @@ def _forwarding(state: ExchangeState, box: Mailbox) -> dict[str, Any]:
     known: dict[str, Any] = {"ForwardingAddress": None, "DeliverToMailboxAndForward": False}
     if state.major >= 14:
         known["ForwardingSmtpAddress"] = None
-    for one in state.directory.of("forwardings", box.address):
-        if one.by_address and state.major >= 14:
-            known["ForwardingSmtpAddress"] = f"smtp:{one.to}"
-        elif not one.by_address:
-            known["ForwardingAddress"] = identity_of(state, one.to)
-        known["DeliverToMailboxAndForward"] = one.keeps_copy
+    for forwarding in state.directory.of("forwardings", box.address):
+        if forwarding.by_address and state.major >= 14:
+            known["ForwardingSmtpAddress"] = f"smtp:{forwarding.to}"
+        elif not forwarding.by_address:
+            known["ForwardingAddress"] = identity_of(state, forwarding.to)
+        known["DeliverToMailboxAndForward"] = forwarding.keeps_copy
     return known
 
 
 def _archive(state: ExchangeState, box: Mailbox) -> dict[str, Any]:
     held = state.directory.of("archives", box.address)
     guid = uuid.uuid5(uuid.NAMESPACE_DNS, box.address) if held else uuid.UUID(int=0)
-    return {"ArchiveGuid": str(guid), "ArchiveName": [one.name for one in held]}
+    return {"ArchiveGuid": str(guid), "ArchiveName": [archive.name for archive in held]}
 
 
 def get_mailbox_statistics(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
@@ -109,7 +109,7 @@ def get_mailbox_statistics(state: ExchangeState, asked: dict[str, Any]) -> Itera
             held = state.directory.of("archives", box.address)
             if not held:
                 raise object_missing(f"archive of {box.display_name}", state)
-            count, size = sum(one.items for one in held), sum(one.size for one in held)
+            count, size = sum(archive.items for archive in held), sum(archive.size for archive in held)
         yield (
             "Microsoft.Exchange.Data.Mapi.MailboxStatistics",
             {
@@ -143,7 +143,7 @@ def get_message_tracking_log(state: ExchangeState, asked: dict[str, Any]) -> Ite
         arrivals = [*state.relayed, *state.arrivals]
     if str(asked.get("EventId", "RECEIVE")).upper() != "RECEIVE":
         return
-    found = [
+    chosen = [
         arrival
         for arrival in arrivals
         if (start is None or arrival.at >= start)
@@ -152,7 +152,7 @@ def get_message_tracking_log(state: ExchangeState, asked: dict[str, Any]) -> Ite
         and asked.get("MessageId", arrival.message_id) == arrival.message_id
         and (not wanted or wanted & {r.lower() for r in arrival.recipients})
     ]
-    for arrival in found[: result_size(asked)]:
+    for arrival in chosen[: result_size(asked)]:
         yield (
             "Microsoft.Exchange.Management.TransportLogSearchTasks.MessageTrackingEvent",
             {

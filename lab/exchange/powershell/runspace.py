@@ -106,13 +106,13 @@ class Runspace:
         pipeline, objects = self._pool.pipeline_table[pipeline_id], self._running[pipeline_id]
         try:
             for _ in range(_ROWS):
-                one = next(objects)
-                if isinstance(one, CmdletError):
-                    if one.terminating:
-                        raise one
-                    self._write_error(pipeline, one)
+                row = next(objects)
+                if isinstance(row, CmdletError):
+                    if row.terminating:
+                        raise row
+                    self._write_error(pipeline, row)
                 else:
-                    pipeline.write_output(_object(*one))
+                    pipeline.write_output(_object(*row))
         except StopIteration:
             del self._running[pipeline_id]
             pipeline.complete()

@@ -1,1 +1,1 @@
-"""What the public DNS of a domain says about its mail, and advice on it."""
+"""Assess a domain's mail by its public DNS, and give advice."""

@@ -1,12 +1,12 @@
-"""What an assessment means for the move, and what to do about it. Pure."""
+"""Turn an assessment into findings: what it means for the move, and what to do. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from mailmove.dns.assessment.result import Assessment
-from mailmove.dns.mail_auth import mta_sts, spf
-from mailmove.dns.mail_auth.tag_lists import Verdict
+from mailmove.dns.mail_auth import spf
+from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 from mailmove.dns.mail_auth.tls_rpt import proposal
 from mailmove.evidence import Finding
 from mailmove.plan.values import MX_TTL_CEILING
@@ -24,19 +24,19 @@ def advice(seen: Assessment) -> list[Finding]:
                 blocks=True,
             )
         ]
-    found = [
+    findings = [
         *_servers(seen), *_mx(seen), *_spf(seen), *_dkim(seen), *_dmarc(seen), *_mta_sts(seen), *_tls_rpt(seen),
         *_dnssec(seen), *_dane(seen), *_caa(seen),
     ]  # fmt: skip
-    return sorted(found, key=lambda finding: not finding.blocks)
+    return sorted(findings, key=lambda finding: not finding.blocks)
 
 
 def _servers(seen: Assessment) -> Iterator[Finding]:
-    for one in seen.name_servers:
-        if one.error:
+    for server in seen.name_servers:
+        if server.error:
             yield Finding(
-                subject=f"name server {one.name} {one.address}",
-                seen=one.error,
+                subject=f"name server {server.name} {server.address}",
+                seen=server.error,
                 means="Resolvers lose time there; a change that it does not have is not the world's yet.",
                 todo="Mend it, or take it out of the NS set.",
             )
@@ -44,7 +44,9 @@ def _servers(seen: Assessment) -> Iterator[Finding]:
         yield Finding(
             subject=f"name servers of {seen.zone}",
             seen="; ".join(
-                f"{one.name} says {', '.join(one.mx) or 'no MX'}" for one in seen.name_servers if not one.error
+                f"{server.name} says {', '.join(server.mx) or 'no MX'}"
+                for server in seen.name_servers
+                if not server.error
             ),
             means="Senders go to different places, depending on whom they ask.",
             todo="Find out why the zone is not transferred; move nothing before they agree.",
@@ -54,7 +56,7 @@ def _servers(seen: Assessment) -> Iterator[Finding]:
 
 def _mx(seen: Assessment) -> Iterator[Finding]:
     subject = f"MX {seen.domain}"
-    if "MX" in " ".join(seen.silent):
+    if not seen.answered("MX"):
         return
     if not seen.mx:
         yield Finding(
@@ -83,12 +85,12 @@ def _mx(seen: Assessment) -> Iterator[Finding]:
 
 
 def _spf(seen: Assessment) -> Iterator[Finding]:
-    found, subject = seen.spf, f"SPF {seen.domain}"
+    verdict, subject = seen.spf, f"SPF {seen.domain}"
     means = "Receivers take the record as broken (permerror), and many refuse mail for it."
     todo = "Mend it before the move; the switch adds Microsoft's include to it."
-    if wrong := _wrong(subject, found, means, todo, blocks=True):
+    if wrong := _wrong(subject, verdict, means, todo, blocks=True):
         yield wrong
-    elif found.record is None:
+    elif verdict.record is None:
         yield Finding(
             subject=subject,
             seen="no SPF record",
@@ -96,8 +98,8 @@ def _spf(seen: Assessment) -> Iterator[Finding]:
             todo="Collect every service that sends for the domain.",
         )
     else:
-        cost = int(found.facts.get("lookups", 0))
-        more = spf.added_by_switch(found.record, [value.split()[-1] for value in seen.mx], seen.domain)
+        cost = verdict.facts.lookups
+        more = spf.added_by_switch(verdict.record, [value.split()[-1] for value in seen.mx], seen.domain)
         if cost + more > spf.LOOKUP_LIMIT:
             yield Finding(
                 subject=subject,
@@ -107,17 +109,18 @@ def _spf(seen: Assessment) -> Iterator[Finding]:
                 todo="Take out services that no longer send, or name addresses instead of hosts.",
                 blocks=True,
             )
-        if found.facts.get("all") in ("+", "?") or (found.facts.get("all") is None and not found.facts.get("redirect")):
+        verdict_on_all = verdict.facts.all
+        if verdict_on_all in ("+", "?") or (verdict_on_all is None and not verdict.facts.redirect):
             yield Finding(
                 subject=subject,
-                seen=f"it ends in {'+all' if found.facts.get('all') == '+' else 'no verdict on other senders'}",
+                seen=f"it ends in {'+all' if verdict_on_all == '+' else 'no verdict on other senders'}",
                 means="It keeps nobody from sending in the domain's name.",
                 todo="End it in ~all, and in -all once every sender is known.",
             )
 
 
 def _dkim(seen: Assessment) -> Iterator[Finding]:
-    if not seen.dkim and not any(one.startswith("DKIM") for one in seen.silent):
+    if not seen.dkim and seen.answered("DKIM"):
         yield Finding(
             subject=f"DKIM {seen.domain}",
             seen="no key under a common selector",
@@ -127,12 +130,12 @@ def _dkim(seen: Assessment) -> Iterator[Finding]:
 
 
 def _dmarc(seen: Assessment) -> Iterator[Finding]:
-    found, subject = seen.dmarc, f"DMARC {seen.domain}"
+    verdict, subject = seen.dmarc, f"DMARC {seen.domain}"
     means = "Receivers ignore the record."
     todo = "Mend it; Mailmove leaves DMARC alone."
-    if wrong := _wrong(subject, found, means, todo):
+    if wrong := _wrong(subject, verdict, means, todo):
         yield wrong
-    elif found.record is None:
+    elif verdict.record is None:
         yield Finding(
             subject=subject,
             seen="no DMARC record",
@@ -144,9 +147,9 @@ def _dmarc(seen: Assessment) -> Iterator[Finding]:
 
 
 def _strict_dmarc(seen: Assessment, subject: str) -> Iterator[Finding]:
-    said = seen.dmarc.facts
-    policy = said["p"] if said["location"] == seen.domain else said["sp"]
-    if not said["p_given"]:
+    facts = seen.dmarc.facts
+    policy = facts.p if facts.location == seen.domain else facts.sp
+    if not facts.p_given:
         yield Finding(
             subject=subject, seen="no p tag", means="It counts as p=none (RFC 9989), or not at all (older receivers).",
             todo="Say p=none.",
@@ -165,13 +168,12 @@ def _strict_dmarc(seen: Assessment, subject: str) -> Iterator[Finding]:
 
 
 def _mta_sts(seen: Assessment) -> Iterator[Finding]:
-    found, subject = seen.mta_sts, f"MTA-STS {seen.domain}"
+    verdict, subject = seen.mta_sts, f"MTA-STS {seen.domain}"
     means = "Senders use no policy, or go on with one that they hold."
     todo = "Mend it before the move, or take the TXT record away and wait the old max_age."
-    if wrong := _wrong(subject, found, means, todo):
+    if wrong := _wrong(subject, verdict, means, todo):
         yield wrong
-    elif "policy" in found.facts:
-        policy = mta_sts.Policy.model_validate(found.facts["policy"])
+    elif policy := verdict.facts.policy:
         refused = policy.refuses([value.split()[-1] for value in seen.mx])
         if refused:
             yield Finding(
@@ -191,12 +193,12 @@ def _mta_sts(seen: Assessment) -> Iterator[Finding]:
 
 
 def _tls_rpt(seen: Assessment) -> Iterator[Finding]:
-    found, subject = seen.tls_rpt, f"TLS-RPT {seen.domain}"
+    verdict, subject = seen.tls_rpt, f"TLS-RPT {seen.domain}"
     means = "Senders ignore it."
     todo = "Mend the record."
-    if wrong := _wrong(subject, found, means, todo):
+    if wrong := _wrong(subject, verdict, means, todo):
         yield wrong
-    elif found.record is None:
+    elif verdict.record is None:
         yield Finding(
             subject=subject,
             seen="no record",
@@ -206,20 +208,22 @@ def _tls_rpt(seen: Assessment) -> Iterator[Finding]:
 
 
 def _dnssec(seen: Assessment) -> Iterator[Finding]:
-    found, subject = seen.dnssec, f"DNSSEC {seen.zone or seen.domain}"
+    verdict, subject = seen.dnssec, f"DNSSEC {seen.zone or seen.domain}"
     means = "For a large part of the world the domain does not resolve: mail queues, then bounces."
     todo = "Mend the DS at the registrar, or have it removed, and wait its TTL; then look again."
-    if wrong := _wrong(subject, found, means, todo, blocks=True):
+    if wrong := _wrong(subject, verdict, means, todo, blocks=True):
         yield wrong
-    elif found.valid:
+    elif verdict.valid:
         yield Finding(
             subject=subject,
             seen="signed, and the chain holds",
             means="Every change must be signed too; a provider does so by itself.",
-            todo="Do not change the DNS provider in the night of the move.",
+            todo="Do not change the DNS provider during the cutover.",
         )
-    elif found.faults:
-        yield Finding(subject=subject, seen="; ".join(found.faults), means="It does no harm.", todo="Nothing tonight.")
+    elif verdict.faults:
+        yield Finding(
+            subject=subject, seen="; ".join(verdict.faults), means="It does no harm.", todo="Nothing tonight."
+        )
 
 
 def _dane(seen: Assessment) -> Iterator[Finding]:
@@ -242,11 +246,11 @@ def _caa(seen: Assessment) -> Iterator[Finding]:
         )
 
 
-def _wrong(subject: str, found: Verdict, means: str, todo: str, *, blocks: bool = False) -> Finding | None:
-    """What is wrong with a record as such; None: it is as it should be, or is not there."""
-    if found.unanswered:
-        said = f"no answer: {found.unanswered}"
-        return Finding(subject=subject, seen=said, means="It could not be judged.", todo="Look again.")
-    if found.valid is False:
-        return Finding(subject=subject, seen="; ".join(found.faults), means=means, todo=todo, blocks=blocks)
+def _wrong(subject: str, verdict: RecordVerdict, means: str, todo: str, *, blocks: bool = False) -> Finding | None:
+    """The finding about a faulty or unanswered record; None: it is valid, or there is none."""
+    if verdict.unanswered:
+        error = f"no answer: {verdict.unanswered}"
+        return Finding(subject=subject, seen=error, means="It could not be judged.", todo="Look again.")
+    if verdict.valid is False:
+        return Finding(subject=subject, seen="; ".join(verdict.faults), means=means, todo=todo, blocks=blocks)
     return None

@@ -1,4 +1,4 @@
-"""A domain's mail as the world sees it: a read-only look that needs no credentials and ends within seconds."""
+"""Assess a domain's mail as public DNS shows it: read-only, without credentials, within seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import dns.resolver
 
 from mailmove.dns.assessment import survey
 from mailmove.dns.assessment.advice import advice
-from mailmove.dns.assessment.result import Assessment
+from mailmove.dns.assessment.result import Assessment, Part, UnansweredPart
 from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Server
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
@@ -22,7 +22,10 @@ from mailmove.plan.cutover import Propagation
 from mailmove.records import RRset
 
 DEADLINE = 9.0
-"""Seconds for everything; what has not answered by then is named."""
+"""Seconds for the whole assessment; what has not answered by then is named."""
+
+PartResult = tuple[dict[str, Any], str | None]
+"""(fields of the Assessment, error: why something did not answer)."""
 
 __all__ = ["Assessment", "assess", "assess_domain", "default_resolvers"]
 
@@ -35,42 +38,48 @@ async def assess(
     now: datetime | None = None,
     fetch: Fetch | None = None,
     deadline: float = DEADLINE,
+    selectors: Sequence[str] = survey.SELECTORS,
 ) -> Assessment:
-    """Look at a domain. dns_port: of authoritative servers. fetch: reads the MTA-STS policy file.
+    """Assess a domain. dns_port: of authoritative servers. fetch: reads the MTA-STS policy file. selectors: of DKIM.
 
     Never raises for trouble on the network; ends within `deadline` seconds and a little.
     """
     started, name = time.monotonic(), domain.strip().rstrip(".").lower()
     lookups = Lookups(resolvers)
-    seen = Assessment(domain=name, at=now or time_now())
-    parts: dict[str, Coroutine[Any, Any, dict[str, Any]]] = {
+    assessment = Assessment(domain=name, at=now or time_now())
+    parts: dict[Part, Coroutine[Any, Any, PartResult]] = {
         "name servers": _servers(name, lookups, dns_port),
         "MX": _mx(name, lookups),
-        "SPF": _one("spf", survey.read_spf(name, lookups.get)),
-        "DMARC": _one("dmarc", survey.read_dmarc(name, lookups.get)),
-        "MTA-STS": _one("mta_sts", survey.read_mta_sts(name, lookups.get, fetch or https_fetch(lookups.get))),
-        "TLS-RPT": _one("tls_rpt", survey.read_tls_rpt(name, lookups.get)),
+        "SPF": _field("spf", survey.read_spf(name, lookups.get)),
+        "DMARC": _field("dmarc", survey.read_dmarc(name, lookups.get)),
+        "MTA-STS": _field("mta_sts", survey.read_mta_sts(name, lookups.get, fetch or https_fetch(lookups.get))),
+        "TLS-RPT": _field("tls_rpt", survey.read_tls_rpt(name, lookups.get)),
         "DNSSEC": _dnssec(name, lookups),
-        "DKIM": _dkim(name, lookups),
-        "CAA": _one("caa", survey.read_caa(name, lookups.get)),
+        "DKIM": _dkim(name, lookups, selectors),
+        "CAA": _field("caa", survey.read_caa(name, lookups.get)),
     }
     tasks = {asyncio.create_task(part): title for title, part in parts.items()}
+    silent: list[UnansweredPart] = []
     try:
         done, late = await asyncio.wait(tasks, timeout=deadline)
         for task in done:
-            if trouble := task.exception():  # what strangers publish must not take the rest of the look away
-                seen.silent.append(f"{tasks[task]} ({type(trouble).__name__}: {trouble})")
-            else:
-                seen = seen.model_copy(update=_merged(seen, task.result()))
+            if fault := task.exception():  # what strangers publish must not end the other parts
+                silent.append(UnansweredPart(part=tasks[task], error=f"{type(fault).__name__}: {fault}"))
+                continue
+            update, error = task.result()
+            assessment = assessment.model_copy(update=update)
+            if error:
+                silent.append(UnansweredPart(part=tasks[task], error=error))
         for task in late:
             task.cancel()
-            seen.silent.append(tasks[task])
+            silent.append(UnansweredPart(part=tasks[task]))
         await asyncio.gather(*late, return_exceptions=True)
     finally:
         await lookups.close()
-    seen = _summed(seen)
-    seen = seen.model_copy(update={"seconds": round(time.monotonic() - started, 3), "silent": sorted(seen.silent)})
-    return seen.model_copy(update={"findings": advice(seen)})
+    assessment = _summed(assessment).model_copy(
+        update={"seconds": round(time.monotonic() - started, 3), "silent": sorted(silent, key=str)}
+    )
+    return assessment.model_copy(update={"findings": advice(assessment)})
 
 
 def assess_domain(domain: str, resolvers: Sequence[Server] | None = None) -> Assessment:
@@ -82,7 +91,7 @@ def assess_domain(domain: str, resolvers: Sequence[Server] | None = None) -> Ass
 
 
 def default_resolvers() -> list[Server]:
-    """Public ones, then those that this machine is set to."""
+    """The plan's usual public resolvers, then those that this machine is set to."""
     public = [(address, 53) for address in Propagation().resolvers]
     try:
         own = [(str(address), 53) for address in dns.resolver.Resolver().nameservers]
@@ -91,53 +100,50 @@ def default_resolvers() -> list[Server]:
     return list(dict.fromkeys([*public, *own]))
 
 
-def _merged(seen: Assessment, update: dict[str, Any]) -> dict[str, Any]:
-    silent = update.pop("silent", None)
-    return {**update, "silent": [*seen.silent, silent]} if silent else update
+async def _field(name: str, part: Coroutine[Any, Any, Any]) -> PartResult:
+    return {name: await part}, None
 
 
-async def _one(field: str, part: Coroutine[Any, Any, Any]) -> dict[str, Any]:
-    return {field: await part}
+async def _servers(name: str, lookups: Lookups, dns_port: int) -> PartResult:
+    zone, servers, error = await survey.zone_and_servers(name, lookups.get)
+    answers = await survey.name_servers(name, zone, servers, dns_port, timeout=3.0)
+    return {"zone": zone, "name_servers": answers}, error
 
 
-async def _servers(name: str, lookups: Lookups, dns_port: int) -> dict[str, Any]:
-    zone, servers, trouble = await survey.zone_and_servers(name, lookups.get)
-    found = await survey.name_servers(name, zone, servers, dns_port, timeout=3.0)
-    return {"zone": zone, "name_servers": found, "silent": f"name servers ({trouble})" if trouble else None}
-
-
-async def _mx(name: str, lookups: Lookups) -> dict[str, Any]:
+async def _mx(name: str, lookups: Lookups) -> PartResult:
     answer = await lookups.get(name, "MX")
-    exists = None if answer.error else answer.rcode != "NXDOMAIN"
     if answer.error:
-        return {"silent": f"MX ({answer.error})", "exists": exists}
+        return {}, answer.error
     hosts = mx_hosts(RRset(name=name, type="MX", ttl=0, values=answer.values)) if answer.values else []
     real = [host for host in hosts if host != "."]
-    return {"mx": answer.values, "mx_ttl": answer.ttl if answer.values else None, "exists": exists} | {
+    return {
+        "exists": answer.rcode != "NXDOMAIN",
+        "mx": answer.values,
+        "mx_ttl": answer.ttl if answer.values else None,
         "answered_by": answer.server,
         "tlsa": await survey.read_tlsa(real, lookups.get),
-    }
+    }, None
 
 
-async def _dnssec(name: str, lookups: Lookups) -> dict[str, Any]:
+async def _dnssec(name: str, lookups: Lookups) -> PartResult:
     zone, _, _ = await survey.zone_and_servers(name, lookups.get)
-    return {"dnssec": await survey.read_dnssec(zone, lookups)}
+    return {"dnssec": await survey.read_dnssec(zone, lookups)}, None
 
 
-async def _dkim(name: str, lookups: Lookups) -> dict[str, Any]:
-    found, trouble = await survey.read_dkim(name, lookups.get)
-    return {"dkim": found, "silent": f"DKIM ({trouble})" if trouble else None}
+async def _dkim(name: str, lookups: Lookups, selectors: Sequence[str]) -> PartResult:
+    keys, error = await survey.read_dkim(name, lookups.get, selectors)
+    return {"dkim": keys}, error
 
 
-def _summed(seen: Assessment) -> Assessment:
-    """What follows from all name servers together. Their TTL counts: a resolver shows what is left of it."""
-    good = [one for one in seen.name_servers if not one.error]
-    ttls = [one.ttl for one in good if one.ttl is not None]
-    ttl = max(ttls, default=seen.mx_ttl)
-    return seen.model_copy(
+def _summed(assessment: Assessment) -> Assessment:
+    """Add what follows from all name servers together. Their TTL counts: a resolver shows what is left of it."""
+    good = [server for server in assessment.name_servers if not server.error]
+    ttls = [server.ttl for server in good if server.ttl is not None]
+    ttl = max(ttls, default=assessment.mx_ttl)
+    return assessment.model_copy(
         update={
-            "agree": len({one.mx for one in good}) == 1 if good else None,
+            "agree": len({server.mx for server in good}) == 1 if good else None,
             "mx_ttl": ttl,
-            "clear_by": seen.at + timedelta(seconds=ttl) if ttl is not None else None,
+            "clear_by": assessment.at + timedelta(seconds=ttl) if ttl is not None else None,
         }
     )

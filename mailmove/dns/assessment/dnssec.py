@@ -16,42 +16,58 @@ import dns.rcode
 import dns.rdata
 import dns.rdtypes.ANY.DNSKEY
 import dns.rdtypes.ANY.DS
+from pydantic import BaseModel, ConfigDict
 
-from mailmove.dns.client.lookups import Look
+from mailmove.dns.client.lookups import Lookup
 from mailmove.dns.client.query import Server
-from mailmove.dns.mail_auth.tag_lists import Verdict
+from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 
 _TIMEOUT = 3.0  # seconds
 
 
-async def read(domain: str, look: Look, resolvers: Sequence[Server]) -> Verdict:
-    """`record` is the DS set at the parent. valid: it matches a key of the zone, and the resolvers can answer."""
+class DnssecFacts(BaseModel):
+    """signed: the parent has a DS set. keys: number of DNSKEY records in the zone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    signed: bool = False
+    keys: int = 0
+
+
+class DnssecVerdict(RecordVerdict):
+    """A zone's chain of trust from its parent, checked. `record` is the DS set."""
+
+    facts: DnssecFacts = DnssecFacts()
+
+
+async def read(domain: str, lookup: Lookup, resolvers: Sequence[Server]) -> DnssecVerdict:
+    """Check the chain of trust. valid: the DS set at the parent matches a key, and validating resolvers can answer."""
     name = domain.rstrip(".") + "."
-    ds, keys, soa = await asyncio.gather(look(name, "DS"), look(name, "DNSKEY"), look(name, "SOA"))
+    ds, keys, soa = await asyncio.gather(lookup(name, "DS"), lookup(name, "DNSKEY"), lookup(name, "SOA"))
     unchecked = None
-    if soa.error == "SERVFAIL" or keys.error == "SERVFAIL":
+    if "SERVFAIL" in (soa.rcode, keys.rcode):
         unchecked = await _unchecked(name, resolvers)
-    facts = {"signed": bool(ds.values), "keys": len(keys.values)}
+    facts = DnssecFacts(signed=bool(ds.values), keys=len(keys.values))
     if unchecked:
         fault = (
             "resolvers that validate answer SERVFAIL; asked not to validate, they know the zone: the chain is broken"
         )
-        return Verdict(record="; ".join(ds.values) or "DS", valid=False, faults=(fault,), facts=facts)
+        return DnssecVerdict(record="; ".join(ds.values) or "DS", valid=False, faults=(fault,), facts=facts)
     if ds.error:
-        return Verdict(unanswered=f"DS {name}: {ds.error}")
+        return DnssecVerdict(unanswered=f"DS {name}: {ds.error}")
     if not ds.values:
         note = ("the zone has keys, and its parent has no DS: nobody validates it",) if keys.values else ()
-        return Verdict(faults=note, facts=facts)
+        return DnssecVerdict(faults=note, facts=facts)
     if keys.error:
-        return Verdict(record="; ".join(ds.values), unanswered=f"DNSKEY {name}: {keys.error}", facts=facts)
+        return DnssecVerdict(record="; ".join(ds.values), unanswered=f"DNSKEY {name}: {keys.error}", facts=facts)
     if not matches(name, ds.values, keys.values):
         fault = "no DNSKEY of the zone fits the DS at its parent: resolvers that validate answer SERVFAIL"
-        return Verdict(record="; ".join(ds.values), valid=False, faults=(fault,), facts=facts)
-    return Verdict(record="; ".join(ds.values), valid=True, facts=facts)
+        return DnssecVerdict(record="; ".join(ds.values), valid=False, faults=(fault,), facts=facts)
+    return DnssecVerdict(record="; ".join(ds.values), valid=True, facts=facts)
 
 
 def matches(name: str, ds_values: Sequence[str], key_values: Sequence[str]) -> bool:
-    """Is one of the keys the one that the parent vouches for?"""
+    """Does one of the keys match one of the DS records at the parent?"""
     from dns.dnssec import make_ds  # brings cryptography with it, which few runs need
 
     for value in ds_values:
@@ -63,13 +79,13 @@ def matches(name: str, ds_values: Sequence[str], key_values: Sequence[str]) -> b
             try:
                 if make_ds(dns.name.from_text(name), key, ds.digest_type, validating=True) == ds:
                     return True
-            except dns.exception.DNSException:  # a digest that we do not know says nothing
+            except dns.exception.DNSException:  # a digest type that we do not know proves nothing
                 continue
     return False
 
 
 async def _unchecked(name: str, resolvers: Sequence[Server]) -> bool:
-    """Does a resolver know the zone when it is told not to validate (the CD bit)?"""
+    """Does a resolver know the zone when it is asked not to validate (the CD bit)?"""
     from dns.asyncquery import udp_with_fallback  # brings an HTTP client with it
 
     query = dns.message.make_query(name, "SOA", use_edns=0, payload=1232)

@@ -1,4 +1,4 @@
-"""What one name server said to one question."""
+"""The answer of one name server to one question."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Via = Literal["udp", "tcp", "https"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one server said. Exactly one of `rcode` NOERROR / NXDOMAIN and `error` is the case.
+    """One server's answer. Exactly one of `rcode` NOERROR / NXDOMAIN and `error` is the case.
 
     A plain value and no model: a sweep makes one for each of ten thousands of packets a second.
 
@@ -37,3 +37,13 @@ class Answer:
     elapsed: float = 0.0
     error: str | None = None
     via: Via = "udp"
+
+    @property
+    def address(self) -> str:
+        """The IP address of the server."""
+        return address_of(self.server)
+
+
+def address_of(server: str) -> str:
+    """The IP address in `ip:port`."""
+    return server.rpartition(":")[0]

@@ -1,4 +1,4 @@
-"""Very many questions to very many servers at once, from a few shared sockets in one process.
+"""Ask very many servers very many questions at once, from a few shared sockets in one process.
 
 Each question has a random id, random case in its name ("0x20") and one of several source ports; an answer counts only
 if the id, the address it comes from, and the question to the letter are those that were sent. What is lost is sent
@@ -19,23 +19,28 @@ from typing import NamedTuple
 import httpx
 
 from mailmove.dns.client.answer import Answer, Server, Via
-from mailmove.dns.client.messages import NO_EDNS, Asking, Facts, Query, read_slowly
-from mailmove.dns.client.rate_limit import POLITE, Pace
+from mailmove.dns.client.messages import NO_EDNS, ParsedAnswer, Query, QuestionCodec, parse_answer
+from mailmove.dns.client.rate_limit import POLITE, QueryPace
 from mailmove.dns.client.tcp_and_https import by_https, by_tcp
 from mailmove.dns.client.udp_sockets import UdpPort, family_of, normal
 from mailmove.evidence import now
 
-_AGAIN, _OTHER_WAYS = (0.25, 0.55), 0.6
-"""When a question is sent again, and tried by TCP or HTTPS, as shares of its time. Some hang before serving stale."""
+_RESEND, _STREAM_AT = (0.25, 0.55), 0.6
+"""Shares of a question's timeout after which it is sent again, and asked by TCP or HTTPS.
+
+Some servers hang before they serve a stale answer, so that one try is not enough."""
 _PORTS = 8  # sockets for each address family
-_UNDER_WAY, _AT_ONE_SERVER = 1024, 16
+_UNDER_WAY, _AT_ONE_SERVER = 1024, 16  # questions without an answer yet: in all, and at one server
 _BATCH = 64  # packets sent before answers are read again
 _TICK = 0.02  # seconds
 _STREAMS = 32  # TCP and HTTPS connections at the same time
 
 
-class Question(NamedTuple):
-    """`doh`: where the same resolver takes DNS over HTTPS; None: nowhere. `rdclass` CH asks a server about itself."""
+class DnsQuestion(NamedTuple):
+    """One question to one server.
+
+    doh: URL at which the same resolver takes DNS over HTTPS; None: it does not. rdclass CH asks a server about itself.
+    """
 
     server: Server
     name: str
@@ -48,43 +53,47 @@ class Question(NamedTuple):
 _NONE = Query(-1, b"", b"")
 
 
-class _Flight:
-    """One question under way."""
+class _Pending:
+    """One question that has been sent. error: what is reported if no answer comes."""
 
     __slots__ = (
-        "asking", "at", "dead", "edns", "index", "lane", "port", "query", "question", "seen", "server", "task", "wire"
+        "answers_udp", "at", "codec", "edns", "error", "index", "port", "query", "question", "queue", "server", "task",
+        "unreachable", "wire",
     )  # fmt: skip
 
-    def __init__(self, index: int, question: Question, asking: Asking, lane: _Lane, at: float) -> None:
-        self.index, self.question, self.asking, self.lane, self.at = index, question, asking, lane, at
-        self.server, self.seen, self.edns, self.dead = lane.server, "timeout", True, False
+    def __init__(self, index: int, question: DnsQuestion, codec: QuestionCodec, queue: _ServerQueue, at: float) -> None:
+        self.index, self.question, self.codec, self.queue, self.at = index, question, codec, queue, at
+        self.server, self.error, self.edns = queue.server, "timeout", True
+        self.answers_udp = self.unreachable = False
         self.query = _NONE
         self.wire = b""
-        self.port: UdpPort | None = lane.ports[int(random.random() * len(lane.ports))]  # noqa: S311 - None: landed
+        self.port: UdpPort | None = queue.ports[int(random.random() * len(queue.ports))]  # noqa: S311 - None: answered
         self.task: asyncio.Task[None] | None = None
 
 
-class _Lane:
-    """What one server is still to be asked."""
+class _ServerQueue:
+    """The questions to one server. waiting: not sent yet; pending: how many are sent and have no answer."""
 
-    __slots__ = ("flying", "ports", "resting", "server", "text", "waiting")
+    __slots__ = ("pending", "ports", "resting", "server", "text", "waiting")
 
     def __init__(self, server: Server, text: str, ports: Sequence[UdpPort]) -> None:
         self.server, self.text, self.ports, self.waiting = server, text, ports, deque[int]()
-        self.flying, self.resting = 0, False
+        self.pending, self.resting = 0, False
 
 
 async def ask_many(
-    questions: Sequence[Question],
+    questions: Sequence[DnsQuestion],
     *,
     timeout: float = 5.0,
-    pace: Pace | None = POLITE,
+    pace: QueryPace | None = POLITE,
     client: httpx.AsyncClient | None = None,
 ) -> list[Answer]:
-    """The answers, in the order of the questions. Trouble on the network is `Answer.error`, never an exception.
+    """Ask all questions; the answers come in the order of the questions.
 
-    timeout: seconds for each question from when it is first sent, all ways and tries together. pace: None asks as
-    fast as it goes; for benchmarks on loopback. client: for DNS over HTTPS, where a private root must be trusted.
+    Trouble on the network is `Answer.error`, never an exception.
+
+    timeout: seconds for each question from when it is first sent, by UDP, TCP and HTTPS together. pace: None asks
+    without a limit; for benchmarks on loopback. client: for DNS over HTTPS, where a private root must be trusted.
     ValueError: a question with a server that is no IP address, or with a name that is no DNS name.
     """
     if not questions:
@@ -97,8 +106,10 @@ async def ask_many(
 
 
 class _Sweep:
+    """One call of `ask_many`: queues, sockets, and the answers so far."""
+
     def __init__(
-        self, questions: Sequence[Question], timeout: float, pace: Pace | None, client: httpx.AsyncClient | None
+        self, questions: Sequence[DnsQuestion], timeout: float, pace: QueryPace | None, client: httpx.AsyncClient | None
     ) -> None:
         self._questions, self._timeout, self._pace = questions, timeout, pace
         self._client, self._own_client = client, client is None
@@ -106,21 +117,22 @@ class _Sweep:
         self._loop = asyncio.get_running_loop()
         self._now, self._clock = now(), time.monotonic()  # of the packets that are being read
         self._answers: list[Answer | None] = [None] * len(questions)
-        self._left, self._flying, self._turn = len(questions), 0, 0
-        self._acts = (*((share, self._send) for share in _AGAIN), (_OTHER_WAYS, self._other_ways), (1.0, self._give_up))
-        self._due = [deque[_Flight]() for _ in self._acts]  # who comes to which next; each in the order of time
-        self._askings: list[Asking] = []  # of each question
-        self._ready: list[tuple[float, int, _Lane]] = []
+        self._left, self._pending, self._queued = len(questions), 0, 0
+        resend = ((share, self._send) for share in _RESEND)
+        self._steps = (*resend, (_STREAM_AT, self._ask_by_stream), (1.0, self._give_up))
+        self._due = [deque[_Pending]() for _ in self._steps]  # who comes to which next; each in the order of time
+        self._codecs: list[QuestionCodec] = []  # of each question
+        self._ready: list[tuple[float, int, _ServerQueue]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ports: list[UdpPort] = []
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._again: asyncio.TimerHandle | asyncio.Handle | None = None
-        self._line_up()
+        self._next_pump: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._queue_all()
 
-    def _line_up(self) -> None:
-        """One lane for each server, in the order in which they are first named, so that nobody gets a burst."""
-        known: dict[tuple[str, str, bool, str], Asking] = {}
-        lanes: dict[Server, _Lane] = {}
+    def _queue_all(self) -> None:
+        """Make one queue for each server, in the order in which they are first named: no server gets a burst."""
+        codecs: dict[tuple[str, str, bool, str], QuestionCodec] = {}
+        queues: dict[Server, _ServerQueue] = {}
         families = {family_of(question.server) for question in self._questions}
         each = min(_PORTS, len(self._questions))
         try:
@@ -129,17 +141,18 @@ class _Sweep:
             by_family = {family: [port for port in self._ports if port.family == family] for family in families}
             for index, (server, name, rtype, recursive, _, rdclass) in enumerate(self._questions):
                 what = (name, rtype, recursive, rdclass)
-                if what not in known:
-                    known[what] = Asking(name, rtype, recursive=recursive, rdclass=rdclass)
-                if server not in lanes:
-                    lanes[server] = _Lane(normal(server), f"{server[0]}:{server[1]}", by_family[family_of(server)])
-                self._askings.append(known[what])
-                lanes[server].waiting.append(index)
+                if what not in codecs:
+                    codecs[what] = QuestionCodec(name, rtype, recursive=recursive, rdclass=rdclass)
+                if server not in queues:
+                    text = f"{server[0]}:{server[1]}"
+                    queues[server] = _ServerQueue(normal(server), text, by_family[family_of(server)])
+                self._codecs.append(codecs[what])
+                queues[server].waiting.append(index)
         except BaseException:
             self._close_ports()
             raise
-        for lane in lanes.values():
-            self._queue(lane)
+        for queue in queues.values():
+            self._make_ready(queue)
 
     async def run(self) -> list[Answer]:
         for port in self._ports:
@@ -156,8 +169,8 @@ class _Sweep:
         for port in self._ports:
             self._loop.remove_reader(port.socket.fileno())
         self._close_ports()
-        if self._again:
-            self._again.cancel()
+        if self._next_pump:
+            self._next_pump.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -170,71 +183,72 @@ class _Sweep:
 
     # Sending
 
-    def _queue(self, lane: _Lane) -> None:
-        self._turn += 1
-        heapq.heappush(self._ready, (self._pace.due(lane.server) if self._pace else 0.0, self._turn, lane))
+    def _make_ready(self, queue: _ServerQueue) -> None:
+        self._queued += 1
+        heapq.heappush(self._ready, (self._pace.due(queue.server) if self._pace else 0.0, self._queued, queue))
 
     def _pump(self) -> None:
-        """Send what may be sent now, in turn."""
-        self._again = None
+        """Send what may be sent now, one question of each server after the other."""
+        self._next_pump = None
         at, sent = time.monotonic(), 0
-        while self._ready and self._flying < _UNDER_WAY:
-            when, _, lane = self._ready[0]
+        while self._ready and self._pending < _UNDER_WAY:
+            when, _, queue = self._ready[0]
             if when > at:
-                self._again = self._loop.call_later(when - at, self._pump)
+                self._next_pump = self._loop.call_later(when - at, self._pump)
                 return
             if sent == _BATCH:
-                self._again = self._loop.call_soon(self._pump)
+                self._next_pump = self._loop.call_soon(self._pump)
                 return
             heapq.heappop(self._ready)
-            if self._pace and self._pace.due(lane.server) > at:  # another server of the operator was asked since
-                self._queue(lane)
+            if self._pace and self._pace.due(queue.server) > at:  # another server of the operator was asked since
+                self._make_ready(queue)
                 continue
-            if lane.flying >= _AT_ONE_SERVER:
-                lane.resting = True
+            if queue.pending >= _AT_ONE_SERVER:
+                queue.resting = True
                 continue
-            self._take_off(lane, at)
+            self._send_next(queue, at)
             sent += 1
-            if lane.waiting:
-                self._queue(lane)
+            if queue.waiting:
+                self._make_ready(queue)
 
-    def _take_off(self, lane: _Lane, at: float) -> None:
-        index = lane.waiting.popleft()
-        flight = _Flight(index, self._questions[index], self._askings[index], lane, at)
-        self._flying += 1
-        lane.flying += 1
-        self._say(flight)
-        self._due[0].append(flight)
+    def _send_next(self, queue: _ServerQueue, at: float) -> None:
+        """Send the first waiting question of the queue."""
+        index = queue.waiting.popleft()
+        pending = _Pending(index, self._questions[index], self._codecs[index], queue, at)
+        self._pending += 1
+        queue.pending += 1
+        self._send_with_new_id(pending)
+        self._due[0].append(pending)
 
-    def _say(self, flight: _Flight) -> None:
-        """Send the question, under an id that nobody else has at this port."""
-        assert flight.port is not None
-        pending = flight.port.pending
-        pending.pop(flight.query.id, None)
-        query = flight.asking.query(edns=flight.edns)
-        while query.id in pending:
-            query = flight.asking.query(edns=flight.edns)
-        flight.query, flight.wire = query, query.wire
-        pending[query.id] = flight
-        self._send(flight)
+    def _send_with_new_id(self, pending: _Pending) -> None:
+        """Send the question, under an id that no other question has at this port."""
+        assert pending.port is not None
+        by_id = pending.port.pending
+        by_id.pop(pending.query.id, None)
+        query = pending.codec.query(edns=pending.edns)
+        while query.id in by_id:
+            query = pending.codec.query(edns=pending.edns)
+        pending.query, pending.wire = query, query.wire
+        by_id[query.id] = pending
+        self._send(pending)
 
-    def _send(self, flight: _Flight) -> None:
-        assert flight.port is not None
+    def _send(self, pending: _Pending) -> None:
+        assert pending.port is not None
         if self._pace:
-            self._pace.sent(flight.server)
-        flight.seen = flight.port.send(flight.wire, flight.server) or flight.seen
+            self._pace.sent(pending.server)
+        pending.error = pending.port.send(pending.wire, pending.server) or pending.error
 
     async def _tick(self) -> None:
-        """Send again, try other ways, give up: each has its queue, and whoever has landed drops out of it."""
+        """Send again, ask by stream, give up: each step has its queue, and an answered question drops out of it."""
         while True:
             at = time.monotonic()
-            for (share, act), due, then in zip(self._acts, self._due, (*self._due[1:], None), strict=True):
+            for (share, step), due, following in zip(self._steps, self._due, (*self._due[1:], None), strict=True):
                 while due and (due[0].port is None or due[0].at + share * self._timeout <= at):
-                    flight = due.popleft()
-                    if flight.port is not None:
-                        act(flight)
-                        if then is not None:
-                            then.append(flight)
+                    pending = due.popleft()
+                    if pending.port is not None:
+                        step(pending)
+                        if following is not None:
+                            following.append(pending)
             await asyncio.sleep(min(_TICK, self._timeout / 20))
 
     # Receiving
@@ -243,105 +257,107 @@ class _Sweep:
         self._now, self._clock = now(), time.monotonic()
         port.receive(self._take, self._unreachable)
 
-    def _take(self, flight: _Flight, wire: bytes) -> None:
-        """A packet with the right id from the right server: is it the answer?"""
+    def _take(self, pending: _Pending, wire: bytes) -> None:
+        """Judge a packet with the right id from the right server: is it the answer?"""
         flags = wire[2] << 8 | wire[3]
         if flags & 0xF800 != 0x8000:  # not a response, or not to a query
-            flight.seen = "malformed"
-        elif not wire.startswith(flight.query.question, 12):
-            self._doubt(flight, wire)
+            pending.error = "malformed"
+        elif not wire.startswith(pending.query.question, 12):
+            self._judge_other_question(pending, wire)
         elif flags & 0x0200:
-            self._other_ways(flight, "truncated")
+            self._ask_by_stream(pending, "truncated", answers_udp=True)
         else:
-            self._judge(flight, flight.asking.read(wire))
+            self._judge(pending, pending.codec.read(wire))
 
-    def _doubt(self, flight: _Flight, wire: bytes) -> None:
-        """Not the question as it was sent: an error without any question counts, nothing else does."""
-        facts = read_slowly(wire, flight.asking, same_id=flight.query.id)
-        if facts and not any(wire[4:6]):
-            self._judge(flight, facts)
-        elif facts:  # the right name in another case: TCP needs no such proof
-            self._other_ways(flight, "does not keep the case of names")
+    def _judge_other_question(self, pending: _Pending, wire: bytes) -> None:
+        """Judge a packet with another question than was sent: an error without any question counts, nothing else."""
+        answer = parse_answer(wire, pending.codec, same_id=pending.query.id)
+        if answer and not any(wire[4:6]):
+            self._judge(pending, answer)
+        elif answer:  # the right name in another case: TCP needs no such proof
+            self._ask_by_stream(pending, "does not keep the case of names", answers_udp=True)
         else:
-            flight.seen = "malformed"
+            pending.error = "malformed"
 
-    def _judge(self, flight: _Flight, facts: Facts | None) -> None:
-        if facts is None:
-            flight.seen = "malformed"
-        elif facts.error in NO_EDNS and flight.edns:
-            flight.edns = False
-            self._say(flight)
+    def _judge(self, pending: _Pending, answer: ParsedAnswer | None) -> None:
+        if answer is None:
+            pending.error = "malformed"
+        elif answer.rcode in NO_EDNS and pending.edns:
+            pending.edns = False
+            self._send_with_new_id(pending)
         else:
-            self._land(flight, facts, "udp", self._now, self._clock)
+            self._finish(pending, answer, "udp", self._now, self._clock)
 
-    def _unreachable(self, flight: _Flight) -> None:
-        flight.dead = True
-        self._other_ways(flight, "unreachable")
+    def _unreachable(self, pending: _Pending) -> None:
+        pending.unreachable = True
+        self._ask_by_stream(pending, "unreachable")
 
-    def _other_ways(self, flight: _Flight, seen: str = "") -> None:
-        """Ask by TCP and HTTPS, once, while UDP is listened to all the same."""
-        flight.seen = seen or flight.seen
-        if flight.task is None:
-            flight.task = self._loop.create_task(self._by_stream(flight))
-            self._tasks.add(flight.task)
-            flight.task.add_done_callback(self._tasks.discard)
+    def _ask_by_stream(self, pending: _Pending, error: str = "", *, answers_udp: bool = False) -> None:
+        """Ask by TCP and HTTPS, once, while UDP is still listened to. answers_udp: an answer came, and is of no use."""
+        if error:
+            pending.error, pending.answers_udp = error, answers_udp
+        if pending.task is None:
+            pending.task = self._loop.create_task(self._by_stream(pending))
+            self._tasks.add(pending.task)
+            pending.task.add_done_callback(self._tasks.discard)
 
-    async def _by_stream(self, flight: _Flight) -> None:
-        there = flight.seen in ("truncated", "does not keep the case of names")
+    async def _by_stream(self, pending: _Pending) -> None:
+        answers_udp = pending.answers_udp
         ways: list[Via] = ["tcp"]
-        if flight.question.doh:  # where UDP is silent, TCP to the same port will be too
-            ways = ["tcp", "https"] if there else ["https", "tcp"]
+        if pending.question.doh:  # where UDP is silent, TCP to the same port will be too
+            ways = ["tcp", "https"] if answers_udp else ["https", "tcp"]
         async with self._streams:
             for index, way in enumerate(ways):
-                left = flight.at + self._timeout - time.monotonic()
+                left = pending.at + self._timeout - time.monotonic()
                 try:
                     async with asyncio.timeout(left / (len(ways) - index)):
-                        said = await self._ask_by(way, flight)
+                        answer = await self._ask_by(way, pending)
                 except TimeoutError:
                     continue
-                if flight.port is None:
+                if pending.port is None:
                     return
-                if isinstance(said, Facts):
-                    self._land(flight, said, way, now(), time.monotonic())
+                if isinstance(answer, ParsedAnswer):
+                    self._finish(pending, answer, way, now(), time.monotonic())
                     return
-                if there:
-                    flight.seen = said
-        if flight.dead and flight.port is not None:
-            self._give_up(flight)
+                if answers_udp:
+                    pending.error, pending.answers_udp = answer, False
+        if pending.unreachable and pending.port is not None:
+            self._give_up(pending)
 
-    async def _ask_by(self, way: Via, flight: _Flight) -> Facts | str:
-        doh = flight.question.doh
+    async def _ask_by(self, way: Via, pending: _Pending) -> ParsedAnswer | str:
+        """The answer by TCP or HTTPS, or what was wrong."""
+        doh = pending.question.doh
         if way == "tcp" or doh is None:
-            return await by_tcp(flight.server, flight.asking, edns=flight.edns)
+            return await by_tcp(pending.server, pending.codec, edns=pending.edns)
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=self._timeout)
-        return await by_https(doh, flight.asking, self._client)
+        return await by_https(doh, pending.codec, self._client)
 
-    # Landing
+    # Finishing
 
-    def _give_up(self, flight: _Flight) -> None:
-        self._land(flight, None, "udp", now(), time.monotonic())
+    def _give_up(self, pending: _Pending) -> None:
+        self._finish(pending, None, "udp", now(), time.monotonic())
 
-    def _land(self, flight: _Flight, facts: Facts | None, via: Via, at: datetime, clock: float) -> None:
-        assert flight.port is not None
-        del flight.port.pending[flight.query.id]
-        flight.port = None
-        question, lane = flight.question, flight.lane
-        rcode, values, ttl, authoritative, error = facts or Facts(None, error=flight.seen)
-        elapsed = clock - flight.at
-        self._answers[flight.index] = Answer(
-            lane.text, question.name, question.type, rcode, values, ttl, authoritative, at, elapsed, error, via
+    def _finish(self, pending: _Pending, answer: ParsedAnswer | None, via: Via, at: datetime, clock: float) -> None:
+        assert pending.port is not None
+        del pending.port.pending[pending.query.id]
+        pending.port = None
+        question, queue = pending.question, pending.queue
+        rcode, values, ttl, authoritative, error = answer or ParsedAnswer(None, error=pending.error)
+        elapsed = clock - pending.at
+        self._answers[pending.index] = Answer(
+            queue.text, question.name, question.type, rcode, values, ttl, authoritative, at, elapsed, error, via
         )
-        if flight.task and flight.task is not asyncio.current_task():
-            flight.task.cancel()
-        self._flying -= 1
-        lane.flying -= 1
-        if lane.resting:
-            lane.resting = False
-            if lane.waiting:
-                self._queue(lane)
+        if pending.task and pending.task is not asyncio.current_task():
+            pending.task.cancel()
+        self._pending -= 1
+        queue.pending -= 1
+        if queue.resting:
+            queue.resting = False
+            if queue.waiting:
+                self._make_ready(queue)
         self._left -= 1
         if not self._left and not self._done.done():
             self._done.set_result(None)
-        elif self._again is None and self._ready:
-            self._again = self._loop.call_soon(self._pump)
+        elif self._next_pump is None and self._ready:
+            self._next_pump = self._loop.call_soon(self._pump)

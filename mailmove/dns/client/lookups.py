@@ -1,4 +1,4 @@
-"""Questions to recursive resolvers on behalf of one look: each asked once, of whoever answers."""
+"""Look-ups at recursive resolvers, each name and type asked once and then remembered."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import dns.exception
 
 from mailmove.dns.client.query import Answer, Server, ask
 
-Look = Callable[[str, str], Awaitable[Answer]]
-"""`await look(name, rtype)`: what the world sees; never raises for trouble on the network."""
+Lookup = Callable[[str, str], Awaitable[Answer]]
+"""`await lookup(name, rtype)`: the answer of a recursive resolver; trouble on the network is `Answer.error`."""
 
 _HEDGE = 0.6  # seconds until the next resolver is asked as well
 
 
 class Lookups:
-    """`await lookups.get("contoso.com.", "MX")`: the first answer without an error, kept for the next caller.
+    """Recursive resolvers behind one cache: the first answer without an error is kept for the next caller.
 
-    A resolver that is slow or fails is asked last from then on, so that one dead address costs little.
+    `await lookups.get("contoso.com.", "MX")`.
+
+    A resolver that is slow or fails is asked last from then on, so that one address without a server costs little.
     timeout: seconds for each resolver.
     """
 
@@ -29,6 +31,7 @@ class Lookups:
         self._asked: dict[tuple[str, str], asyncio.Task[Answer]] = {}
 
     async def get(self, name: str, rtype: str) -> Answer:
+        """The answer for a name and type; a `Lookup`."""
         key = (name.rstrip(".").lower() + ".", rtype)
         if key not in self._asked:
             self._asked[key] = asyncio.create_task(self._race(*key))
@@ -38,10 +41,10 @@ class Lookups:
     @property
     def best(self) -> list[Server]:
         """The resolvers, those that answered well first."""
-        return sorted(self.resolvers, key=lambda one: self._slow[one])
+        return sorted(self.resolvers, key=lambda resolver: self._slow[resolver])
 
     async def close(self) -> None:
-        """Drop what nobody waits for any more."""
+        """Cancel the questions that nobody waits for any more."""
         for task in self._asked.values():
             task.cancel()
         await asyncio.gather(*self._asked.values(), return_exceptions=True)

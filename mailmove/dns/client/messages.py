@@ -1,6 +1,6 @@
-"""Questions as bytes, and the reading of what comes back. dnspython is the judge of every answer.
+"""Encode DNS questions and parse answers. dnspython parses every form of answer at least once.
 
-Its reading takes 100 microseconds. Most answers in a sweep are the same few bytes, from many servers, but for the id,
+Its parser takes 100 microseconds. Most answers in a sweep are the same few bytes, from many servers, but for the id,
 the case of the question and the TTLs; so what dnspython has once read in such a packet is remembered, and a packet
 that differs nowhere else is not read again. Everything unusual goes to dnspython.
 """
@@ -31,10 +31,10 @@ _LONGEST_TAIL = 64  # bytes after the answers: room for an OPT record
 _COUNTS, _TTL_LENGTH = struct.Struct("!HHHHH"), struct.Struct("!IH")
 
 NO_EDNS = ("FORMERR", "NOTIMP", "BADVERS")
-"""What a server says that knows no EDNS (RFC 6891 section 7)."""
+"""Response codes of a server without EDNS (RFC 6891 section 7)."""
 
 
-class _Chance:
+class _RandomBytes:
     """The system's randomness, fetched in larger pieces; each byte is used once."""
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ class _Chance:
         return self._bytes[at : at + count]
 
 
-_chance = _Chance()
+_random_bytes = _RandomBytes()
 
 
-class Facts(NamedTuple):
-    """What an answer says; `error` is its rcode when that is neither NOERROR nor NXDOMAIN."""
+class ParsedAnswer(NamedTuple):
+    """The meaning of an answer; `error` is its rcode when that is neither NOERROR nor NXDOMAIN."""
 
     rcode: str | None
     values: tuple[str, ...] = ()
@@ -74,8 +74,8 @@ class Query(NamedTuple):
     wire: bytes
 
 
-class Asking:
-    """A (name, type) to ask for, and what is known of the answers to it. ValueError: not a DNS name or type."""
+class QuestionCodec:
+    """Encodes questions for a (name, type), and parses the answers to them. ValueError: not a DNS name or type."""
 
     def __init__(self, name: str, rtype: str, *, recursive: bool, rdclass: str = "IN") -> None:
         try:
@@ -91,32 +91,32 @@ class Asking:
         self._header = struct.pack("!HHHHH", flags, 1, 0, 0, 1)
         self._plain_header = struct.pack("!HHHHH", flags, 1, 0, 0, 0)
         self._owner = b"\xc0\x0c" + self._what
-        self._known: dict[tuple[bytes, ...], Facts] = {}
+        self._parsed: dict[tuple[bytes, ...], ParsedAnswer] = {}
 
     def query(self, *, edns: bool = True) -> Query:
         """The question with a random id and random case ("0x20"), both from the system's randomness."""
         size = len(self.lower)
-        chance = _chance(size + 2)
-        spelled = (self._spelling ^ int.from_bytes(chance[2:], "big") & self._letters).to_bytes(size, "big")
+        random = _random_bytes(size + 2)
+        spelled = (self._spelling ^ int.from_bytes(random[2:], "big") & self._letters).to_bytes(size, "big")
         question = spelled + self._what
         head, tail = (self._header, _OPT) if edns else (self._plain_header, b"")
-        return Query(chance[0] << 8 | chance[1], question, b"".join((chance[:2], head, question, tail)))
+        return Query(random[0] << 8 | random[1], question, b"".join((random[:2], head, question, tail)))
 
-    def read(self, wire: bytes) -> Facts | None:
-        """What an answer says; None: malformed, or to another question. Id and case are the caller's to compare."""
-        found = self._form(wire)
-        if found is None:
-            return read_slowly(wire, self)
-        key, ttls = found
-        known = self._known.get(key)
+    def read(self, wire: bytes) -> ParsedAnswer | None:
+        """Parse an answer; None: malformed, or to another question. The caller compares id and case."""
+        form = self._form(wire)
+        if form is None:
+            return parse_answer(wire, self)
+        key, ttls = form
+        known = self._parsed.get(key)
         if known is not None:
             return known if known.ttl == ttls[0] == min(ttls) else known._replace(ttl=min(ttls))
-        facts = read_slowly(wire, self)
-        if facts and not facts.error and facts.ttl == min(ttls) and self._settled(wire, len(ttls)):
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = facts
-        return facts
+        parsed = parse_answer(wire, self)
+        if parsed and not parsed.error and parsed.ttl == min(ttls) and self._settled(wire, len(ttls)):
+            if len(self._parsed) >= _REMEMBERED:
+                self._parsed.clear()
+            self._parsed[key] = parsed
+        return parsed
 
     def _form(self, wire: bytes) -> tuple[tuple[bytes, ...], list[int]] | None:
         """(all that matters for the meaning, TTLs) of a packet of the expected form: the question, then its answers."""
@@ -146,7 +146,7 @@ class Asking:
         return tuple(key), ttls
 
     def _settled(self, wire: bytes, answers: int) -> bool:
-        """Does the meaning rest on nothing that differs from packet to packet: not on the id, not on a TTL?"""
+        """Does the meaning depend on nothing that differs from packet to packet: not on the id, not on a TTL?"""
         if self.type in _NO_NAME:
             return True
         if self.type not in _NAME_AT:
@@ -159,29 +159,29 @@ class Asking:
         return all(_stays(wire, name, changing) for name in names)
 
 
-def read_slowly(wire: bytes, asking: Asking, *, same_id: int | None = None) -> Facts | None:
-    """dnspython's reading; None: malformed, or not an answer to this question, in any case (`same_id`: of this id)."""
+def parse_answer(wire: bytes, codec: QuestionCodec, *, same_id: int | None = None) -> ParsedAnswer | None:
+    """Parse with dnspython; None: malformed, or not an answer to this question, in any case (`same_id`: of this id)."""
     try:
         message = dns.message.from_wire(wire)
-        if not _answers(message, asking) or (same_id is not None and message.id != same_id):
+        if not _answers(message, codec) or (same_id is not None and message.id != same_id):
             return None
         rcode, aa = dns.rcode.to_text(message.rcode()), bool(message.flags & dns.flags.AA)
         if rcode not in ("NOERROR", "NXDOMAIN"):
-            return Facts(rcode, authoritative=aa, error=rcode)
+            return ParsedAnswer(rcode, authoritative=aa, error=rcode)
         assert isinstance(message, dns.message.QueryMessage)
         chain = message.resolve_chaining()
-        return Facts(rcode, values_of(chain.answer) if chain.answer else (), chain.minimum_ttl, aa)
+        return ParsedAnswer(rcode, values_of(chain.answer) if chain.answer else (), chain.minimum_ttl, aa)
     except Exception:  # noqa: BLE001 - hostile bytes can upset the parser in any way; none of them is an answer
         return None
 
 
-def _answers(message: dns.message.Message, asking: Asking) -> bool:
+def _answers(message: dns.message.Message, codec: QuestionCodec) -> bool:
     if not message.flags & dns.flags.QR or message.opcode() != dns.opcode.QUERY:
         return False
     if not message.question:  # some servers leave it out when they only say what went wrong
         return message.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
     [asked] = message.question
-    return asked.name == asking.name and asked.rdtype == asking.type and asked.rdclass == asking.rdclass
+    return asked.name == codec.name and asked.rdtype == codec.type and asked.rdclass == codec.rdclass
 
 
 def _stays(wire: bytes, at: int, changing: set[int]) -> bool:

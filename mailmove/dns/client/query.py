@@ -1,11 +1,11 @@
-"""Questions to name servers, asked patiently, and never fooled by a packet that is not the answer."""
+"""Ask name servers, with retries; a packet that is not the answer is never taken for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mailmove.dns.client.answer import Answer, Server
-from mailmove.dns.client.bulk_query import Question, ask_many
+from mailmove.dns.client.bulk_query import DnsQuestion, ask_many
 from mailmove.plan.public_resolvers import doh_url
 
 __all__ = ["Answer", "Server", "ask", "ask_all"]
@@ -27,7 +27,7 @@ async def ask_all(
     """Ask many servers at once; the answers come in the order of the servers."""
     return await ask_many(
         [
-            Question(server, name, rtype, recursive, doh_url(server[0]) if recursive and server[1] == 53 else None)
+            DnsQuestion(server, name, rtype, recursive, doh_url(server[0]) if recursive and server[1] == 53 else None)
             for server in servers
         ],
         timeout=timeout,

@@ -1,4 +1,4 @@
-"""Politeness: how often one resolver, and one operator, may be asked by this process."""
+"""Limit the rate of questions to one resolver and to one operator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mailmove.dns.client.answer import Server
 from mailmove.plan.public_resolvers import operator_of
 
 
-class Pace:
-    """Token buckets by server and by operator (the shipped list tells which addresses are of one).
+class QueryPace:
+    """Token buckets by server and by operator (the shipped list says which addresses are of one).
 
-    per_server, per_operator: questions a second in the long run; burst: at once, after a rest. Whoever sits on
-    loopback is our own and may be asked freely. One Pace is shared by everything in a process.
+    per_server, per_operator: questions a second in the long run; burst: at once, after a rest. Servers on
+    loopback are our own and have no limit. One QueryPace is shared by everything in a process.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Pace:
         self._buckets: dict[str, tuple[str, ...]] = {}
 
     def due(self, server: Server) -> float:
-        """When the server may be asked next, by `clock`; the past: now."""
+        """When the server may be asked next, by `clock`; a time in the past: now."""
         times = [
             self._full.get(bucket, 0.0) - (self._burst - 1) / rate
             for bucket, rate in zip(self._of(server), self._rates, strict=False)
@@ -50,5 +50,5 @@ class Pace:
         return self._buckets[address]
 
 
-POLITE = Pace()
-"""What everything uses that is not told otherwise."""
+POLITE = QueryPace()
+"""The limit that the whole process shares, unless a caller gives another."""

@@ -1,4 +1,4 @@
-"""UDP ports shared by many questions: non-blocking, unconnected, and each question told apart by id and address."""
+"""UDP sockets shared by many questions: non-blocking, unconnected; an answer is matched by id and address."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class UdpPort:
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        with suppress(OSError):  # not Linux: a dead server is then told by its silence
+        with suppress(OSError):  # not Linux: a server that is down then shows by its silence
             self.socket.setsockopt(*_ERRORS[family], 1)
         self.socket.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))  # noqa: S104 - it only asks
 
     def send(self, wire: bytes, server: Server) -> str | None:
-        """What was wrong; None: sent, or lost for want of room, as packets may be."""
+        """Send a packet; the error, or None: sent, or lost for want of room, as packets may be."""
         trouble = None
-        for _ in range(8):  # errors that earlier packets met are told here first, once each
+        for _ in range(8):  # errors of earlier packets are raised here first, once each
             try:
                 self.socket.sendto(wire, server)
             except BlockingIOError:
@@ -62,7 +62,7 @@ class UdpPort:
                 wire, sender = receive(_LARGEST)
             except OSError as error:
                 if not read or not isinstance(error, BlockingIOError):
-                    self._tell(unreachable)
+                    self._report_errors(unreachable)
                 if isinstance(error, BlockingIOError):
                     return
                 continue
@@ -72,7 +72,8 @@ class UdpPort:
             if question is not None and question.server == (sender if v4 else sender[:2]):
                 take(question, wire)
 
-    def _tell(self, unreachable: Callable[[Any], None]) -> None:
+    def _report_errors(self, unreachable: Callable[[Any], None]) -> None:
+        """Call `unreachable(question)` for each question whose packet met an ICMP error."""
         for wire, server in self._errors():
             question = self.pending.get(int.from_bytes(wire[:2], "big"))
             if question is not None and question.server == server and question.wire == wire:

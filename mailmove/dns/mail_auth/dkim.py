@@ -1,4 +1,4 @@
-"""The CNAMEs by which a domain lends its name to Microsoft's DKIM keys (RFC 6376), two so that keys can turn.
+"""The CNAMEs by which a domain lends its name to Microsoft's DKIM keys (RFC 6376), two so that keys can be rotated.
 
 Pure: a zone in, record sets out.
 """
@@ -19,27 +19,27 @@ def dkim_changes(zone: Zone, records: Iterable[RRset]) -> list[RRsetChange]:
     """
     wanted = [_kept_or_new(zone, canonical(rrset)) for rrset in records]
     for rrset in wanted:
-        held, selector = zone.get(rrset.key), rrset.name.partition(".")[0]
+        current, selector = zone.get(rrset.key), rrset.name.partition(".")[0]
         # `selector1-...` is Microsoft's own pattern: the keys of an earlier tenant, which nobody signs with any more.
-        if held and not same_values(held, rrset) and not held.values[0].lower().startswith(f"{selector}-"):
-            raise _in_use(held)
-    for held in displaced_by(zone, wanted):
-        raise _in_use(held)
+        if current and not same_values(current, rrset) and not current.values[0].lower().startswith(f"{selector}-"):
+            raise _in_use(current)
+    for current in displaced_by(zone, wanted):
+        raise _in_use(current)
     return difference(zone, wanted)
 
 
 def _kept_or_new(zone: Zone, wanted: RRset) -> RRset:
-    """What stands there already keeps its TTL and its spelling."""
-    held = zone.get(wanted.key)
-    if held is None:
+    """The wanted set with the TTL of the current one; the current one itself if the values are the same."""
+    current = zone.get(wanted.key)
+    if current is None:
         return wanted
-    return held if same_values(held, wanted) else wanted.model_copy(update={"ttl": held.ttl})
+    return current if same_values(current, wanted) else wanted.model_copy(update={"ttl": current.ttl})
 
 
-def _in_use(held: RRset) -> Blocked:
+def _in_use(current: RRset) -> Blocked:
     return Blocked(
-        f"zone of {held.name}",
-        wanted=f"a CNAME to Microsoft's DKIM key at {held.name}",
-        seen=f"{held.type} {', '.join(held.values)[:80]}",
+        f"zone of {current.name}",
+        wanted=f"a CNAME to Microsoft's DKIM key at {current.name}",
+        seen=f"{current.type} {', '.join(current.values)[:80]}",
         todo="Another service signs mail under this selector. Give that service another selector, then try again.",
     )

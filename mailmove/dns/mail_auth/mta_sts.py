@@ -1,8 +1,8 @@
 """MTA-STS (RFC 8461): the record, the policy file, and the safe order around a switch.
 
 Senders keep a policy for its max_age and refuse an MX that an enforced one does not list. So: publish a policy that
-lists the old and the new MX and change the id; wait the old max_age; switch; narrow the policy after the night.
-The file lies on the customer's web server: Mailmove reads it and says what to publish, and never writes it.
+lists the old and the new MX and change the id; wait the old max_age; switch; narrow the policy after the cutover.
+The file is on the customer's web server: Mailmove reads it and proposes what to publish, and never writes it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailmove.dns.mail_auth.tag_lists import Verdict, fields_of, texts
+from mailmove.dns.mail_auth.record_verdict import RecordVerdict
+from mailmove.dns.mail_auth.tag_lists import fields_of, texts
 from mailmove.evidence import Finding
 
 MAX_AGE_LIMIT = 31_557_600
-"""Seconds; the most that max_age may be."""
+"""Seconds that max_age may be at most (RFC 8461 section 3.2)."""
 
 _VERSION = re.compile(r"^v=STSv1[ \t]*;")
 _ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
@@ -27,8 +28,8 @@ _MX = re.compile(
 )
 
 
-class Policy(BaseModel):
-    """A policy file, read."""
+class MtaStsPolicy(BaseModel):
+    """The content of a policy file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,43 +49,67 @@ class Policy(BaseModel):
 
     def text(self) -> str:
         """The file, with line ends as RFC 8461 section 3.2 has them."""
-        lines = ["version: STSv1", f"mode: {self.mode}", *(f"mx: {one}" for one in self.mx), f"max_age: {self.max_age}"]
+        lines = [
+            "version: STSv1",
+            f"mode: {self.mode}",
+            *(f"mx: {pattern}" for pattern in self.mx),
+            f"max_age: {self.max_age}",
+        ]
         return "\r\n".join([*lines, ""])
 
 
-class Held(BaseModel):
-    """What to remember of a policy that refuses the new MX."""
+class RememberedPolicy(BaseModel):
+    """Until when senders may hold a policy that refuses the new MX."""
 
     model_config = ConfigDict(frozen=True)
 
-    seen: datetime = Field(description="When it was last published, as far as we saw; UTC")
+    seen: datetime = Field(description="When a check last saw it published, UTC")
     until: datetime = Field(description="When the last sender that fetched it has dropped it")
 
 
-def read_record(values: Iterable[str]) -> Verdict:
-    """What the TXT values at `_mta-sts.<domain>` say."""
-    found = [text for text in texts(values) if _VERSION.match(text)]
-    if not found:
-        return Verdict()
-    if len(found) > 1:
-        return Verdict(record=found[0], valid=False, faults=(f"{len(found)} MTA-STS records; none of them counts",))
+class MtaStsFacts(BaseModel):
+    """id: of the TXT record. policy: of the file; None: it was not read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str | None = None
+    policy: MtaStsPolicy | None = None
+
+
+class MtaStsVerdict(RecordVerdict):
+    """A domain's MTA-STS record and policy file, read."""
+
+    facts: MtaStsFacts = MtaStsFacts()
+
+
+def read_record(values: Iterable[str]) -> MtaStsVerdict:
+    """Judge the TXT values at `_mta-sts.<domain>`; the policy file is not read."""
+    records = [text for text in texts(values) if _VERSION.match(text)]
+    if not records:
+        return MtaStsVerdict()
+    if len(records) > 1:
+        return MtaStsVerdict(
+            record=records[0], valid=False, faults=(f"{len(records)} MTA-STS records; none of them counts",)
+        )
     try:
-        said: dict[str, str] = {}
-        for name, value in fields_of(found[0]):
-            said.setdefault(name, value)  # of a field that is repeated, the first counts
+        fields: dict[str, str] = {}
+        for name, value in fields_of(records[0]):
+            fields.setdefault(name, value)  # of a field that is repeated, the first counts
     except ValueError as error:
-        return Verdict(record=found[0], valid=False, faults=(str(error),))
+        return MtaStsVerdict(record=records[0], valid=False, faults=(str(error),))
     faults = []
-    if "id" not in said:
+    if "id" not in fields:
         faults.append("no id")
-    elif not _ID.match(said["id"]):
-        faults.append(f"id={said['id']} is not 1 to 32 letters and digits")
-    return Verdict(record=found[0], valid=not faults, faults=tuple(faults), facts={"id": said.get("id")})
+    elif not _ID.match(fields["id"]):
+        faults.append(f"id={fields['id']} is not 1 to 32 letters and digits")
+    return MtaStsVerdict(
+        record=records[0], valid=not faults, faults=tuple(faults), facts=MtaStsFacts(id=fields.get("id"))
+    )
 
 
-def read_policy(body: str) -> Policy:
-    """The policy in a file. ValueError: what is wrong with it, in words."""
-    said: dict[str, str] = {}
+def read_policy(body: str) -> MtaStsPolicy:
+    """Parse a policy file. ValueError: what is wrong with it, in words."""
+    fields: dict[str, str] = {}
     mx: list[str] = []
     for line in (raw.removesuffix("\r") for raw in body.split("\n")):
         if not line:
@@ -95,51 +120,61 @@ def read_policy(body: str) -> Policy:
         if name == "mx":
             mx.append(value.strip())
         else:
-            said.setdefault(name, value.strip())
-    missing = [name for name in ("version", "mode", "max_age") if name not in said]
+            fields.setdefault(name, value.strip())
+    missing = [name for name in ("version", "mode", "max_age") if name not in fields]
     if missing:
         raise ValueError(f"{', '.join(missing)} missing")
-    if said["version"] != "STSv1":
-        raise ValueError(f"version {said['version']!r} is not STSv1")
-    if said["mode"] not in ("enforce", "testing", "none"):
-        raise ValueError(f"mode {said['mode']!r} is none of enforce, testing, none")
-    if not re.fullmatch(r"[0-9]{1,10}", said["max_age"]) or int(said["max_age"]) > MAX_AGE_LIMIT:
-        raise ValueError(f"max_age {said['max_age']!r} is not a number from 0 to {MAX_AGE_LIMIT}")
-    bad = [one for one in mx if not _MX.match(one)]
+    if fields["version"] != "STSv1":
+        raise ValueError(f"version {fields['version']!r} is not STSv1")
+    if fields["mode"] not in ("enforce", "testing", "none"):
+        raise ValueError(f"mode {fields['mode']!r} is none of enforce, testing, none")
+    if not re.fullmatch(r"[0-9]{1,10}", fields["max_age"]) or int(fields["max_age"]) > MAX_AGE_LIMIT:
+        raise ValueError(f"max_age {fields['max_age']!r} is not a number from 0 to {MAX_AGE_LIMIT}")
+    bad = [pattern for pattern in mx if not _MX.match(pattern)]
     if bad:
         raise ValueError(f"mx {bad[0]!r} is not a host name or `*.` and a domain")
-    if not mx and said["mode"] != "none":
+    if not mx and fields["mode"] != "none":
         raise ValueError("no mx")
-    return Policy.model_validate({"mode": said["mode"], "mx": tuple(mx), "max_age": int(said["max_age"])})
+    return MtaStsPolicy.model_validate({"mode": fields["mode"], "mx": tuple(mx), "max_age": int(fields["max_age"])})
 
 
-def widened(policy: Policy, hosts: Sequence[str]) -> Policy:
+def widened(policy: MtaStsPolicy, hosts: Sequence[str]) -> MtaStsPolicy:
     """The policy with the hosts listed beside what it lists."""
     new = [host.rstrip(".").lower() for host in hosts if not policy.lists(host)]
     return policy.model_copy(update={"mx": (*policy.mx, *new)})
 
 
-def narrowed(policy: Policy, hosts: Sequence[str]) -> Policy:
+def narrowed(policy: MtaStsPolicy, hosts: Sequence[str]) -> MtaStsPolicy:
     """The policy that lists these hosts only."""
     return policy.model_copy(update={"mx": tuple(host.rstrip(".").lower() for host in hosts)})
 
 
-def remember(policy: Policy, hosts: Sequence[str], known: Held | None, at: datetime) -> Held | None:
-    """What to keep of this look. None: no sender can hold a policy that refuses one of the hosts, as far as we saw.
+def remember(
+    policy: MtaStsPolicy, hosts: Sequence[str], known: RememberedPolicy | None, at: datetime
+) -> RememberedPolicy | None:
+    """What to remember after this check; None: no sender can hold a policy that refuses one of the hosts.
 
-    While such a policy is published somebody may have fetched it just now; once it lists them, what earlier looks
-    kept stands.
+    known: what the check before remembered. at: when `policy` was read. While a policy that refuses is published,
+    somebody may have fetched it just now; once it lists the hosts, what earlier checks remembered stands.
     """
     if policy.refuses(hosts):
         until = at + timedelta(seconds=policy.max_age)
-        return Held(seen=at, until=max(until, known.until) if known else until)
+        return RememberedPolicy(seen=at, until=max(until, known.until) if known else until)
     return known if known and known.until > at else None
 
 
 def judge(
-    domain: str, policy: Policy, hosts: Sequence[str], held: Held | None, *, at: datetime, patience: timedelta
+    domain: str,
+    policy: MtaStsPolicy,
+    hosts: Sequence[str],
+    remembered: RememberedPolicy | None,
+    *,
+    at: datetime,
+    patience: timedelta,
 ) -> list[Finding]:
-    """May the MX be switched to these hosts? `held`: as `remember` gave it. patience: the most that is waited.
+    """The finding on a switch of the MX to these hosts; it blocks as long as senders would refuse them.
+
+    remembered: from `remember`. patience: longest wait for senders that hold an old policy.
 
     A sender that meets a mismatch asks for a new policy before it bounces (RFC 8461 section 5.1), so mail is late, not
     lost; that is why the wait may end before a long max_age has.
@@ -158,14 +193,14 @@ def judge(
                 blocks=True,
             )
         ]
-    if held is None:
+    if remembered is None:
         return []
-    clear = min(held.until, held.seen + patience)
+    clear = min(remembered.until, remembered.seen + patience)
     return [
         Finding(
             subject=subject,
             seen="the policy lists the new MX now; senders may hold the older one, which does not, until "
-            f"{held.until:%Y-%m-%d %H:%M} UTC",
+            f"{remembered.until:%Y-%m-%d %H:%M} UTC",
             means="Such a sender delivers late: it looks for a new policy before it gives up.",
             todo=f"Switch after {clear:%Y-%m-%d %H:%M} UTC." if at < clear else "Nothing; the wait is over.",
             blocks=at < clear,

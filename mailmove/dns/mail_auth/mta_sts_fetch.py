@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from mailmove.dns.client.lookups import Look
+from mailmove.dns.client.lookups import Lookup
 
 _LARGEST = 64 * 1024  # bytes; what RFC 8461 section 3.3 suggests as a limit
 
@@ -25,16 +25,18 @@ Fetch = Callable[[str], Awaitable[Fetched]]
 """`await fetch(domain)`; never raises for trouble on the network."""
 
 
-def https_fetch(look: Look, *, port: int = 443, context: ssl.SSLContext | None = None, timeout: float = 5.0) -> Fetch:
-    """A fetcher that finds the web server by `look`, so that every question goes to the same resolvers.
+def https_fetch(
+    lookup: Lookup, *, port: int = 443, context: ssl.SSLContext | None = None, timeout: float = 5.0
+) -> Fetch:
+    """A fetcher that finds the web server by `lookup`, so that every question goes to the same resolvers.
 
-    context: whom to trust; None: the system's roots. timeout: seconds, for each step.
+    context: trusted roots; None: the system's roots. timeout: seconds, for each step.
     """
 
     async def fetch(domain: str) -> Fetched:
         host = f"mta-sts.{domain.rstrip('.')}"
-        answer = await look(host, "A")
-        addresses = [*answer.values] or [f"[{one}]" for one in (await look(host, "AAAA")).values]
+        answer = await lookup(host, "A")
+        addresses = [*answer.values] or [f"[{address}]" for address in (await lookup(host, "AAAA")).values]
         if not addresses:
             return Fetched(error=f"{host} has no address ({answer.error or answer.rcode})")
         return await _get(host, addresses[0], port, context or ssl.create_default_context(), timeout)

@@ -1,4 +1,4 @@
-"""SPF records (RFC 7208): find, read, count, and merge two senders into one."""
+"""SPF records (RFC 7208): find, parse, count look-ups, and merge two senders into one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import dns.rdatatype
 import dns.rdtypes.ANY.TXT
 
 LOOKUP_LIMIT = 10
-"""Terms that cost a DNS look-up; more is a permanent error (RFC 7208 section 4.6.4)."""
+"""Number of terms that may cost a DNS look-up; more is a permanent error (RFC 7208 section 4.6.4)."""
 VOID_LIMIT = 2
-"""Look-ups that find nothing; more is a permanent error too."""
+"""Number of look-ups that may find nothing; more is a permanent error too."""
 
 _TERM = re.compile(r"^(?P<qualifier>[+?~-]?)(?P<name>[a-z][a-z0-9_.-]*)(?P<sign>[:=]?)(?P<rest>.*)$", re.IGNORECASE)
 _DUAL = re.compile(r"^(?P<value>.*?)(?P<cidr>(?:/\d+)?(?://\d+)?)$")
@@ -42,7 +42,7 @@ class Term(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Two terms with the same key say the same."""
+        """Text by which terms compare: two terms with the same key mean the same."""
         return self.text.lower().lstrip("+")
 
 
@@ -72,18 +72,18 @@ def words_of(text: str) -> list[str]:
 
 
 def terms(text: str) -> list[Term]:
-    """What follows `v=spf1`, in order."""
+    """The terms after `v=spf1`, in order."""
     return [_term(word) for word in words_of(text)[1:]]
 
 
 def faults(text: str) -> list[str]:
     """What makes the record a permanent error by itself, one sentence each (RFC 7208 sections 4.6.1, 6 and 12)."""
     read = terms(text)
-    found = [fault for term in read if (fault := _fault(term))]
+    sentences = [fault for term in read if (fault := _fault(term))]
     for name in ("redirect", "exp"):
         if sum(term.name == name for term in read) > 1:
-            found.append(f"{name}= stands there more than once")
-    return found
+            sentences.append(f"{name}= stands there more than once")
+    return sentences
 
 
 def in_force(text: str) -> list[Term]:
@@ -107,7 +107,7 @@ def merge(old: str, new: str, old_hosts: Iterable[str], domain: str = "") -> str
     """
     words = words_of(old)
     read = terms(old)
-    there = {term.key for term in in_force(old)}
+    present = {term.key for term in in_force(old)}
     wanted = [term.text for term in terms(new) if term.name not in ("all", "redirect")]
     own = domain.rstrip(".").lower()
     mx = [
@@ -115,7 +115,7 @@ def merge(old: str, new: str, old_hosts: Iterable[str], domain: str = "") -> str
     ]
     hosts = list(old_hosts)
     wanted = [f"a:{host.rstrip('.')}{term.cidr}" for term in mx for host in hosts] + wanted
-    added = [word for word in dict.fromkeys(wanted) if _term(word).key not in there]
+    added = [word for word in dict.fromkeys(wanted) if _term(word).key not in present]
     stops = [index for index, term in enumerate(read, start=1) if term.name in ("all", "redirect")]
     place = stops[0] if stops else len(words)
     return " ".join([*words[:place], *added, *words[place:]])
@@ -133,7 +133,7 @@ def added_by_switch(text: str, old_hosts: Iterable[str], domain: str) -> int:
 def without(text: str, hosts: Iterable[str], addresses: Iterable[str] = ()) -> str:
     """The record without the terms that only name the given hosts and addresses."""
     gone = {host.rstrip(".").lower() for host in hosts}
-    numbers = {ipaddress.ip_address(one) for one in addresses}
+    numbers = {ipaddress.ip_address(address) for address in addresses}
     kept = [term.text for term in terms(text) if not _only_names(term, gone, numbers)]
     return " ".join([words_of(text)[0], *kept])
 
@@ -151,7 +151,7 @@ def _only_names(term: Term, hosts: set[str], numbers: set[ipaddress.IPv4Address 
 
 
 def _without_idle_redirect(text: str) -> str:
-    """redirect= says nothing when there is an `all` anywhere (RFC 7208 section 6.1)."""
+    """The record without redirect= if there is an `all`, which makes it void (RFC 7208 section 6.1)."""
     words = words_of(text)
     if not any(term.name == "all" for term in terms(text)):
         return text
@@ -159,12 +159,12 @@ def _without_idle_redirect(text: str) -> str:
 
 
 def _term(word: str) -> Term:
-    found = _TERM.match(word)
-    if not found:
+    match = _TERM.match(word)
+    if not match:
         return Term(word, "", "")
-    name, sign, rest = found["name"].lower(), found["sign"], found["rest"]
+    name, sign, rest = match["name"].lower(), match["sign"], match["rest"]
     if sign == "=":
-        return Term(word, "", name, rest) if not found["qualifier"] else Term(word, "", "")
+        return Term(word, "", name, rest) if not match["qualifier"] else Term(word, "", "")
     if name not in _MECHANISMS or (rest and not sign and not rest.startswith("/")):
         return Term(word, "", "")
     parts = _DUAL.match(rest)
@@ -172,7 +172,7 @@ def _term(word: str) -> Term:
     value, cidr = (parts["value"], parts["cidr"]) if name in ("a", "mx", "ip4", "ip6") else (rest, "")
     if sign and not value:
         return Term(word, "", "")
-    return Term(word, found["qualifier"] or "+", name, value, cidr)
+    return Term(word, match["qualifier"] or "+", name, value, cidr)
 
 
 def _fault(term: Term) -> str | None:

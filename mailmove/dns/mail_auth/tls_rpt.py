@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pydantic import BaseModel, ConfigDict
+
 from mailmove.dns.canonical import absolute
+from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 from mailmove.dns.mail_auth.spf import value_of
-from mailmove.dns.mail_auth.tag_lists import Verdict, fields_of, texts
+from mailmove.dns.mail_auth.tag_lists import fields_of, texts
 from mailmove.records import RRset
 
 _VERSION = re.compile(r"^v=TLSRPTv1[ \t]*;")
@@ -15,17 +18,33 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
 _URI = re.compile(r"^(mailto:[^@\s,!;]+@[^@\s,!;]+|https://[^\s,!;/]+(/[^\s,!;]*)?)$")
 
 
-def read(values: Iterable[str]) -> Verdict:
-    """What the TXT values at `_smtp._tls.<domain>` say."""
-    found = [text for text in texts(values) if _VERSION.match(text)]
-    if not found:
-        return Verdict()
-    if len(found) > 1:
-        return Verdict(record=found[0], valid=False, faults=(f"{len(found)} TLS-RPT records; none of them counts",))
+class TlsRptFacts(BaseModel):
+    """rua: URIs to which senders report."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rua: tuple[str, ...] = ()
+
+
+class TlsRptVerdict(RecordVerdict):
+    """A domain's TLS-RPT record, read."""
+
+    facts: TlsRptFacts = TlsRptFacts()
+
+
+def read(values: Iterable[str]) -> TlsRptVerdict:
+    """Judge the TXT values at `_smtp._tls.<domain>`."""
+    records = [text for text in texts(values) if _VERSION.match(text)]
+    if not records:
+        return TlsRptVerdict()
+    if len(records) > 1:
+        return TlsRptVerdict(
+            record=records[0], valid=False, faults=(f"{len(records)} TLS-RPT records; none of them counts",)
+        )
     try:
-        pairs = fields_of(found[0])
+        pairs = fields_of(records[0])
     except ValueError as error:
-        return Verdict(record=found[0], valid=False, faults=(str(error),))
+        return TlsRptVerdict(record=records[0], valid=False, faults=(str(error),))
     uris = [uri.strip() for name, value in pairs if name == "rua" for uri in value.split(",")]
     faults = [f"{uri!r} is neither mailto: nor https:" for uri in uris if not _URI.match(uri)]
     faults += [f"{name!r} is not a tag's name" for name, _ in pairs if not _NAME.match(name)]
@@ -36,7 +55,7 @@ def read(values: Iterable[str]) -> Verdict:
     ]
     if not uris:
         faults.append("no rua")
-    return Verdict(record=found[0], valid=not faults, faults=tuple(faults), facts={"rua": uris})
+    return TlsRptVerdict(record=records[0], valid=not faults, faults=tuple(faults), facts=TlsRptFacts(rua=tuple(uris)))
 
 
 def proposal(domain: str, mailbox: str, ttl: int = 3600) -> RRset:

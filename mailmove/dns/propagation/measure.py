@@ -1,9 +1,9 @@
-"""When has the world noticed a change of a record set?
+"""Measure the propagation of a change of a record set: which servers have it, and when all will.
 
-Every resolver is given a forecast from the TTL that it shows, and is asked again exactly then (`views.py`). A promise
-counts only from the moment when every authoritative server served the new set: before that, a resolver may honestly
-fetch the old one again. So authorities are asked first, then resolvers. 8.74 % of 8,524 resolvers measured extend
-TTLs ("TTL Violation of DNS Resolvers in the Wild", PAM 2023); each that is caught is named.
+Every resolver is given a forecast from the TTL that it shows, and is asked again exactly then (`resolver_view.py`). A
+promise counts only from the moment when every authoritative server served the new set: before that, a resolver may
+fetch the old one again and still keep to its TTL. So authorities are asked first, then resolvers. 8.74 % of 8,524
+resolvers measured extend TTLs ("TTL Violation of DNS Resolvers in the Wild", PAM 2023); each that does is named.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from pydantic import BaseModel, Field
 
 from mailmove.dns.client.query import Server, ask_all
 from mailmove.dns.propagation.resolver_view import (
-    AUTHORITY_AGAIN,
-    Sees,
-    View,
-    held,
-    last_honest,
-    remembered,
-    twice,
+    AUTHORITY_INTERVAL,
+    ServerView,
+    second_answer,
     view_of,
+    with_changes,
+    with_history,
 )
 from mailmove.dns.propagation.text_chart import picture
 from mailmove.dns.zone.authority import Authority, ask_authorities
@@ -31,20 +29,18 @@ from mailmove.evidence import PollResult
 from mailmove.plan.quorum import Policy, as_policy
 from mailmove.records import RRset
 
-__all__ = ["Sees", "Sweep", "View", "forecast", "judge", "look", "next_poll", "old_ttl_over", "sweep"]
-
-_SOONEST = timedelta(seconds=0.5)
-_AGAIN = timedelta(seconds=5)
+_SOONEST = timedelta(seconds=0.5)  # until the next poll, at least
+_INTERVAL = timedelta(seconds=5)  # until the next poll, if no server has a time of its own
 _MOMENT = 0.7  # seconds between two questions to one resolver: it may have served stale, and be fetching meanwhile
 _ENOUGH = 1e-6  # shares are sums of floating point numbers
 
 
-class Sweep(BaseModel):
-    """One look at everybody. JSON-able; the next sweep takes it as `previous`."""
+class PropagationSweep(BaseModel):
+    """The views of all servers at one time. JSON-able; the next sweep takes it as `previous`."""
 
     at: datetime
-    authorities: list[View]
-    resolvers: list[View]
+    authorities: list[ServerView]
+    resolvers: list[ServerView]
     served_since: datetime | None = Field(
         default=None, description="Since when every authority is known to serve the new set"
     )
@@ -56,25 +52,25 @@ async def sweep(
     authorities: Sequence[Authority],
     resolvers: Sequence[Server],
     *,
-    previous: Sweep | None = None,
+    previous: PropagationSweep | None = None,
     dns_port: int = 53,
     timeout: float = 5.0,
-) -> Sweep:
+) -> PropagationSweep:
     """Ask every authority, then every resolver, for the set that goes from `before` to `after`.
 
     None stands for "no such set". If only the TTL differs, a resolver is "new" as soon as what it holds will be gone
-    within the new TTL. Raises nothing for trouble on the network: such a view is "failing".
+    within the new TTL. Trouble on the network is not raised: such a view is "failing".
     """
     present = after or before
     assert present is not None, "one of before and after must be a record set"
-    said = await ask_authorities(authorities, present.name, present.type, dns_port=dns_port, timeout=timeout)
-    bosses = [view_of(answer, before, after, cached=False) for answer in said]
-    served_since = _served_since(bosses, previous)
+    answers = await ask_authorities(authorities, present.name, present.type, dns_port=dns_port, timeout=timeout)
+    authority_views = [view_of(answer, before, after, cached=False) for answer in answers]
+    served_since = _served_since(authority_views, previous)
     earlier = {view.server: view for view in previous.resolvers} if previous else {}
-    known_bosses = {view.server: view for view in previous.authorities} if previous else {}
-    bosses = [remembered(view, known_bosses.get(view.server)) for view in bosses]
+    earlier_authorities = {view.server: view for view in previous.authorities} if previous else {}
+    authority_views = [with_changes(view, earlier_authorities.get(view.server)) for view in authority_views]
 
-    async def ask(servers: Sequence[Server]) -> list[View]:
+    async def ask(servers: Sequence[Server]) -> list[ServerView]:
         answers = await ask_all(servers, present.name, present.type, recursive=True, timeout=timeout)
         return [view_of(answer, before, after, cached=True) for answer in answers]
 
@@ -84,36 +80,34 @@ async def sweep(
         await asyncio.sleep(_MOMENT)
         for index, second in zip(doubtful, await ask([resolvers[index] for index in doubtful]), strict=True):
             known = earlier.get(second.server)
-            views[index] = twice(views[index], second, known.promised if known else None)
-    views = [held(view, earlier.get(view.server), served_since, before, after) for view in views]
-    return Sweep(
-        at=max([view.at for view in (*bosses, *views)]), authorities=bosses, resolvers=views, served_since=served_since
+            views[index] = second_answer(views[index], second, known.promised if known else None)
+    views = [with_history(view, earlier.get(view.server), served_since, before, after) for view in views]
+    return PropagationSweep(
+        at=max([view.at for view in (*authority_views, *views)]),
+        authorities=authority_views,
+        resolvers=views,
+        served_since=served_since,
     )
 
 
-def judge(seen: Sweep, policy: Policy | float) -> bool:
-    """Has the world noticed? Every authority serves the new set, and so much of the resolvers' weight has it.
+def judge(result: PropagationSweep, policy: Policy | float) -> bool:
+    """Is the change propagated? Every authority serves the new set, and enough of the resolvers' weight has it.
 
     policy: a number is a quorum of that share. A resolver that never answered is left out, unless most did not.
     """
-    served = bool(seen.authorities) and all(view.sees == "new" for view in seen.authorities)
-    counted = _counted(seen, as_policy(policy))
+    served = bool(result.authorities) and all(view.sees == "new" for view in result.authorities)
+    counted = _counted(result, as_policy(policy))
     return served and sum(weight for view, weight in counted if view.sees == "new") + _ENOUGH >= _needed(
         counted, policy
     )
 
 
-def old_ttl_over(seen: Sweep, before: RRset) -> datetime | None:
-    """When nobody honest can still hold `before`: its whole TTL after the last authority served the new set."""
-    return last_honest(seen.served_since, before)
-
-
-def forecast(seen: Sweep, policy: Policy | float) -> datetime | None:
-    """When `judge` should say yes, UTC; None while it cannot be told (an authority lags, too many fail)."""
-    if seen.served_since is None:
+def forecast(result: PropagationSweep, policy: Policy | float) -> datetime | None:
+    """When `judge` should be true, UTC; None while it cannot be known (an authority lags, too many fail)."""
+    if result.served_since is None:
         return None
-    counted = _counted(seen, as_policy(policy))
-    clear = [(seen.at if view.sees == "new" else view.clear_at, weight) for view, weight in counted]
+    counted = _counted(result, as_policy(policy))
+    clear = [(result.at if view.sees == "new" else view.clear_at, weight) for view, weight in counted]
     needed, have = _needed(counted, policy), 0.0
     for time, weight in sorted((time, weight) for time, weight in clear if time):
         have += weight
@@ -122,58 +116,60 @@ def forecast(seen: Sweep, policy: Policy | float) -> datetime | None:
     return None
 
 
-def next_poll(seen: Sweep, policy: Policy | float) -> datetime | None:
-    """When the next answer can differ: the soonest time at which anyone is due. None: it is done."""
-    if judge(seen, policy):
+def next_poll(result: PropagationSweep, policy: Policy | float) -> datetime | None:
+    """When the next answer can differ: the soonest time at which a server is due. None: the change is propagated."""
+    if judge(result, policy):
         return None
-    due = [view.look_at for view in seen.resolvers if view.look_at and not view.out_of_reach]
-    if seen.served_since is None:
-        due = [seen.at + AUTHORITY_AGAIN]  # resolvers do not matter yet
-    return max(min(due, default=seen.at + _AGAIN), seen.at + _SOONEST)
+    due = [view.poll_at for view in result.resolvers if view.poll_at and not view.out_of_reach]
+    if result.served_since is None:
+        due = [result.at + AUTHORITY_INTERVAL]  # resolvers do not matter yet
+    return max(min(due, default=result.at + _INTERVAL), result.at + _SOONEST)
 
 
-def look(seen: Sweep, policy: Policy | float) -> PollResult:
-    """The sweep as an administrator wants to read it."""
-    new = sum(1 for view in seen.resolvers if view.sees == "new")
-    served = sum(1 for view in seen.authorities if view.sees == "new")
-    summary = f"{served} of {len(seen.authorities)} name servers and {new} of {len(seen.resolvers)} resolvers have it"
-    slow = [f"authoritative {view}" for view in seen.authorities if view.sees != "new"]
-    slow += [str(view) for view in seen.resolvers if view.sees != "new" or view.extends or view.habit]
+def poll_result(result: PropagationSweep, policy: Policy | float) -> PollResult:
+    """The sweep as the poll result of a wait: summary, forecast, slow servers, and a chart."""
+    new = sum(1 for view in result.resolvers if view.sees == "new")
+    served = sum(1 for view in result.authorities if view.sees == "new")
+    summary = (
+        f"{served} of {len(result.authorities)} name servers and {new} of {len(result.resolvers)} resolvers have it"
+    )
+    slow = [f"authoritative {view}" for view in result.authorities if view.sees != "new"]
+    slow += [str(view) for view in result.resolvers if view.sees != "new" or view.extends or view.habit]
     return PollResult(
-        done=judge(seen, policy),
+        done=judge(result, policy),
         summary=summary,
-        forecast=forecast(seen, policy),
-        next_poll=next_poll(seen, policy),
+        forecast=forecast(result, policy),
+        next_poll=next_poll(result, policy),
         details=slow,
-        picture=picture(seen.authorities, seen.resolvers, seen.at),
+        picture=picture(result.authorities, result.resolvers, result.at),
     )
 
 
-def _counted(seen: Sweep, policy: Policy) -> list[tuple[View, float]]:
-    """The resolvers that count, with their weights. If most are out of reach, they all count: that proves nothing."""
-    reached = [view for view in seen.resolvers if not view.out_of_reach]
-    if 2 * len(reached) < len(seen.resolvers):
-        reached = seen.resolvers
+def _counted(result: PropagationSweep, policy: Policy) -> list[tuple[ServerView, float]]:
+    """(view, weight) of the resolvers that count. If most are out of reach, all count: the network may be at fault."""
+    reached = [view for view in result.resolvers if not view.out_of_reach]
+    if 2 * len(reached) < len(result.resolvers):
+        reached = result.resolvers
     return list(zip(reached, policy.weights_of([view.server for view in reached]), strict=True))
 
 
-def _needed(counted: Sequence[tuple[View, float]], policy: Policy | float) -> float:
+def _needed(counted: Sequence[tuple[ServerView, float]], policy: Policy | float) -> float:
     return as_policy(policy).needed() if counted else 0.0
 
 
-def _doubtful(view: View, earlier: View | None, before: RRset | None) -> bool:
-    """Is a second answer worth while? The old set is seen for the first time, or after it should be gone."""
+def _doubtful(view: ServerView, earlier: ServerView | None, before: RRset | None) -> bool:
+    """Is a second question worth while? The old set is served for the first time, or after it should be gone."""
     if view.sees != "old" or before is None:
         return False
     promised = earlier.promised if earlier else None
     return promised is None or (view.at > promised and earlier is not None and earlier.overdue == 0)
 
 
-def _served_since(bosses: Sequence[View], previous: Sweep | None) -> datetime | None:
-    """Since when all serve the new set. One that only fails to answer now has not stopped serving it."""
+def _served_since(views: Sequence[ServerView], previous: PropagationSweep | None) -> datetime | None:
+    """Since when all authorities serve the new set. One that only fails to answer now has not stopped serving it."""
     known = previous.served_since if previous else None
-    if not bosses or any(view.sees in ("old", "mixed") for view in bosses):
+    if not views or any(view.sees in ("old", "mixed") for view in views):
         return None
-    if all(view.sees == "new" for view in bosses):
-        return known or max(view.at for view in bosses)
+    if all(view.sees == "new" for view in views):
+        return known or max(view.at for view in views)
     return known

@@ -1,4 +1,4 @@
-"""Caches that can be told to forget.
+"""Ask operators of public resolvers to purge a record set from their caches.
 
 Only after every authority serves the new set: before that, they would fetch the old one anew.
 """
@@ -13,31 +13,33 @@ import httpx
 from mailmove.plan.public_resolvers import Operator, operator_at
 from mailmove.records import RRset
 
-_SECONDS = 10.0
+_TIMEOUT = 10.0  # seconds
 
 
 def operators_of(addresses: Sequence[str]) -> list[Operator]:
-    """Who on the shipped list runs these resolvers, each once."""
-    found = [operator for address in addresses if (operator := operator_at(address))]
-    return list({operator.operator: operator for operator in found}.values())
+    """The operators on the shipped list that run these resolvers, each once."""
+    operators = [operator for address in addresses if (operator := operator_at(address))]
+    return list({operator.operator: operator for operator in operators}.values())
 
 
 async def purge(rrset: RRset, operators: Sequence[Operator], client: httpx.AsyncClient | None = None) -> list[str]:
-    """Ask every operator that has an API to forget the set; one sentence for each that can be told at all.
+    """Ask every operator that has an API to forget the set; one sentence for each that can be asked at all.
 
     Cloudflare takes `POST https://one.one.one.one/api/v1/purge?domain=<name>&type=<type>`, without an account. Where
-    there is only a page, the sentence has the link. Harmless when repeated. Raises nothing: a purge is only a favour.
+    there is only a page, the sentence has the link. Harmless when repeated. Nothing is raised: the wait goes on
+    without a purge too.
     """
-    own = client or httpx.AsyncClient(timeout=_SECONDS)
+    own = client or httpx.AsyncClient(timeout=_TIMEOUT)
     try:
-        said = await asyncio.gather(*(_forget(rrset, one, own) for one in operators))
+        sentences = await asyncio.gather(*(_forget(rrset, operator, own) for operator in operators))
     finally:
         if client is None:
             await own.aclose()
-    return [line for line in said if line]
+    return [sentence for sentence in sentences if sentence]
 
 
 async def _forget(rrset: RRset, operator: Operator, client: httpx.AsyncClient) -> str | None:
+    """Ask one operator; what came of it in a sentence, or None: it offers neither an API nor a page."""
     name = rrset.name.rstrip(".")
     by_hand = f"its cache of {rrset.type} {name} can be emptied by hand at {operator.purge_page}"
     if operator.purge_api is None:

@@ -1,21 +1,21 @@
-"""Propagation over time as text: a bar for each server, what it was seen with and what is forecast."""
+"""Draw propagation over time as text: a bar for each server, from its answers and its forecast."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from mailmove.dns.propagation.resolver_view import Sees, View
+from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.plan.public_resolvers import operator_of
 
 _WIDTH = 48
-_SIGNS: dict[Sees, str] = {"old": "█", "new": "·", "mixed": "?", "failing": "x"}
+_SIGNS: dict[RecordState, str] = {"old": "█", "new": "·", "mixed": "?", "failing": "x"}
 _FORECAST, _UNKNOWN = "▒", " "
 _LEGEND = "█ old   ▒ old, by forecast   · new   ? something else   x fails"
 
 
-def picture(authorities: Sequence[View], resolvers: Sequence[View], at: datetime) -> str:
-    """A Markdown code block, from the first look until the last forecast; times are UTC. "" if nobody was asked."""
+def picture(authorities: Sequence[ServerView], resolvers: Sequence[ServerView], at: datetime) -> str:
+    """A Markdown code block, from the first poll until the last forecast; times are UTC. "" if nobody was asked."""
     views = [*authorities, *resolvers]
     if not views:
         return ""
@@ -28,20 +28,20 @@ def picture(authorities: Sequence[View], resolvers: Sequence[View], at: datetime
     lines = [f"{'':{margin}}  {left}{right:>{_WIDTH - len(left)}}"]
     for name, view in zip(names, views, strict=True):
         bar = "".join(_sign(view, start + step * column, at, step) for column in range(_WIDTH))
-        lines.append(f"{name:{margin}}  {bar}  {_said(view)}")
+        lines.append(f"{name:{margin}}  {bar}  {_summary(view)}")
     return "\n".join(["```", *lines, _LEGEND, "```"])
 
 
-def _sign(view: View, column: datetime, at: datetime, step: timedelta) -> str:
-    """What stands for the time from `column` to the next one."""
+def _sign(view: ServerView, column: datetime, at: datetime, step: timedelta) -> str:
+    """The sign for the time from `column` to the next one."""
     until = column + step
     if column > at:
         return _FORECAST if view.sees != "new" and view.clear_at and column < view.clear_at else _UNKNOWN
-    seen = [sees for since, sees in view.changes if since <= until]
-    return _SIGNS[seen[-1]] if seen else _UNKNOWN
+    states = [state for since, state in view.changes if since <= until]
+    return _SIGNS[states[-1]] if states else _UNKNOWN
 
 
-def _said(view: View) -> str:
+def _summary(view: ServerView) -> str:
     if view.sees == "new":
         return f"new at {view.changes[-1][0]:%H:%M:%S}"
     if view.sees == "old" and view.clear_at:
@@ -49,6 +49,6 @@ def _said(view: View) -> str:
     return view.error or view.sees
 
 
-def _name(view: View) -> str:
-    operator = operator_of(view.server.rpartition(":")[0])
+def _name(view: ServerView) -> str:
+    operator = operator_of(view.address)
     return view.server if operator in view.server else f"{view.server} {operator}"

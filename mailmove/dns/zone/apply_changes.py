@@ -1,4 +1,4 @@
-"""What every DNS provider owes us when it applies changes: look first, act on the difference, read back."""
+"""Apply changes at any DNS provider: read the zone, write the difference, read back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def outstanding(who: str, zone: Zone, changes: Sequence[RRsetChange]) -> list[RR
         if not same(now, change.before):
             raise Drifted(
                 who,
-                wanted=f"{_say(change.before)} to be what stands there before the change",
-                seen=_say(now),
+                wanted=f"{_text(change.before)} to be what stands there before the change",
+                seen=_text(now),
                 todo="Nothing was changed. Look again: someone else edits this zone.",
             )
         todo.append(change)
@@ -46,34 +46,34 @@ def apply_changes(
     try:
         write(todo)
     except Drifted:
-        # Between the look and the act the world moved. If it moved to where we want it (our own request whose
-        # answer was lost, say), all is well; `outstanding` raises a better Drifted where it did not.
+        # The zone changed between the read and the write. If it changed to what we want (our own request whose
+        # answer was lost, say), all is well; `outstanding` raises a better Drifted if it did not.
         if outstanding(who, read(), changes):
             raise
     _read_back(who, todo, read(), write)
 
 
 def _read_back(who: str, done: Sequence[RRsetChange], zone: Zone, write: Callable[[list[RRsetChange]], None]) -> None:
-    """Providers say "done" to what they did not do. Some raise low TTLs and say nothing."""
-    moved = []
+    """Compare what the provider shows with what was written: some report success and change nothing, or raise TTLs."""
+    wrong_ttls = []
     for change in done:
         now = zone.get(change.key)
         if not same_values(now, change.after):
-            raise NotYet(who, wanted=_say(change.after), seen=_say(now), todo="Read it back again.")
+            raise NotYet(who, wanted=_text(change.after), seen=_text(now), todo="Read it back again.")
         if now and change.after and now.ttl != change.after.ttl:
-            moved.append((change.after, now))
-    if not moved:
+            wrong_ttls.append((change.after, now))
+    if not wrong_ttls:
         return
-    standing = {now.key: now for _, now in moved}
+    standing = {now.key: now for _, now in wrong_ttls}
     write([RRsetChange(before=standing.get(change.key, change.after), after=change.before) for change in done])
-    asked, now = max(moved, key=lambda pair: pair[1].ttl)
+    asked, now = max(wrong_ttls, key=lambda pair: pair[1].ttl)
     wanted = f"TTL {asked.ttl} on {asked.type} {asked.name}"
-    seen = f"the provider made it {now.ttl}; what was there has been put back"
+    difference = f"the provider made it {now.ttl}; what was there has been put back"
     if now.ttl < asked.ttl:
-        raise Blocked(who, wanted=wanted, seen=seen, todo=f"Ask for a TTL of at most {now.ttl}.")
+        raise Blocked(who, wanted=wanted, seen=difference, todo=f"Ask for a TTL of at most {now.ttl}.")
     todo = f"Ask for a TTL of {now.ttl} (low_ttl and low_ttl_limit in the plan), or lift the provider's limit."
-    raise TtlRaised(who, wanted=wanted, seen=seen, todo=todo, floor=now.ttl)
+    raise TtlRaised(who, wanted=wanted, seen=difference, todo=todo, floor=now.ttl)
 
 
-def _say(rrset: RRset | None) -> str:
+def _text(rrset: RRset | None) -> str:
     return str(rrset) if rrset else "no such record set"

@@ -13,6 +13,8 @@ from mailmove.records import RRset
 
 
 class Authority(NamedTuple):
+    """One authoritative server of a zone."""
+
     name: str  # of the name server, with the last dot
     address: str
 
@@ -23,10 +25,10 @@ async def authorities(
     """Every (name, address) that the zone's NS set leads to, IPv4 first and IPv6 where there is none.
 
     `zone` may be a name inside a zone: the closest enclosing zone is taken. `dns_port` is where the servers will
-    be asked. Blocked: there is no such zone. Transient: no resolver could tell, or a name server has no address.
+    be asked. Blocked: there is no such zone. Transient: no resolver answered, or a name server has no address.
     """
     names = await _name_servers(zone, resolvers, timeout)
-    found: list[Authority] = []
+    servers: list[Authority] = []
     for name in names:
         addresses = await _values(name, "A", resolvers, timeout) or await _values(name, "AAAA", resolvers, timeout)
         if not addresses:
@@ -36,14 +38,14 @@ async def authorities(
                 seen="no A or AAAA record",
                 todo=f"Mend the NS set of {zone} or the address of {name}; it cannot be asked otherwise.",
             )
-        found.extend(Authority(name, address) for address in addresses)
-    return found
+        servers.extend(Authority(name, address) for address in addresses)
+    return servers
 
 
 async def ask_authorities(
     servers: Sequence[Authority], name: str, rtype: str, *, dns_port: int = 53, timeout: float = 5.0
 ) -> list[Answer]:
-    """Ask every one. An answer without the AA bit is an error: that server is not in charge of the zone."""
+    """Ask every server. An answer without the AA bit is an error: that server does not serve the zone."""
     answers = await ask_all(
         [(server.address, dns_port) for server in servers], name, rtype, recursive=False, timeout=timeout
     )
@@ -54,22 +56,22 @@ async def ask_authorities(
 
 
 def agree(answers: Sequence[Answer], wanted: RRset | None) -> bool:
-    """Does every server serve exactly this set, TTL included? None: every server says there is none."""
+    """Does every server serve exactly this set, TTL included? None: every server answers that there is no such set."""
     return bool(answers) and not disagreements(answers, wanted)
 
 
 def disagreements(answers: Sequence[Answer], wanted: RRset | None) -> list[str]:
     """One sentence for each server that does not serve `wanted`, by name."""
     values = canonical(wanted).values if wanted else ()
-    said = []
+    sentences = []
     for answer in answers:
         if answer.error:
-            said.append(f"{answer.server} does not answer: {answer.error}")
+            sentences.append(f"{answer.server} does not answer: {answer.error}")
         elif answer.values != values:
-            said.append(f"{answer.server} serves {', '.join(answer.values) or 'nothing'}")
+            sentences.append(f"{answer.server} serves {', '.join(answer.values) or 'nothing'}")
         elif wanted and answer.ttl != wanted.ttl:
-            said.append(f"{answer.server} serves it with TTL {answer.ttl} instead of {wanted.ttl}")
-    return said
+            sentences.append(f"{answer.server} serves it with TTL {answer.ttl} instead of {wanted.ttl}")
+    return sentences
 
 
 async def _name_servers(zone: str, resolvers: Sequence[Server], timeout: float) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ async def _name_servers(zone: str, resolvers: Sequence[Server], timeout: float) 
 
 
 async def _values(name: str, rtype: str, resolvers: Sequence[Server], timeout: float) -> tuple[str, ...]:
-    """What the first resolver that answers says. Transient: none answers."""
+    """The values from the first resolver that answers. Transient: none answers."""
     errors = []
     for resolver in resolvers:
         answer = await ask(resolver, name, rtype, recursive=True, timeout=timeout)

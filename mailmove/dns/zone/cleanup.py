@@ -1,4 +1,4 @@
-"""What to tidy in DNS once the night has proved itself. Suggestions for a person; nothing here is done by Mailmove."""
+"""Suggest what to tidy in DNS after a successful cutover. A person decides; Mailmove does none of it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def suggestions(
     old_mx: RRset,
     *,
     old_addresses: Iterable[str] = (),
-    policy: mta_sts.Policy | None = None,
+    policy: mta_sts.MtaStsPolicy | None = None,
 ) -> list[Finding]:
-    """For a zone after the switch. old_mx: the set before it. policy: the MTA-STS policy as published now."""
+    """Suggest for a zone after the switch. old_mx: the set before it. policy: the MTA-STS policy as published now."""
     name = absolute(domain)
     now = zone.get((name, "MX"))
     new_hosts = mx_hosts(now) if now else []
@@ -38,8 +38,8 @@ def _spf(zone: Zone, name: str, gone: Sequence[str], addresses: Iterable[str]) -
         address
         for host in gone
         for rtype in ("A", "AAAA")
-        if (held := zone.get((host, rtype)))
-        for address in held.values
+        if (rrset := zone.get((host, rtype)))
+        for address in rrset.values
     ]
     for text in (spf.text_of(value) for value in (txt.values if txt else ()) if spf.is_spf(value)):
         shorter = spf.without(text, gone, numbers)
@@ -47,13 +47,13 @@ def _spf(zone: Zone, name: str, gone: Sequence[str], addresses: Iterable[str]) -
             yield Finding(
                 subject=f"SPF {name}",
                 seen="the old server may still send in the domain's name",
-                means="Needed as long as it sends (queues, printers that relay through it); later a door for others.",
+                means="Needed as long as it sends (queues, printers that relay through it); later a way in for others.",
                 todo=f"Once it is off: {spf.value_of(shorter)}",
             )
 
 
 def _policy(
-    domain: str, policy: mta_sts.Policy | None, gone: Sequence[str], new_hosts: Sequence[str]
+    domain: str, policy: mta_sts.MtaStsPolicy | None, gone: Sequence[str], new_hosts: Sequence[str]
 ) -> Iterator[Finding]:
     old = [host for host in gone if policy and policy.lists(host)]
     if policy and old:

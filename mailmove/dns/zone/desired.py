@@ -1,4 +1,4 @@
-"""What the customer's zone should hold at each step of the night. Pure: a zone in, record sets out."""
+"""Compute the record sets that the customer's zone should hold at each stage. Pure: a zone in, record sets out."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def _mx(zone: Zone, domain: str) -> RRset:
 
 def _switched_mx(zone: Zone, domain: str, asked: list[RRset]) -> list[RRset]:
     name = absolute(domain)
-    found = [rrset for rrset in asked if rrset.type == "MX" and rrset.name == name]
-    if not found:
+    matching = [rrset for rrset in asked if rrset.type == "MX" and rrset.name == name]
+    if not matching:
         raise Blocked(
             "Microsoft 365",
             wanted=f"the MX record that {domain} should have",
             seen="none in serviceConfigurationRecords",
             todo="Ask for mail service for the domain in the tenant (supportedServices: Email), then try again.",
         )
-    values = tuple(canonical_value("MX", value) for rrset in found for value in rrset.values)
-    if "." in mx_hosts(found[0].model_copy(update={"values": values})):
+    values = tuple(canonical_value("MX", value) for rrset in matching for value in rrset.values)
+    if "." in mx_hosts(matching[0].model_copy(update={"values": values})):
         raise Blocked(
             "Microsoft 365",
             wanted=f"the MX record that {domain} should have",
@@ -102,10 +102,10 @@ def _switched_txt(zone: Zone, domain: str, asked: list[RRset]) -> list[RRset]:
     old = [value for value in values if spf.is_spf(value)]
     if len(old) > 1:
         raise _spf_blocked(domain, f"{len(old)} SPF records, which receivers take as an error", "Merge them into one")
-    # On a second look the MX set may be the cloud's already; then today's hosts are not the old ones.
+    # At a second check the MX set may be the cloud's already; then today's hosts are not the old ones.
     cloud = {".", *mx_hosts(_switched_mx(zone, domain, asked)[0])}
     hosts = [host for host in mx_hosts(_mx(zone, domain)) if host not in cloud]
-    # Without a record nobody was told to distrust other senders: begin softly, and with today's server.
+    # Without a record no receiver distrusted other senders: begin softly, and with today's server.
     text = spf.text_of(old[0]) if old else f"v=spf1 {' '.join('a:' + host.rstrip('.') for host in hosts)} ~all"
     merged = spf.merge(text, spf.text_of(new[0]), hosts, domain)
     if spf.lookups(merged) > spf.LOOKUP_LIMIT:
@@ -131,8 +131,8 @@ def _autodiscover(zone: Zone, domain: str, asked: list[RRset]) -> list[RRset]:
     name = f"autodiscover.{absolute(domain)}"
     for rrset in asked:
         if (rrset.name, rrset.type) == (name, "CNAME"):
-            there = [one for key, one in zone.items() if key[0] == name and key[1] in ("CNAME", "A")]
-            ttl = min([rrset.ttl, *(one.ttl for one in there)])
+            current = [other for key, other in zone.items() if key[0] == name and key[1] in ("CNAME", "A")]
+            ttl = min([rrset.ttl, *(other.ttl for other in current)])
             values = tuple(canonical_value("CNAME", value) for value in rrset.values)
             return [RRset(name=name, type="CNAME", ttl=ttl, values=values)]
     return []
@@ -142,13 +142,13 @@ def _autodiscover_srv(zone: Zone, domain: str, asked: list[RRset]) -> list[RRset
     """The SRV hint of Autodiscover, if there is one, led to where Microsoft wants the CNAME to lead.
 
     Outlook follows it when the CNAME fails (MS-OXDISCO section 3.1.5.4). It is replaced, never removed: a name that
-    is missing for a moment is remembered as missing. A target of "." says that there is no such service; it stays.
+    is missing for a moment stays missing in caches. A target of "." says that there is no such service; it stays.
     """
     srv = zone.get((f"_autodiscover._tcp.{absolute(domain)}", "SRV"))
-    targets = [canonical_value("CNAME", value) for one in _autodiscover({}, domain, asked) for value in one.values]
+    targets = [canonical_value("CNAME", value) for rrset in _autodiscover({}, domain, asked) for value in rrset.values]
     if srv is None or not targets:
         return []
-    there = {value.split()[-1].lower() for value in srv.values}
-    if there <= {*targets, "."}:
+    current = {value.split()[-1].lower() for value in srv.values}
+    if current <= {*targets, "."}:
         return []
     return [srv.model_copy(update={"values": tuple(f"0 0 443 {target}" for target in targets)})]

@@ -8,12 +8,12 @@ from mailmove.records import RRset, Zone
 
 
 def with_verification(zone: Zone, asked: Iterable[RRset]) -> list[RRset]:
-    """The sets that hold what is asked for beside what stands there: SPF lives in the same TXT set."""
+    """The sets with the asked values added to the current ones: SPF is in the same TXT set."""
     wanted = []
     for rrset in asked:
-        held = zone.get(rrset.key)
-        values = {*(held.values if held else ()), *rrset.values}
+        current = zone.get(rrset.key)
+        values = {*(current.values if current else ()), *rrset.values}
         wanted.append(
-            RRset(name=rrset.name, type=rrset.type, ttl=held.ttl if held else rrset.ttl, values=tuple(values))
+            RRset(name=rrset.name, type=rrset.type, ttl=current.ttl if current else rrset.ttl, values=tuple(values))
         )
     return wanted

@@ -1,4 +1,4 @@
-"""What stands in a zone that concerns the move of its mail. Pure: a zone in, findings out."""
+"""Find what in a zone concerns the move of its mail. Pure: a zone in, findings out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mailmove.records import Zone
 def findings(zone: Zone, domain: str) -> list[Finding]:
     """Every finding about one domain, those that block first."""
     name = absolute(domain)
-    found = [
+    about = [
         *_about_mx(zone, name),
         *_about_spf(zone, name),
         *_about_policies(zone, name),
         *_about_dmarc(zone, name),
         *_about_autodiscover(zone, name),
     ]
-    return sorted(found, key=lambda finding: not finding.blocks)
+    return sorted(about, key=lambda finding: not finding.blocks)
 
 
 def _about_mx(zone: Zone, name: str) -> Iterator[Finding]:
@@ -124,22 +124,22 @@ def _about_policies(zone: Zone, name: str) -> Iterator[Finding]:
 
 def _about_dmarc(zone: Zone, name: str) -> Iterator[Finding]:
     txt = zone.get((f"_dmarc.{name}", "TXT"))
-    said = dmarc.read(txt.values if txt else (), name.rstrip("."))
-    if said.valid is False:
+    verdict = dmarc.read(txt.values if txt else (), name.rstrip("."))
+    if verdict.valid is False:
         yield Finding(
             subject=f"DMARC {name}",
-            seen="; ".join(said.faults),
+            seen="; ".join(verdict.faults),
             means="Receivers ignore the record. It is left alone.",
             todo="Mend it.",
         )
-    elif said.valid:
-        policy, strict = said.facts["p"], said.facts["aspf"] == "s"
+    elif verdict.valid:
+        policy, strict = verdict.facts.p, verdict.facts.aspf == "s"
         yield Finding(
             subject=f"DMARC {name}",
             seen=f"a policy is published: p={policy}" + (", SPF only of the very domain (aspf=s)" if strict else ""),
             means="It is left alone. Mail from Microsoft 365 passes by SPF, and by DKIM once that is enabled"
             + (f"; what passes by neither is met with {policy}." if policy != "none" else "."),
-            todo="The night publishes Microsoft's DKIM names before the switch, and has mail signed after it."
+            todo="The cutover publishes Microsoft's DKIM names before the switch, and has mail signed after it."
             + (" Check every other service that sends in the domain's name." if policy != "none" else ""),
         )
 
@@ -165,6 +165,6 @@ def _about_autodiscover(zone: Zone, name: str) -> Iterator[Finding]:
         subject="Autodiscover in Active Directory",
         seen="DNS does not show it",
         means="Outlook on computers of the domain asks Active Directory (SCP) first, and finds the old server there.",
-        todo="After the night, on the old server: Set-ClientAccessServer -Identity <server> "
+        todo="After the cutover, on the old server: Set-ClientAccessServer -Identity <server> "
         "-AutoDiscoverServiceInternalUri $null (Set-ClientAccessService from Exchange 2016 on).",
     )

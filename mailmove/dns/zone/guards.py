@@ -1,4 +1,4 @@
-"""What must hold before a zone is edited at all. Each guard gives findings; those that block refuse the stage."""
+"""Check that a zone may be edited at all. Each guard gives findings; those that block refuse the stage."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mailmove.evidence import Finding
 from mailmove.records import Zone
 
 _PARENTS_ASKED = 2
-"""Servers of the parent zone that are asked; they agree within minutes, and big zones have a dozen."""
+"""Number of servers of the parent zone that are asked; they agree within minutes, and big zones have a dozen."""
 
 
 def beyond_plan(zone: str, planned: Iterable[Key], would: Iterable[Key]) -> Finding | None:
-    """More record sets would change than are planned: numbers, names, and the way out."""
+    """The finding if more record sets would change than are planned: numbers, names, and what to do."""
     planned_keys, would_keys = set(planned), set(would)
     beyond = sorted(would_keys - planned_keys)
     if not beyond:
@@ -42,7 +42,7 @@ def beyond_plan(zone: str, planned: Iterable[Key], would: Iterable[Key]) -> Find
 async def delegation_findings(
     zone: str, provider_zone: Zone, resolvers: Sequence[Server], dns_port: int = 53, *, timeout: float = 3.0
 ) -> list[Finding]:
-    """Is the zone's NS set changing, or do we edit a copy that nobody serves?
+    """The findings if the zone's NS set is changing, or if we edit a copy that no name server serves.
 
     Compares the delegation at the parent, the NS set at every authoritative server, and the one that the provider
     holds (not all providers show it). What cannot be asked is a finding that does not block.
@@ -52,48 +52,52 @@ async def delegation_findings(
         answers = await ask_authorities(servers, zone, "NS", dns_port=dns_port, timeout=timeout)
     except MailmoveError as error:
         return [_not_asked(zone, "its name servers", str(error))]
-    found = _disagreeing(zone, servers, answers)
+    findings = _disagreeing(zone, servers, answers)
     served = {host for answer in answers if not answer.error for host in answer.values}
-    held = provider_zone.get((zone, "NS"))
-    if held and served and not served & {value.lower() for value in held.values}:
-        found.append(
+    copy = provider_zone.get((zone, "NS"))
+    if copy and served and not served & {value.lower() for value in copy.values}:
+        findings.append(
             _changing(
                 zone,
-                f"the world asks {', '.join(sorted(served))}, the provider's copy names {', '.join(held.values)}",
+                f"the world asks {', '.join(sorted(served))}, the provider's copy names {', '.join(copy.values)}",
                 "The zone at this provider is not the one that the world asks: editing it would change nothing.",
             )
         )
     try:
         delegated = await _delegation(zone, resolvers, dns_port, timeout)
     except MailmoveError as error:
-        return [*found, _not_asked(zone, "the delegation at the parent zone", str(error))]
+        return [*findings, _not_asked(zone, "the delegation at the parent zone", str(error))]
     if delegated and served and delegated != served:
-        found.append(
+        findings.append(
             _changing(
                 zone,
                 f"the parent delegates to {', '.join(sorted(delegated))}, the zone names {', '.join(sorted(served))}",
                 "The zone is on its way to other name servers: some of the world would see an edit, some not.",
             )
         )
-    return found
+    return findings
 
 
 def _disagreeing(zone: str, servers: Sequence[Authority], answers: Sequence[Answer]) -> list[Finding]:
     sets = {answer.values for answer in answers if not answer.error}
     if len(sets) < 2:
         return []
-    said = "; ".join(
+    sets_named = "; ".join(
         f"{server.name} names {', '.join(answer.values) or 'none'}"
         for server, answer in zip(servers, answers, strict=True)
         if not answer.error
     )
-    return [_changing(zone, said, "The name servers do not agree on who they are: the zone is being moved, or broken.")]
+    return [
+        _changing(
+            zone, sets_named, "The name servers do not agree on who they are: the zone is being moved, or broken."
+        )
+    ]
 
 
 def _changing(zone: str, seen: str, means: str) -> Finding:
     todo = (
         "Let the change of name servers finish (the parent's NS records live up to 48 h), at one provider; then look "
-        "again. Never move DNS and mail in one night."
+        "again. Never move DNS and mail in one cutover."
     )
     return Finding(subject=f"NS {zone}", seen=seen, means=means, todo=todo, blocks=True)
 
@@ -114,7 +118,7 @@ async def _delegation(zone: str, resolvers: Sequence[Server], dns_port: int, tim
 
 
 async def _referral(address: str, zone: str, dns_port: int, timeout: float) -> set[str]:
-    """A parent's server answers with a referral: the NS set stands in the authority section, without AA."""
+    """The NS names in the referral of a parent's server: they are in the authority section, without AA."""
     from dns.asyncquery import udp_with_fallback  # brings an HTTP client with it
 
     query = dns.message.make_query(zone, "NS", use_edns=0, payload=1232)
@@ -124,5 +128,6 @@ async def _referral(address: str, zone: str, dns_port: int, timeout: float) -> s
     except (dns.exception.DNSException, OSError, EOFError):
         return set()
     owner = dns.name.from_text(zone)
-    sets = [one for one in (*answer.answer, *answer.authority) if (one.name, one.rdtype) == (owner, dns.rdatatype.NS)]
-    return {rdata.target.to_text().lower() for one in sets for rdata in one}
+    sections = (*answer.answer, *answer.authority)
+    sets = [rrset for rrset in sections if (rrset.name, rrset.rdtype) == (owner, dns.rdatatype.NS)]
+    return {rdata.target.to_text().lower() for rrset in sets for rdata in rrset}

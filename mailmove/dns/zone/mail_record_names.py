@@ -1,4 +1,4 @@
-"""The record sets of a zone that concern the move of its mail; all other sets are nobody's business here."""
+"""Names and types of the record sets that concern the move of a zone's mail; no other set is read or changed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NEVER_CHANGED = {("", "SOA"), ("", "NS"), ("", "A"), ("", "AAAA"), ("", "CNAME"
 
 
 def seen_by_move(zone: str) -> list[Key]:
-    """What a move needs to see of a zone, asked for one by one where there is no transfer and no API."""
+    """Keys of the sets that a move reads, asked for one by one where there is no transfer and no API."""
     apex = zone.lower().rstrip(".") + "."
     return [(f"{prefix}{apex}", rtype) for prefix, rtypes in _TYPES.items() for rtype in rtypes]
 
 
 def changed_by_move(zone: str) -> set[Key]:
-    """What a move may change: never the delegation, and never the website."""
+    """Keys of the sets that a move may change: never the delegation, and never the website."""
     apex = zone.lower().rstrip(".") + "."
     return set(seen_by_move(zone)) - {(f"{prefix}{apex}", rtype) for prefix, rtype in _NEVER_CHANGED}

@@ -1,4 +1,4 @@
-"""Record changes in words that can be typed into any registrar's form."""
+"""Write record changes in words that can be typed into any registrar's form."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 from mailmove.records import RRset, RRsetChange
 
-Row = dict[str, str]
 
-
-def typing_rows(changes: Sequence[RRsetChange]) -> list[Row]:
-    """One row for each change: what to do, name, type, what stands there, what shall. Deletions come first."""
-    ordered = sorted(changes, key=lambda one: (one.after is not None, one.key))
+def typing_rows(changes: Sequence[RRsetChange]) -> list[dict[str, str]]:
+    """One row for each change: what to do, name, type, old and new values, TTL. Deletions come first."""
+    ordered = sorted(changes, key=lambda change: (change.after is not None, change.key))
     return [
         {
-            "do": "delete" if one.after is None else "replace" if one.before else "add",
-            "name": one.key[0],
-            "type": one.key[1],
-            "now": _values(one.before),
-            "type this": _values(one.after),
-            "TTL": f"{one.before.ttl if one.before else '-'} -> {one.after.ttl if one.after else '-'}",
+            "do": "delete" if change.after is None else "replace" if change.before else "add",
+            "name": change.key[0],
+            "type": change.key[1],
+            "now": _values(change.before),
+            "type this": _values(change.after),
+            "TTL": f"{change.before.ttl if change.before else '-'} -> {change.after.ttl if change.after else '-'}",
         }
-        for one in ordered
+        for change in ordered
     ]
 
 

@@ -1,4 +1,4 @@
-"""Trying things before the night: what a provider does not let us do becomes a finding."""
+"""Run a provider's checks before the cutover: what it does not let us do becomes a finding."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mailmove.evidence import Finding
 
 
 def findings_of(checks: Sequence[Callable[[], object]]) -> list[Finding]:
-    """Run every check; each of our errors that one raises is a finding. It blocks if a person must act."""
-    found = []
+    """Run every check; each MailmoveError that a check raises is a finding. It blocks if a person must act."""
+    findings = []
     for check in checks:
         try:
             check()
@@ -18,9 +18,9 @@ def findings_of(checks: Sequence[Callable[[], object]]) -> list[Finding]:
             finding = Finding(
                 subject=error.who,
                 seen=error.seen,
-                means=f"Mailmove did not get {error.wanted}; the night would stop there.",
+                means=f"Mailmove did not get {error.wanted}; the cutover would stop here.",
                 todo=error.todo,
                 blocks=isinstance(error, Blocked),
             )
-            found.append(finding)
-    return found
+            findings.append(finding)
+    return findings

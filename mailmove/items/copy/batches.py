@@ -1,4 +1,4 @@
-"""Cutting what is to be copied into pieces that both sides take and memory bears."""
+"""Split items into portions for reading and batches for sending, within both servers' limits and memory."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from mailmove.items.copy.interfaces import Content
 from mailmove.items.item import Item
 
 PORTION_ITEMS, PORTION_BYTES = 60, 4_000_000
-"""Of one question to the old server. Whole messages: not too many at once."""
+"""Items and bytes of one request to the old server; whole messages come back, so they bound memory."""
 BATCH_ITEMS, BATCH_BYTES = 20, 3_000_000
-"""Of one request to Graph: 20 requests in a batch (graph/json-batching), 4 MB in all."""
+"""Items and bytes of one request to Graph, which takes 20 requests and 4 MB in a batch (graph/json-batching)."""
 
 T = TypeVar("T")
 
 
 def portions(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Items to be read together. One that is too big by itself comes alone."""
+    """Items to be read together. An item above the limit comes alone."""
     return _cut(items, lambda item: item.size or 20_000, PORTION_ITEMS, PORTION_BYTES)
 
 
@@ -27,6 +27,7 @@ def batches(contents: Iterable[Content]) -> Iterator[list[Content]]:
 
 
 def _cut(things: Iterable[T], weight: Callable[[T], int], most: int, heaviest: int) -> Iterator[list[T]]:
+    """Pieces of at most `most` things and `heaviest` bytes, in order; a single thing may be heavier."""
     piece: list[T] = []
     weighs = 0
     for thing in things:

@@ -1,8 +1,8 @@
-"""How far a mailbox's copy is, written so that kill -9 between any two lines loses nothing and doubles nothing.
+"""The journal of a mailbox's copy: kill -9 between any two lines loses no item and copies none twice.
 
-Before items are sent their digests are written down ("sent"), and after the answer again ("done"). What was sent and
-not done is in doubt: the target is asked for each before it is sent again. A lost journal costs time, not truth: the
-target's folders are then compared with the source's, item by item.
+Before items are sent, their digests are appended as "sent"; after the answer, as "done". An item sent and not done is
+in doubt: the target is asked for it before it is sent again. A lost journal costs time only: the target's folders are
+then compared with the source's, item by item.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _SENT, _DONE, _OPENED = "s", "d", "o"
 
 
 class Journal(ABC):
-    """Lines of ASCII, only ever appended."""
+    """An append-only log of ASCII lines."""
 
     @abstractmethod
     def lines(self) -> Iterator[str]:
-        """What was appended, oldest first; a line that a crash cut short is left out."""
+        """Every complete line, oldest first; a line that a crash cut short is left out."""
 
     @abstractmethod
     def append(self, line: str, *, safe: bool) -> None:
-        """Returns when it would outlive this process; with `safe`, when it would outlive the machine's power."""
+        """Append a line; durable over the end of this process, with `safe` over a power cut too."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give up what it holds open."""
+        """Release the file, if one is open."""
 
 
 class MemoryJournal(Journal):
-    """For copies so short that they are begun anew after a crash."""
+    """A journal in memory, for copies so short that they start anew after a crash."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -49,11 +49,11 @@ class MemoryJournal(Journal):
         self._lines.append(line)
 
     def close(self) -> None:
-        """It holds nothing open."""
+        """Do nothing: no file is open."""
 
 
 class FileJournal(Journal):
-    """A file, made when the first line comes."""
+    """A journal in a file, which is created by the first line."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
@@ -101,7 +101,7 @@ def journal_name(mailbox: str) -> str:
 
 
 class Checkpoint:
-    """What one mailbox's journal says. Safe for threads. About 100 bytes of memory an item."""
+    """State of each item of one mailbox, from its journal. Safe for threads. About 100 bytes of memory an item."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal, self._lock = journal, threading.Lock()
@@ -117,15 +117,15 @@ class Checkpoint:
             self._opened.add(rest)
         elif kind in (_SENT, _DONE):
             try:
-                found = {bytes.fromhex(word) for word in rest.split()}
+                digests = {bytes.fromhex(word) for word in rest.split()}
             except ValueError:
                 return  # half a line, from before a crash
-            found = {one for one in found if len(one) == _WIDTH}
+            digests = {digest for digest in digests if len(digest) == _WIDTH}
             if kind == _SENT:
-                self._doubtful |= found - self._done
+                self._doubtful |= digests - self._done
             else:
-                self._done |= found
-                self._doubtful -= found
+                self._done |= digests
+                self._doubtful -= digests
 
     def is_done(self, item_id: str) -> bool:
         return _digest(item_id) in self._done
@@ -134,27 +134,29 @@ class Checkpoint:
         return _digest(item_id) in self._doubtful
 
     def knows(self, path: str) -> bool:
-        """Was the folder compared with the target's before anything was sent there?"""
+        """Has this folder been compared with the target's, before the first item was sent to it?"""
         return _digest(path).hex() in self._opened
 
     def opened(self, path: str) -> None:
+        """Record that a folder has been compared."""
         word = _digest(path).hex()
         self._journal.append(f"{_OPENED} {word}", safe=True)
         self._opened.add(word)
 
     def sent(self, item_ids: Iterable[str]) -> None:
-        """About to be sent. After this returns it may be done to the target."""
-        digests = [_digest(one) for one in item_ids]
-        self._journal.append(f"{_SENT} {' '.join(one.hex() for one in digests)}", safe=True)
+        """Record items as about to be sent; only after this returns may they be sent."""
+        digests = [_digest(item_id) for item_id in item_ids]
+        self._journal.append(f"{_SENT} {' '.join(digest.hex() for digest in digests)}", safe=True)
         with self._lock:
             self._doubtful.update(digests)
 
     def done(self, item_ids: Iterable[str]) -> None:
-        digests = [_digest(one) for one in item_ids]
+        """Record items as stored at the target."""
+        digests = [_digest(item_id) for item_id in item_ids]
         if not digests:
             return
         # Losing this line to a power cut costs a look-up.
-        self._journal.append(f"{_DONE} {' '.join(one.hex() for one in digests)}", safe=False)
+        self._journal.append(f"{_DONE} {' '.join(digest.hex() for digest in digests)}", safe=False)
         with self._lock:
             self._done.update(digests)
             self._doubtful.difference_update(digests)

@@ -1,4 +1,4 @@
-"""The two sides of a copy, and what passes between them."""
+"""The two sides of a copy (Origin, Destination), and the values that pass between them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SourceFolder:
 
 @dataclass(frozen=True)
 class Content:
-    """One item, ready to travel. Exactly one of these is set.
+    """One item with its content. Exactly one of these is set.
 
     mime: RFC 5322 (of an event: iCalendar) in base64. stream: what ExportItems gave, in base64. fields: a contact, as
     Graph names its properties. missing: why the old server does not give it.
@@ -40,16 +40,16 @@ class Content:
 
     @property
     def weight(self) -> int:
-        """Bytes on the wire, about."""
+        """Approximate bytes on the wire."""
         return len(self.mime or self.stream or "") + 500
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item that was sent.
+    """The result of sending one item.
 
-    stored: it is there. refused: it never will be, `why` says it. unsent: surely not there, send it again after
-    `wait` seconds. unknown: the answer was lost; look before sending it again.
+    stored: at the target. refused: permanently, `why` says it. unsent: not at the target, send it again after `wait`
+    seconds. unknown: the answer was lost; search the target before it is sent again.
     """
 
     state: Literal["stored", "refused", "unsent", "unknown"]
@@ -59,20 +59,21 @@ class Outcome:
 
 @dataclass
 class Moved:
-    """What a mailbox's copy came to, or has come to so far, as `over` says.
+    """Counts of a mailbox's copy: final if `over`, so far if not.
 
-    left: items that were not copied, each with the reason.
+    already_present: at the target before, by an earlier run or another way. left: items that were not copied, each
+    with the reason.
     """
 
     mailbox: str
     copied: int = 0
-    found: int = 0  # there already, by an earlier run or another way
+    already_present: int = 0
     left: list[tuple[Item, str]] = field(default_factory=list)
     over: bool = False
 
 
 class Origin(ABC):
-    """The old server, read. Blocking calls, safe for threads; errors of `mailmove.errors`."""
+    """The old server, as the copy reads it. Blocking calls, safe for threads; errors of `mailmove.errors`."""
 
     @abstractmethod
     def folders(self, mailbox: str) -> list[SourceFolder]:
@@ -84,7 +85,7 @@ class Origin(ABC):
 
     @abstractmethod
     def gives_streams(self, mailbox: str) -> bool:
-        """Can it give items whole, as ExportItems streams?"""
+        """Can the server export whole items (ExportItems streams)?"""
 
     @abstractmethod
     def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
@@ -92,29 +93,29 @@ class Origin(ABC):
 
 
 class Destination(ABC):
-    """The new mailbox, written to. Blocking calls, safe for threads; errors of `mailmove.errors`."""
+    """The target mailbox, as the copy writes it. Blocking calls, safe for threads; errors of `mailmove.errors`."""
 
     @abstractmethod
     def folder(self, mailbox: str, folder: SourceFolder) -> str:
-        """Id of the folder that takes this one's items; made, with those above it, where it is not there."""
+        """Id of the target's folder for these items; it and its parents are created where they are missing."""
 
     @abstractmethod
-    def held(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
-        """Of every item in the folder the mark that it bears, or else its identity (`Item.identity`)."""
+    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
+        """For every item in the folder: our mark, or its identity (`Item.identity`) where it has no mark."""
 
     @abstractmethod
     def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
-        """How many items in the folder (None: messages anywhere in the mailbox) bear each of these names; asked of
-        the server, now."""
+        """Count of items with each of these names in the folder (None: of messages in the whole mailbox); read from
+        the server at each call."""
 
     @abstractmethod
     def takes_streams(self, mailbox: str) -> bool:
-        """Can it take items whole, as ExportItems streams?"""
+        """Can the target import whole items (ExportItems streams)?"""
 
     @abstractmethod
     def name(self, item: Item) -> str:
-        """What a copy that is not a stream is known by: a mark of ours where it bears one, else its identity."""
+        """The name of a copy that is not a stream: our mark where it has one, else its identity."""
 
     @abstractmethod
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:
-        """Store new items; one outcome each, and no exception for a lost answer."""
+        """Store new items; one outcome for each, in order. A lost answer is an outcome, not an exception."""

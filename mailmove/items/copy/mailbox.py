@@ -1,7 +1,7 @@
-"""The copy of one mailbox: every folder, every item once, whatever happens in between.
+"""The copy of one mailbox: every folder, every item exactly once, over crashes and lost answers.
 
-Twice the same identity (a message kept in two copies) is told apart by number: the target must hold as many as the
-source. So twins are never in flight together: the later one waits until everything else has arrived.
+Items of one name (two copies of a message) are told apart by count: the target must hold as many as the source. So two
+of one name are never in flight together: the second is postponed until everything else has arrived.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, 
 from mailmove.items.item import Item
 
 TRIES = 8
-"""In a row, without any item arriving, before a copy gives up and is called again later."""
+"""Attempts in a row without a stored item, after which a copy gives up with Transient."""
 
 
 @dataclass(frozen=True)
 class Manners:
-    """lanes: portions of one mailbox under way at once. settle: seconds after which an item that the target does not
-    show is surely not there (a request may still be at work when its sender is dead, and lists lag behind)."""
+    """How one mailbox is copied.
+
+    lanes: portions in flight at once. settle: seconds after which an item that the target does not list was not stored
+    (a request may outlive the process that sent it, and lists are updated late).
+    """
 
     lanes: int = 2
     settle: float = 60.0
 
 
 class MailboxCopy:
-    """`MailboxCopy(Moved(address), ...).run()`; run again, it copies what is not there yet; `Moved` grows meanwhile."""
+    """`MailboxCopy(Moved(address), ...).run()` copies what the target lacks, and counts in `Moved` as it goes."""
 
     def __init__(
         self,
@@ -56,23 +59,23 @@ class MailboxCopy:
         self._streams = destination.takes_streams(self._mailbox) and origin.gives_streams(self._mailbox)
 
     def run(self) -> Moved:
-        """Everything. Transient, Refused, Blocked: as the two sides say; what was copied is written down."""
+        """Copy every item. Transient, Refused, Blocked: from either side; the checkpoint keeps what was copied."""
         works = [self._copy_folder(folder) for folder in self._origin.folders(self._mailbox) if folder.count]
-        # What an earlier run left in doubt had all that time to appear; twins wait for it as well.
+        # What an earlier run left in doubt had all that time to appear; postponed items wait for it as well.
         for work in works:
             self._settle(work)
         self._moved.over = True
         return self._moved
 
     def run_items(self, wanted: Sequence[Item], tried_ago: float | None = 0.0) -> Moved:
-        """Only these, which the target is known to lack; each is looked for once more before it is sent.
+        """Copy only these items, which the target lacks; each is searched for again before it is sent.
 
-        tried_ago: seconds since this was tried before; None: never, so that what does not show is not there.
+        tried_ago: seconds since the last attempt; None: never tried, so that no earlier request is still in flight.
         """
         self._began = float("-inf") if tried_ago is None else self._clock() - tried_ago
         folders = {folder.path: folder for folder in self._origin.folders(self._mailbox)}
         ids = {item.id for item in wanted}
-        # A message is missing from the mailbox, not from a folder: its twin may lie in another one.
+        # A message is missing from the mailbox, not from a folder: another copy of it may lie in another one.
         others = Counter(
             self._name(item)
             for folder in folders.values()
@@ -94,23 +97,23 @@ class MailboxCopy:
         return self._moved
 
     def _copy_folder(self, folder: SourceFolder) -> _Work:
-        """All but what is in doubt, and twins."""
+        """Copy a folder's items, except those in doubt and those postponed."""
         work = _Work(folder, self._destination.folder(self._mailbox, folder))
         if not self._checkpoint.knows(folder.path):
             self._compare(work)
             self._checkpoint.opened(folder.path)
         items = self._fitting(folder, self._origin.items(self._mailbox, folder))
-        self._send_all(work, self._without_twins(work, self._fresh(work, items)))
+        self._send_all(work, self._first_of_each_name(work, self._fresh(work, items)))
         return work
 
     def _fresh(self, work: _Work, items: Iterable[Item]) -> Iterator[Item]:
-        """What was never sent. The rest is counted, or kept as doubtful; a twin of what is in doubt must wait."""
+        """Items never sent. The others are counted, or kept as doubtful with their name claimed."""
         for item in items:
             if self._checkpoint.is_done(item.id):
                 with self._lock:
                     if item.id not in work.just_found:
                         work.settled[self._name(item)] += 1
-                        self._moved.found += 1
+                        self._moved.already_present += 1
             elif self._checkpoint.is_doubtful(item.id):
                 with self._lock:
                     work.doubtful.append(item)
@@ -119,21 +122,21 @@ class MailboxCopy:
                 yield item
 
     def _settle(self, work: _Work) -> None:
-        """Look for what is in doubt, send what is lacking, until nothing is in doubt; then the twins."""
+        """Search for items in doubt and send those that are lacking, until none is in doubt; then the postponed."""
         for _ in range(TRIES):
-            if not work.doubtful and not work.twins:
+            if not work.doubtful and not work.postponed:
                 return
             doubtful = [item for item in work.doubtful if not self._checkpoint.is_done(item.id)]
             work.doubtful = []
-            twins, work.twins = work.twins, []
-            lacking = self._look_again(work, doubtful)
-            self._send_all(work, self._without_twins(work, lacking, again=True))
-            for twin in twins:
-                # Were both in doubt, and one of them there, nobody could say which.
-                if self._name(twin) in {self._name(item) for item in work.doubtful}:
-                    work.twins.append(twin)
+            postponed, work.postponed = work.postponed, []
+            lacking = self._not_stored(work, doubtful)
+            self._send_all(work, self._first_of_each_name(work, lacking, again=True))
+            for later in postponed:
+                # Were both in doubt, and the target had one of them, nobody could say which.
+                if self._name(later) in {self._name(item) for item in work.doubtful}:
+                    work.postponed.append(later)
                 else:
-                    self._portion(work, [twin])
+                    self._portion(work, [later])
         raise Transient(
             "Microsoft Graph",
             wanted=f"{len(work.doubtful)} items in {work.folder.path} of {self._mailbox} to be stored",
@@ -142,30 +145,33 @@ class MailboxCopy:
         )
 
     def _compare(self, work: _Work) -> None:
-        """What the target's folder holds before we ever wrote to it counts as moved, item by item."""
-        held = Counter(hash(one) for one in self._destination.held(self._mailbox, work.folder, work.id))
-        if not held:
+        """Count as copied what the target's folder holds before the first item is sent to it."""
+        at_target = Counter(hash(mark) for mark in self._destination.marks(self._mailbox, work.folder, work.id))
+        if not at_target:
             return
-        found: list[str] = []
+        matched: list[str] = []
         for item in self._origin.items(self._mailbox, work.folder):
-            name = next((one for one in (self._name(item), hash(item.identity)) if held[one] > 0), None)
+            name = next(
+                (candidate for candidate in (self._name(item), hash(item.identity)) if at_target[candidate] > 0), None
+            )
             if name is not None and not self._checkpoint.is_done(item.id):
-                held[name] -= 1
+                at_target[name] -= 1
                 work.settled[self._name(item)] += 1
-                found.append(item.id)
-        work.just_found = set(found)
-        self._checkpoint.done(found)
-        self._moved.found += len(found)
+                matched.append(item.id)
+        work.just_found = set(matched)
+        self._checkpoint.done(matched)
+        self._moved.already_present += len(matched)
 
     def _fitting(self, folder: SourceFolder, items: Iterable[Item]) -> Iterator[Item]:
+        """Items of the folder's own kind; the others are left, with the reason."""
         for item in items:
             if item.kind == folder.kind:
                 yield item
             elif not self._checkpoint.is_done(item.id):
                 self._leave([item], f"Graph takes no {item.kind} in a folder of this kind")
 
-    def _look_again(self, work: _Work, items: Sequence[Item]) -> list[Item]:
-        """Those of the items in doubt that are surely not at the target."""
+    def _not_stored(self, work: _Work, items: Sequence[Item]) -> list[Item]:
+        """Those of the items in doubt that the target does not list, even after the settle time."""
         if not items:
             return []
         lacking = self._lacking(work, items)
@@ -179,7 +185,7 @@ class MailboxCopy:
         if not items:
             return []
         lacking: list[Item] = []
-        there: list[Item] = []
+        arrivals: list[Item] = []
         copies = self._destination.copies(
             self._mailbox, work.folder, None if work.everywhere else work.id, [self._named(item) for item in items]
         )
@@ -188,10 +194,10 @@ class MailboxCopy:
                 arrived = count > work.settled[self._name(item)]
                 if arrived:
                     work.settled[self._name(item)] += 1
-            (there if arrived else lacking).append(item)
-        self._checkpoint.done([item.id for item in there])
+            (arrivals if arrived else lacking).append(item)
+        self._checkpoint.done([item.id for item in arrivals])
         with self._lock:
-            self._moved.found += len(there)
+            self._moved.already_present += len(arrivals)
         return lacking
 
     def _send_all(self, work: _Work, items: Iterable[Item]) -> None:
@@ -209,22 +215,22 @@ class MailboxCopy:
                 self._stop.set()  # the others stop between two batches
                 raise
 
-    def _without_twins(self, work: _Work, items: Iterable[Item], *, again: bool = False) -> Iterator[Item]:
-        """The first of each name. again: of names that were under way before."""
-        seen: set[int] = set()
+    def _first_of_each_name(self, work: _Work, items: Iterable[Item], *, again: bool = False) -> Iterator[Item]:
+        """The first item of each name; later ones are postponed. again: the names were claimed before."""
+        names: set[int] = set()
         for item in items:
             name = self._name(item)
-            claimed = seen if again else work.claimed
+            claimed = names if again else work.claimed
             if name in claimed:
-                work.twins.append(item)
+                work.postponed.append(item)
             else:
                 claimed.add(name)
                 yield item
 
     def _reap(self, under_way: set[Future[None]]) -> set[Future[None]]:
         done, rest = wait(under_way, return_when=FIRST_COMPLETED)
-        for one in done:
-            one.result()
+        for future in done:
+            future.result()
         return rest
 
     def _portion(self, work: _Work, items: Sequence[Item]) -> None:
@@ -253,7 +259,7 @@ class MailboxCopy:
                     self._leave([content.item], outcome.why)
             lost = [content for content, outcome in pairs if outcome.state == "unknown"]
             again = [content for content, outcome in pairs if outcome.state == "unsent"]
-            if lost:  # it is looked for at the end, when the target has had time to show it
+            if lost:  # searched for at the end, when the target has had time to list it
                 with self._lock:
                     work.doubtful += [content.item for content in lost]
                     work.last_loss = self._clock()
@@ -278,19 +284,22 @@ class MailboxCopy:
         return hash(self._named(item))
 
     def _named(self, item: Item) -> str:
-        """A stream can bear no mark."""
+        """The name of a copy of this item; a stream has no mark, so its identity counts."""
         return item.identity if self._streams else self._destination.name(item)
 
 
 class _Work:
-    """One folder's copy. settled: how many of each name have surely arrived. everywhere: copies of a message are
-    looked for in the whole mailbox."""
+    """State of one folder's copy.
+
+    settled: count of each name that has arrived for certain. everywhere: messages are searched for in the whole
+    mailbox. postponed: items whose name was in flight already. claimed: names sent or in doubt.
+    """
 
     def __init__(self, folder: SourceFolder, folder_id: str, *, everywhere: bool = False) -> None:
         self.folder, self.id, self.everywhere = folder, folder_id, everywhere
         self.settled: Counter[int] = Counter()
         self.doubtful: list[Item] = []
-        self.twins: list[Item] = []
+        self.postponed: list[Item] = []
         self.claimed: set[int] = set()
         self.just_found: set[str] = set()
         self.last_loss = float("-inf")

@@ -1,4 +1,4 @@
-"""The direct mover: many mailboxes at once, each with its checkpoint."""
+"""The direct mover: copies many mailboxes at once, each with its own checkpoint."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mailmove.items.item import Item
 from mailmove.ports import Mover
 
 AT_ONCE = 8
-"""Mailboxes."""
-TOLD_SECONDS = 30.0
-"""Between two words about how far a move is."""
+"""Mailboxes copied at the same time."""
+REPORT_SECONDS = 30.0
+"""Seconds between two progress reports of a move."""
 
 
 class DirectMover(Mover):
-    """Copies items from the old server's EWS to Microsoft Graph by itself.
+    """Copies items from the old server's EWS to Microsoft Graph.
 
     journal: gives each mailbox's journal; `in_folder(path)` keeps them as files. Without a journal it compares each
     folder of both sides first: slower, and as safe.
@@ -39,18 +39,18 @@ class DirectMover(Mover):
         self._journal = journal or (lambda _: MemoryJournal())
         self._manners, self._at_once = manners or Manners(), at_once
 
-    def move(self, mailboxes: Sequence[str], told: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
+    def move(self, mailboxes: Sequence[str], report: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
         far = [Moved(mailbox) for mailbox in mailboxes]
         with ThreadPoolExecutor(self._at_once, thread_name_prefix="mailbox") as pool:
             running = [pool.submit(self._one, moved, None) for moved in far]
-            while wait(running, timeout=TOLD_SECONDS).not_done:
-                told(far)
-        told(far)
-        # Every mailbox has its chance before the first failure is told.
-        failures = [error for one in running if (error := one.exception()) is not None]
-        for error in sorted(failures, key=lambda one: isinstance(one, MailmoveError)):
+            while wait(running, timeout=REPORT_SECONDS).not_done:
+                report(far)
+        report(far)
+        # Every mailbox is tried before the first failure is raised.
+        failures = [error for future in running if (error := future.exception()) is not None]
+        for error in sorted(failures, key=lambda failure: isinstance(failure, MailmoveError)):
             raise error
-        return [one.result() for one in running]
+        return [future.result() for future in running]
 
     def move_items(self, mailbox: str, items: Sequence[Item], *, tried_ago: float | None = 0.0) -> Moved:
         return self._one(Moved(mailbox), items, tried_ago)

@@ -1,4 +1,4 @@
-"""A copy of our own."""
+"""The port of the mover that copies items itself."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from mailmove.items.item import Item
 
 
 class Mover(ABC):
-    """Copies items by itself, where Microsoft's service cannot, or does not.
+    """Copies items itself, where Microsoft's migration service cannot.
 
-    Every act may be killed and repeated: what is there already is not copied again. NotYet, Transient, Throttled:
-    call it again; it goes on where it stopped.
+    Idempotent: every call may be killed and repeated, and copies only what the target lacks. NotYet, Transient,
+    Throttled: call it again; it resumes where it stopped.
     """
 
     @abstractmethod
-    def move(self, mailboxes: Sequence[str], told: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
-        """Everything in these mailboxes (SMTP addresses), several at once; what cannot be copied is named.
+    def move(self, mailboxes: Sequence[str], report: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
+        """Copy everything in these mailboxes (SMTP addresses), several at once; items not copied are in `Moved.left`.
 
-        told: called twice a minute, and at the end, with how far each of them is.
+        report: called twice a minute, and at the end, with the progress of each mailbox.
         """
 
     @abstractmethod
     def move_items(self, mailbox: str, items: Sequence[Item], *, tried_ago: float | None = 0.0) -> Moved:
-        """Only these items of the source, which the target was found to lack.
+        """Copy only these items of the source, which the target lacks.
 
-        tried_ago: seconds since this was last tried, which may have died with a request under way; None: never.
+        tried_ago: seconds since the last attempt, which may have crashed with a request in flight; None: never tried.
         """

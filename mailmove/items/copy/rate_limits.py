@@ -1,4 +1,4 @@
-"""How fast we may go. Microsoft counts per mailbox; we stay below and so are seldom told to wait."""
+"""Rate limits per mailbox: requests are delayed on our side, so that Microsoft seldom throttles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one mailbox at the target (learn.microsoft.com/graph/throttling-limits, Outlook), for one application.
+    """Limits of one mailbox for one application (learn.microsoft.com/graph/throttling-limits, Outlook).
 
     requests: in `requests_span` seconds. upload: bytes in `upload_span` seconds. at_once: requests in flight.
     """
@@ -25,12 +25,12 @@ class Limits:
 
 
 UNLIMITED = Limits(requests=10**12, upload=10**15)
-"""No limit but the number at once: for rehearsals and measurements."""
+"""Limits for rehearsals and measurements: only the number of requests in flight is bounded."""
 
 
 @dataclass
 class _Window:
-    """So much in so many seconds, whichever seconds one picks."""
+    """A sliding window: at most `most` in any `span` seconds."""
 
     most: int
     span: float
@@ -38,7 +38,7 @@ class _Window:
     _sum: int = 0
 
     def wait(self, amount: int, now: float) -> float:
-        """Seconds until `amount` fits; one that never fits goes when the window is empty."""
+        """Seconds until `amount` fits; an amount above the limit goes when the window is empty."""
         while self._spent and self._spent[0][0] <= now - self.span:
             self._sum -= self._spent.popleft()[1]
         over = self._sum + amount - self.most
@@ -56,7 +56,8 @@ class _Window:
 
 
 class Pace:
-    """`with pace.turn(requests=20, upload=60_000):` returns when the limits allow it. Safe for threads."""
+    """Rate limiter of one mailbox: `with pace.slot(requests=20, upload=60_000):` waits as the limits demand. Safe for
+    threads."""
 
     def __init__(
         self,
@@ -71,24 +72,24 @@ class Pace:
         self._upload = _Window(self.limits.upload, self.limits.upload_span)
         self._inside = threading.Semaphore(self.limits.at_once)
         self._lock = threading.Lock()
-        self._held_until = float("-inf")
+        self._paused_until = float("-inf")
 
     @contextmanager
-    def turn(self, *, requests: int = 1, upload: int = 0) -> Iterator[None]:
+    def slot(self, *, requests: int = 1, upload: int = 0) -> Iterator[None]:
         with self._inside:
             while (delay := self._try(requests, upload)) > 0:
                 self._sleep(delay)
             yield
 
     def hold(self, seconds: float) -> None:
-        """The server asked for it: nobody starts before."""
+        """Start no request for so many seconds, as the server asked (Retry-After)."""
         with self._lock:
-            self._held_until = max(self._held_until, self._clock() + seconds)
+            self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _try(self, requests: int, upload: int) -> float:
         with self._lock:
             now = self._clock()
-            delay = max(self._held_until - now, self._requests.wait(requests, now), self._upload.wait(upload, now))
+            delay = max(self._paused_until - now, self._requests.wait(requests, now), self._upload.wait(upload, now))
             if delay > 0:
                 return delay
             self._requests.spend(requests, now)

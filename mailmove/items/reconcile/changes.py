@@ -1,4 +1,4 @@
-"""How one side tells what has changed in a mailbox since the last look, folder by folder."""
+"""Changes in a mailbox since a known state, folder by folder: what each side must offer to reconcile."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Literal
 from mailmove.items.item import Item
 
 Standing = Literal["live", "deleted", "recoverable"]
-"""live: people see it. deleted: Deleted Items and below. recoverable: what was emptied from there."""
+"""State of a folder. live: shown to people. deleted: Deleted Items and below. recoverable: emptied from there."""
 
 
 class StateLost(Exception):
-    """The server does not know this state any more; read the folder from its beginning (state None)."""
+    """The server no longer knows this state; read the folder from its beginning (state None)."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Folder:
 
 @dataclass(frozen=True)
 class Page:
-    """What changed, in part. state: what to go on with after this page. last: nothing follows.
+    """A page of changes. state: where to continue after this page. last: no page follows.
 
-    whole: there is no state; all pages together are the folder as it is now.
+    whole: the server keeps no state; all pages together are the folder as it is now.
     """
 
     items: list[Item]
@@ -46,15 +46,15 @@ class Page:
 
 
 class MailboxChanges(ABC):
-    """One side. Blocking calls; errors of `mailmove.errors`. A page may come again, and an item in two pages."""
+    """One side's changes. Blocking calls; errors of `mailmove.errors`. Pages may repeat, and items in two pages."""
 
     @abstractmethod
     def folders(self, mailbox: str) -> list[Folder]:
-        """Every folder that holds items. The target's recoverable items are one of them."""
+        """Every folder that holds items; at the target, Recoverable Items is one of them."""
 
     @abstractmethod
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
-        """Pages from `state` on; None: from the beginning. StateLost."""
+        """Pages from `state` on; None: from the beginning. StateLost: the server no longer knows the state."""
 
 
 def place_of(kind: str, path: str, well_known: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The list of items as people get it: CSV for the whole of it, one self-contained page of HTML to read."""
+"""The item report for people: every difference as CSV, and one self-contained page of HTML."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mailmove.items.reconcile.verdicts import LOST, MEANS, Difference, Verdict
 
 COLUMNS = ("mailbox", "verdict", "kind", "folder", "subject", "received", "message id", "size", "reason")
 SHOWN = 200
-"""Differences in the page and in a table; the CSV has all."""
+"""Rows shown in the page and in a table; the CSV has all."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run instead of showing
 
 
 @dataclass
 class Account:
-    """One mailbox. at_source, at_target: items seen. lost: the first of those that are not accounted for."""
+    """Counts of one mailbox. at_source, at_target: items. lost: the first of those that are not accounted for."""
 
     mailbox: str
     at_source: int = 0
@@ -30,17 +30,17 @@ class Account:
 
     @property
     def missing(self) -> int:
-        return sum(self.verdicts[one] for one in LOST)
+        return sum(self.verdicts[verdict] for verdict in LOST)
 
     def line(self) -> str:
-        """In a sentence; it ends with the number that counts."""
-        told = [f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict not in LOST]
-        more = f"{', '.join(told)}; " if told else ""
+        """The counts as a sentence, which ends with the number of missing items."""
+        explained = [f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict not in LOST]
+        more = f"{', '.join(explained)}; " if explained else ""
         return f"{self.mailbox}: {self.at_source} items at the old server; {more}{self.missing} missing"
 
 
 class Book:
-    """Takes differences one after the other; holds the CSV's text and the first `SHOWN` rows."""
+    """Collects the differences of all mailboxes; holds the CSV's text and the first `SHOWN` rows."""
 
     def __init__(self, most_lost: int) -> None:
         self._most_lost = most_lost
@@ -51,46 +51,51 @@ class Book:
         self.rows: list[dict[str, str]] = []
         self.count = 0
 
-    def add(self, mailbox: str, sizes: tuple[int, int], found: Iterable[Difference]) -> Account:
-        """New mail is counted and not listed."""
+    def add(self, mailbox: str, sizes: tuple[int, int], differences: Iterable[Difference]) -> Account:
+        """Add a mailbox's differences. sizes: items at source and target. New mail is counted and not listed."""
         account = Account(mailbox, *sizes)
         self.accounts.append(account)
-        room = self._most_lost - sum(len(one.lost) for one in self.accounts)
-        for one in found:
-            account.verdicts[one.verdict] += 1
-            if one.verdict == "new":
+        room = self._most_lost - sum(len(earlier.lost) for earlier in self.accounts)
+        for difference in differences:
+            account.verdicts[difference.verdict] += 1
+            if difference.verdict == "new":
                 continue
-            row = _cells(mailbox, one)
+            row = _cells(mailbox, difference)
             self._csv.writerow(_harmless(cell) for cell in row)
             self.count += 1
             if len(self.rows) < SHOWN:
                 self.rows.append(dict(zip(COLUMNS, row, strict=True)))
-            if one.lost and len(account.lost) < room:
-                account.lost.append(one.item)
+            if difference.lost and len(account.lost) < room:
+                account.lost.append(difference.item)
         return account
 
     def csv(self) -> bytes:
-        """UTF-8 with a mark, as spreadsheets want it."""
+        """The CSV in UTF-8 with a byte order mark, which spreadsheets need."""
         return self._text.getvalue().encode("utf-8-sig", "replace")
 
     def page(self, title: str) -> bytes:
-        """HTML without anything from outside."""
-        verdicts = [one for one in MEANS if any(account.verdicts[one] for account in self.accounts)]
-        head = "".join(f"<th>{_text(one)}</th>" for one in ("mailbox", "old server", "Microsoft 365", *verdicts))
+        """The report as one HTML page that loads nothing."""
+        verdicts = [verdict for verdict in MEANS if any(account.verdicts[verdict] for account in self.accounts)]
+        head = "".join(f"<th>{_text(title)}</th>" for title in ("mailbox", "old server", "Microsoft 365", *verdicts))
         sums = "".join(
-            f"<tr><td>{_text(one.mailbox)}</td>"
-            + "".join(f"<td>{n}</td>" for n in (one.at_source, one.at_target, *(one.verdicts[v] for v in verdicts)))
+            f"<tr><td>{_text(account.mailbox)}</td>"
+            + "".join(
+                f"<td>{n}</td>"
+                for n in (account.at_source, account.at_target, *(account.verdicts[v] for v in verdicts))
+            )
             + "</tr>"
-            for one in self.accounts
+            for account in self.accounts
         )
-        listed = "".join(f"<tr>{''.join(f'<td>{_text(row[one])}</td>' for one in COLUMNS)}</tr>" for row in self.rows)
+        listed = "".join(
+            f"<tr>{''.join(f'<td>{_text(row[column])}</td>' for column in COLUMNS)}</tr>" for row in self.rows
+        )
         rest = f"<p>The first {len(self.rows)} of {self.count}; the CSV beside this page has all.</p>"
-        meaning = "".join(f"<dt>{_text(one)}</dt><dd>{_text(MEANS[one])}</dd>" for one in verdicts)
+        meaning = "".join(f"<dt>{_text(verdict)}</dt><dd>{_text(MEANS[verdict])}</dd>" for verdict in verdicts)
         return (
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(title)}</title><style>{_STYLE}</style>'
             f"<h1>{_text(title)}</h1><table><thead><tr>{head}</tr></thead><tbody>{sums}</tbody></table>"
             f"<dl>{meaning}</dl>{rest if self.count > len(self.rows) else ''}"
-            f"<table><thead><tr>{''.join(f'<th>{_text(one)}</th>' for one in COLUMNS)}</tr></thead>"
+            f"<table><thead><tr>{''.join(f'<th>{_text(column)}</th>' for column in COLUMNS)}</tr></thead>"
             f"<tbody>{listed}</tbody></table></html>\n"
         ).encode("utf-8", "replace")
 
@@ -101,17 +106,18 @@ _STYLE = (
 )
 
 
-def _cells(mailbox: str, one: Difference) -> tuple[str, ...]:
-    item = one.item
+def _cells(mailbox: str, difference: Difference) -> tuple[str, ...]:
+    item = difference.item
     received = f"{item.received:%Y-%m-%d %H:%M:%S}" if item.received else ""
     size = "" if item.size is None else str(item.size)
     return (
-        mailbox, one.verdict, item.kind, item.folder, item.subject, received, item.message_id or "", size, one.reason
+        mailbox, difference.verdict, item.kind, item.folder, item.subject, received, item.message_id or "", size,
+        difference.reason,
     )  # fmt: skip
 
 
 def _harmless(cell: str) -> str:
-    """A subject is a stranger's word: it must not become a formula."""
+    """Quote a cell that a spreadsheet would run as a formula; subjects are untrusted input."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 

@@ -1,8 +1,8 @@
-"""Both sides of one mailbox on the worker's disk: what is compared need not fit into memory.
+"""The spool: both sides of one mailbox in SQLite on the worker's disk, so that they need not fit into memory.
 
-A page's rows and the state to go on with are written in one transaction, so that kill -9 between any two lines
-costs at most a page. The file can always be made again from the two servers: it saves time. Only what was seen at the
-target and has gone since is known from here alone (and, for some weeks, from the target's recoverable items).
+A page's rows and the state to continue from are written in one transaction, so that kill -9 between any two lines
+costs at most a page. The file can always be built again from the two servers: it saves time. Only items that were at
+the target and are gone since are known from here alone (and, for some weeks, from the target's recoverable items).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, State
 
 SOURCE, TARGET = 1, -1
 _PROVABLE = ("message", "event", "contact")
-"""Kinds that Graph shows. Tasks, notes and journal entries it does not."""
+"""Kinds of items that Graph lists; it lists no tasks, notes and journal entries."""
 _ONE = 1 << 44  # above every number of a place, so that a sum of weights is 0 only where counts and places agree
 _CACHE_KB = 16_384
 _SCHEMA = """
@@ -41,7 +41,7 @@ _COLUMNS = "kind, id, named, by_message_id, subject, received, size"
 
 
 class Spool:
-    """`with Spool(path) as spool:`; one process at a time. What is no spool (a torn file) is begun anew."""
+    """`with Spool(path) as spool:`; one process at a time. A corrupt file is replaced by an empty one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,8 +71,8 @@ class Spool:
     ) -> None:
         self._db.close()
 
-    def look(self, side: int, changes: MailboxChanges, mailbox: str) -> None:
-        """Bring one side up to date; only what has changed is asked for. Errors of `changes` pass; call again."""
+    def update(self, side: int, changes: MailboxChanges, mailbox: str) -> None:
+        """Bring one side up to date, reading only changes. Errors of `changes` are raised; call again to resume."""
         folders = changes.folders(mailbox)
         self._settle_folders(side, folders)
         for folder in folders:
@@ -87,8 +87,8 @@ class Spool:
 
     def _settle_folders(self, side: int, folders: list[Folder]) -> None:
         known = {
-            one: (number, place, path)
-            for one, number, place, path in self._db.execute(
+            folder_id: (number, place, path)
+            for folder_id, number, place, path in self._db.execute(
                 "SELECT id, number, place, path FROM folder WHERE side = ?", (side,)
             )
         }
@@ -96,8 +96,8 @@ class Spool:
         # None of them there: the mailbox is another one now. Nobody has deleted anything.
         replaced = bool(known) and not now_there & set(known)
         with self._transaction():
-            for one in known.keys() - now_there:
-                number = known[one][0]
+            for folder_id in known.keys() - now_there:
+                number = known[folder_id][0]
                 if not replaced:
                     self._bury(side, "folder = ?", (number,))
                 self._db.execute("DELETE FROM item WHERE folder = ?", (number,))
@@ -117,8 +117,8 @@ class Spool:
                     self._db.execute("UPDATE item SET weight = ? WHERE folder = ?", (weight(side, folder), number))
 
     def _read(self, side: int, folder: Folder, number: int, pages: Iterable[Page], *, fresh: bool) -> None:
-        """fresh: from the beginning, into a folder of which nothing is kept, or which comes whole."""
-        held: set[int] = set()
+        """Write pages into a folder. fresh: the pages start at the beginning, and no row of the folder is kept."""
+        inserted: set[int] = set()
         heavy = weight(side, folder)
         self._db.execute("DROP TABLE IF EXISTS temp.incoming")
         for page in pages:
@@ -129,8 +129,8 @@ class Spool:
                 continue
             with self._transaction():
                 self._remove(side, number, page.removed)
-                again = [item.id for item in page.items if not fresh or hash(item.id) in held]
-                held.update(hash(item.id) for item in page.items if fresh)
+                again = [item.id for item in page.items if not fresh or hash(item.id) in inserted]
+                inserted.update(hash(item.id) for item in page.items if fresh)
                 self._drop(number, again)
                 self._insert("item", page.items, heavy, number)
                 self._db.execute("UPDATE folder SET state = ? WHERE number = ?", (page.state, number))
@@ -140,7 +140,7 @@ class Spool:
         self._insert("temp.incoming", page.items, heavy, number)
 
     def _swap(self, side: int, number: int) -> None:
-        """The folder is what has come; what it held and does not hold now has gone."""
+        """Replace the folder's items by those gathered; items that are missing now are recorded as gone."""
         self._db.execute("CREATE INDEX temp.incoming_id ON incoming (id)")
         with self._transaction():
             self._bury(side, "folder = ? AND id NOT IN (SELECT id FROM temp.incoming)", (number,))
@@ -162,14 +162,14 @@ class Spool:
     def _remove(self, side: int, number: int, ids: list[str]) -> None:
         if ids:
             self._index()
-        for one in ids:
-            self._bury(side, "folder = ? AND id = ?", (number, one))
-            self._db.execute("DELETE FROM item WHERE folder = ? AND id = ?", (number, one))
+        for item_id in ids:
+            self._bury(side, "folder = ? AND id = ?", (number, item_id))
+            self._db.execute("DELETE FROM item WHERE folder = ? AND id = ?", (number, item_id))
 
     def _drop(self, number: int, ids: list[str]) -> None:
         if ids:
             self._index()
-            self._db.executemany("DELETE FROM item WHERE folder = ? AND id = ?", ((number, one) for one in ids))
+            self._db.executemany("DELETE FROM item WHERE folder = ? AND id = ?", ((number, item_id) for item_id in ids))
 
     def _bury(self, side: int, where: str, values: tuple[Any, ...]) -> None:
         self._db.execute(
@@ -179,7 +179,7 @@ class Spool:
         )
 
     def _index(self) -> None:
-        """Made when first needed: the first look at a mailbox only appends, and is twice as fast without."""
+        """Create the index when first needed: the first update only appends, and is twice as fast without it."""
         self._db.execute("CREATE INDEX IF NOT EXISTS item_id ON item (folder, id)")
 
     @contextmanager
@@ -194,7 +194,7 @@ class Spool:
         self._db.execute("COMMIT")
 
     def rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """For the comparison."""
+        """Rows of a query, for the comparison."""
         yield from self._db.execute(query, values)
 
     def run(self, statement: str) -> None:
@@ -204,14 +204,14 @@ class Spool:
 def weight(side: int, folder: Folder) -> int:
     """A number whose sum over a name's items is 0 only when both sides hold as many in the same places.
 
-    By chance it is 0 once in 10**12 names that differ.
+    Collisions: once in 10**12 names that differ.
     """
     place = int.from_bytes(blake2b(folder.place.encode("utf-8", "surrogatepass"), digest_size=5).digest())
     return side * (_ONE + place)
 
 
 def name_of(item: Item) -> bytes | None:
-    """Digest of what names an item on both sides; None: nothing does, or Graph does not show such items."""
+    """Digest of an item's identity on both sides; None: it has no identity, or Graph does not list such items."""
     identity = item.identity.strip()
     if not identity or item.kind not in _PROVABLE:
         return None
@@ -234,12 +234,12 @@ def _row(item: Item, heavy: int, folder: int) -> tuple[Any, ...]:
 
 
 def _last_of_each(items: list[Item]) -> Iterable[Item]:
-    found = {item.id: item for item in items}
-    return items if len(found) == len(items) else found.values()
+    by_id = {item.id: item for item in items}
+    return items if len(by_id) == len(items) else by_id.values()
 
 
 def item_of(path: str, columns: tuple[Any, ...]) -> Item:
-    """The item behind a row's kind, id, named, by_message_id, subject, received, size."""
+    """The item of a row; columns: kind, id, named, by_message_id, subject, received, size."""
     kind, identity, named, by_message_id, subject, received, size = columns
     return Item(
         id=identity,

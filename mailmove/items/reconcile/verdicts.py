@@ -1,6 +1,6 @@
-"""What became of each item, and why: the comparison of one mailbox's two sides.
+"""Reconcile the two sides of one mailbox: a verdict for each item, with the reason.
 
-Names whose items lie in the same places on both sides are settled inside the database. Only the others come into
+Names whose items lie in the same places on both sides are compared inside the database. Only the others are read into
 memory, one name at a time.
 """
 
@@ -33,12 +33,12 @@ MEANS: dict[Verdict, str] = {
     "new": "it never was at the old server",
 }
 LOST: tuple[Verdict, ...] = ("lost", "copy lost", "unnamed")
-"""What is not accounted for."""
+"""Verdicts of items that are not accounted for."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """One item of one side. place, standing: of its folder."""
+class ItemCopy:
+    """A copy of an item, on one side. place, standing: of its folder."""
 
     item: Item
     place: str
@@ -59,7 +59,7 @@ class Difference:
 
 
 def differences(spool: Spool) -> Iterator[Difference]:
-    """Every item that is not where it was, or is too many; new mail is not listed but counted (`counts`)."""
+    """Every item that is not where it was, or is one too many, and the target's new mail."""
     for path, *columns in spool.rows(
         "SELECT path, kind, item.id, named, by_message_id, subject, received, size FROM item JOIN folder ON "
         "folder = number WHERE name IS NULL AND side = ? ORDER BY item.rowid",
@@ -83,64 +83,68 @@ def counts(spool: Spool) -> tuple[int, int]:
 
 
 def judge(
-    sources: Sequence[Held], targets: Sequence[Held], was_there: Sequence[tuple[Item, datetime]], was_source: int
+    sources: Sequence[ItemCopy],
+    targets: Sequence[ItemCopy],
+    was_there: Sequence[tuple[Item, datetime]],
+    was_source: int,
 ) -> Iterator[Difference]:
-    """All items of one name. was_there: those that the target held once; was_source: how many left the source.
+    """Verdicts for all copies of one name. was_there: copies that the target held earlier; was_source: count of copies
+    that left the source.
 
-    An item is looked for in its own folder first, then in others, then among what its user has thrown away.
+    A copy at the target is matched in the same folder first, then in others, then among what its user has deleted.
     """
-    by_place: dict[str, list[Held]] = {}
-    for one in targets:
-        by_place.setdefault(one.place, []).append(one)
+    by_place: dict[str, list[ItemCopy]] = {}
+    for copy in targets:
+        by_place.setdefault(copy.place, []).append(copy)
     left = []
-    for one in sources:
-        there = by_place.get(one.place)
-        if there:
-            there.pop(0)
+    for copy in sources:
+        same_place = by_place.get(copy.place)
+        if same_place:
+            same_place.pop(0)
         else:
-            left.append(one)
-    rest = [one for there in by_place.values() for one in there]
-    live = [one for one in rest if one.standing == "live"]
-    thrown = sorted((one for one in rest if one.standing != "live"), key=lambda one: one.standing)
+            left.append(copy)
+    rest = [copy for same_place in by_place.values() for copy in same_place]
+    live = [copy for copy in rest if copy.standing == "live"]
+    thrown = sorted((copy for copy in rest if copy.standing != "live"), key=lambda copy: copy.standing)
     once = list(was_there)
-    for one in left:
+    for copy in left:
         if live:
-            yield Difference("moved", one.item, f"{MEANS['moved']}: {live.pop(0).item.folder}")
+            yield Difference("moved", copy.item, f"{MEANS['moved']}: {live.pop(0).item.folder}")
         elif thrown:
             verdict: Verdict = "deleted" if thrown.pop(0).standing == "deleted" else "recoverable"
-            yield Difference(verdict, one.item, MEANS[verdict])
+            yield Difference(verdict, copy.item, MEANS[verdict])
         elif once:
             item, at = once.pop(0)
-            seen = f"; it lay in {item.folder} until about {at:%Y-%m-%d %H:%M} UTC"
-            yield Difference("purged", one.item, MEANS["purged"] + seen)
+            last_place = f"; it lay in {item.folder} until about {at:%Y-%m-%d %H:%M} UTC"
+            yield Difference("purged", copy.item, MEANS["purged"] + last_place)
         else:
             short: Verdict = "copy lost" if len(sources) > len(left) or targets else "lost"
-            yield Difference(short, one.item, MEANS[short])
+            yield Difference(short, copy.item, MEANS[short])
     yield from _too_many(live, bool(sources), was_source)
 
 
-def _too_many(live: Iterable[Held], at_source: bool, was_source: int) -> Iterator[Difference]:
-    for number, one in enumerate(live):
+def _too_many(live: Iterable[ItemCopy], at_source: bool, was_source: int) -> Iterator[Difference]:
+    for number, copy in enumerate(live):
         if number < was_source:
-            yield Difference("kept", one.item, MEANS["kept"])
+            yield Difference("kept", copy.item, MEANS["kept"])
         elif at_source or number:
-            yield Difference("duplicate", one.item, MEANS["duplicate"])
+            yield Difference("duplicate", copy.item, MEANS["duplicate"])
         else:
-            yield Difference("new", one.item, MEANS["new"])
+            yield Difference("new", copy.item, MEANS["new"])
 
 
-_Group = tuple[list[Held], list[Held], list[tuple[Item, datetime]], int]
+_Group = tuple[list[ItemCopy], list[ItemCopy], list[tuple[Item, datetime]], int]
 
 
 def _unequal(spool: Spool) -> Iterator[_Group]:
-    """Names whose items do not balance, each with all its items, and what is remembered of it."""
+    """Names whose items differ between the sides, each with all its copies and its history."""
     spool.run("DROP TABLE IF EXISTS temp.unequal")
     spool.run(
         "CREATE TEMP TABLE unequal AS SELECT name FROM item WHERE name IS NOT NULL "
         "GROUP BY name HAVING sum(weight) <> 0"
     )
     spool.run("CREATE UNIQUE INDEX temp.unequal_name ON unequal (name)")
-    name, sources, targets = None, list[Held](), list[Held]()
+    name, sources, targets = None, list[ItemCopy](), list[ItemCopy]()
     for row in spool.rows(
         "SELECT item.name, side, place, standing, path, kind, item.id, named, by_message_id, subject, received, size "
         "FROM item JOIN folder ON folder = number WHERE item.name IN temp.unequal ORDER BY item.name, item.rowid"
@@ -149,14 +153,14 @@ def _unequal(spool: Spool) -> Iterator[_Group]:
             yield _with_past(spool, name, sources, targets)
             sources, targets = [], []
         name = row[0]
-        held = Held(item_of(row[4], row[5:]), row[2], row[3])
-        (sources if row[1] == SOURCE else targets).append(held)
+        copy = ItemCopy(item_of(row[4], row[5:]), row[2], row[3])
+        (sources if row[1] == SOURCE else targets).append(copy)
     if name is not None:
         yield _with_past(spool, name, sources, targets)
     spool.run("DROP TABLE temp.unequal")
 
 
-def _with_past(spool: Spool, name: bytes, sources: list[Held], targets: list[Held]) -> _Group:
+def _with_past(spool: Spool, name: bytes, sources: list[ItemCopy], targets: list[ItemCopy]) -> _Group:
     was_there: list[tuple[Item, datetime]] = []
     was_source = 0
     together: Counter[tuple[str, int]] = Counter()
@@ -171,10 +175,6 @@ def _with_past(spool: Spool, name: bytes, sources: list[Held], targets: list[Hel
             together[path, at] += 1
             was_there.append((item_of(path, tuple(columns)), datetime.fromtimestamp(at, UTC)))
     # An item that is moved goes from one folder and comes in another. So while copies are there, what has gone proves
-    # nothing; and without any, only what has gone from one folder in one look was surely more than one.
+    # nothing; and without any, only what has gone from one folder in one update was surely more than one.
     surely = max(together.values(), default=0) if not targets else 0
     return sources, targets, was_there[len(was_there) - surely :], max(0, was_source - len(sources))
-
-
-def tally(found: Iterable[Difference]) -> Counter[Verdict]:
-    return Counter(one.verdict for one in found)

@@ -1,4 +1,4 @@
-"""One night as data: the report draws it, `--json` prints it. Times are aware and in UTC."""
+"""The report of one cutover as data: the page shows it, `--json` prints it. Times are aware and in UTC."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.evidence import Change, Finding
 from mailmove.report.handover import Handover
 from mailmove.report.progress import Progress
 
 
 class Step(BaseModel):
-    """A step of the runbook, as it went. began None: it was not reached."""
+    """A step of the runbook, as it ran. began None: it was not reached."""
 
     name: str
     story: str
@@ -23,7 +23,7 @@ class Step(BaseModel):
     undo: str = Field(default="", description="How a rollback puts it back, in the stage's own words")
     mark: str = Field(default="", description="Words for the moment of its end in pictures; empty: none")
     began: datetime | None = None
-    ended: datetime | None = Field(default=None, description="When the world had agreed; None: not so far")
+    ended: datetime | None = Field(default=None, description="When it was verified; None: not so far")
     changes: list[Change] = []
     facts: list[str] = Field(default=[], description="What was seen at the end")
     undone: bool = False
@@ -31,7 +31,7 @@ class Step(BaseModel):
 
 
 class Question(BaseModel):
-    """Something at which the night was parked: a wait, a gate, or trouble. answered None: it is parked still."""
+    """A wait, gate or trouble at which the cutover was parked. answered None: it is parked still."""
 
     kind: Literal["wait", "gate", "trouble"]
     name: str
@@ -41,15 +41,15 @@ class Question(BaseModel):
 
 
 class Decision(BaseModel):
-    """A person's word at a gate."""
+    """A person's answer at a gate."""
 
     stage: str
     at: datetime
     words: list[str]
 
 
-class Landed(BaseModel):
-    """Messages that arrived in the `seconds` from `at` on, by where they arrived. None: that side could not be read."""
+class ArrivalBar(BaseModel):
+    """Counts of messages that arrived in the `seconds` from `at` on, by side. None: that side could not be read."""
 
     at: datetime
     seconds: int
@@ -57,8 +57,8 @@ class Landed(BaseModel):
     cloud: int | None
 
 
-class Night(BaseModel):
-    """Everything that the report says."""
+class CutoverReport(BaseModel):
+    """Everything that the report shows."""
 
     customer: str
     domains: list[str]
@@ -74,11 +74,11 @@ class Night(BaseModel):
     decisions: list[Decision] = []
     handover: Handover | None = Field(default=None, description="None: the inventory was not kept")
     findings: list[Finding] = Field(default=[], description="What the preflight found")
-    left_behind: list[str] = Field(default=[], description="Items that did not move, each with its reason")
+    unmoved_items: list[str] = Field(default=[], description="Items that did not move, each with its reason")
     tidy: list[str] = Field(default=[], description="What to do afterwards by hand: late senders, and DNS")
-    landed: list[Landed] = []
+    landed: list[ArrivalBar] = []
     landed_note: str = Field(default="", description="Why one of the two sides could not be counted")
-    sweeps: dict[str, Sweep] = Field(default={}, description="The last look at propagation, by MX name")
+    sweeps: dict[str, PropagationSweep] = Field(default={}, description="The last look at propagation, by MX name")
     progress: Progress | None = Field(default=None, description="The first copy, mailbox by mailbox")
 
     def step(self, name: str) -> Step | None:
@@ -94,6 +94,6 @@ class Night(BaseModel):
 
     @property
     def switched(self) -> datetime | None:
-        """When every authoritative server pointed at the cloud; None: not, or put back."""
+        """Time at which every authoritative server pointed at the cloud; None: not switched, or rolled back."""
         step = self.step("switch_mail")
         return step.ended if step and not step.undone else None

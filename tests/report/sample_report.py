@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailmove.dns.propagation.measure import Sweep
-from mailmove.dns.propagation.resolver_view import Sees, View
+from mailmove.dns.propagation.measure import PropagationSweep
+from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.evidence import Change, Finding
+from mailmove.report.cutover_report import ArrivalBar, CutoverReport, Decision, Question, Step
 from mailmove.report.handover import Handover, Machine, Person
-from mailmove.report.night import Decision, Landed, Night, Question, Step
 from mailmove.report.progress import Progress, watched
 from mailmove.tenant_state import MigrationUser
 
@@ -49,7 +49,7 @@ def at(minutes: float) -> datetime:
     return BEGAN + timedelta(minutes=minutes)
 
 
-def night(**other: Any) -> Night:
+def night(**other: Any) -> CutoverReport:
     """Everything there; `other` fields replace."""
     people = [
         Person(
@@ -110,27 +110,27 @@ def night(**other: Any) -> Night:
                     todo="Add it again."),
             Finding(subject="contacts", seen="3", means="They come along.", todo="Nothing to do."),
         ],
-        "left_behind": [f"user3@contoso.com: message '{HARM}' in Inbox: larger than 150 MB"],
+        "unmoved_items": [f"user3@contoso.com: message '{HARM}' in Inbox: larger than 150 MB"],
         "tidy": ["contoso.com: the name mail.contoso.com still receives junk. Remove it when the server goes."],
         "landed": [
-            Landed(at=at(5 * n), seconds=300, old=max(0, 14 - max(0, n - 24) * 4), cloud=max(0, (n - 25) * 2))
+            ArrivalBar(at=at(5 * n), seconds=300, old=max(0, 14 - max(0, n - 24) * 4), cloud=max(0, (n - 25) * 2))
             for n in range(38)
         ],
         "sweeps": {"contoso.com.": sweep()},
         "progress": progress(people),
     }  # fmt: skip
-    return Night(**{**told, **other})
+    return CutoverReport(**{**told, **other})
 
 
-def sweep(resolvers: int = 30, *, ended: bool = True) -> Sweep:
+def sweep(resolvers: int = 30, *, ended: bool = True) -> PropagationSweep:
     """Two name servers, and resolvers that follow one after the other; the last one extends the TTL."""
 
-    def view(server: str, new_after: float, **other: Any) -> View:
-        sees: Sees = "new" if ended or new_after < 3 else "old"
-        changes: list[tuple[datetime, Sees]] = [(at(128), "old")]
+    def view(server: str, new_after: float, **other: Any) -> ServerView:
+        sees: RecordState = "new" if ended or new_after < 3 else "old"
+        changes: list[tuple[datetime, RecordState]] = [(at(128), "old")]
         changes += [(at(128 + new_after), "new")] if sees == "new" else []
         clear = None if sees == "new" else at(128 + new_after)
-        return View(
+        return ServerView(
             server=server, sees=sees, at=at(134), changes=tuple(changes), clear_at=clear, answered=True, **other
         )
 
@@ -141,7 +141,7 @@ def sweep(resolvers: int = 30, *, ended: bool = True) -> Sweep:
         view("203.0.113.8:53", 2.2, habit="stale", caught="late", overdue=2.0),
         view("[2001:db8::53]:53", 4.0),
     ]
-    return Sweep(at=at(134) if ended else at(131), authorities=names, resolvers=slow, served_since=at(128.2))
+    return PropagationSweep(at=at(134) if ended else at(131), authorities=names, resolvers=slow, served_since=at(128.2))
 
 
 def progress(people: list[Person]) -> Progress:

@@ -1,4 +1,4 @@
-"""Put a night together from what the Prefect server keeps: the ledger, the tables, the parked runs. It reads only."""
+"""Put the record of a cutover together from the ledger, the tables and the parked runs. It reads only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from mailmove.clock import now
-from mailmove.dns.propagation.measure import Sweep
+from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
+from mailmove.report.cutover_report import CutoverReport, Decision, Question, Step
 from mailmove.report.forecast import Outline, Runbook, runbook_of, zone_of
 from mailmove.report.handover import Handover
-from mailmove.report.night import Decision, Night, Question, Step
 from mailmove.report.progress import Progress
 from tasks.engine.current import engine
 from tasks.engine.port import ParkedRecord
@@ -33,7 +33,7 @@ _OF_STEPS = (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION)
 """Topics whose evidence says that a step has come to its end."""
 
 
-def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
+def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverReport:
     """The customer's cutover (default: the one that wrote last). Blocked: nothing was ever written for it."""
     everything = read_entries(customer)
     root = cutover or (everything[-1].cutover if everything else None)
@@ -45,7 +45,7 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
     parked = run.parked if run else []
     tables = _tables(customer, root)
     began = (run.began if run else None) or entries[0].at
-    return Night(
+    return CutoverReport(
         customer=customer,
         domains=list(plan.domains) if plan else [],
         cutover=root,
@@ -63,24 +63,24 @@ def night_of_customer(customer: str, cutover: UUID | None = None) -> Night:
             if entry.kind is EntryKind.APPROVAL
         ],
         **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
-        left_behind=_left(entries),
+        unmoved_items=_left(entries),
     )
 
 
 def runbook_of_preflight(plan: Cutover, run: UUID, starts: datetime) -> Runbook:
-    """The night to come, by what a preflight (its flow run) saw. Blocked: it ended before it had seen everything."""
+    """The cutover to come, by what a preflight (its flow run) saw. Blocked: it ended before it had seen everything."""
     keys = [previews_key(plan.customer), handover_key(plan.customer)]
     rows = engine().store.read_of_run(run, keys)
     if keys[0] not in rows:
         raise Blocked(
             "preflight", wanted="what it saw", seen="nothing", todo=f"Look at flow run {run} in the Prefect UI."
         )
-    found = rows.get(keys[1])
+    handover = rows.get(keys[1])
     return runbook_of(
         plan,
         [Preview.model_validate(row) for row in rows[keys[0]]],
         outlines(),
-        handover=Handover.model_validate(found[0]) if found else None,
+        handover=Handover.model_validate(handover[0]) if handover else None,
         starts=starts,
         written=now(),
     )
@@ -105,8 +105,8 @@ def outlines() -> list[Outline]:
 
 def undo_words(stage: Stage) -> str:
     """How a rollback puts it back, in the stage's own words."""
-    said = stage.module.rollback.fn.__doc__ or "Exactly what the ledger says stood there before."
-    return " ".join(said.split())
+    words = stage.module.rollback.fn.__doc__ or "Exactly what the ledger says stood there before."
+    return " ".join(words.split())
 
 
 def _steps(entries: list[Entry], began: datetime) -> Iterator[Step]:
@@ -143,33 +143,33 @@ def _questions(parked: ParkedRecord) -> Iterator[Question]:
 
 
 def _tables(customer: str, root: UUID) -> dict[str, Any]:
-    """Fields of the night that stand in tables of their own; what was not kept is left out."""
+    """Fields of the report that stand in tables of their own; what was not kept is left out."""
     kinds = {"handover": handover_key, "previews": previews_key, "closing": closing_key, "copying": copying_key}
     keys = {name: key(customer) for name, key in kinds.items()}
     rows = engine().store.read_of_run(root, list(keys.values()))
-    told: dict[str, Any] = {}
-    if found := rows.get(keys["handover"]):
-        told["handover"] = Handover.model_validate(found[0])
+    fields: dict[str, Any] = {}
+    if row := rows.get(keys["handover"]):
+        fields["handover"] = Handover.model_validate(row[0])
     previews = [Preview.model_validate(row) for row in rows.get(keys["previews"], [])]
-    told["findings"] = [finding for preview in previews for finding in preview.findings]
-    if found := rows.get(keys["copying"]):
-        told["progress"] = Progress.model_validate(found[0])
-    if found := rows.get(keys["closing"]):
-        closing = Closing.model_validate(found[0])
-        told |= {"tidy": closing.tidy, "landed": closing.landed, "landed_note": closing.landed_note}
-    return told
+    fields["findings"] = [finding for preview in previews for finding in preview.findings]
+    if row := rows.get(keys["copying"]):
+        fields["progress"] = Progress.model_validate(row[0])
+    if row := rows.get(keys["closing"]):
+        closing = Closing.model_validate(row[0])
+        fields |= {"tidy": closing.tidy, "landed": closing.landed, "landed_note": closing.landed_note}
+    return fields
 
 
-def _pictured(looks: Iterable[PollResult]) -> dict[str, Any]:
+def _pictured(results: Iterable[PollResult]) -> dict[str, Any]:
     """What the waits saw last, as far as it can be drawn."""
-    told: dict[str, Any] = {"sweeps": {}}
-    for seen in looks:
-        for key, value in seen.state.items():
+    fields: dict[str, Any] = {"sweeps": {}}
+    for result in results:
+        for key, value in result.state.items():
             if key == PROGRESS:
-                told["progress"] = Progress.model_validate(value)
+                fields["progress"] = Progress.model_validate(value)
             elif isinstance(value, dict) and {"authorities", "resolvers"} <= value.keys():
-                told["sweeps"][key] = Sweep.model_validate(value)
-    return told
+                fields["sweeps"][key] = PropagationSweep.model_validate(value)
+    return fields
 
 
 def _left(entries: list[Entry]) -> list[str]:
