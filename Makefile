@@ -6,13 +6,14 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests long fleet lint style types bench docs pages clean setup soak
+.PHONY: demo up help test tests prefect-oldest long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's cutover in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and the tests"
+	@echo "make prefect-oldest  what we know of Prefect's inside, on the oldest Prefect that we support"
 	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
 	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium"
 	@echo "make soak    NIGHTS=200 randomised cutovers with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
@@ -52,6 +53,16 @@ tests: setup
 test: style
 	@$(MAKE) --no-print-directory -j 2 types tests
 
+# In a venv of its own, with as little as these tests need.
+OLDEST := .venv-oldest
+$(OLDEST)/.ready: .ci/prefect-oldest.txt
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r .ci/prefect-oldest.txt
+	@touch $@
+
+prefect-oldest: $(OLDEST)/.ready
+	$(OLDEST)/bin/python -m pytest tests/engine tests/deployments/test_prefect_on_sqlite.py
+
 long: setup
 	$(PYTEST) -m long
 
@@ -76,4 +87,4 @@ docs: pages
 	.venv-docs/bin/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) .venv-docs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab
+	rm -rf $(VENV) $(OLDEST) .venv-docs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab

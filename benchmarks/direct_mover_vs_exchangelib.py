@@ -117,7 +117,7 @@ def move(source: dict[str, Any], target: dict[str, Any], boxes: int, folder: str
 
     mover = DirectMover(
         ExchangeServer.model_validate(source).origin(),
-        Microsoft365.model_validate(target).destination(UNLIMITED),
+        Microsoft365.model_validate(target).items.destination(UNLIMITED),
         in_folder(Path(folder)),
         Manners(lanes=1, settle=_SETTLE),
     )

@@ -1,6 +1,6 @@
 """One file a provider: settings, secrets, wire. This package imports none of them before it is asked for.
 
-A provider's library takes a second to import, and a woken cutover is a new process that needs one or two of them.
+A provider's library takes a second to import, and a resumed cutover is a new process that needs one or two of them.
 To add a DNS provider: write `blocks/dns/<name>.py` and put one line here.
 """
 

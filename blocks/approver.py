@@ -10,21 +10,11 @@ from pydantic import Field, field_validator
 
 
 class Approver(Block):
-    """Somebody who can open a gate. `mailmove new-approver anna` makes the key and this block.
-
-    Example:
-        ```python
-        from blocks.approver import Approver
-
-        approver = Approver.load("BLOCK_NAME")
-        ```
-    """
+    """Somebody who can open a gate. `mailmove new-approver anna` makes the key and this block."""
 
     _block_type_name = "Approver"
     _block_type_slug = "approver"
     _description = "A person whose yes counts at a gate, known by the public half of a key that only they have."
-    _documentation_url = "https://mailmove.example/docs/blocks/approver"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/approver.png"  # type: ignore[assignment]
 
     public_key: str = Field(description="Ed25519 public key, base64, as `mailmove new-approver` prints it.")
 

@@ -7,24 +7,14 @@ from pydantic import Field, SecretStr
 
 
 class MailNotice(AppriseNotificationBlock):
-    """Sends notices through an SMTP server, by Apprise.
-
-    Example:
-        ```python
-        from blocks.mail_notice import MailNotice
-
-        notice = MailNotice.load("BLOCK_NAME")
-        ```
-    """
+    """Sends notices through an SMTP server, by Apprise."""
 
     _block_type_name = "Mail notice"
     _block_type_slug = "mail-notice"
     _description = "Notices by mail, through an SMTP server. Do not send them by the mail system that is being moved."
-    _documentation_url = "https://mailmove.example/docs/blocks/mail-notice"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/mail-notice.png"  # type: ignore[assignment]
 
     url: SecretStr = Field(
         title="Mail URL",
         description="Server, account, sender and recipients, as Apprise spells them.",
-        examples=["mailtos://user:password@smtp.msp.example:587/?from=night@msp.example&to=anna@msp.example"],
+        examples=["mailtos://user:password@smtp.msp.example:587/?from=cutover@msp.example&to=anna@msp.example"],
     )

@@ -39,11 +39,11 @@ class Patience:
         self._left -= delay
 
 
-def look_thrice(look: Callable[[], T | None], sleep: Callable[[float], None] = pause) -> T | None:
-    """What `look` finds. None is believed only the third time: a replica may lag behind the one that made the thing."""
+def read_thrice(read: Callable[[], T | None], sleep: Callable[[float], None] = pause) -> T | None:
+    """Read up to three times. None is believed only the third time: the replica that answers may lag after a change."""
     for delay in (1.0, 3.0):
-        found = look()
-        if found is not None:
-            return found
+        result = read()
+        if result is not None:
+            return result
         sleep(delay)
-    return look()
+    return read()

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import ssl
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from mailmove.errors import Blocked
 
-UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
-"""What OpenSSL's errors say, through httpx and requests alike, when a certificate does not hang on a known root."""
+E = TypeVar("E", bound=BaseException)
 
 
 @functools.lru_cache(maxsize=32)  # reading the system's roots takes 20 ms and more
@@ -35,6 +34,25 @@ def tls_context(extra_ca: str | None) -> ssl.SSLContext:
                 todo="Paste the certificate as PEM text, from BEGIN to END.",
             ) from None
     return context
+
+
+def cause_of(error: BaseException, kind: type[E]) -> E | None:
+    """The first exception of a kind that an exception carries: what httpx, requests and urllib3 wrapped; None: none."""
+    waiting, known = [error], set[int]()
+    while waiting:
+        inner = waiting.pop(0)
+        if isinstance(inner, kind):
+            return inner
+        if id(inner) not in known:
+            known.add(id(inner))
+            wrapped = (inner.__cause__, inner.__context__, getattr(inner, "reason", None), *inner.args)
+            waiting += [deeper for deeper in wrapped if isinstance(deeper, BaseException)]
+    return None
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Did TLS fail because the certificate hangs on no known root, bears another name or has run out?"""
+    return cause_of(error, ssl.SSLCertVerificationError) is not None
 
 
 def untrusted(who: str, wanted: str) -> Blocked:

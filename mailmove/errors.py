@@ -3,17 +3,17 @@
     MailmoveError
     +-- Blocked            a person must act; the message says how
     |   +-- Refused        the other side does not accept our credentials or rights
+    |   |   +-- SignInRefused  the sign-in itself; the same for every other request, and more tries lock the account
     |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
     |   +-- BadPlan        the plan has faults; all of them are listed
     |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
     +-- Transient          ask again later, with the same words
     |   +-- Throttled      ask again after `retry_after` seconds
     |   +-- NotYet         the world does not agree yet; nothing is wrong
-    |   |   +-- ByHand     a person must type `records` where no programme can; it is seen by itself
-    |   +-- Drifted        the world changed since it was looked at; look again
-    +-- Irreversible       this cannot be undone; the message says what remains
+    |   |   +-- ByHand     a person must type `records` where no program can; that it was done shows by itself
+    |   +-- Drifted        the state changed since it was read; read it again
 
-A message says who spoke, what was wanted, what was seen and what to do next.
+A message names who answered, what was wanted, what was seen and what to do next.
 No vendor exception leaves `blocks/`.
 """
 
@@ -23,14 +23,27 @@ from __future__ import annotations
 class MailmoveError(Exception):
     """Root of the tree; raised only as one of its children.
 
-    who:    the system that spoke ("Route 53", "mail.contoso.com").
+    who:    the system that answered ("Route 53", "mail.contoso.com").
     wanted: what we asked of it, in words.
     seen:   what it answered, in its own words where it has any.
     todo:   what the reader should do next.
+    code:   what the other side calls the error; None: it gave no name, or we speak ourselves. Code decides by the
+            type and by this, never by the sentence in `seen`:
+
+                Microsoft Graph, Partner Center   their error code         "Request_BadRequest"
+                Microsoft Entra ID                the AADSTS number        "AADSTS65001"
+                cmdlets, any way they are run     class of the exception   "ManagementObjectNotFoundException"
+                Exchange Web Services             ResponseCode             "ErrorAccessDenied"
+                Amazon                            error code               "NoSuchChange"
+                DNS                               rcode                    "REFUSED"
+
+            Where a service has a sentence only, the one reader in its client gives the sentence a code.
     """
 
-    def __init__(self, who: str, *, wanted: str, seen: str, todo: str) -> None:
-        self.who, self.wanted, self.seen, self.todo = who, wanted, seen, todo
+    code: str | None = None
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, code: str | None = None) -> None:
+        self.who, self.wanted, self.seen, self.todo, self.code = who, wanted, seen, todo, code
         super().__init__(who, wanted, seen, todo)
 
     def __str__(self) -> str:
@@ -49,8 +62,12 @@ class Refused(Blocked):
     """The other side does not accept our credentials, or they lack a right."""
 
 
+class SignInRefused(Refused):
+    """Name, password, secret, certificate or consent is not accepted: whatever is asked next fails in the same way."""
+
+
 class TtlRaised(Blocked):
-    """A DNS provider made a TTL higher than asked. What was there has been put back. `floor` is in seconds."""
+    """A DNS provider made a TTL higher than asked. The earlier records have been restored. `floor` is in seconds."""
 
     def __init__(self, who: str, *, wanted: str, seen: str, todo: str, floor: int) -> None:
         super().__init__(who, wanted=wanted, seen=seen, todo=todo)
@@ -72,13 +89,15 @@ class Transient(MailmoveError):
 class Throttled(Transient):
     """Asked too often. `retry_after` is in seconds."""
 
-    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, retry_after: float = 5.0) -> None:
-        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
+    def __init__(
+        self, who: str, *, wanted: str, seen: str, todo: str, retry_after: float = 5.0, code: str | None = None
+    ) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
         self.retry_after = retry_after
 
 
 class NotYet(Transient):
-    """The act was done; the world has not caught up."""
+    """The change was made, and does not show yet."""
 
 
 class ByHand(NotYet):
@@ -90,11 +109,7 @@ class ByHand(NotYet):
 
 
 class Drifted(Transient):
-    """What stands there now is not what was looked at (or approved). Nothing was changed."""
-
-
-class Irreversible(MailmoveError):
-    """Cannot be put back. `seen` says what remains."""
+    """The state is not what was read (or approved) before. Nothing was changed."""
 
 
 def _rebuild(kind: type[MailmoveError], state: dict[str, object]) -> MailmoveError:

@@ -26,8 +26,6 @@ class AcmeAuthority(Block, CertificateAuthority, Checkable):
 
     _block_type_name = "ACME Authority"
     _block_type_slug = "acme-authority"
-    _documentation_url = "https://mailmove.example/docs/blocks/acme-authority"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/acme-authority.png"  # type: ignore[assignment]
 
     directory_url: str = Field(
         default="https://acme-v02.api.letsencrypt.org/directory",
@@ -45,10 +43,10 @@ class AcmeAuthority(Block, CertificateAuthority, Checkable):
 
     def earlier_certificate(self, names: Sequence[str]) -> Issued | None:
         """What was issued for exactly these names, while it is good for three weeks yet."""
-        found = self._kept()["issued"].get(_key(names))
-        if found is None:
+        entry = self._kept()["issued"].get(_key(names))
+        if entry is None:
             return None
-        issued = Issued(chain=found["chain"], key=SecretStr(found["key"]))
+        issued = Issued(chain=entry["chain"], key=SecretStr(entry["key"]))
         return issued if issued.enough_for(list(names)) else None
 
     def begin(self, names: Sequence[str]) -> list[Challenge]:
@@ -92,7 +90,7 @@ class AcmeAuthority(Block, CertificateAuthority, Checkable):
         known = self._kept()["orders"].get(_key(names))
         if not known or not known["url"]:
             return None
-        order = wire.look(known["url"], request_for(names, known["key"]))
+        order = wire.read_order(known["url"], request_for(names, known["key"]))
         if order is None or order.body.status == messages.STATUS_INVALID:
             self._keep(orders={_key(names): None})
             return None

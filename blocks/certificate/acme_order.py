@@ -58,15 +58,15 @@ class AcmeWire:
             try:
                 self._client.new_account(asked)
             except errors.ConflictError as known:
-                found = messages.RegistrationResource(body=messages.Registration(), uri=known.location)
-                self._net.account = found
+                account = messages.RegistrationResource(body=messages.Registration(), uri=known.location)
+                self._net.account = account
 
     def order(self, names: Sequence[str], key: str) -> str:
         """A new order; its address."""
         with self.translated(f"an order for {', '.join(names)}"):
             return str(self._client.new_order(request_for(names, key)).uri)
 
-    def look(self, url: str, request: bytes) -> messages.OrderResource | None:
+    def read_order(self, url: str, request: bytes) -> messages.OrderResource | None:
         """The order as it stands, with its authorizations; None: there is none any more."""
         with self.translated("the order"):
             try:
@@ -76,19 +76,19 @@ class AcmeWire:
                     return None
                 raise
             proofs = [
-                self._client._authzr_from_response(self._client._post_as_get(one), uri=one)
-                for one in body.authorizations
+                self._client._authzr_from_response(self._client._post_as_get(authorization), uri=authorization)
+                for authorization in body.authorizations
             ]
             return messages.OrderResource(body=body, uri=url, authorizations=proofs, csr_pem=request)
 
     def to_publish(self, order: messages.OrderResource) -> list[Challenge]:
         """TXT records of the authorizations that are pending."""
-        found = []
+        records = []
         for proof in order.authorizations:
             if proof.body.status == messages.STATUS_PENDING:
                 name = f"_acme-challenge.{proof.body.identifier.value}."
-                found.append(Challenge(name=name, value=_dns01(proof).chall.validation(self._net.key)))
-        return found
+                records.append(Challenge(name=name, value=_dns01(proof).chall.validation(self._net.key)))
+        return records
 
     def finish(self, order: messages.OrderResource) -> str:
         """Have pending proofs looked at, finalize, download: the chain in PEM."""
@@ -110,27 +110,27 @@ class AcmeWire:
         except MailmoveError:
             raise
         except errors.ValidationError as error:
-            said = "; ".join(_why(one) for one in error.failed_authzrs)
+            words = "; ".join(_why(proof) for proof in error.failed_authzrs)
             todo = "Look at the TXT records and CAA records of the zone at every name server; then try again."
-            raise Blocked(self._who, wanted=wanted, seen=said, todo=todo) from None
+            raise Blocked(self._who, wanted=wanted, seen=words, todo=todo) from None
         except messages.Error as error:
-            said = f"{error.code or 'an error'}: {error.detail or ''}"
+            words = f"{error.code or 'an error'}: {error.detail or ''}"
             if error.code == "rateLimited":
                 todo = "It is asked again later; such limits last an hour to a week."
-                raise Throttled(self._who, wanted=wanted, seen=said, todo=todo, retry_after=3600) from None
+                raise Throttled(self._who, wanted=wanted, seen=words, todo=todo, retry_after=3600) from None
             if error.code in ("serverInternal", "badNonce", "orderNotReady"):
-                raise Transient(self._who, wanted=wanted, seen=said, todo="It is asked again.") from None
+                raise Transient(self._who, wanted=wanted, seen=words, todo="It is asked again.") from None
             todo = "Read the authority's words; a CAA record may forbid it, or the account may be closed."
-            raise Blocked(self._who, wanted=wanted, seen=said, todo=todo) from None
+            raise Blocked(self._who, wanted=wanted, seen=words, todo=todo) from None
         except (errors.Error, requests.RequestException, OSError, ValueError, KeyError, josepy.errors.Error) as error:
-            said = str(error) or type(error).__name__
-            raise Transient(self._who, wanted=wanted, seen=said[:300], todo="It is asked again.") from None
+            words = str(error) or type(error).__name__
+            raise Transient(self._who, wanted=wanted, seen=words[:300], todo="It is asked again.") from None
 
 
 def _dns01(proof: Any) -> Any:
-    for one in proof.body.challenges:
-        if isinstance(one.chall, challenges.DNS01):
-            return one
+    for challenge in proof.body.challenges:
+        if isinstance(challenge.chall, challenges.DNS01):
+            return challenge
     raise Blocked(
         "ACME",
         wanted=f"a DNS-01 challenge for {proof.body.identifier.value}",
@@ -140,5 +140,5 @@ def _dns01(proof: Any) -> Any:
 
 
 def _why(proof: Any) -> str:
-    said = [str(one.error.detail) for one in proof.body.challenges if one.error is not None]
-    return f"{proof.body.identifier.value}: {'; '.join(said) or 'no reason given'}"
+    reasons = [str(challenge.error.detail) for challenge in proof.body.challenges if challenge.error is not None]
+    return f"{proof.body.identifier.value}: {'; '.join(reasons) or 'no reason given'}"

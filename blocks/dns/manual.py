@@ -30,25 +30,15 @@ WHO = "authoritative name servers"
 
 
 class Manual(Block, DnsProvider, Checkable):
-    """For a zone that only a person can edit. Needs no credentials.
-
-    Example:
-        ```python
-        from blocks.dns.manual import Manual
-
-        provider = Manual.load("BLOCK_NAME")
-        ```
-    """
+    """For a zone that only a person can edit. Needs no credentials."""
 
     by_hand: ClassVar[bool] = True
 
     _block_type_name = "DNS by hand"
     _block_type_slug = "manual"
     _description = (
-        "A registrar without an API: the records to type are shown, and the night goes on once they are served."
+        "A registrar without an API: the records to type are shown, and the cutover goes on once they are served."
     )
-    _documentation_url = "https://mailmove.example/docs/blocks/manual"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/manual.png"  # type: ignore[assignment]
 
     resolvers: list[str] = Field(
         default=["1.1.1.1", "8.8.8.8", "9.9.9.9"],
@@ -57,7 +47,7 @@ class Manual(Block, DnsProvider, Checkable):
     )
     dns_port: int = Field(default=53, ge=1, le=65535, description="Port of name servers; not 53 only in a rehearsal.")
     zones: list[str] = Field(
-        default=[], description="Zones that the check before the night reads.", examples=[["contoso.com"]]
+        default=[], description="Zones that the check before the cutover reads.", examples=[["contoso.com"]]
     )
     timeout_seconds: float = Field(default=3, gt=0, description="How long to wait for each answer, in seconds.")
 
@@ -92,14 +82,14 @@ class Manual(Block, DnsProvider, Checkable):
         return findings_of([lambda: self.read_zone(zone)])
 
     def _agreed(self, zone: str, more: Iterable[Key]) -> Zone:
-        resolvers = [split_address(one, self.dns_port) for one in self.resolvers]
+        resolvers = [split_address(address, self.dns_port) for address in self.resolvers]
         servers = asyncio.run(authorities(zone, resolvers, self.dns_port, timeout=self.timeout_seconds))
         keys = list(more)
-        held = {server: self._served_by(server, zone, keys) for server in servers}
-        first = held[servers[0]]
+        zones = {server: self._served_by(server, zone, keys) for server in servers}
+        first = zones[servers[0]]
         if (zone.lower().rstrip(".") + ".", "SOA") not in first:
             raise self._no_such_zone(zone, "no SOA record of that name")
-        for server, other in held.items():
+        for server, other in zones.items():
             for key in sorted(set(first) | set(other)):
                 # A serial may differ for a moment and say nothing of the records.
                 if key[1] != "SOA" and not same(first.get(key), other.get(key)):

@@ -31,21 +31,11 @@ _LOOKS = 2
 
 
 class OctoDns(Block, DnsProvider, Checkable):
-    """Reads and changes a zone through an octoDNS provider; its package must be installed where the work runs.
-
-    Example:
-        ```python
-        from blocks.dns.octodns import OctoDns
-
-        provider = OctoDns.load("BLOCK_NAME")
-        ```
-    """
+    """Reads and changes a zone through an octoDNS provider; its package must be installed where the work runs."""
 
     _block_type_name = "octoDNS provider"
     _block_type_slug = "octodns"
     _description = "The customer's zone at any provider that octoDNS knows: Cloudflare, Azure, Google, Gandi, ..."
-    _documentation_url = "https://mailmove.example/docs/blocks/octodns"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/octodns.png"  # type: ignore[assignment]
 
     provider_class: str = Field(
         pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
@@ -56,7 +46,7 @@ class OctoDns(Block, DnsProvider, Checkable):
         description="What the class takes, as its package's page says (token, host, ...); kept secret.",
     )
     zones: list[str] = Field(
-        default=[], description="Zones that the check before the night reads.", examples=[["contoso.com"]]
+        default=[], description="Zones that the check before the cutover reads.", examples=[["contoso.com"]]
     )
 
     def read_zone(self, zone: str) -> Zone:
@@ -95,41 +85,41 @@ class OctoDns(Block, DnsProvider, Checkable):
     def _provider(self) -> BaseProvider:
         module, _, name = self.provider_class.rpartition(".")
         try:
-            found = getattr(import_module(module), name)
+            kind = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
             package = module.partition(".")[0].replace("_", "-")
             raise self._blocked(str(error), f"Install {package} where the work runs, or mend the name.") from error
-        if not (isinstance(found, type) and issubclass(found, BaseProvider)):
+        if not (isinstance(kind, type) and issubclass(kind, BaseProvider)):
             raise self._blocked("something else of that name", "Name a provider class, not a source or a function.")
         with translated(self.who, "the provider set up", self.settings.get_secret_value()):
-            provider = found(id="mailmove", **self.settings.get_secret_value())
+            provider = kind(id="mailmove", **self.settings.get_secret_value())
         # What a provider cannot hold is left alone here; what of ours it leaves out is found when reading back.
         provider.strict_supports = False
         return provider
 
     def _populated(self, provider: BaseProvider, zone: str) -> OctoZone:
-        held = OctoZone(zone.lower().rstrip(".") + ".", [])
+        current = OctoZone(zone.lower().rstrip(".") + ".", [])
         with translated(self.who, f"zone {zone}", self.settings.get_secret_value()):
-            exists = provider.populate(held, target=True, lenient=True)
-        if exists is False or not held.records:
+            exists = provider.populate(current, target=True, lenient=True)
+        if exists is False or not current.records:
             raise Blocked(
                 self.who,
                 wanted=f"zone {zone}",
                 seen="no such zone, or no records in it",
                 todo="Check the zone's name and the account in the settings.",
             )
-        return held
+        return current
 
     def _write(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """Drifted: a set is not at its `before` any more. Blocked: the plan would change anything else."""
         wanted = f"to change {', '.join(f'{rtype} {name}' for name, rtype in (change.key for change in changes))}"
         for tries_left in reversed(range(_LOOKS)):
             provider = self._provider()
-            held = self._populated(provider, zone)
-            refuse_unsafe(self.who, held, changes)
-            outstanding(self.who, _plain(held), changes)
+            current = self._populated(provider, zone)
+            refuse_unsafe(self.who, current, changes)
+            outstanding(self.who, _plain(current), changes)
             with translated(self.who, wanted, self.settings.get_secret_value()):
-                plan = provider.plan(_with(held, changes))
+                plan = provider.plan(_with(current, changes))
             if plan is None:
                 return
             try:
@@ -155,15 +145,15 @@ class OctoDns(Block, DnsProvider, Checkable):
         return Blocked("octoDNS", wanted=f"the provider {self.provider_class}", seen=seen, todo=todo)
 
 
-def _plain(held: OctoZone) -> Zone:
-    found = [rrset_of(record) for record in held.records if is_plain(record)]
-    return {rrset.key: rrset for rrset in found}
+def _plain(zone: OctoZone) -> Zone:
+    rrsets = [rrset_of(record) for record in zone.records if is_plain(record)]
+    return {rrset.key: rrset for rrset in rrsets}
 
 
-def _with(held: OctoZone, changes: Sequence[RRsetChange]) -> OctoZone:
+def _with(zone: OctoZone, changes: Sequence[RRsetChange]) -> OctoZone:
     """A copy of the zone with the changes made."""
-    desired = held.copy()
-    records = {(record.fqdn, record._type): record for record in held.records}
+    desired = zone.copy()
+    records = {(record.fqdn, record._type): record for record in zone.records}
     for change in changes:
         if change.after is None and change.key in records:
             desired.remove_record(records[change.key])

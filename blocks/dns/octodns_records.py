@@ -37,8 +37,8 @@ def rrset_of(record: Record) -> RRset:
 
 
 def made(wanted: RRset, standing: Record | None, zone: OctoZone) -> Record:
-    """An octoDNS record that is served as `wanted`. Of what stands there, values that stay are taken over as they
-    are, with whatever the provider knows of the record besides (Cloudflare's proxy switch, comments)."""
+    """An octoDNS record that is served as `wanted`. Values that stay are kept as they are,
+    with whatever the provider knows of the record besides (Cloudflare's proxy switch, comments)."""
     parsed = Record.from_rrset(zone, Rrset(wanted.name, wanted.type, wanted.ttl, list(wanted.values)), lenient=True)
     if standing is None:
         return parsed
@@ -54,43 +54,43 @@ def made(wanted: RRset, standing: Record | None, zone: OctoZone) -> Record:
     return copy
 
 
-def refuse_unsafe(who: str, held: OctoZone, changes: Sequence[RRsetChange]) -> None:
+def refuse_unsafe(who: str, zone: OctoZone, changes: Sequence[RRsetChange]) -> None:
     """Blocked: a change that could not be put back exactly, or that is none of a mail move's business."""
-    records = {(record.fqdn, record._type): record for record in held.records}
-    special = {record.fqdn: record for record in held.records if not is_plain(record)}
+    records = {(record.fqdn, record._type): record for record in zone.records}
+    special = {record.fqdn: record for record in zone.records if not is_plain(record)}
     for change in changes:
         name, rtype = change.key
         standing = records.get(change.key)
         gone = set(change.before.values if change.before else ()) ^ set(change.after.values if change.after else ())
         if rtype in ("NS", "SOA"):
-            seen = "it belongs to the delegation"
+            reason = "it belongs to the delegation"
         elif name in special and special[name]._type.endswith(f"/{rtype}"):
-            seen = f"a {special[name]._type} there, which is the provider's own"
+            reason = f"a {special[name]._type} there, which is the provider's own"
         elif standing is not None and not is_plain(standing):
-            seen = "a record with pools or regions"
+            reason = "a record with pools or regions"
         elif standing is not None and change.after is None and _settings(standing):
-            seen = f"settings of the provider's own on it ({', '.join(_settings(standing))})"
+            reason = f"settings of the provider's own on it ({', '.join(_settings(standing))})"
         elif rtype == "TXT" and any(_RISKY.search(value.replace('" "', "")) for value in gone):
-            seen = "quotes, backslashes or bytes beyond ASCII in a value, which octoDNS providers spell differently"
+            reason = "quotes, backslashes or bytes beyond ASCII in a value, which octoDNS providers spell differently"
         else:
             continue
         raise Blocked(
             who,
             wanted=f"to change {rtype} {name} so that it can be put back exactly",
-            seen=seen,
+            seen=reason,
             todo="Nothing was changed. Make this one change by hand, then go on.",
         )
 
 
 def _settings(record: Record) -> list[str]:
     """What the provider keeps with the record and a new record would not have."""
-    held = [
+    names = [
         f"{provider}: {name}"
         for provider, settings in record.octodns.items()
         for name in (settings if isinstance(settings, dict) else [provider])
         if name != _AUTO_TTL
     ]
-    return sorted(held)
+    return sorted(names)
 
 
 def _values(record: Record) -> list[tuple[str, object]]:

@@ -26,7 +26,7 @@ def read_by_query(zone: str, more: Iterable[Key], send: Callable[[dns.message.Me
 
     What a CNAME leads to is not taken for a set of the name that was asked for.
     """
-    found: Zone = {}
+    records: Zone = {}
     for name, rtype in dict.fromkeys([*seen_by_move(zone), *more]):
         query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
         query.flags &= ~dns.flags.RD
@@ -35,6 +35,6 @@ def read_by_query(zone: str, more: Iterable[Key], send: Callable[[dns.message.Me
             raise NotServed(answer.rcode(), f"{rtype} {name}")
         for rrset in answer.answer:
             if (rrset.name, rrset.rdtype) == (query.question[0].name, query.question[0].rdtype):
-                one = from_dns(rrset)
-                found[one.key] = one
-    return found
+                answered = from_dns(rrset)
+                records[answered.key] = answered
+    return records

@@ -38,21 +38,11 @@ _DRIFTED = {dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.
 
 
 class Rfc2136(Block, DnsProvider, Checkable):
-    """Reads a zone by transfer (or by queries, where that is refused) and changes it by dynamic update.
-
-    Example:
-        ```python
-        from blocks.dns.rfc2136 import Rfc2136
-
-        provider = Rfc2136.load("BLOCK_NAME")
-        ```
-    """
+    """Reads a zone by transfer (or by queries, where that is refused) and changes it by dynamic update."""
 
     _block_type_name = "RFC 2136 DNS"
     _block_type_slug = "rfc2136"
     _description = "The customer's zone on a name server that takes dynamic updates, such as BIND, Knot or PowerDNS."
-    _documentation_url = "https://mailmove.example/docs/blocks/rfc2136"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/rfc2136.png"  # type: ignore[assignment]
 
     server: str = Field(description="Address or name of the primary name server.", examples=["192.0.2.53"])
     port: int = Field(default=53, ge=1, le=65535, description="TCP port of the name server.")
@@ -63,7 +53,7 @@ class Rfc2136(Block, DnsProvider, Checkable):
     )
     zones: list[str] = Field(
         default=[],
-        description="Zones whose update right is tried by the check before the night.",
+        description="Zones whose update right is tried by the check before the cutover.",
         examples=[["contoso.com"]],
     )
     timeout_seconds: float = Field(default=10, gt=0, description="How long to wait for each answer, in seconds.")
@@ -85,9 +75,9 @@ class Rfc2136(Block, DnsProvider, Checkable):
         soa: list[RRset | None] = [None]
 
         def read() -> Zone:
-            held = self._read(zone, keys)
-            soa[0] = held.get((_absolute(zone), "SOA"))
-            return held
+            records = self._read(zone, keys)
+            soa[0] = records.get((_absolute(zone), "SOA"))
+            return records
 
         def write(todo: list[RRsetChange]) -> None:
             for _ in range(_TRIES):
@@ -113,8 +103,8 @@ class Rfc2136(Block, DnsProvider, Checkable):
 
     def findings(self) -> list[Finding]:
         """Is the server there, does it take the key, and may the key update each of `zones`?"""
-        found = findings_of([self._check_key])
-        return found or [finding for zone in self.zones for finding in self.zone_findings(zone)]
+        faults = findings_of([self._check_key])
+        return faults or [finding for zone in self.zones for finding in self.zone_findings(zone)]
 
     def zone_findings(self, zone: str) -> list[Finding]:
         """May the key read and update this zone? Tried with an update that has no changes in it."""
@@ -126,35 +116,35 @@ class Rfc2136(Block, DnsProvider, Checkable):
 
     def _read(self, zone: str, more: Iterable[Key]) -> Zone:
         with self._translated(f"zone {zone}"):
-            held = self._transferred(zone)
-            if held is None:
-                held = read_by_query(zone, more, self._send)
-                if (_absolute(zone), "SOA") not in held:
+            records = self._transferred(zone)
+            if records is None:
+                records = read_by_query(zone, more, self._send)
+                if (_absolute(zone), "SOA") not in records:
                     raise self._no_such_zone(zone)
-            return held
+            return records
 
     def _transferred(self, zone: str) -> Zone | None:
         """The zone by AXFR; None: the server allows no transfer."""
-        held = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
+        transfer = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
         query = dns.message.make_query(zone, "AXFR")
         self._sign(query)
         limit = 12 * self.timeout_seconds
         try:
-            dns.query.inbound_xfr(self._address(), held, query, self.port, self.timeout_seconds, limit)
+            dns.query.inbound_xfr(self._address(), transfer, query, self.port, self.timeout_seconds, limit)
         except dns.xfr.TransferError as error:
             if error.rcode in (dns.rcode.REFUSED, dns.rcode.NOTIMP):
                 return None
             if error.rcode == dns.rcode.NOTAUTH and self._in_charge_of(zone):
-                seen = "NOTAUTH for a zone that it serves: it does not take the key"
-                raise self._refused(f"zone {zone}", seen) from error
+                reason = "NOTAUTH for a zone that it serves: it does not take the key"
+                raise self._refused(f"zone {zone}", reason) from error
             raise
         except dns.exception.FormError:
             return None  # an unsigned answer to a signed question: some servers refuse so
-        found: Zone = {}
-        for name, rdataset in held.iterate_rdatasets():
+        records: Zone = {}
+        for name, rdataset in transfer.iterate_rdatasets():
             rrset = from_dns(dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset)))
-            found[rrset.key] = rrset
-        return found
+            records[rrset.key] = rrset
+        return records
 
     def _in_charge_of(self, zone: str) -> bool:
         """Asked without the key: NOTAUTH stands for a key that is not taken as well as for a zone that is not held."""
@@ -217,28 +207,28 @@ class Rfc2136(Block, DnsProvider, Checkable):
         except NotServed as error:
             raise self._from_rcode(error.rcode, error.question) from error
         except (dns.exception.DNSException, OSError, EOFError) as error:
-            seen = f"{type(error).__name__}: {error}"
+            words = f"{type(error).__name__}: {error}"
             raise Transient(
-                self.who, wanted=wanted, seen=seen, todo="Check the way to it by TCP; ask again."
+                self.who, wanted=wanted, seen=words, todo="Check the way to it by TCP; ask again."
             ) from error
 
     def _from_rcode(self, rcode: dns.rcode.Rcode, wanted: str) -> MailmoveError:
-        seen = dns.rcode.to_text(rcode)
+        code = dns.rcode.to_text(rcode)
         if rcode in _DRIFTED:
             todo = "Nothing was changed. Look again: someone else edits this zone."
-            return Drifted(self.who, wanted=wanted, seen=f"{seen}: a record set is not as it was", todo=todo)
+            return Drifted(self.who, wanted=wanted, seen=f"{code}: a record set is not as it was", todo=todo, code=code)
         if rcode == dns.rcode.REFUSED:
-            return self._refused(wanted, seen)
+            return self._refused(wanted, code, code)
         if rcode == dns.rcode.SERVFAIL:
-            return Transient(self.who, wanted=wanted, seen=seen, todo="Look at the server's log; ask again.")
+            return Transient(self.who, wanted=wanted, seen=code, todo="Look at the server's log; ask again.", code=code)
         todo = "Check that this server is the primary of the zone and that the zone's name is right."
-        return Blocked(self.who, wanted=wanted, seen=seen, todo=todo)
+        return Blocked(self.who, wanted=wanted, seen=code, todo=todo, code=code)
 
-    def _refused(self, wanted: str, seen: str) -> Refused:
+    def _refused(self, wanted: str, seen: str, code: str | None = None) -> Refused:
         todo = (
             f"Check key {self.key_name}, its secret, its algorithm, both clocks, and what the server lets the key do."
         )
-        return Refused(self.who, wanted=wanted, seen=seen, todo=todo)
+        return Refused(self.who, wanted=wanted, seen=seen, todo=todo, code=code)
 
     def _no_such_zone(self, zone: str) -> Blocked:
         return Blocked(

@@ -51,20 +51,11 @@ class Route53(Block, DnsProvider, Checkable):
 
     The key needs route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and
     GetChange.
-
-    Example:
-        ```python
-        from blocks.dns.route53 import Route53
-
-        provider = Route53.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "Route 53"
     _block_type_slug = "route53"
     _description = "The customer's zone in Amazon Route 53, read and changed by Mailmove."
-    _documentation_url = "https://mailmove.example/docs/blocks/route53"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/route53.png"  # type: ignore[assignment]
 
     credentials: AwsCredentials = Field(description="Access key of the account that holds the zone.")
     hosted_zone_id: str | None = Field(
@@ -125,30 +116,30 @@ class Route53(Block, DnsProvider, Checkable):
             self._check_zone(answer["HostedZone"], zone)
             return zone_id
         answer = self._call("list_hosted_zones_by_name", f"the hosted zone of {zone}", DNSName=zone)
-        found = [
+        zones = [
             each
             for each in answer["HostedZones"]
             if _name(each["Name"]) == _name(zone) and not each.get("Config", {}).get("PrivateZone")
         ]
-        if len(found) == 1:
-            return _bare(found[0]["Id"])
-        ids = ", ".join(_bare(each["Id"]) for each in found)
+        if len(zones) == 1:
+            return _bare(zones[0]["Id"])
+        ids = ", ".join(_bare(each["Id"]) for each in zones)
         raise Blocked(
             WHO,
             wanted=f"the public hosted zone {zone}",
-            seen=f"{len(found)} of that name: {ids}" if found else "none of that name",
+            seen=f"{len(zones)} of that name: {ids}" if zones else "none of that name",
             todo="Write into hosted_zone_id of the block which one the registrar delegates to."
-            if found
+            if zones
             else "Check the account of the access key.",
         )
 
-    def _check_zone(self, found: dict[str, Any], zone: str) -> None:
-        private = found.get("Config", {}).get("PrivateZone")
-        if private or _name(found["Name"]) != _name(zone):
+    def _check_zone(self, entry: dict[str, Any], zone: str) -> None:
+        private = entry.get("Config", {}).get("PrivateZone")
+        if private or _name(entry["Name"]) != _name(zone):
             raise Blocked(
                 WHO,
                 wanted=f"the public hosted zone {zone}",
-                seen=f"{'private ' if private else ''}zone {found['Name']}",
+                seen=f"{'private ' if private else ''}zone {entry['Name']}",
                 todo="Correct hosted_zone_id in the block.",
             )
 
@@ -158,8 +149,8 @@ class Route53(Block, DnsProvider, Checkable):
             return [each for page in pages for each in page["ResourceRecordSets"]]
 
     def _change(self, zone_id: str, changes: list[RRsetChange], raw: list[dict[str, Any]]) -> None:
-        held = {(_name(each["Name"]), each["Type"]): each for each in raw}
-        batch = [step for change in changes for step in _api_changes(change, held.get(change.key))]
+        standing = {(_name(each["Name"]), each["Type"]): each for each in raw}
+        batch = [step for change in changes for step in _api_changes(change, standing.get(change.key))]
         # All deletions come first: a CNAME may not stand beside other sets even for the length of a list.
         batch.sort(key=lambda step: step["Action"] == "CREATE")
         answer = self._call(
@@ -200,7 +191,7 @@ class Route53(Block, DnsProvider, Checkable):
         try:
             self._call("get_change", "the right to ask for the state of a change", Id="C0000000000MAILMOVE")
         except Blocked as error:
-            if "NoSuchChange" not in error.seen:
+            if error.code != "NoSuchChange":
                 raise
 
     def _check_may_change(self, zone_id: str) -> None:
@@ -306,13 +297,25 @@ def _translated(wanted: str) -> Iterator[None]:
 def _from_answer(wanted: str, answer: Any) -> MailmoveError:
     fault = answer.get("Error", {})
     code, message = str(fault.get("Code", "")), str(fault.get("Message", ""))
-    seen = f"{code}: {message}"
+    words = f"{code}: {message}"
     if code in _THROTTLED:
-        return Throttled(WHO, wanted=wanted, seen=seen, todo="Ask again after a pause.", retry_after=5.0)
+        return Throttled(WHO, wanted=wanted, seen=words, todo="Ask again after a pause.", retry_after=5.0, code=code)
     if code in _REFUSED:
-        return Refused(WHO, wanted=wanted, seen=seen, todo="Check the access key and its rights in the block.")
-    if code == "InvalidChangeBatch" and any(words in message for words in _NOT_AS_BEFORE):
-        return Drifted(WHO, wanted=wanted, seen=seen, todo="Nothing was changed. Look again: someone edits this zone.")
+        todo = "Check the access key and its rights in the block."
+        return Refused(WHO, wanted=wanted, seen=words, todo=todo, code=code)
+    if _is_drift(code, message):
+        todo = "Nothing was changed. Look again: someone edits this zone."
+        return Drifted(WHO, wanted=wanted, seen=words, todo=todo, code=code)
     if code == "PriorRequestNotComplete" or answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-        return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.")
-    return Blocked(WHO, wanted=wanted, seen=seen, todo="Read what Route 53 says, and correct the block or the zone.")
+        return Transient(WHO, wanted=wanted, seen=words, todo="Ask again.", code=code)
+    todo = "Read what Route 53 says, and correct the block or the zone."
+    return Blocked(WHO, wanted=wanted, seen=words, todo=todo, code=code)
+
+
+def _is_drift(code: str, message: str) -> bool:
+    """Does a change batch fail because a set does not stand as it was read?
+
+    InvalidChangeBatch has one code for every fault of a batch; which one it is stands in its sentences only
+    (docs.aws.amazon.com Route53/latest/APIReference/API_ChangeResourceRecordSets.html: "a list of messages").
+    """
+    return code == "InvalidChangeBatch" and any(words in message for words in _NOT_AS_BEFORE)

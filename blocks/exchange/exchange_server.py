@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.exchange.ews.copy_source import EwsOrigin
+from blocks.exchange.ews.messages import EwsMessages
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.exchange.inventory import read_delegates, read_inventory
@@ -21,14 +22,14 @@ from blocks.exchange.powershell.rpc_proxy_feature import ShellFeature
 from blocks.exchange.powershell.shell import ExchangeShell
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
-from mailmove.errors import Blocked, MailmoveError, NotYet
+from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
 from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory, Grant
 from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
-from mailmove.items.item import Arrival, Item
+from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
-from mailmove.ports import Checkable, HoldsMessages, ItemOrigin, SourceServer
+from mailmove.ports import Checkable, SourceServer
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -37,7 +38,7 @@ PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
 
 
-class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, ShellCertificates, ShellFeature):
+class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFeature):
     """The server in the cupboard, and an account that may administer it and open every mailbox.
 
     Rights needed: Exchange organization administrator (2007) or Organization Management, and Full Access to every
@@ -46,8 +47,6 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
 
     _block_type_name = "Exchange Server"
     _block_type_slug = "exchange-server"
-    _documentation_url = "https://mailmove.example/docs/blocks/exchange-server"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/exchange-server.png"  # type: ignore[assignment]
 
     ews_url: str = Field(
         pattern=r"^https://", description="Its EWS address.", examples=["https://mail.contoso.com/EWS/Exchange.asmx"]
@@ -66,6 +65,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
     extra_ca: str | None = Field(default=None, description="PEM of a root certificate to trust besides the system's.")
 
     _version: Any = PrivateAttr(default=None)
+    _patience: float = PrivateAttr(default=PATIENCE)
 
     def inventory(self) -> Inventory:
         """The server that holds the mailboxes, with every mailbox and mail-enabled public folder."""
@@ -104,35 +104,18 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
                 return
             oa.change(shell, name, major, row, wanted)
             row = oa.directory(shell, name)
-            seen = oa.settings(row) if row else None
-            if seen != wanted:
+            current = oa.settings(row) if row else None
+            if current != wanted:
                 raise NotYet(
                     f"Exchange on {name}",
                     wanted=f"Outlook Anywhere to be {wanted or 'off'}",
-                    seen=str(seen or "off"),
+                    seen=str(current or "off"),
                     todo="Look again: with several domain controllers a change takes minutes to be seen.",
                 )
 
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item of a mailbox, all folders; read in pages while you take them."""
-        with self._ews() as ews:
-            yield from ews.items(mailbox)
-
-    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(item id, MIME content) in the order asked for; an event comes as a message of type text/calendar.
-
-        Blocked: an item is gone, or has no MIME content (contacts, on Exchange 2007).
-        """
-        with self._ews() as ews:
-            yield from ews.contents(mailbox, item_ids)
-
-    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
-        with self._ews() as ews:
-            return list(ews.find(mailbox, message_ids)) if message_ids else []
-
-    def remove_message(self, mailbox: str, item_id: str) -> None:
-        with self._ews() as ews:
-            ews.remove(mailbox, item_id)
+    @property
+    def messages(self) -> EwsMessages:
+        return EwsMessages(self._ews)
 
     def origin(self) -> Origin:
         """For a copy of our own; it keeps a few connections as long as it is kept."""
@@ -149,7 +132,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
             self.password,
             self.authentication,
             tls_context(self.extra_ca),
-            patience=PATIENCE,
+            patience=self._patience,
         )
 
     def migration_account(self) -> tuple[str, SecretStr]:
@@ -166,7 +149,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
 
     def arrivals(self, since: datetime) -> list[Arrival]:
         """RECEIVE events by SMTP from the message tracking log of every transport server, oldest first."""
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         with self._shell() as shell:
             for server in shell.run("Get-ExchangeServer"):
                 if not (server.get("IsHubTransportServer") or server.get("IsMailboxServer")):
@@ -178,8 +161,8 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
                     Start=since,
                     ResultSize="Unlimited",
                 )
-                found += [_arrival(row) for row in rows if str(row.get("Source")).upper() == "SMTP"]
-        return sorted(found, key=lambda arrival: arrival.at)
+                arrivals += [_arrival(row) for row in rows if str(row.get("Source")).upper() == "SMTP"]
+        return sorted(arrivals, key=lambda arrival: arrival.at)
 
     def findings(self) -> list[Finding]:
         """Sign in both ways and open every mailbox; what fails is a finding."""
@@ -187,17 +170,17 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
             boxes = self.inventory().moving
         except MailmoveError as error:
             return [_finding("Remote PowerShell", error, "The server cannot be administered from here.")]
-        found: list[Finding] = []
+        findings: list[Finding] = []
         with self._ews() as ews:
             for box in boxes:
                 try:
                     ews.open(box.address)
                 except MailmoveError as error:
                     means = "Its items can neither be counted nor swept up."
-                    found.append(_finding(f"Mailbox {box.address}", error, means))
-                    if "sign-in" in error.seen:  # the same for all; more tries would lock the account
+                    findings.append(_finding(f"Mailbox {box.address}", error, means))
+                    if isinstance(error, SignInRefused):  # the same for all; more tries would lock the account
                         break
-        return found
+        return findings
 
     def _server(self, shell: ExchangeShell) -> dict[str, Any]:
         """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
@@ -232,7 +215,7 @@ class ExchangeServer(Block, SourceServer, ItemOrigin, HoldsMessages, Checkable, 
             self.password,
             self.authentication,
             self.extra_ca,
-            patience=PATIENCE,
+            patience=self._patience,
             version=self._version,
         ) as client:
             yield client
@@ -248,7 +231,9 @@ def _arrival(row: dict[str, Any]) -> Arrival:
         at=row["Timestamp"],
         message_id=str(row.get("MessageId") or ""),
         sender=str(row.get("Sender") or ""),
-        recipients=tuple(str(one).lower() for one in ([recipients] if isinstance(recipients, str) else recipients)),
+        recipients=tuple(
+            str(address).lower() for address in ([recipients] if isinstance(recipients, str) else recipients)
+        ),
         client_ip=client,
         client_name=name if name != client else "",
     )

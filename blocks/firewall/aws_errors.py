@@ -64,15 +64,17 @@ def ours(who: str, wanted: str) -> Iterator[None]:
 
 def _from_answer(who: str, wanted: str, error: ClientError) -> MailmoveError:
     code = code_of(error)
-    seen = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
+    words = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _REFUSED:
-        return Refused(who, wanted=wanted, seen=seen, todo="Give the access key this right, or use another key.")
+        return Refused(
+            who, wanted=wanted, seen=words, todo="Give the access key this right, or use another key.", code=code
+        )
     if code in _THROTTLED:
-        return Throttled(who, wanted=wanted, seen=seen, todo="It is tried again.", retry_after=10.0)
+        return Throttled(who, wanted=wanted, seen=words, todo="It is tried again.", retry_after=10.0, code=code)
     if code in _TRANSIENT or status >= 500:
-        return Transient(who, wanted=wanted, seen=seen, todo="It is tried again.")
+        return Transient(who, wanted=wanted, seen=words, todo="It is tried again.", code=code)
     todo = (
         "Check group_id and region." if code.startswith("InvalidGroup") else "Read EC2's words and mend what it names."
     )
-    return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)

@@ -58,8 +58,8 @@ def words(rule: Rule) -> str:
     first, last = rule.get("FromPort"), rule.get("ToPort")
     ports = "" if first is None else f" {first}" if first == last else f" {first}-{last}"
     protocol = "all traffic" if rule["IpProtocol"] == "-1" else f"{rule['IpProtocol']}{ports}"
-    said = f" ({source['Description']})" if source.get("Description") else ""
-    return f"{protocol} from {source[_SOURCES[kind]]}{said}"
+    description = f" ({source['Description']})" if source.get("Description") else ""
+    return f"{protocol} from {source[_SOURCES[kind]]}{description}"
 
 
 def _source(rule: Rule) -> tuple[str, Mapping[str, Any]]:

@@ -33,20 +33,11 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
 
     Rights needed: ec2:DescribeSecurityGroups, ec2:AuthorizeSecurityGroupIngress, ec2:RevokeSecurityGroupIngress and
     ec2:UpdateSecurityGroupRuleDescriptionsIngress. Errors: Refused, Blocked, Throttled, Transient.
-
-    Example:
-        ```python
-        from blocks.firewall.aws_security_group import AwsSecurityGroup
-
-        firewall = AwsSecurityGroup.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "AWS Security Group"
     _block_type_slug = "aws-security-group"
-    _description = "The security group that lets mail in to the old server, and closes the door behind it."
-    _documentation_url = "https://mailmove.example/docs/blocks/aws-security-group"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/aws-security-group.png"  # type: ignore[assignment]
+    _description = "The security group that lets mail in to the old server, and closes port 25."
 
     credentials: AwsCredentials = Field(description="Access key and region of the account that holds the group.")
     group_id: str = Field(
@@ -101,7 +92,7 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
     def findings(self) -> list[Finding]:
         """Reads the group, and asks EC2 by DryRun whether it would let us change it."""
         try:
-            found = self.obstacles(25)
+            findings = self.obstacles(25)
         except Blocked as error:
             return [
                 Finding(
@@ -113,8 +104,8 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
                 )
             ]
         for action in ("authorize_security_group_ingress", "revoke_security_group_ingress"):
-            found += self._dry_run(action)
-        return found
+            findings += self._dry_run(action)
+        return findings
 
     @property
     def _who(self) -> str:
@@ -148,12 +139,12 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
 
     def _read_back(self, port: int, wanted: list[rules_.Rule]) -> None:
         deadline = time.monotonic() + _READ_BACK_SECONDS
-        while (seen := self.allowed(port)) != wanted:
+        while (current := self.allowed(port)) != wanted:
             if time.monotonic() > deadline:
                 raise NotYet(
                     self._who,
                     wanted=f"port {port} to be let in by: {_listed(wanted)}",
-                    seen=_listed(seen),
+                    seen=_listed(current),
                     todo="It is read again; if this lasts, somebody else is changing the group.",
                 )
             time.sleep(0.5)

@@ -22,23 +22,13 @@ _HOW: dict[Mode, str] = {
 
 
 class ManualFirewall(Block, Firewall, Checkable):
-    """For a router without an API. Needs no credentials.
-
-    Example:
-        ```python
-        from blocks.firewall.manual_firewall import ManualFirewall
-
-        firewall = ManualFirewall.load("BLOCK_NAME")
-        ```
-    """
+    """For a router without an API. Needs no credentials."""
 
     by_hand: ClassVar[bool] = True
 
     _block_type_name = "Firewall by hand"
     _block_type_slug = "manual-firewall"
-    _description = "A router without an API: what to close is shown, and the night goes on once it is seen closed."
-    _documentation_url = "https://mailmove.example/docs/blocks/manual-firewall"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/manual-firewall.png"  # type: ignore[assignment]
+    _description = "A router without an API: what to close is shown, and the cutover goes on once it is seen closed."
 
     host: str = Field(description="Public name or address of the old mail server.", examples=["mail.contoso.com"])
     control_host: str = Field(
@@ -53,19 +43,19 @@ class ManualFirewall(Block, Firewall, Checkable):
 
     def allowed(self, port: int) -> list[dict[str, Any]]:
         """One entry: a real connection gets in. NotYet: it cannot be seen from here."""
-        seen = self._seen(port)
-        return [] if shut(seen, "reject") else [{"protocol": "tcp", "port": port, "seen": "open"}]
+        check = self._seen(port)
+        return [] if shut(check, "reject") else [{"protocol": "tcp", "port": port, "seen": "open"}]
 
     def set_allowed(self, port: int, rules: list[dict[str, Any]], mode: Mode | None = None) -> None:
         """Returns when it is seen so. ByHand: `records` says what is to be done."""
-        seen, mode = self._seen(port), mode_for("manual firewall", self.modes(), mode)
-        if not shut(seen, "reject") if rules else shut(seen, mode):
+        check, mode = self._seen(port), mode_for("manual firewall", self.modes(), mode)
+        if not shut(check, "reject") if rules else shut(check, mode):
             return
         done = f"let in TCP port {port} of {self.host} again" if rules else _HOW[mode].format(port=port, host=self.host)
         raise ByHand(
             f"the firewall before {self.host}",
             wanted=f"port {port} {'open' if rules else f'closed ({mode})'}, made so by hand",
-            seen=str(seen),
+            seen=str(check),
             todo="Change it where the firewall is administered; it goes on by itself once it is seen.",
             records=[done],
         )
@@ -75,13 +65,13 @@ class ManualFirewall(Block, Firewall, Checkable):
         try:
             self._seen(self.control_port, always=True)
         except MailmoveError as error:
-            means = "whether a person has closed the door cannot be seen from here"
+            means = "whether a person has closed the port cannot be seen from here"
             return [Finding(subject="manual firewall", seen=error.seen, means=means, todo=error.todo, blocks=True)]
         return []
 
     def _seen(self, port: int, *, always: bool = False) -> PortCheck:
-        seen = check_port(self.host, port, self.timeout_seconds)
-        if seen.closed or always:
+        check = check_port(self.host, port, self.timeout_seconds)
+        if check.closed or always:
             control = check_port(self.control_host, self.control_port, self.timeout_seconds)
             if control.state != "open":
                 raise NotYet(
@@ -90,4 +80,4 @@ class ManualFirewall(Block, Firewall, Checkable):
                     seen=str(control),
                     todo="Outgoing mail ports seem to be blocked here: let the worker send on them.",
                 )
-        return seen
+        return check

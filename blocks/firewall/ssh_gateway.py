@@ -28,20 +28,11 @@ class SshGateway(Block, Firewall, Checkable):
     Before a closing a reopening is started on the device itself; it is called off once a new connection has shown that
     the device still lets us in. The commands for that suit a POSIX shell; elsewhere declare the device's own
     (`reload in 10`, `commit confirmed`). Errors: Refused, Blocked, Transient, NotYet.
-
-    Example:
-        ```python
-        from blocks.firewall.ssh_gateway import SshGateway
-
-        firewall = SshGateway.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "SSH Gateway"
     _block_type_slug = "ssh-gateway"
     _description = "A router or firewall that opens and closes port 25 by commands over SSH."
-    _documentation_url = "https://mailmove.example/docs/blocks/ssh-gateway"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/ssh-gateway.png"  # type: ignore[assignment]
 
     host: str = Field(description="Name or address of the device.", examples=["192.0.2.1"])
     ssh_port: int = Field(default=22, ge=1, le=65535, description="Its SSH port.")
@@ -196,11 +187,11 @@ class SshGateway(Block, Firewall, Checkable):
             todo = "It is looked at again; if the command cut us off, the device opens the port again by itself."
             raise Transient(self._who, wanted=line, seen="the connection ended before it was done", todo=todo)
         if done.exit_status != 0:
-            said = str(done.stderr or done.stdout or "").strip()[:300]
+            output = str(done.stderr or done.stdout or "").strip()[:300]
             raise Blocked(
                 self._who,
                 wanted=line,
-                seen=f"status {done.exit_status}: {said or 'no word'}",
+                seen=f"status {done.exit_status}: {output or 'no word'}",
                 todo="Mend the command in the block, or the account's rights on the device.",
             )
         return str(done.stdout or "")
@@ -232,12 +223,12 @@ class SshGateway(Block, Firewall, Checkable):
             todo = "Put an OpenSSH or PEM private key without a phrase into the block."
             raise Refused(self._who, wanted=wanted, seen="a private key that cannot be read", todo=todo) from None
         except asyncssh.PermissionDenied:
-            seen = f"the sign-in of {self.username} is not accepted"
-            raise Refused(self._who, wanted=wanted, seen=seen, todo="Check name, and password or key.") from None
+            words = f"the sign-in of {self.username} is not accepted"
+            raise Refused(self._who, wanted=wanted, seen=words, todo="Check name, and password or key.") from None
         except (asyncssh.Error, OSError, TimeoutError) as error:
-            seen = f"{type(error).__name__}: {error}"
+            words = f"{type(error).__name__}: {error}"
             raise Transient(
-                self._who, wanted=wanted, seen=seen, todo="Is it up, and its port open? Ask again."
+                self._who, wanted=wanted, seen=words, todo="Is it up, and its port open? Ask again."
             ) from None
 
 

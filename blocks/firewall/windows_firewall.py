@@ -33,20 +33,11 @@ class WindowsFirewall(Block, Firewall, Checkable):
     mode) for one that nobody listens on. Errors: Refused, Blocked, Throttled, Transient, NotYet.
 
     Unverified: the registry's text of a rule (`v2.10|Action=Block|...`), which Microsoft documents for policies only.
-
-    Example:
-        ```python
-        from blocks.firewall.windows_firewall import WindowsFirewall
-
-        firewall = WindowsFirewall.load("BLOCK_NAME")
-        ```
     """
 
     _block_type_name = "Windows Firewall"
     _block_type_slug = "windows-firewall"
     _description = "The firewall of the old server's own Windows; it can block port 25 where no router can."
-    _documentation_url = "https://mailmove.example/docs/blocks/windows-firewall"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/docs/blocks/windows-firewall.png"  # type: ignore[assignment]
 
     shell_url: str = Field(
         pattern=r"^https?://",
@@ -182,19 +173,19 @@ def _blocked(shell: ExchangeShell, port: int) -> bool:
         "LPort": str(port),
         "Name": _rule(port),
     }
-    for found in shell.run("Get-ItemProperty", Path=f"{_POLICY}FirewallRules"):
-        for text in found.values():
+    for row in shell.run("Get-ItemProperty", Path=f"{_POLICY}FirewallRules"):
+        for text in row.values():
             if wanted.items() <= dict(part.split("=", 1) for part in str(text).split("|") if "=" in part).items():
                 return True
     return False
 
 
 def _reopens(shell: ExchangeShell, port: int) -> bool:
-    return any(found.get("value") for found in shell.run("Test-Path", Path=f"{_TASKS}{_task(port)}"))
+    return any(row.get("value") for row in shell.run("Test-Path", Path=f"{_TASKS}{_task(port)}"))
 
 
 def _enabled(shell: ExchangeShell, profile: str) -> bool:
-    return any(found.get("EnableFirewall") for found in shell.run("Get-ItemProperty", Path=f"{_POLICY}{profile}"))
+    return any(row.get("EnableFirewall") for row in shell.run("Get-ItemProperty", Path=f"{_POLICY}{profile}"))
 
 
 def _add(shell: ExchangeShell, port: int) -> None:

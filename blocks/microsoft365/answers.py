@@ -35,11 +35,15 @@ def damaged(who: str, wanted: str, seen: str) -> Transient:
 
 
 class Rejected(Blocked):
-    """Microsoft understood and said no. `status` is the HTTP status, `code` the error's own name."""
+    """Microsoft understood the request and declined it. `status` is the HTTP status."""
 
-    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, status: int, code: str = "") -> None:
-        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
-        self.status, self.code = status, code
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, status: int, code: str | None = None) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        self.status = status
+
+
+class TooManyRequests(Throttled):
+    """HTTP 429 (RFC 6585 section 4): nothing of the request was done. After a 503 some of it may have been."""
 
 
 def moment(value: Any) -> datetime | None:
@@ -55,10 +59,10 @@ def moment(value: Any) -> datetime | None:
 
 def challenged_claims(header: str) -> str | None:
     """The claims, as JSON text, of `WWW-Authenticate: Bearer error="insufficient_claims", claims="<base64>"`."""
-    found = re.search(r'\bclaims="([^"]+)"', header)
-    if not found:
+    match = re.search(r'\bclaims="([^"]+)"', header)
+    if not match:
         return None
-    text = found[1]
+    text = match[1]
     if text.lstrip().startswith("{"):
         return text
     try:
@@ -110,23 +114,22 @@ def error_of(response: httpx.Response, who: str, wanted: str) -> MailmoveError:
     """Name a failure by what to do next (Graph's error codes: learn.microsoft.com/graph/errors)."""
     status = response.status_code
     code, message = message_of(response)
-    seen = f"{status} {code}: {message}" if code or message else f"{status} without a word"
+    words = f"{status} {code}: {message}" if code or message else f"{status} without a word"
+    name = code or None
     if status == 429 or (status in SLOW_DOWN and "Retry-After" in response.headers):
-        return Throttled(
-            who, wanted=wanted, seen=seen, todo="Wait as long as it asks.", retry_after=retry_after(response.headers)
-        )
+        kind, wait = TooManyRequests if status == 429 else Throttled, retry_after(response.headers)
+        return kind(who, wanted=wanted, seen=words, todo="Wait as long as it asks.", retry_after=wait, code=name)
     if status >= 500 or status == 408:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again; Microsoft's side failed.")
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again; Microsoft's side failed.", code=name)
     if status in {401, 403}:
-        return refused(who, wanted, seen)
+        return refused(who, wanted, words, name)
     if status in {409, 412}:
-        return Drifted(who, wanted=wanted, seen=seen, todo="Look again: it changed, or another change is under way.")
-    return Rejected(
-        who, wanted=wanted, seen=seen, todo="Read what it says; nothing was changed.", status=status, code=code
-    )
+        todo = "Look again: it changed, or another change is under way."
+        return Drifted(who, wanted=wanted, seen=words, todo=todo, code=name)
+    todo = "Read what it says; nothing was changed."
+    return Rejected(who, wanted=wanted, seen=words, todo=todo, status=status, code=name)
 
 
-def refused(who: str, wanted: str, seen: str) -> Refused:
-    return Refused(
-        who, wanted=wanted, seen=seen, todo="Check the application's permissions and that an administrator consented."
-    )
+def refused(who: str, wanted: str, seen: str, code: str | None = None) -> Refused:
+    todo = "Check the application's permissions and that an administrator consented."
+    return Refused(who, wanted=wanted, seen=seen, todo=todo, code=code)

@@ -70,7 +70,7 @@ CLOUDS: dict[CloudName, MicrosoftCloud] = {
     ),
 }
 
-LOGIN_HOSTS = frozenset(one.login.removeprefix("https://") for one in CLOUDS.values())
+LOGIN_HOSTS = frozenset(cloud.login.removeprefix("https://") for cloud in CLOUDS.values())
 
 
 def consent_link(login_url: str, tenant: str, client_id: str) -> str:

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import MicrosoftCloud
-from blocks.microsoft365.entra import WHO, Entra, said
-from blocks.microsoft365.held import Held
+from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
+from blocks.process_local import ProcessLocal
 from blocks.tls_roots import tls_context
-from mailmove.errors import NotYet, Refused
+from mailmove.errors import NotYet, SignInRefused
 from mailmove.evidence import Finding, now
 
 LASTS, REMIND = timedelta(days=90), timedelta(days=75)
@@ -39,7 +39,7 @@ class Signed(Protocol):
     refresh_token: SecretStr | None
     signed_in_as: str | None
     signed_in_at: datetime | None
-    _held: Held
+    _connections: ProcessLocal
 
 
 def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None]) -> str:
@@ -62,19 +62,20 @@ def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None
         raise _named(answer)
     user = str(claims.get("preferred_username") or claims.get("oid") or "a person")
     block.refresh_token, block.signed_in_as, block.signed_in_at = SecretStr(token), user, now()
-    block._held = Held()
+    block._connections = ProcessLocal()
     return user
 
 
-def _named(answer: dict[str, Any]) -> NotYet | Refused:
-    kind, words = said(answer)
+def _named(answer: dict[str, Any]) -> NotYet | SignInRefused:
+    kind, words = oauth_error(answer)
     if kind in {"authorization_pending", "expired_token", "code_expired"}:
         return NotYet(WHO, wanted=_WANTED, seen="nobody typed the code in time", todo="Ask for a new code.")
-    return Refused(
+    return SignInRefused(
         WHO,
         wanted=_WANTED,
         seen=f"{kind}: {words}",
         todo=_ADVICE.get(kind, "Read the reason; check tenant_id and client_id."),
+        code=code_of(answer),
     )
 
 
@@ -86,7 +87,7 @@ def age_findings(block: str, user: str | None, at: datetime | None) -> list[Find
         Finding(
             subject=f"{block}: sign-in of {user}",
             seen=f"{age.days} days old",
-            means=f"it lapses {LASTS.days} days after it was made, perhaps in the middle of the night",
+            means=f"it lapses {LASTS.days} days after it was made, perhaps in the middle of the cutover",
             todo="Sign in again: `mailmove sign-in` and the block's name.",
         )
     ]

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 from blocks.microsoft365.answers import Json, Rejected
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
+from blocks.microsoft365.cmdlet_errors import CNAME_MISSING, NOT_CUSTOMIZED, WHO, is_absent
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from mailmove.errors import Blocked, NotYet
+from mailmove.ports.tenant import TenantDkim
 from mailmove.records import RRset
 
 _TTL = 3600  # seconds; Microsoft names none
-_NOT_PUBLISHED = ("CNAME", "CnameMissing")
 
 
-class Dkim:
+class Dkim(TenantDkim):
     def __init__(self, exchange: ExchangeAdmin) -> None:
         self._exchange = exchange
 
     def records(self, domain: str) -> tuple[RRset, ...]:
         """The CNAMEs of both selectors; (): the tenant has no signing configuration for the domain yet."""
-        found = self._look(domain)
-        return () if found is None else _records(domain, found)
+        config = self._config(domain)
+        return () if config is None else _records(domain, config)
 
     def prepare(self, domain: str) -> tuple[RRset, ...]:
         """Make the configuration, not signing, where there is none. There is no cmdlet that removes one."""
-        if self._look(domain) is None:
+        if self._config(domain) is None:
             wanted = f"a DKIM configuration of {domain}"
             try:
                 self._exchange.run("New-DkimSigningConfig", {"DomainName": domain, "Enabled": False}, wanted=wanted)
             except Rejected as error:
-                if self._look(domain) is None:
+                if self._config(domain) is None:
                     raise _named(error, wanted) from None
-        found = self.records(domain)
-        if not found:
+        records = self.records(domain)
+        if not records:
             raise NotYet(
                 WHO, wanted=f"the DKIM records of {domain}", seen="none so far", todo="Look again in a minute."
             )
-        return found
+        return records
 
     def signing(self, domain: str) -> bool:
-        found = self._look(domain)
-        return bool(found and found.get("Enabled"))
+        config = self._config(domain)
+        return bool(config and config.get("Enabled"))
 
     def set_signing(self, domain: str, on: bool) -> None:
         """NotYet: Microsoft's resolvers do not see the CNAMEs. Blocked: nothing is prepared."""
@@ -48,25 +49,26 @@ class Dkim:
         try:
             self._exchange.run("Set-DkimSigningConfig", {"Identity": domain, "Enabled": on}, wanted=wanted)
         except Rejected as error:
-            if any(word in error.seen for word in _NOT_PUBLISHED):
-                raise NotYet(WHO, wanted=wanted, seen=error.seen, todo="Microsoft looks again when asked.") from None
+            if error.code == CNAME_MISSING:
+                todo = "Microsoft looks again when asked."
+                raise NotYet(WHO, wanted=wanted, seen=error.seen, todo=todo, code=error.code) from None
             raise _named(error, wanted) from None
         if self.signing(domain) != on:
             raise NotYet(WHO, wanted=wanted, seen="no change so far", todo="Look again in a minute.")
 
-    def _look(self, domain: str) -> Json | None:
+    def _config(self, domain: str) -> Json | None:
         try:
-            found = self._exchange.run(
+            configs = self._exchange.run(
                 "Get-DkimSigningConfig", {"Identity": domain}, wanted=f"the DKIM configuration of {domain}"
             )
         except Rejected as error:
             if is_absent(error):
                 return None
             raise
-        return found[0] if found else None
+        return configs[0] if configs else None
 
 
-def _records(domain: str, found: Json) -> tuple[RRset, ...]:
+def _records(domain: str, config: Json) -> tuple[RRset, ...]:
     """Unverified: names and targets as in Microsoft's "Set up DKIM", selector1 and selector2, targets as given."""
     name = domain.rstrip(".").lower()
     return tuple(
@@ -77,13 +79,12 @@ def _records(domain: str, found: Json) -> tuple[RRset, ...]:
             values=(f"{str(target).rstrip('.').lower()}.",),
         )
         for number in (1, 2)
-        if (target := found.get(f"Selector{number}CNAME"))
+        if (target := config.get(f"Selector{number}CNAME"))
     )
 
 
 def _named(error: Rejected, wanted: str) -> Blocked:
     todo = "Read what it says; nothing was changed."
-    if "Enable-OrganizationCustomization" in error.seen:
-        # Microsoft's words for a new tenant whose settings have never been changed.
+    if error.code == NOT_CUSTOMIZED:  # a new tenant whose settings have never been changed
         todo = "Run Enable-OrganizationCustomization once in this tenant (it takes up to an hour), then try again."
-    return Blocked(WHO, wanted=wanted, seen=error.seen, todo=todo)
+    return Blocked(WHO, wanted=wanted, seen=error.seen, todo=todo, code=error.code)

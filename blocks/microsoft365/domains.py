@@ -6,34 +6,37 @@ from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.http import JsonClient
-from blocks.retry_budget import look_thrice
+from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
+from mailmove.ports.tenant import TenantDomains
 from mailmove.records import RRset
 from mailmove.tenant_state import Domain
 
 WHO = "Microsoft Graph"
+ELSEWHERE = "DomainInAnotherTenant"
+"""Our name for a refusal that Graph has sentences for only."""
 
 
-class Domains:
+class Domains(TenantDomains):
     def __init__(self, graph: JsonClient) -> None:
         self._graph = graph
 
     def get(self, name: str) -> Domain | None:
         """The domain with the records that Microsoft asks for; None: not added."""
-        found = self._look(name)
-        return None if found is None else self._complete(found)
+        entry = self._entry(name)
+        return None if entry is None else self._complete(entry)
 
     def add(self, name: str) -> Domain:
-        there = self.get(name)
-        if there is not None:
-            return there
+        domain = self.get(name)
+        if domain is not None:
+            return domain
         try:
             self._graph.call("POST", "domains", wanted=f"the domain {name} added", json={"id": name})
         except (Rejected, Drifted) as error:
             # Graph says 400 or 409 when the name is taken, here (an answer got lost) or in another tenant.
-            there = self.get(name)
-            if there is not None:
-                return there
+            domain = self.get(name)
+            if domain is not None:
+                return domain
             raise Blocked(
                 WHO,
                 wanted=f"the domain {name} added",
@@ -44,19 +47,19 @@ class Domains:
 
     def verify(self, name: str) -> Domain:
         """NotYet: Microsoft does not see the TXT record yet. Blocked: another tenant holds the domain."""
-        there = self._must(name)
-        if there.verified:
-            return there
+        domain = self._must(name)
+        if domain.verified:
+            return domain
         try:
-            self._graph.call("POST", f"{_path(name)}/verify", wanted=f"{name} verified")
+            self._graph.call("POST", f"{_path(name)}/verify", wanted=f"{name} verified", code_of=verification_code)
         except (Rejected, Drifted) as error:
-            if belongs_elsewhere(error.seen):
+            if error.code == ELSEWHERE:
                 raise Blocked(
                     WHO, wanted=f"{name} verified", seen=error.seen, todo="Have it removed from the other tenant first."
                 ) from None
             raise NotYet(
                 WHO,
-                wanted=f"{name} verified by {there.verification[0] if there.verification else 'its TXT record'}",
+                wanted=f"{name} verified by {domain.verification[0] if domain.verification else 'its TXT record'}",
                 seen=error.seen,
                 todo="Microsoft looks again when asked; DNS may need some minutes.",
             ) from None
@@ -69,25 +72,25 @@ class Domains:
 
     def enable_mail(self, name: str) -> Domain:
         """Add Email to the domain's services; the others stay. NotYet: no MX record is offered yet."""
-        there = self._must(name)
-        if not there.mail_enabled:
-            services = [str(one) for one in (self._look(name) or {}).get("supportedServices") or []]
+        domain = self._must(name)
+        if not domain.mail_enabled:
+            services = [str(service) for service in (self._entry(name) or {}).get("supportedServices") or []]
             self._graph.call(
                 "PATCH",
                 _path(name),
                 wanted=f"mail service for {name}",
                 json={"supportedServices": [*services, "Email"]},
             )
-            there = self._back(name)
-        if not there.mail_enabled or not any(rrset.type == "MX" for rrset in there.service_records):
+            domain = self._back(name)
+        if not domain.mail_enabled or not any(rrset.type == "MX" for rrset in domain.service_records):
             raise NotYet(
                 WHO, wanted=f"mail service for {name}", seen="no MX record offered yet", todo="Look again in a minute."
             )
-        return there
+        return domain
 
     def remove(self, name: str) -> None:
         """Blocked: users, groups or applications still use it."""
-        if self._look(name) is None:
+        if self._entry(name) is None:
             return
         try:
             self._graph.call("DELETE", _path(name), wanted=f"the domain {name} removed")
@@ -99,10 +102,10 @@ class Domains:
                     seen=error.seen,
                     todo="Give users and groups other addresses first.",
                 ) from None
-        if self._look(name) is not None:
+        if self._entry(name) is not None:
             raise NotYet(WHO, wanted=f"the domain {name} removed", seen="it is still there", todo="Look again.")
 
-    def _look(self, name: str) -> Json | None:
+    def _entry(self, name: str) -> Json | None:
         try:
             return self._graph.get(_path(name), wanted=f"the domain {name}")
         except Rejected as error:
@@ -111,23 +114,23 @@ class Domains:
             raise
 
     def _must(self, name: str) -> Domain:
-        there = look_thrice(lambda: self.get(name), self._graph.sleep)
-        if there is None:
+        domain = read_thrice(lambda: self.get(name), self._graph.sleep)
+        if domain is None:
             raise Blocked(WHO, wanted=f"the domain {name}", seen="no such domain", todo="Add it to the tenant first.")
-        return there
+        return domain
 
     def _back(self, name: str) -> Domain:
-        there = self.get(name)
-        if there is None:
+        domain = self.get(name)
+        if domain is None:
             raise NotYet(
                 WHO, wanted=f"the domain {name}", seen="404 after it was added", todo="Look again in a minute."
             )
-        return there
+        return domain
 
-    def _complete(self, found: Json) -> Domain:
-        name = str(found["id"])
-        verified = bool(found.get("isVerified"))
-        enabled = "Email" in (found.get("supportedServices") or [])
+    def _complete(self, entry: Json) -> Domain:
+        name = str(entry["id"])
+        verified = bool(entry.get("isVerified"))
+        enabled = "Email" in (entry.get("supportedServices") or [])
         return Domain(
             name=name,
             verified=verified,
@@ -137,9 +140,9 @@ class Domains:
         )
 
     def _records(self, name: str, kind: str, types: set[str] | None = None) -> tuple[RRset, ...]:
-        found = self._graph.pages(f"{_path(name)}/{kind}", wanted=f"the DNS records that {name} needs")
+        records = self._graph.pages(f"{_path(name)}/{kind}", wanted=f"the DNS records that {name} needs")
         rrsets: dict[tuple[str, str], RRset] = {}
-        for record in found:
+        for record in records:
             rrset = rrset_of(record, name)
             # A domain with Teams has records of other services too; they are not ours to change.
             if rrset is None or (types and rrset.type not in types) or (not types and not _is_mail(record)):
@@ -188,21 +191,22 @@ def _escaped(chunk: bytes) -> str:
     )
 
 
-def belongs_elsewhere(words: str) -> bool:
-    """Does a failed verification say that another tenant holds the domain, rather than that DNS is not there yet?
+def verification_code(code: str, words: str) -> str | None:
+    """ELSEWHERE: another tenant holds the domain. None: DNS is not so far yet.
 
-    Unverified: no page lists the errors of POST /domains/{id}/verify.
+    Unverified: no page lists the errors of POST /domains/{id}/verify, so its sentences are read here.
     """
-    said = words.lower()
-    return "objectconflict" in said or "another" in said or "already verified" in said or "other tenant" in said
+    words = f"{code}: {words}".lower()
+    elsewhere = any(part in words for part in ("objectconflict", "another", "already verified", "other tenant"))
+    return ELSEWHERE if elsewhere else None
 
 
 def _is_mail(record: Json) -> bool:
     return record.get("supportedService") == "Email"
 
 
-def _joined(one: RRset, other: RRset) -> tuple[str, ...]:
-    return tuple(sorted({*one.values, *other.values}))
+def _joined(first: RRset, second: RRset) -> tuple[str, ...]:
+    return tuple(sorted({*first.values, *second.values}))
 
 
 def _absolute(name: object) -> str:

@@ -15,25 +15,28 @@ import msal
 import requests
 from msal.exceptions import MsalError
 
-from blocks.microsoft365.answers import retry_after
+from blocks.microsoft365.answers import TooManyRequests, retry_after
 from blocks.microsoft365.clouds import LOGIN_HOSTS
 from blocks.retry_budget import Patience
-from blocks.tls_roots import UNTRUSTED, requests_session, untrusted
-from mailmove.errors import MailmoveError, Refused, Throttled, Transient
+from blocks.tls_roots import is_untrusted, requests_session, untrusted
+from mailmove.errors import MailmoveError, SignInRefused, Throttled, Transient
 
 WHO = "Microsoft Entra ID"
 CAPABILITIES = ["cp1"]
 """What we tell Entra ID: that we answer claims challenges."""
 
 AGAIN = "sign in again: `mailmove sign-in` and the block's name."
+NO_CONSENT, NO_ACCESS = "AADSTS65001", "AADSTS50020"
+"""Codes: nobody consented to our application in the tenant; our user has no access to the tenant."""
+
 _ADVICE = {
     "AADSTS7000215": "The client secret is wrong: paste the secret's value, not its id.",
     "AADSTS7000222": "The client secret has run out: make a new one.",
     "AADSTS700016": "The tenant does not know this application: consent to it there, or check client_id and tenant_id.",
     "AADSTS90002": "There is no such tenant: check tenant_id.",
-    "AADSTS65001": "Nobody consented to this application in the tenant: grant admin consent.",
+    NO_CONSENT: "Nobody consented to this application in the tenant: grant admin consent.",
     "AADSTS700027": "The certificate is not the one registered for the application.",
-    "AADSTS50020": "The partner has no access to this customer: is the GDAP relationship active, our group assigned?",
+    NO_ACCESS: "The partner has no access to this customer: is the GDAP relationship active, our group assigned?",
     "AADSTS700082": f"The refresh token has run out (90 days): {AGAIN}",
     "AADSTS50173": f"The refresh token was revoked: {AGAIN}",
     "AADSTS50079": f"Multi-factor authentication is wanted: {AGAIN}",
@@ -97,7 +100,7 @@ class Entra:
             answer = dict(question())
         except requests.RequestException as error:
             self.forget()
-            if UNTRUSTED in str(error):
+            if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
             raise self._passing(wanted, type(error).__name__) from None
         except (ValueError, KeyError, RuntimeError, MsalError) as error:
@@ -117,23 +120,35 @@ class Entra:
     def _passing(self, wanted: str, seen: str) -> Transient:
         last = self._last
         if last is not None and (last.status_code == 429 or "Retry-After" in last.headers):
-            wait, said = retry_after(last.headers), f"{last.status_code}: {seen}"
-            return Throttled(WHO, wanted=wanted, seen=said, todo="Wait as long as it asks.", retry_after=wait)
+            kind = TooManyRequests if last.status_code == 429 else Throttled
+            wait, words = retry_after(last.headers), f"{last.status_code}: {seen}"
+            return kind(WHO, wanted=wanted, seen=words, todo="Wait as long as it asks.", retry_after=wait)
         return Transient(WHO, wanted=wanted, seen=seen, todo="Ask again.")
 
     def error(self, answer: dict[str, Any], wanted: str) -> MailmoveError:
         """What an answer without a token says."""
-        kind, words = said(answer)
+        kind, words = oauth_error(answer)
         if kind in _PASSING:
             return self._passing(wanted, f"{kind}: {words}")
         if self._last is not None and (self._last.status_code == 429 or self._last.status_code >= 500):
             return self._passing(wanted, f"{self._last.status_code} {kind}: {words}")
-        code = re.search(r"AADSTS\d+", words)
-        todo = _ADVICE.get(code[0] if code else "", "Check tenant_id, client_id and the credential.")
-        return Refused(WHO, wanted=f"{wanted} in tenant {self._tenant}", seen=f"{kind}: {words}", todo=todo)
+        code = code_of(answer)
+        todo = _ADVICE.get(code or "", "Check tenant_id, client_id and the credential.")
+        wanted = f"{wanted} in tenant {self._tenant}"
+        return SignInRefused(WHO, wanted=wanted, seen=f"{kind}: {words}", todo=todo, code=code)
 
 
-def said(answer: dict[str, Any]) -> tuple[str, str]:
+def code_of(answer: dict[str, Any]) -> str | None:
+    """The AADSTS number of an error: by the member `error_codes`, or, where it is left out, by `error_description`,
+    which begins with it (learn.microsoft.com identity-platform reference-error-codes). None: there is none."""
+    numbers = answer.get("error_codes")
+    if isinstance(numbers, list) and numbers:
+        return f"AADSTS{numbers[0]}"
+    number = re.search(r"AADSTS\d+", str(answer.get("error_description") or ""))
+    return number[0] if number else None
+
+
+def oauth_error(answer: dict[str, Any]) -> tuple[str, str]:
     """OAuth's `error`, and its words; never the whole answer, which may quote what was sent."""
     words = str(answer.get("error_description") or "").split("\r\n")[0].split(" Trace ID")[0]
     return str(answer.get("error") or "no token"), words

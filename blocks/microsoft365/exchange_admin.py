@@ -17,28 +17,19 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from blocks.microsoft365.answers import Json, Rejected, error_of, message_of, retry_after
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_absent
 from blocks.microsoft365.credential import ps_credential
 from blocks.microsoft365.http import JsonClient
-from blocks.retry_budget import look_thrice
-from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from blocks.retry_budget import read_thrice
+from mailmove.errors import Blocked, MailmoveError, Transient
 
 logger = logging.getLogger(__name__)
 
-WHO = "Exchange Online"
 APP_ANCHOR = "APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}"
 PARTNER_ANCHOR = "UPN:SystemMailbox{{8cc370d3-822a-4ab8-a926-bb94bd0641a9}}@{domain}"
 
-PASSING = {  # X-ExceptionType values that Microsoft's module asks again after
-    "DCOverloadedException",
-    "SuitabilityDirectoryException",
-    "ServerInMMException",
-    "ADServerSettingsChangedException",
-    "StorageTransientException",
-    "UnableToWriteToAadException",
-}
 BATCH = 10
-ABSENT = {"ManagementObjectNotFoundException", "MigrationBatchNotFoundException", "MigrationUserNotFoundException"}
 
 
 class ExchangeAdmin:
@@ -74,10 +65,10 @@ class ExchangeAdmin:
         return results
 
     def of_one(self, cmdlet: str, parameters: Mapping[str, Any], *, wanted: str) -> list[Json]:
-        """What a reading cmdlet says of one object. Rejected: there is none; that is believed the third time only."""
+        """Read one object. Rejected: there is none; that is believed the third time only."""
         absent: list[Rejected] = []
 
-        def look() -> list[Json] | None:
+        def read() -> list[Json] | None:
             try:
                 return self.run(cmdlet, parameters, wanted=wanted)
             except Rejected as error:
@@ -86,10 +77,10 @@ class ExchangeAdmin:
                 absent.append(error)
                 return None
 
-        found = look_thrice(look, self.sleep)
-        if found is None:
+        rows = read_thrice(read, self.sleep)
+        if rows is None:
             raise absent[-1]
-        return found
+        return rows
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
@@ -126,7 +117,7 @@ class ExchangeAdmin:
             headers=self._headers(cmdlet),
             repeatable=True,
         ).body
-        answers = {str(one.get("id")): one for one in body.get("responses") or []}
+        answers = {str(response.get("id")): response for response in body.get("responses") or []}
         return [
             self._one_of_batch(answers.get(str(number)), cmdlet, given, wanted)
             for number, given in enumerate(parameters)
@@ -194,7 +185,7 @@ class ExchangeAdmin:
         errors = page.get("@adminapi.errors") or []
         if errors:
             text = errors[0].get("message", errors[0]) if isinstance(errors[0], dict) else errors[0]
-            raise _named(str(text), 200, wanted)
+            raise error_in_body(str(text), wanted)
         if page.get("@adminapi.confirmationmessage"):
             raise Blocked(
                 WHO,
@@ -209,7 +200,7 @@ def encode(parameters: Mapping[str, Any], *, confirm: bool) -> Json:
     body: Json = {}
     for name, value in parameters.items():
         body[name] = encoded(value)
-        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
             body[f"{name}@odata.type"] = "#Collection(Exchange.GenericHashTable)"
     if confirm:
         body["Confirm"] = False
@@ -224,73 +215,7 @@ def encoded(value: Any) -> Any:
         seconds = int(value.total_seconds())
         return f"{seconds // 86400}.{seconds % 86400 // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
     if isinstance(value, dict):
-        return {"@odata.type": "#Exchange.GenericHashTable", **{key: encoded(one) for key, one in value.items()}}
+        return {"@odata.type": "#Exchange.GenericHashTable", **{key: encoded(entry) for key, entry in value.items()}}
     if isinstance(value, (list, tuple)):
-        return [encoded(one) for one in value]
+        return [encoded(entry) for entry in value]
     return value
-
-
-def explain(response: httpx.Response, who: str, wanted: str) -> MailmoveError | None:
-    """Name an error of the admin endpoint; None: read it as any other HTTP error.
-
-    Unverified on a real tenant: read in ExoHelper's Get-ExoException.ps1 and in Microsoft's module.
-    """
-    kind = response.headers.get("X-ExceptionType", "").rpartition(".")[2]
-    text = inner_message(response)
-    passing = _passing(text, kind, wanted, retry_after(response.headers))
-    if passing is not None:
-        return passing
-    if response.status_code in {400, 404}:
-        return _named(text, response.status_code, wanted, kind)
-    return error_of(response, who, wanted)
-
-
-def cmdlet_error(text: str, status: int, wanted: str, kind: str) -> MailmoveError:
-    """What a cmdlet said, by whatever way it came. kind: the exception's class, without its namespace."""
-    return _passing(text, kind, wanted, retry_after({})) or _named(text, status, wanted, kind)
-
-
-def _passing(text: str, kind: str, wanted: str, wait: float) -> MailmoveError | None:
-    if "maximum number of concurrent" in text or "Too many requests" in text:
-        return Throttled(WHO, wanted=wanted, seen=text, todo="Wait as long as it asks.", retry_after=wait)
-    if kind in PASSING or any(name.removesuffix("Exception") in text for name in PASSING):
-        return Transient(WHO, wanted=wanted, seen=f"{kind}: {text}", todo="Ask again; Microsoft's side is busy.")
-    return None
-
-
-def inner_message(response: httpx.Response) -> str:
-    """The most telling text of an error: details[0].message, the inner exception's, the error's own, or plain text."""
-    try:
-        error = response.json()["error"]
-        details = error.get("details") or []
-        if details and details[0].get("message"):
-            return str(details[0]["message"])
-        inner = (error.get("innererror") or {}).get("internalexception") or {}
-        return str(inner.get("message") or error.get("message") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return message_of(response)[1]
-
-
-def _named(text: str, status: int, wanted: str, kind: str = "") -> MailmoveError:
-    """`<error id>|<exception class>|<words>` -> an error whose code is the class name without its namespace."""
-    parts = text.split("|", 2)
-    words = parts[-1].strip()
-    code = parts[1].strip().rpartition(".")[2] if len(parts) == 3 else kind
-    if code in PASSING:
-        return Transient(WHO, wanted=wanted, seen=f"{code}: {words}", todo="Ask again; Microsoft's side is busy.")
-    if code == "CommandNotFoundException":
-        return Refused(
-            WHO, wanted=wanted, seen=words, todo="Give our application or group the Exchange Administrator role."
-        )
-    seen = f"{status} {code}: {words}" if code or words else f"{status} without a word"
-    return Rejected(
-        WHO, wanted=wanted, seen=seen, todo="Read what it says; nothing was changed.", status=status, code=code
-    )
-
-
-def is_absent(error: Rejected) -> bool:
-    """Does this say that there is no such object?
-
-    Unverified: the class names. `ManagementObjectNotFoundException` is what Exchange's cmdlets throw elsewhere.
-    """
-    return error.code in ABSENT or "couldn't be found" in error.seen

@@ -24,7 +24,8 @@ from typing import IO, Any
 from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Json
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, cmdlet_error
+from blocks.microsoft365.cmdlet_errors import WHO, cmdlet_error
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.retry_budget import pause
 from mailmove.errors import Blocked, MailmoveError, Refused, Transient
 
@@ -64,7 +65,7 @@ class ExchangePowerShell(ExchangeAdmin):
         answer = self._ask({"cmdlet": cmdlet, "parameters": given}, wanted, again=reads)
         for warning in answer.get("warnings") or []:
             logger.info("%s: %s", cmdlet, warning)
-        return [one for one in answer.get("value") or [] if isinstance(one, dict)]
+        return [row for row in answer.get("value") or [] if isinstance(row, dict)]
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
@@ -177,23 +178,27 @@ def _argument(value: Any) -> Any:
         seconds = int(value.total_seconds())
         return f"{seconds // 86400}.{seconds % 86400 // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
     if isinstance(value, dict):
-        return {key: _argument(one) for key, one in value.items()}
+        return {key: _argument(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_argument(one) for one in value]
+        return [_argument(entry) for entry in value]
     return value
 
 
-def _not_connected(error: Json) -> Blocked | Transient:
-    words = str(error.get("message") or "")
+def _not_connected(error: Json) -> Blocked:
+    """Import-Module fails with `Modules_ModuleNotFound` or `Modules_ModuleWithVersionNotFound`, in every language
+    (PowerShell/PowerShell, Modules.resx and ImportModuleCommand.cs)."""
+    words, code = str(error.get("message") or ""), str(error.get("id") or "").partition(",")[0] or None
     wanted = "a session with Exchange Online"
-    if "ExchangeOnlineManagement" in words and "not" in words:
+    if code in {"Modules_ModuleNotFound", "Modules_ModuleWithVersionNotFound"}:
         return Blocked(
             "PowerShell",
             wanted=wanted,
             seen=words,
             todo="Install-Module ExchangeOnlineManagement -MinimumVersion 3.1.0 on this worker.",
+            code=code,
         )
-    return Refused("PowerShell", wanted=wanted, seen=words, todo="Check the application's rights in Exchange Online.")
+    todo = "Check the application's rights in Exchange Online."
+    return Refused("PowerShell", wanted=wanted, seen=words, todo=todo, code=code)
 
 
 def _read(stdout: IO[str] | None, lines: queue.SimpleQueue[str | None]) -> None:

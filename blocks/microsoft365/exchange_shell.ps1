@@ -4,7 +4,7 @@
 #   {"connect": {<parameters of Connect-ExchangeOnline>}}  -> {"value": []}
 #   {"list": true}                                         -> {"value": [<names of the cmdlets that we may run>]}
 #   {"cmdlet": "...", "parameters": {...}}                 -> {"value": [<objects>], "warnings": ["..."]}
-# and of any of them {"error": {"kind", "message"}}. Secrets come by stdin only; nothing is written to disk.
+# and of any of them {"error": {"kind", "id", "message"}}. Secrets come by stdin only; nothing is written to disk.
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
@@ -52,6 +52,7 @@ while ($null -ne ($line = [Console]::In.ReadLine())) {
         }
     }
     catch {
-        Write-Answer @{ error = @{ kind = $_.Exception.GetType().Name; message = $_.Exception.Message } }
+        $kind, $id = $_.Exception.GetType().Name, $_.FullyQualifiedErrorId
+        Write-Answer @{ error = @{ kind = $kind; id = $id; message = $_.Exception.Message } }
     }
 }

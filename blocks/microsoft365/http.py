@@ -16,7 +16,7 @@ import httpx
 
 from blocks.microsoft365.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
 from blocks.retry_budget import Patience, pause
-from blocks.tls_roots import UNTRUSTED, untrusted
+from blocks.tls_roots import is_untrusted, untrusted
 from mailmove.errors import Blocked, MailmoveError, Transient
 
 TokenSource = Callable[[str | None], str]
@@ -72,15 +72,17 @@ class JsonClient:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         raw: bool = False,
+        code_of: Callable[[str, str], str | None] | None = None,
     ) -> Reply:
         """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
 
         path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
-        once; default: yes for GET, HEAD, PUT, PATCH and DELETE. Rejected, Refused, Throttled, Transient, Drifted.
+        once; default: yes for GET, HEAD, PUT, PATCH and DELETE. code_of: (the service's code, its words) -> code of the
+        error, where the service's own says too little; None: its own. Rejected, Refused, Throttled, Transient, Drifted.
         """
         again = method not in {"POST"} if repeatable is None else repeatable
         decode = _as_it_is if raw else self._decode
-        return self._sent(method, path, wanted, json, params, headers, again, decode)
+        return self._sent(method, path, wanted, json, params, headers, again, decode, code_of)
 
     def text(self, path: str, *, wanted: str, read: Callable[[str], T]) -> T:
         """What `read` makes of the text at an address, which is no JSON; asked for again while that is Transient."""
@@ -97,6 +99,7 @@ class JsonClient:
         headers: Mapping[str, str] | None,
         again: bool,
         decode: Callable[[httpx.Response, str], T],
+        code_of: Callable[[str, str], str | None] | None = None,
     ) -> T:
         url = self._url(path)
         claims: str | None = None
@@ -111,13 +114,14 @@ class JsonClient:
                     headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
                 )
                 # A body that cannot be read is a lost answer like any other.
-                return decode(response, wanted) if response.is_success else self._fail(response, wanted)
+                return decode(response, wanted) if response.is_success else self._fail(response, wanted, code_of)
             except _Challenge as challenge:
                 if claims is not None:
-                    raise refused(self.who, wanted, f"401 again, with a new token: {challenge.seen}") from None
+                    words = f"401 again, with a new token: {challenge.seen}"
+                    raise refused(self.who, wanted, words, challenge.code) from None
                 claims = challenge.claims
             except httpx.HTTPError as error:
-                if UNTRUSTED in str(error):
+                if is_untrusted(error):
                     raise untrusted(self.who, wanted) from None
                 failure = Transient(
                     self.who,
@@ -145,12 +149,12 @@ class JsonClient:
 
     def follow(self, path: str, fetch: Callable[[str, bool], Json]) -> Iterator[Json]:
         """Page bodies, by @odata.nextLink. Blocked: the link leaves the host or comes back to a page already read."""
-        seen: set[str] = set()
+        visited: set[str] = set()
         url, first = path, True
         while url:
-            if url in seen or len(seen) >= MAX_PAGES:
+            if url in visited or len(visited) >= MAX_PAGES:
                 raise self._bad_link(url, "a page already read")
-            seen.add(url)
+            visited.add(url)
             body = fetch(url, first)
             yield body
             url, first = str(body.get("@odata.nextLink") or ""), False
@@ -159,16 +163,16 @@ class JsonClient:
 
     def value_of(self, body: Json, wanted: str) -> list[Json]:
         value = body.get("value")
-        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise damaged(self.who, wanted, "an answer without a list of objects in `value`")
         return value
 
     def _url(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
             return f"{self.base}/{path.lstrip('/')}"
-        here, there = httpx.URL(self.base), httpx.URL(path)
-        if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
-            raise self._bad_link(path, f"another host than {here.host}")
+        own, target = httpx.URL(self.base), httpx.URL(path)
+        if (own.scheme, own.host, own.port) != (target.scheme, target.host, target.port):
+            raise self._bad_link(path, f"another host than {own.host}")
         return path
 
     def _bad_link(self, url: str, why: str) -> Blocked:
@@ -196,21 +200,26 @@ class JsonClient:
                 )
         return Reply(response.status_code, body, response.headers)
 
-    def _fail(self, response: httpx.Response, wanted: str) -> NoReturn:
+    def _fail(
+        self, response: httpx.Response, wanted: str, code_of: Callable[[str, str], str | None] | None
+    ) -> NoReturn:
         if response.status_code == 401:
             # A token may run out, or be revoked, between two pages. Nothing was done, so a new one is tried once.
             claims = challenged_claims(response.headers.get("WWW-Authenticate", ""))
             code, message = message_of(response)
-            raise _Challenge(ANEW if claims is None else claims, f"{code}: {message}")
+            raise _Challenge(ANEW if claims is None else claims, f"{code}: {message}", code or None)
         own = self.explain(response, self.who, wanted) if self.explain else None
-        raise own or error_of(response, self.who, wanted)
+        error = own or error_of(response, self.who, wanted)
+        if code_of is not None:
+            error.code = code_of(*message_of(response)) or error.code
+        raise error
 
 
 class _Challenge(Exception):
     """A 401 that asks for another token; never leaves this file."""
 
-    def __init__(self, claims: str, seen: str) -> None:
-        self.claims, self.seen = claims, seen
+    def __init__(self, claims: str, seen: str, code: str | None) -> None:
+        self.claims, self.seen, self.code = claims, seen, code
 
 
 def _as_it_is(response: httpx.Response, _: str) -> Reply:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json
+from blocks.microsoft365.answers import Json, TooManyRequests
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.item_folders import Folders
 from blocks.microsoft365.item_import import Importer
@@ -73,9 +73,9 @@ class GraphDestination(Destination):
 
         wanted = f"the items in {folder.path} of {mailbox}"
         for body in self._graph.follow(place, fetch):
-            for one in self._graph.value_of(body, wanted):
-                marks = [p for p in one.get("singleValueExtendedProperties") or [] if p.get("value")]
-                yield _MARK + str(marks[0]["value"]) if marks else _READERS[folder.kind](one, "").identity
+            for row in self._graph.value_of(body, wanted):
+                marks = [p for p in row.get("singleValueExtendedProperties") or [] if p.get("value")]
+                yield _MARK + str(marks[0]["value"]) if marks else _READERS[folder.kind](row, "").identity
 
     def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
         wanted = f"whether {len(names)} items are in {folder.path} of {mailbox}"
@@ -133,7 +133,7 @@ class GraphDestination(Destination):
             weight = sum(content.weight for content in contents)
             with pace.slot(requests=len(requests), upload=weight):
                 answered = self._store(list(requests.values()), wanted)
-            wait = max((one.wait for one in answered if one.state == "unsent"), default=0.0)
+            wait = max((outcome.wait for outcome in answered if outcome.state == "unsent"), default=0.0)
             if wait:
                 pace.hold(wait)
             outcomes |= dict(zip(requests, answered, strict=True))
@@ -142,10 +142,10 @@ class GraphDestination(Destination):
     def _store(self, requests: list[Json], wanted: str) -> list[Outcome]:
         try:
             answers = self._batch(requests, wanted, repeatable=False)
+        except TooManyRequests as error:
+            return [Outcome("unsent", error.seen, error.retry_after)] * len(requests)
         except Throttled as error:
-            # Only a 429 says that nothing was done; after a 503 some of it may have been.
-            state = "unsent" if error.seen.startswith("429") else "unknown"
-            return [Outcome(state, error.seen, error.retry_after)] * len(requests)  # type: ignore[arg-type]
+            return [Outcome("unknown", error.seen, error.retry_after)] * len(requests)
         except Transient as error:
             return [Outcome("unknown", error.seen)] * len(requests)
         return [outcome_of(status, headers, body, wanted) for status, headers, body in answers]
@@ -157,15 +157,20 @@ class GraphDestination(Destination):
         (graph/json-batching, `dependsOn`).
         """
         numbered = [
-            {**one, "id": str(index), **({"dependsOn": [str(index - 1)]} if index else {})}
-            for index, one in enumerate(requests)
+            {**request, "id": str(index), **({"dependsOn": [str(index - 1)]} if index else {})}
+            for index, request in enumerate(requests)
         ]
         reply = self._graph.call("POST", "$batch", wanted=wanted, json={"requests": numbered}, repeatable=repeatable)
-        found = {str(one.get("id")): one for one in reply.body.get("responses") or []}
-        if len(found) != len(requests):
-            raise Transient(WHO, wanted=wanted, seen=f"{len(found)} answers to {len(requests)} requests", todo="Look.")
-        rows = (found[str(index)] for index in range(len(requests)))
-        return [(int(one.get("status") or 0), dict(one.get("headers") or {}), one.get("body")) for one in rows]
+        responses = {str(response.get("id")): response for response in reply.body.get("responses") or []}
+        if len(responses) != len(requests):
+            raise Transient(
+                WHO, wanted=wanted, seen=f"{len(responses)} answers to {len(requests)} requests", todo="Look."
+            )
+        ordered = (responses[str(index)] for index in range(len(requests)))
+        return [
+            (int(response.get("status") or 0), dict(response.get("headers") or {}), response.get("body"))
+            for response in ordered
+        ]
 
 
 def _place(mailbox: str, kind: str, folder_id: str | None) -> str:

@@ -44,10 +44,10 @@ class Folders:
             place = f"{user}/contactFolders/{above}/childFolders" if above else f"{user}/contactFolders"
             return self._named(place, name, mailbox), (*self.names[mailbox, above], name)
         if folder.well_known:
-            found = self._graph.get(
+            entry = self._graph.get(
                 f"{user}/mailFolders/{folder.well_known}", wanted=f"the {folder.well_known} of {mailbox}"
             )
-            return quote(str(found["id"]), safe=""), (str(found.get("displayName") or ""),)
+            return quote(str(entry["id"]), safe=""), (str(entry.get("displayName") or ""),)
         if folder.parent is None:
             return self._named(f"{user}/mailFolders", name, mailbox), (name,)
         if folder.parent.kind != "message":
@@ -60,18 +60,20 @@ class Folders:
         """Graph's calendars stand beside each other, so one below another goes by its name alone."""
         if not folder.well_known:
             return self._named(f"{user}/calendars", name, mailbox, label="name"), (name,)
-        for one in self._graph.pages(f"{user}/calendars", wanted=f"calendars of {mailbox}", params={"$top": "100"}):
-            if one.get("isDefaultCalendar"):
-                return quote(str(one["id"]), safe=""), (str(one.get("name") or ""),)
+        for calendar in self._graph.pages(
+            f"{user}/calendars", wanted=f"calendars of {mailbox}", params={"$top": "100"}
+        ):
+            if calendar.get("isDefaultCalendar"):
+                return quote(str(calendar["id"]), safe=""), (str(calendar.get("name") or ""),)
         raise Transient(WHO, wanted=f"the calendar of {mailbox}", seen="none", todo="Look again in a minute.")
 
     def _named(self, place: str, name: str, mailbox: str, label: str = "displayName") -> str:
         """Look, make, look again: the answer to making may be lost, or another may have been quicker."""
         wanted = f"the folder {name} of {mailbox}"
         for _ in range(_MAKING):
-            for one in self._rows(place, wanted, label):
-                if str(one.get(label) or "").casefold() == name.casefold():
-                    return quote(str(one["id"]), safe="")
+            for row in self._rows(place, wanted, label):
+                if str(row.get(label) or "").casefold() == name.casefold():
+                    return quote(str(row["id"]), safe="")
             try:
                 made = self._graph.call("POST", place, wanted=wanted, json={label: name}, repeatable=False)
                 return quote(str(made.body["id"]), safe="")

@@ -18,8 +18,8 @@ import httpx
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.item_requests import outcome_of
-from blocks.retry_budget import look_thrice
-from blocks.tls_roots import UNTRUSTED, untrusted
+from blocks.retry_budget import read_thrice
+from blocks.tls_roots import is_untrusted, untrusted
 from mailmove.errors import NotYet
 from mailmove.items.copy.interfaces import Content, Outcome
 from mailmove.items.copy.rate_limits import Pace
@@ -63,26 +63,26 @@ class Importer:
             # No Authorization: the address is authenticated already.
             response = self._http.post(session.url, json=body)
         except httpx.ConnectError as error:
-            if UNTRUSTED in str(error):
+            if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
             return Outcome("unsent", f"{type(error).__name__}: {error}", 2.0)
         except httpx.HTTPError as error:
             return Outcome("unknown", f"{type(error).__name__}: {error}")
         try:
-            told = response.json() if response.content else None
+            answer = response.json() if response.content else None
         except ValueError:
-            told = None
+            answer = None
         if response.status_code == 401:
             session.until = 0.0
-        return outcome_of(response.status_code, dict(response.headers.items()), told, wanted)
+        return outcome_of(response.status_code, dict(response.headers.items()), answer, wanted)
 
     def _box(self, mailbox: str) -> str:
         if mailbox not in self._boxes:
             wanted = f"the mailbox id of {mailbox}"
-            found = look_thrice(lambda: self._settings(mailbox, wanted), self._graph.sleep)
-            if found is None:
+            settings = read_thrice(lambda: self._settings(mailbox, wanted), self._graph.sleep)
+            if settings is None:
                 raise NotYet(WHO, wanted=wanted, seen="no such mailbox", todo="Wait for it; has it a licence?")
-            self._boxes[mailbox] = str(found["primaryMailboxId"])
+            self._boxes[mailbox] = str(settings["primaryMailboxId"])
         return f"admin/exchange/mailboxes/{quote(self._boxes[mailbox], safe='@:')}"
 
     def _settings(self, mailbox: str, wanted: str) -> Json | None:
@@ -117,10 +117,10 @@ class Importer:
         wanted = f"the folder {name or 'Contacts'} of {mailbox}"
         rows = list(self._graph.pages(place, wanted=wanted, params={"$top": "100"}))
         sought = (name or "Contacts").casefold()
-        found = [one for one in rows if str(one.get("displayName") or "").casefold() == sought]
+        matches = [row for row in rows if str(row.get("displayName") or "").casefold() == sought]
         # The default calendar and contacts, at the top, are called in the mailbox's own language.
-        if not found and (not name or (kind == "event" and place.endswith("/folders"))):
-            found = [one for one in rows if one.get("type") == _TYPES.get(kind)]
-        if not found:
+        if not matches and (not name or (kind == "event" and place.endswith("/folders"))):
+            matches = [row for row in rows if row.get("type") == _TYPES.get(kind)]
+        if not matches:
             raise NotYet(WHO, wanted=wanted, seen="no such folder", todo="Look again: it was made just now.")
-        return str(found[0]["id"])
+        return str(matches[0]["id"])

@@ -36,12 +36,12 @@ class GraphChanges(MailboxChanges):
     def _mail(self, user: str, mailbox: str) -> Iterator[Folder]:
         known = {self._well_known(user, name, mailbox): name for name in _WELL_KNOWN}
         rows = list(folders_below(self._graph, user, "mailFolders", mailbox))
-        places = {path: known[str(one["id"])] for one, path in rows if one["id"] in known}
-        for one, path in rows:
-            identity, place = f"{user}/mailFolders/{quote(str(one['id']), safe='')}/messages", ""
+        places = {path: known[str(row["id"])] for row, path in rows if row["id"] in known}
+        for row, path in rows:
+            identity, place = f"{user}/mailFolders/{quote(str(row['id']), safe='')}/messages", ""
             place = place_of("message", path, places)
             standing: Standing = "deleted" if place.partition("/")[0] == "deleteditems" else "live"
-            (self._empty.discard if one.get("totalItemCount") else self._empty.add)(identity)
+            (self._empty.discard if row.get("totalItemCount") else self._empty.add)(identity)
             yield Folder(identity, path, place, standing)
         if deletions := self._well_known(user, RECOVERABLE, mailbox):
             identity = f"{user}/mailFolders/{quote(deletions, safe='')}/messages"
@@ -50,27 +50,27 @@ class GraphChanges(MailboxChanges):
     def _well_known(self, user: str, name: str, mailbox: str) -> str:
         """The id of a folder; "" where there is none."""
         try:
-            found = self._graph.get(
+            folder = self._graph.get(
                 f"{user}/mailFolders/{name}", wanted=f"the {name} of {mailbox}", params={"$select": "id"}
             )
         except Rejected as error:
             if error.status == 404 and error.code == "ErrorItemNotFound":
                 return ""
             raise
-        return str(found["id"])
+        return str(folder["id"])
 
     def _calendars(self, user: str, mailbox: str) -> Iterator[Folder]:
         params = {"$select": "id,name,isDefaultCalendar", "$top": "100"}
-        for one in self._graph.pages(f"{user}/calendars", wanted=f"calendars of {mailbox}", params=params):
-            name = str(one.get("name") or "Calendar")
-            known = {name: "calendar"} if one.get("isDefaultCalendar") else {}
-            identity = f"{user}/calendars/{quote(str(one['id']), safe='')}/events"
+        for calendar in self._graph.pages(f"{user}/calendars", wanted=f"calendars of {mailbox}", params=params):
+            name = str(calendar.get("name") or "Calendar")
+            known = {name: "calendar"} if calendar.get("isDefaultCalendar") else {}
+            identity = f"{user}/calendars/{quote(str(calendar['id']), safe='')}/events"
             yield Folder(identity, name, place_of("event", name, known))
 
     def _contacts(self, user: str, mailbox: str) -> Iterator[Folder]:
         yield Folder(f"{user}/contacts", "Contacts", "contacts")
-        for one, path in folders_below(self._graph, user, "contactFolders", mailbox):
-            identity = f"{user}/contactFolders/{quote(str(one['id']), safe='')}/contacts"
+        for row, path in folders_below(self._graph, user, "contactFolders", mailbox):
+            identity = f"{user}/contactFolders/{quote(str(row['id']), safe='')}/contacts"
             yield Folder(identity, f"Contacts/{path}", place_of("contact", path, {}))
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
@@ -96,14 +96,14 @@ class GraphChanges(MailboxChanges):
         for body in self._graph.follow(state or f"{folder.id}/delta", fetch):
             items: dict[str, Item] = {}
             removed: dict[str, None] = {}
-            for one in self._graph.value_of(body, wanted):
-                identity = str(one["id"])
-                if "@removed" in one:
+            for row in self._graph.value_of(body, wanted):
+                identity = str(row["id"])
+                if "@removed" in row:
                     items.pop(identity, None)
                     removed[identity] = None
                 # Of a message that was only read, an answer may have no more than id and isRead.
-                elif "receivedDateTime" in one or "internetMessageId" in one:
-                    items[identity] = message_of(one, folder.path)
+                elif "receivedDateTime" in row or "internetMessageId" in row:
+                    items[identity] = message_of(row, folder.path)
             following = str(body.get("@odata.nextLink") or "")
             after = following or str(body["@odata.deltaLink"])
             yield Page(list(items.values()), list(removed), after, last=not following)
@@ -115,5 +115,5 @@ class GraphChanges(MailboxChanges):
             folder.id, lambda url, first: self._graph.get(url, wanted=wanted, params=params if first else None)
         )
         for body in bodies:
-            items = [of(one, folder.path) for one in self._graph.value_of(body, wanted)]
+            items = [of(row, folder.path) for row in self._graph.value_of(body, wanted)]
             yield Page(items, last=not body.get("@odata.nextLink"), whole=True)

@@ -26,80 +26,32 @@ FIELDS = {
 MAX_DEPTH = 300  # Exchange's own limit on nested folders
 
 
-def items(graph: JsonClient, mailbox: str) -> Iterator[Item]:
-    """All messages, then events, then contacts. Rejected with status 404: there is no such mailbox."""
-    user = f"users/{quote(mailbox, safe='@')}"
-    seen: set[str] = set()
-    for read in (_messages, _events, _contacts):
-        for item in read(graph, user, mailbox):
-            # Mail that arrives while we page moves the rest down, and an item comes twice.
-            if item.id not in seen:
-                seen.add(item.id)
-                yield item
-
-
-def _messages(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    for row, folder in folders_below(graph, user, "mailFolders", mailbox):
-        found = graph.pages(
-            f"{user}/mailFolders/{_id(row)}/messages",
-            wanted=f"messages in {folder} of {mailbox}",
-            params={"$select": FIELDS["message"], "$top": PAGE},
-        )
-        yield from (message_of(one, folder) for one in found)
-
-
-def message_of(one: Json, folder: str) -> Item:
+def message_of(row: Json, folder: str) -> Item:
     """The item behind a message that has `FIELDS["message"]`."""
-    subject = str(one.get("subject") or "")
-    received = moment(one.get("receivedDateTime"))
+    subject = str(row.get("subject") or "")
+    received = moment(row.get("receivedDateTime"))
     return Item(
-        id=str(one["id"]),
+        id=str(row["id"]),
         folder=folder,
         kind="message",
-        message_id=one.get("internetMessageId") or None,
+        message_id=row.get("internetMessageId") or None,
         key=other_key("message", subject, received),
         subject=subject,
         received=received,
     )
 
 
-def _events(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    calendars = graph.pages(
-        f"{user}/calendars", wanted=f"calendars of {mailbox}", params={"$select": "id,name", "$top": "100"}
-    )
-    for calendar in calendars:
-        found = graph.pages(
-            f"{user}/calendars/{_id(calendar)}/events",
-            wanted=f"events of {mailbox}",
-            params={"$select": FIELDS["event"], "$top": PAGE},
-        )
-        yield from (event_of(one, str(calendar.get("name") or "Calendar")) for one in found)
+def event_of(row: Json, folder: str) -> Item:
+    subject = str(row.get("subject") or "")
+    key = event_key(str(row.get("iCalUId") or subject), start_of(row))
+    return Item(id=str(row["id"]), folder=folder, kind="event", key=key, subject=subject)
 
 
-def event_of(one: Json, folder: str) -> Item:
-    subject = str(one.get("subject") or "")
-    key = event_key(str(one.get("iCalUId") or subject), start_of(one))
-    return Item(id=str(one["id"]), folder=folder, kind="event", key=key, subject=subject)
-
-
-def _contacts(graph: JsonClient, user: str, mailbox: str) -> Iterator[Item]:
-    places = [(f"{user}/contacts", "Contacts")]
-    for row, folder in folders_below(graph, user, "contactFolders", mailbox):
-        places.append((f"{user}/contactFolders/{_id(row)}/contacts", f"Contacts/{folder}"))
-    for place, folder in places:
-        found = graph.pages(
-            place,
-            wanted=f"contacts of {mailbox}",
-            params={"$select": FIELDS["contact"], "$top": PAGE},
-        )
-        yield from (contact_of(one, folder) for one in found)
-
-
-def contact_of(one: Json, folder: str) -> Item:
-    name = str(one.get("displayName") or "")
-    addresses = [str(entry.get("address") or "") for entry in one.get("emailAddresses") or []]
+def contact_of(row: Json, folder: str) -> Item:
+    name = str(row.get("displayName") or "")
+    addresses = [str(entry.get("address") or "") for entry in row.get("emailAddresses") or []]
     key = contact_key(name, addresses[0] if addresses else "")
-    return Item(id=str(one["id"]), folder=folder, kind="contact", key=key, subject=name)
+    return Item(id=str(row["id"]), folder=folder, kind="contact", key=key, subject=name)
 
 
 def folders_below(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iterator[tuple[Json, str]]:
@@ -111,15 +63,15 @@ def folders_below(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iter
     waiting = [(f"{user}/{kind}", "", 0)]
     while waiting:
         place, above, depth = waiting.pop()
-        found = graph.pages(place, wanted=f"folders of {mailbox}", params={"$select": fields, "$top": "100"})
-        for one in found:
-            if str(one.get("@odata.type") or "").endswith("mailSearchFolder"):
+        rows = graph.pages(place, wanted=f"folders of {mailbox}", params={"$select": fields, "$top": "100"})
+        for row in rows:
+            if str(row.get("@odata.type") or "").endswith("mailSearchFolder"):
                 continue
-            folder = f"{above}/{one.get('displayName') or ''}".lstrip("/")
-            yield one, folder
+            folder = f"{above}/{row.get('displayName') or ''}".lstrip("/")
+            yield row, folder
             # Contact folders do not say how many children they have.
-            if one.get("childFolderCount", 1) and depth < MAX_DEPTH:
-                waiting.append((f"{user}/{kind}/{_id(one)}/childFolders", folder, depth + 1))
+            if row.get("childFolderCount", 1) and depth < MAX_DEPTH:
+                waiting.append((f"{user}/{kind}/{_id(row)}/childFolders", folder, depth + 1))
 
 
 def start_of(event: Json) -> datetime | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from blocks.microsoft365.answers import Json, Rejected
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
+from blocks.microsoft365.cmdlet_errors import WHO, is_absent
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from mailmove.errors import Blocked, NotYet
+from mailmove.ports.tenant import TenantMailboxes
 from mailmove.tenant_state import MailboxKind
 
 KINDS: dict[str, MailboxKind] = {
@@ -16,13 +18,13 @@ KINDS: dict[str, MailboxKind] = {
 """RecipientTypeDetails -> Type. System mailboxes (discovery, arbitration) have others and are left out."""
 
 
-class Mailboxes:
+class Mailboxes(TenantMailboxes):
     def __init__(self, exchange: ExchangeAdmin) -> None:
         self._exchange = exchange
 
     def kinds(self) -> dict[str, MailboxKind]:
-        found = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
-        return {str(one["PrimarySmtpAddress"]).lower(): kind for one in found if (kind := _kind(one))}
+        rows = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
+        return {str(row["PrimarySmtpAddress"]).lower(): kind for row in rows if (kind := _kind(row))}
 
     def set_kind(self, mailbox: str, kind: MailboxKind) -> None:
         """NotYet: the conversion is not to be seen yet. Blocked: no such mailbox."""
@@ -34,21 +36,21 @@ class Mailboxes:
             raise NotYet(WHO, wanted=f"{mailbox} as {kind}", seen=f"{after}", todo="Look again in a minute.")
 
     def x500(self) -> dict[str, frozenset[str]]:
-        found = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
-        return {str(one["PrimarySmtpAddress"]).lower(): _x500(one) for one in found if _kind(one)}
+        rows = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
+        return {str(row["PrimarySmtpAddress"]).lower(): _x500(row) for row in rows if _kind(row)}
 
-    def change_x500(self, mailbox: str, add: frozenset[str], remove: frozenset[str]) -> None:
+    def change_x500(self, mailbox: str, *, add: frozenset[str], remove: frozenset[str]) -> None:
         """NotYet: it is not to be seen yet. Each is sent with its prefix, as a proxy address."""
-        said = f"X500 addresses of {mailbox}"
-        held = self._x500_of(mailbox)
-        change = {"Add": sorted(add - held), "Remove": sorted(remove & held)}
-        change = {verb: [f"X500:{one}" for one in named] for verb, named in change.items() if named}
+        wanted = f"X500 addresses of {mailbox}"
+        current = self._x500_of(mailbox)
+        change = {"Add": sorted(add - current), "Remove": sorted(remove & current)}
+        change = {verb: [f"X500:{address}" for address in named] for verb, named in change.items() if named}
         if not change:
             return
-        self._exchange.run("Set-Mailbox", {"Identity": mailbox, "EmailAddresses": change}, wanted=said)
+        self._exchange.run("Set-Mailbox", {"Identity": mailbox, "EmailAddresses": change}, wanted=wanted)
         after = self._x500_of(mailbox)
         if not add <= after or remove & after:
-            raise NotYet(WHO, wanted=said, seen=f"{len(after)} of them", todo="Look again in a minute.")
+            raise NotYet(WHO, wanted=wanted, seen=f"{len(after)} of them", todo="Look again in a minute.")
 
     def _x500_of(self, mailbox: str) -> frozenset[str]:
         return _x500(self._one(mailbox))
@@ -59,25 +61,25 @@ class Mailboxes:
     def _one(self, mailbox: str) -> Json:
         wanted = f"the mailbox {mailbox}"
         try:
-            found = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=wanted)
+            rows = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=wanted)
         except Rejected as error:
             if not is_absent(error):
                 raise
-            found = []
-        if len(found) != 1:
+            rows = []
+        if len(rows) != 1:
             raise Blocked(
                 WHO,
                 wanted=wanted,
-                seen=f"{len(found)} of that name",
+                seen=f"{len(rows)} of that name",
                 todo="Wait until the batch has made it, or see who else bears the address.",
             )
-        return found[0]
+        return rows[0]
 
 
 def _x500(mailbox: Json) -> frozenset[str]:
     named = mailbox.get("EmailAddresses") or []
-    addresses = [str(one) for one in ([named] if isinstance(named, str) else named)]
-    return frozenset(one[5:] for one in addresses if one[:5].upper() == "X500:")
+    addresses = [str(address) for address in ([named] if isinstance(named, str) else named)]
+    return frozenset(address[5:] for address in addresses if address[:5].upper() == "X500:")
 
 
 def _kind(mailbox: Json) -> MailboxKind | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -10,48 +10,29 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
-from blocks.microsoft365 import messages
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
-from blocks.microsoft365.delegates import Delegates
+from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
-from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, WHO, ExchangeAdmin
+from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
-from blocks.microsoft365.graph import Users, message_traces
-from blocks.microsoft365.held import Held
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.item_destination import GraphDestination
-from blocks.microsoft365.item_import import Importer
-from blocks.microsoft365.mailbox_changes import GraphChanges
-from blocks.microsoft365.mailbox_items import items
+from blocks.microsoft365.items import Items
+from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
+from blocks.microsoft365.messages import Messages
 from blocks.microsoft365.migration import Migration
-from blocks.microsoft365.permissions import IMPORT_PERMISSION, copy_findings, findings, granted
+from blocks.microsoft365.permissions import findings
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.users import Users
+from blocks.process_local import ProcessLocal
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
-from mailmove.inventory.full import Grant
-from mailmove.items.copy.interfaces import Destination
-from mailmove.items.copy.rate_limits import Limits
-from mailmove.items.item import Item
-from mailmove.items.reconcile.changes import MailboxChanges
-from mailmove.ports import Checkable, GivesMessages, ItemDestination, SourceServer, TakesSignIn, Tenant
-from mailmove.records import RRset
-from mailmove.tenant_state import (
-    Domain,
-    Endpoint,
-    Licence,
-    MailboxKind,
-    MigrationBatch,
-    MigrationUser,
-    Recipient,
-    SkippedItem,
-    TraceEntry,
-)
+from mailmove.ports import Checkable, TakesSignIn, Tenant
 
 
 @dataclass
@@ -64,31 +45,22 @@ class _Parts:
     users: Users
     mailboxes: Mailboxes
     recipients: Recipients
-    delegates: Delegates
+    permissions: MailboxPermissions
     migration: Migration
+    messages: Messages
+    items: Items
 
 
-class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, TakesSignIn):
+class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
     """A Microsoft 365 tenant: Graph, Exchange Online and its migration service.
 
     Sign in as an application of the tenant (certificate, or client secret), or, with `refresh_token`, as a person: the
     partner's user by way of an active GDAP relationship, or an administrator of the tenant.
-
-    Example:
-        Load a configured tenant:
-        ```python
-        from blocks.microsoft365.microsoft365 import Microsoft365
-
-        tenant = Microsoft365.load("BLOCK_NAME")
-        print(tenant.domain("contoso.com"))
-        ```
     """
 
     _block_type_name = "Microsoft 365"
     _block_type_slug = "microsoft365"
     _description = "The customer's Microsoft 365: directory, Exchange Online and its migration service."
-    _documentation_url = "https://mailmove.example/docs/blocks/microsoft365"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/logo.png"  # type: ignore[assignment]
 
     tenant_id: str = Field(description="Directory (tenant) id of the customer, a GUID.")
     client_id: str = Field(description="Application (client) id.")
@@ -122,10 +94,10 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
     )
     extra_ca: str | None = Field(default=None, description="PEM of a further root certificate to trust.")
 
-    _held: Held = PrivateAttr(default_factory=Held)
+    _connections: ProcessLocal = PrivateAttr(default_factory=ProcessLocal)
 
     def _parts(self) -> _Parts:
-        return self._held.get(self._make)
+        return self._connections.get(self._make)
 
     @property
     def _where(self) -> MicrosoftCloud:
@@ -173,8 +145,10 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
             users=Users(graph),
             mailboxes=Mailboxes(exchange),
             recipients=Recipients(exchange, graph),
-            delegates=Delegates(exchange),
+            permissions=MailboxPermissions(exchange),
             migration=Migration(exchange, self.exchange_public_key),
+            messages=Messages(graph, self.cloud),
+            items=Items(graph, lambda: sign_in.token(where.graph_scope), tls),
         )
 
     def _connection(self) -> dict[str, str]:
@@ -198,8 +172,8 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
 
     def findings(self) -> list[Finding]:
         parts = self._parts()
-        found = age_findings("Microsoft 365", self.signed_in_as, self.signed_in_at)
-        found += findings(
+        faults = age_findings("Microsoft 365", self.signed_in_as, self.signed_in_at)
+        faults += findings(
             parts.graph,
             lambda: parts.sign_in.token(self._where.graph_scope),
             parts.exchange,
@@ -207,7 +181,7 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
             traces=self._where.traces,
         )
         if self.exchange_public_key is None and self.exchange_by == "rest":
-            found.append(
+            faults.append(
                 Finding(
                     subject="exchange_public_key",
                     seen="not set",
@@ -215,152 +189,43 @@ class Microsoft365(Block, Tenant, ItemDestination, GivesMessages, Checkable, Tak
                     todo="Make it in the Exchange admin centre and name it in `target.endpoint` of the plan.",
                 )
             )
-        return found
+        return faults
 
-    def domain(self, name: str) -> Domain | None:
-        return self._parts().domains.get(name)
+    @property
+    def domains(self) -> Domains:
+        return self._parts().domains
 
-    def add_domain(self, name: str) -> Domain:
-        return self._parts().domains.add(name)
+    @property
+    def dkim(self) -> Dkim:
+        return self._parts().dkim
 
-    def verify_domain(self, name: str) -> Domain:
-        return self._parts().domains.verify(name)
+    @property
+    def migration(self) -> Migration:
+        return self._parts().migration
 
-    def enable_mail(self, name: str) -> Domain:
-        return self._parts().domains.enable_mail(name)
+    @property
+    def recipients(self) -> Recipients:
+        return self._parts().recipients
 
-    def remove_domain(self, name: str) -> None:
-        self._parts().domains.remove(name)
+    @property
+    def mailboxes(self) -> Mailboxes:
+        return self._parts().mailboxes
 
-    def dkim_records(self, domain: str) -> tuple[RRset, ...]:
-        return self._parts().dkim.records(domain)
+    @property
+    def permissions(self) -> MailboxPermissions:
+        return self._parts().permissions
 
-    def prepare_dkim(self, domain: str) -> tuple[RRset, ...]:
-        return self._parts().dkim.prepare(domain)
+    @property
+    def users(self) -> Users:
+        return self._parts().users
 
-    def dkim_signing(self, domain: str) -> bool:
-        return self._parts().dkim.signing(domain)
+    @property
+    def messages(self) -> Messages:
+        return self._parts().messages
 
-    def set_dkim_signing(self, domain: str, on: bool) -> None:
-        self._parts().dkim.set_signing(domain, on)
-
-    def endpoint(self, name: str) -> Endpoint | None:
-        return self._parts().migration.endpoint(name)
-
-    def test_endpoint(self, name: str) -> None:
-        self._parts().migration.test_endpoint(name)
-
-    def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
-        return self._parts().migration.create_endpoint(endpoint, source)
-
-    def remove_endpoint(self, name: str) -> None:
-        self._parts().migration.remove_endpoint(name)
-
-    def batch(self, name: str) -> MigrationBatch | None:
-        return self._parts().migration.batch(name)
-
-    def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
-        return self._parts().migration.create_batch(name, endpoint)
-
-    def start_batch(self, name: str) -> None:
-        self._parts().migration.start_batch(name)
-
-    def sync_batch_now(self, name: str) -> None:
-        self._parts().migration.sync_now(name)
-
-    def remove_batch(self, name: str) -> None:
-        self._parts().migration.remove_batch(name)
-
-    def migration_users(self, batch: str) -> list[MigrationUser]:
-        return self._parts().migration.users(batch)
-
-    def skipped_items(self, user: str) -> list[SkippedItem]:
-        return self._parts().migration.skipped(user)
-
-    def recipients(self) -> list[Recipient]:
-        return self._parts().recipients.every()
-
-    def directory_sync(self) -> bool:
-        return self._parts().recipients.synchronised()
-
-    def x500_addresses(self) -> dict[str, frozenset[str]]:
-        return self._parts().mailboxes.x500()
-
-    def change_x500(self, mailbox: str, *, add: frozenset[str], remove: frozenset[str]) -> None:
-        self._parts().mailboxes.change_x500(mailbox, add, remove)
-
-    def grants(self, mailboxes: Sequence[str]) -> list[Grant]:
-        return self._parts().delegates.of(mailboxes)
-
-    def give(self, grant: Grant) -> None:
-        self._parts().delegates.give(grant)
-
-    def take(self, grant: Grant) -> None:
-        self._parts().delegates.take(grant)
-
-    def password_dates(self, user: str) -> tuple[datetime, datetime]:
-        return self._parts().users.password_dates(user)
-
-    def set_password(self, user: str, password: SecretStr, *, must_change: bool) -> None:
-        self._parts().users.set_password(user, password, must_change)
-
-    def mailbox_kinds(self) -> dict[str, MailboxKind]:
-        return self._parts().mailboxes.kinds()
-
-    def set_mailbox_kind(self, mailbox: str, kind: MailboxKind) -> None:
-        self._parts().mailboxes.set_kind(mailbox, kind)
-
-    def licences(self) -> list[Licence]:
-        return self._parts().users.licences()
-
-    def licence_of(self, user: str) -> tuple[str | None, frozenset[str]]:
-        return self._parts().users.licence_of(user)
-
-    def set_licence(self, user: str, usage_location: str | None, skus: frozenset[str]) -> None:
-        self._parts().users.set_licence(user, usage_location, skus)
-
-    def items(self, mailbox: str) -> Iterator[Item]:
-        return items(self._parts().graph, mailbox)
-
-    def item_changes(self) -> MailboxChanges:
-        """For the ledger of items."""
-        return GraphChanges(self._parts().graph)
-
-    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
-        return messages.find(self._parts().graph, mailbox, message_ids)
-
-    def messages_since(self, mailbox: str, since: datetime) -> Iterator[Item]:
-        return messages.since(self._parts().graph, mailbox, since)
-
-    def message_content(self, mailbox: str, item_id: str) -> bytes:
-        return messages.content(self._parts().graph, mailbox, item_id)
-
-    def remove_message(self, mailbox: str, item_id: str) -> None:
-        messages.remove(self._parts().graph, mailbox, item_id)
-
-    def destination(self, limits: Limits | None = None) -> Destination:
-        """For a copy of our own. limits: other than Microsoft's, for a rehearsal."""
-        parts = self._parts()
-
-        def imports() -> bool:
-            held = granted(parts.sign_in.token(self._where.graph_scope))
-            return held is not None and IMPORT_PERMISSION in held
-
-        importer = Importer(parts.graph, tls_context(self.extra_ca))
-        return GraphDestination(parts.graph, imports=imports, importer=importer, limits=limits)
-
-    def copy_findings(self) -> list[Finding]:
-        return copy_findings(lambda: self._parts().sign_in.token(self._where.graph_scope))
+    @property
+    def items(self) -> Items:
+        return self._parts().items
 
     def clock(self) -> datetime:
         return clock_at(self._graph, "Microsoft Graph", tls_context(self.extra_ca))
-
-    def message_traces(self, since: datetime) -> list[TraceEntry]:
-        if not self._where.traces:
-            raise Blocked(
-                "Microsoft Graph",
-                wanted="message traces",
-                seen=f"none in the cloud {self.cloud}",
-                todo="Look in the Exchange admin centre from where mail arrives, and say so at the question.",
-            )
-        return message_traces(self._parts().graph, since)

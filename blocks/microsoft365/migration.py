@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.microsoft365.answers import Json, Rejected, moment
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin, is_absent
-from blocks.retry_budget import look_thrice
+from blocks.microsoft365.cmdlet_errors import WHO, is_absent
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
+from mailmove.ports.tenant import TenantMigration
 from mailmove.tenant_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
 
 # The pages disagree on the default (20 or 100), so it is always said.
@@ -19,37 +21,38 @@ MAX_CONCURRENT = "20"
 RUNNING = {"starting", "syncing", "waiting", "incrementalsyncing", "validating"}
 
 
-class Migration:
+class Migration(TenantMigration):
     def __init__(self, exchange: ExchangeAdmin, public_key: str | None) -> None:
         self._exchange, self._public_key = exchange, public_key
 
     def endpoint(self, name: str) -> Endpoint | None:
-        found = self._one("Get-MigrationEndpoint", name, "migration endpoint")
-        if found is None:
+        row = self._one("Get-MigrationEndpoint", name, "migration endpoint")
+        if row is None:
             return None
         return Endpoint(
             name=name,
-            exchange_server=str(found.get("ExchangeServer") or ""),
-            rpc_proxy_server=str(found.get("RpcProxyServer") or found.get("RemoteServer") or ""),
-            authentication="Ntlm" if str(found.get("Authentication")).lower() == "ntlm" else "Basic",
+            exchange_server=str(row.get("ExchangeServer") or ""),
+            rpc_proxy_server=str(row.get("RpcProxyServer") or row.get("RemoteServer") or ""),
+            authentication="Ntlm" if str(row.get("Authentication")).lower() == "ntlm" else "Basic",
         )
 
-    def create_endpoint(self, wanted: Endpoint, source: SourceServer) -> Endpoint:
+    def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
         """Blocked: Microsoft cannot reach the server, or another endpoint bears the name."""
-        there = self.endpoint(wanted.name)
-        if there is None:
-            self._new_endpoint(wanted, source)
-            there = self.endpoint(wanted.name)
-        if there is None:
-            raise _not_yet(f"the endpoint {wanted.name}", "no such endpoint yet")
-        if _spelt(there) != _spelt(wanted):
+        existing = self.endpoint(endpoint.name)
+        if existing is None:
+            self._new_endpoint(endpoint, source)
+            existing = self.endpoint(endpoint.name)
+        if existing is None:
+            raise _not_yet(f"the endpoint {endpoint.name}", "no such endpoint yet")
+        if _spelt(existing) != _spelt(endpoint):
             raise Blocked(
                 WHO,
-                wanted=f"the endpoint {wanted.name} for {wanted.rpc_proxy_server} ({wanted.exchange_server})",
-                seen=f"one of that name for {there.rpc_proxy_server} ({there.exchange_server}), {there.authentication}",
+                wanted=f"the endpoint {endpoint.name} for {endpoint.rpc_proxy_server} ({endpoint.exchange_server})",
+                seen=f"one of that name for {existing.rpc_proxy_server} ({existing.exchange_server}), "
+                f"{existing.authentication}",
                 todo="Remove that endpoint, or name it in `target.endpoint` of the plan if it is the right one.",
             )
-        return there
+        return existing
 
     def test_endpoint(self, name: str) -> None:
         self._test({"Endpoint": name}, f"Microsoft to reach the old server by the endpoint {name}")
@@ -67,23 +70,23 @@ class Migration:
             if _word(row.get("Result") or "Success").lower() != "success":
                 raise _unreachable(wanted, f"{row.get('Message') or ''} {row.get('ErrorDetail') or ''}".strip())
 
-    def _new_endpoint(self, wanted: Endpoint, source: SourceServer) -> None:
+    def _new_endpoint(self, endpoint: Endpoint, source: SourceServer) -> None:
         user, password = source.migration_account()
-        said = f"a migration endpoint to {wanted.rpc_proxy_server} as {user}"
+        wanted = f"a migration endpoint to {endpoint.rpc_proxy_server} as {user}"
         server: Json = {
             "ExchangeOutlookAnywhere": True,
-            "ExchangeServer": wanted.exchange_server,
-            "Authentication": wanted.authentication,
+            "ExchangeServer": endpoint.exchange_server,
+            "Authentication": endpoint.authentication,
             "Credentials": self._exchange.credential(user, password, self._public_key),
         }
-        self._test({**server, "RPCProxyServer": wanted.rpc_proxy_server}, said)
-        own = {"Name": wanted.name, "RpcProxyServer": wanted.rpc_proxy_server}
+        self._test({**server, "RPCProxyServer": endpoint.rpc_proxy_server}, wanted)
+        own = {"Name": endpoint.name, "RpcProxyServer": endpoint.rpc_proxy_server}
         try:
             self._exchange.run(
-                "New-MigrationEndpoint", {**server, **own, "MaxConcurrentMigrations": MAX_CONCURRENT}, wanted=said
+                "New-MigrationEndpoint", {**server, **own, "MaxConcurrentMigrations": MAX_CONCURRENT}, wanted=wanted
             )
         except Rejected as error:
-            raise _unreachable(said, error.seen) from None
+            raise _unreachable(wanted, error.seen) from None
 
     def remove_endpoint(self, name: str) -> None:
         if self.endpoint(name) is None:
@@ -93,29 +96,29 @@ class Migration:
             raise _not_yet(f"the endpoint {name} removed", "it is still there")
 
     def batch(self, name: str) -> MigrationBatch | None:
-        found = self._one("Get-MigrationBatch", name, "migration batch")
-        if found is None:
+        row = self._one("Get-MigrationBatch", name, "migration batch")
+        if row is None:
             return None
         return MigrationBatch(
             name=name,
-            status=_word(found.get("Status")),
-            total=int(found.get("TotalCount") or 0),
-            synced=int(found.get("SyncedCount") or 0),
-            failed=int(found.get("FailedCount") or 0),
+            status=_word(row.get("Status")),
+            total=int(row.get("TotalCount") or 0),
+            synced=int(row.get("SyncedCount") or 0),
+            failed=int(row.get("FailedCount") or 0),
         )
 
     def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
         """A cutover batch is one without a CSV file; it is not started. Blocked: another one exists."""
-        there = self.batch(name)
-        if there is not None:
-            if there.status.lower() == "removing":
+        existing = self.batch(name)
+        if existing is not None:
+            if existing.status.lower() == "removing":
                 raise Drifted(
                     WHO,
                     wanted=f"the batch {name}",
                     seen="one of that name being removed",
                     todo="Wait until it is gone.",
                 )
-            return there
+            return existing
         try:
             self._exchange.run(
                 "New-MigrationBatch",
@@ -129,81 +132,81 @@ class Migration:
                 seen=error.seen,
                 todo="Only one cutover batch may exist in a tenant: finish or remove the other one.",
             ) from None
-        there = self.batch(name)
-        if there is None:
+        existing = self.batch(name)
+        if existing is None:
             raise _not_yet(f"the batch {name}", "no such batch yet")
-        return there
+        return existing
 
     def start_batch(self, name: str) -> None:
         """Start it, or its failed users again; one that runs without failures is left alone."""
-        there = self._existing(name)
-        status = there.status.lower()
-        if status in RUNNING or (status == "synced" and not there.failed):
+        existing = self._existing(name)
+        status = existing.status.lower()
+        if status in RUNNING or (status == "synced" and not existing.failed):
             return
         self._exchange.run("Start-MigrationBatch", {"Identity": name}, wanted=f"the batch {name} started")
         after = self._existing(name).status
         if after.lower() in {"created", "stopped"}:
             raise _not_yet(f"the batch {name} started", f"it says {after}")
 
-    def sync_now(self, name: str) -> None:
+    def sync_now(self, batch: str) -> None:
         """Ask for an incremental sync now; asking twice does no harm.
 
         Unverified: `-SyncNow` is documented for onboarding moves and IMAP, not for a cutover batch. Blocked: refused;
         then the daily cycle does the same within 24 hours.
         """
-        self._existing(name)
+        self._existing(batch)
         try:
-            self._exchange.run("Set-MigrationBatch", {"Identity": name, "SyncNow": True}, wanted=f"{name} synced now")
+            self._exchange.run("Set-MigrationBatch", {"Identity": batch, "SyncNow": True}, wanted=f"{batch} synced now")
         except Rejected as error:
             raise Blocked(
                 WHO,
-                wanted=f"an incremental sync of {name} at once",
+                wanted=f"an incremental sync of {batch} at once",
                 seen=error.seen,
                 todo="Wait for the daily sync, 24 h after the last one; each user's last sync shows when it came.",
             ) from None
 
     def remove_batch(self, name: str) -> None:
         """NotYet: Microsoft is still removing it."""
-        there = self.batch(name)
-        if there is None:
+        existing = self.batch(name)
+        if existing is None:
             return
-        if there.status.lower() != "removing":
+        if existing.status.lower() != "removing":
             self._exchange.run("Remove-MigrationBatch", {"Identity": name}, wanted=f"the batch {name} removed")
         if self.batch(name) is not None:
             raise _not_yet(f"the batch {name} removed", "it is still there")
 
     def users(self, batch: str) -> list[MigrationUser]:
         _guard(batch, "migration batch")
-        found = self._exchange.run(
+        rows = self._exchange.run(
             "Get-MigrationUser", {"BatchId": batch, "ResultSize": "Unlimited"}, wanted=f"the users of {batch}"
         )
         silent = [
-            str(one.get("Identity") or one.get("MailboxEmailAddress") or "")
-            for one in found
-            if "failed" in _word(one.get("Status")).lower() and not one.get("ErrorSummary")
+            str(row.get("Identity") or row.get("MailboxEmailAddress") or "")
+            for row in rows
+            if "failed" in _word(row.get("Status")).lower() and not row.get("ErrorSummary")
         ]
         why = self._why(silent) if silent else {}
-        return [self._user(one, why) for one in found]
+        return [self._user(row, why) for row in rows]
 
-    def skipped(self, user: str) -> list[SkippedItem]:
+    def skipped_items(self, user: str) -> list[SkippedItem]:
         _guard(user, "migration user")
-        found = self._exchange.of_one(
+        rows = self._exchange.of_one(
             "Get-MigrationUserStatistics",
             {"Identity": user, "IncludeSkippedItems": True},
             wanted=f"what was left out of {user}",
         )
-        return [_skipped(one) for row in found for one in row.get("SkippedItems") or []]
+        return [_skipped(item) for row in rows for item in row.get("SkippedItems") or []]
 
-    def _user(self, found: Json, why: dict[str, str]) -> MigrationUser:
-        status, error = _word(found.get("Status")), str(found.get("ErrorSummary") or "")
-        address = str(found.get("MailboxEmailAddress") or found.get("Identity") or "").lower()
-        error = error or why.get(str(found.get("Identity") or found.get("MailboxEmailAddress") or ""), "")
+    def _user(self, row: Json, why: dict[str, str]) -> MigrationUser:
+        status, error = _word(row.get("Status")), str(row.get("ErrorSummary") or "")
+        address = str(row.get("MailboxEmailAddress") or row.get("Identity") or "").lower()
+        error = error or why.get(str(row.get("Identity") or row.get("MailboxEmailAddress") or ""), "")
         return MigrationUser(
             address=address,
             status=status,
-            synced_items=int(found.get("SyncedItemCount") or 0),
-            skipped_items=int(found.get("SkippedItemCount") or 0),
-            last_synced=moment(found.get("LastSuccessfulSyncTime")),
+            synced_items=int(row.get("SyncedItemCount") or 0),
+            skipped_items=int(row.get("SkippedItemCount") or 0),
+            last_synced=moment(row.get("LastSuccessfulSyncTime")),
             error=error,
         )
 
@@ -214,30 +217,30 @@ class Migration:
         given = [{"Identity": identity} for identity in identities]
         answers = self._exchange.read_many("Get-MigrationUserStatistics", given, wanted="why users failed")
         why: dict[str, str] = {}
-        for identity, found in zip(identities, answers, strict=True):
-            if isinstance(found, MailmoveError):
-                raise found
-            why[identity] = str(found[0].get("Error") or "") if found else ""
+        for identity, answer in zip(identities, answers, strict=True):
+            if isinstance(answer, MailmoveError):
+                raise answer
+            why[identity] = str(answer[0].get("Error") or "") if answer else ""
         return why
 
     def _existing(self, name: str) -> MigrationBatch:
-        there = look_thrice(lambda: self.batch(name), self._exchange.sleep)
-        if there is None:
+        batch = read_thrice(lambda: self.batch(name), self._exchange.sleep)
+        if batch is None:
             raise Blocked(
                 WHO, wanted=f"the batch {name}", seen="no such batch", todo="Make it first; did somebody remove it?"
             )
-        return there
+        return batch
 
     def _one(self, cmdlet: str, name: str, kind: str) -> Json | None:
         _guard(name, kind)
         try:
-            found = self._exchange.run(cmdlet, {"Identity": name}, wanted=f"the {kind} {name}")
+            rows = self._exchange.run(cmdlet, {"Identity": name}, wanted=f"the {kind} {name}")
         except Rejected as error:
             if is_absent(error):
                 return None
             raise
         # Asked for one, an old bug of the service's gives all: take the one that bears the name.
-        return next((one for one in found if str(one.get("Identity") or "").lower() == name.lower()), None)
+        return next((row for row in rows if str(row.get("Identity") or "").lower() == name.lower()), None)
 
 
 def _word(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Would the rights that we hold in a tenant do for the night? Asked with reads only.
+"""Checks whether our rights in a tenant suffice for a cutover, with reads only.
 
-Two witnesses: harmless reads, and the permissions named in the token itself, since a read cannot prove that writing is
-allowed. Names: learn.microsoft.com/graph/permissions-reference.
+The evidence is of two kinds: reads that change nothing, and the permissions named in the token itself, since a read
+cannot prove that writing is allowed. Names: learn.microsoft.com/graph/permissions-reference.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.graph import message_traces
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.message_traces import message_traces
 from mailmove.errors import MailmoveError, Refused
 from mailmove.evidence import Finding, now
 from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names
@@ -25,16 +26,16 @@ NEEDED = graph_permissions()
 
 IMPORT_PERMISSION = "MailboxItem.ImportExport.All"
 WRITING = graph_permissions("direct")
-"""What a copy of our own needs besides; not a night with Microsoft's batch."""
+"""What a copy of our own needs besides; not a cutover by Microsoft's batch."""
 
 CMDLETS = tuple(names(CMDLET))
 _TRACES = "ExchangeMessageTrace.Read.All"
-_STOPS = "the night would stop where this is needed"
+_STOPS = "the cutover would stop where this is needed"
 
 
 def copy_findings(graph_token: Callable[[], str], consent: str = "") -> list[Finding]:
-    """What is amiss for copying items ourselves; a token that cannot be read proves nothing either way."""
-    held = granted(graph_token())
+    """Finds the permissions that a copy of our own lacks; a token that cannot be read proves nothing either way."""
+    permissions = granted(graph_token())
     return [
         Finding(
             subject=permission,
@@ -43,7 +44,7 @@ def copy_findings(graph_token: Callable[[], str], consent: str = "") -> list[Fin
             todo=_consent(permission, consent),
         )
         for permission in WRITING
-        if held is not None and permission not in held
+        if permissions is not None and permission not in permissions
     ]
 
 
@@ -55,7 +56,7 @@ def findings(
     consent: str = "",
     traces: bool = True,
 ) -> list[Finding]:
-    """Everything amiss, by permission; empty: nothing. consent: where an administrator grants what is missing.
+    """Finds the permissions that are missing. consent: where an administrator grants them.
 
     traces: are there message traces in this cloud, whose right we need?
     """
@@ -63,14 +64,14 @@ def findings(
         token = graph_token()
     except MailmoveError as error:
         return [_finding("Sign-in", error, "nothing can be done in this tenant", consent)]
-    held = granted(token)
-    person = held is not None and acts_for_a_person(token)
-    needed = {one: also for one, also in NEEDED.items() if traces or one != _TRACES}
-    found: dict[str, Finding] = {}
+    permissions = granted(token)
+    person = permissions is not None and acts_for_a_person(token)
+    needed = {name: also for name, also in NEEDED.items() if traces or name != _TRACES}
+    faults: dict[str, Finding] = {}
     for permission, also in needed.items():
-        if held is not None and not held & {permission, *also}:
+        if permissions is not None and not permissions & {permission, *also}:
             alone = person and permission in application_only()
-            found[permission] = Finding(
+            faults[permission] = Finding(
                 subject=permission,
                 seen="not among the permissions in our token",
                 means=_STOPS,
@@ -82,8 +83,8 @@ def findings(
             try:
                 read()
             except MailmoveError as error:
-                found.setdefault(permission, _finding(permission, error, _STOPS, consent))
-    return [*found.values(), *_exchange(exchange)]
+                faults.setdefault(permission, _finding(permission, error, _STOPS, consent))
+    return [*faults.values(), *_exchange(exchange)]
 
 
 _ALONE = (
@@ -168,7 +169,7 @@ def _claims(token: str) -> Json:
 def _finding(subject: str, error: MailmoveError, means: str, consent: str) -> Finding:
     refused = isinstance(error, Refused)
     todo = error.todo
-    if refused and (subject in NEEDED or "AADSTS65001" in error.seen):
+    if refused and (subject in NEEDED or error.code == NO_CONSENT):
         todo = _consent(subject, consent) if subject in NEEDED else f"{todo} {_at(consent)}".strip()
     return Finding(
         subject=subject, seen=error.seen, means=means if refused else "it could not be asked just now", todo=todo,

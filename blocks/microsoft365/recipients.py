@@ -10,33 +10,34 @@ from typing import Any
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.http import JsonClient
+from mailmove.ports.tenant import TenantRecipients
 from mailmove.tenant_state import Recipient
 
 _NAMES = ("Name", "Identity", "Alias", "DistinguishedName", "ExternalDirectoryObjectId", "Guid")
 
 
-class Recipients:
+class Recipients(TenantRecipients):
     def __init__(self, exchange: ExchangeAdmin, graph: JsonClient) -> None:
         self._exchange, self._graph = exchange, graph
 
-    def every(self) -> list[Recipient]:
+    def all(self) -> list[Recipient]:
         """By address."""
-        found = exchange_recipients(self._exchange)
-        known = {name for one in found for name in one.names}
+        recipients = exchange_recipients(self._exchange)
+        known = {name for recipient in recipients for name in recipient.names}
         users = self._graph.pages(
             "users",
             wanted="the tenant's users",
             params={"$select": "id,userPrincipalName,mail,proxyAddresses", "$top": "999"},
         )
-        found += [_user(one) for one in users if str(one["id"]).lower() not in known]
-        return sorted(found, key=lambda one: one.address)
+        recipients += [_user(recipient) for recipient in users if str(recipient["id"]).lower() not in known]
+        return sorted(recipients, key=lambda recipient: recipient.address)
 
     def synchronised(self) -> bool:
         """Graph says null where the directory was never synchronised."""
-        found = self._graph.pages(
+        organisations = self._graph.pages(
             "organization", wanted="whether users are synchronised", params={"$select": "id,onPremisesSyncEnabled"}
         )
-        return any(one.get("onPremisesSyncEnabled") for one in found)
+        return any(organisation.get("onPremisesSyncEnabled") for organisation in organisations)
 
 
 def exchange_recipients(exchange: ExchangeAdmin) -> list[Recipient]:
@@ -65,5 +66,5 @@ def _user(user: Json) -> Recipient:
 def smtp_addresses(proxies: Any, primary: Any) -> frozenset[str]:
     """`["SMTP:a@b", "smtp:c@b", "X500:/o=..."]` -> a@b and c@b."""
     named = [proxies] if isinstance(proxies, str) else proxies or []
-    found = {str(one)[5:].lower() for one in named if str(one)[:5].lower() == "smtp:"}
-    return frozenset(found | ({str(primary).lower()} if primary else set()))
+    addresses = {str(proxy)[5:].lower() for proxy in named if str(proxy)[:5].lower() == "smtp:"}
+    return frozenset(addresses | ({str(primary).lower()} if primary else set()))

@@ -22,8 +22,6 @@ from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.entra import CAPABILITIES, WHO, Entra
 from mailmove.errors import Blocked
 
-GRAPH_SCOPE = CLOUDS["global"].graph_scope
-
 
 class SignIn:
     """Gives tokens for one tenant.
@@ -130,7 +128,7 @@ def certificate_credential(pem: SecretStr) -> dict[str, Any]:
 
 def _section(text: str, label: str) -> bytes:
     """The first PEM section whose label ends so: `RSA PRIVATE KEY` for `PRIVATE KEY`."""
-    found = re.search(rf"-----BEGIN ([A-Z ]*{label})-----.+?-----END \1-----", text, re.DOTALL)
-    if not found:
+    section = re.search(rf"-----BEGIN ([A-Z ]*{label})-----.+?-----END \1-----", text, re.DOTALL)
+    if not section:
         raise ValueError(f"no {label}")
-    return found[0].encode()
+    return section[0].encode()

@@ -13,12 +13,12 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.device_code import age_findings, sign_in_for
-from blocks.microsoft365.held import Held
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.sign_in import SignIn
 from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, missing
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
+from blocks.process_local import ProcessLocal
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding
@@ -45,22 +45,11 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
 
     Microsoft offers this to an application acting for a signed-in user with MFA only (App+User); `mailmove sign-in`
     signs one in. Indirect resellers have no API access to Partner Center: for them links are shown instead.
-
-    Example:
-        Load a configured partner:
-        ```python
-        from blocks.partner.partner_center import PartnerCenter
-
-        partner = PartnerCenter.load("BLOCK_NAME")
-        print(partner.invite("Mailmove contoso").approval_link)
-        ```
     """
 
     _block_type_name = "Partner Center"
     _block_type_slug = "partner-center"
     _description = "The partner's access to customers: GDAP relationships and the reseller link."
-    _documentation_url = "https://mailmove.example/docs/blocks/partner-center"  # type: ignore[assignment]
-    _logo_url = "https://mailmove.example/logo.png"  # type: ignore[assignment]
 
     tenant_id: str = Field(description="Directory (tenant) id of the partner, a GUID.")
     client_id: str = Field(description="Application (client) id of the partner's multi-tenant application.")
@@ -89,7 +78,7 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
     roles: list[str] | None = Field(
         default=None,
         min_length=1,
-        description="Template ids of the Entra roles to ask the customer for; empty: the least that a night takes.",
+        description="Template ids of the Entra roles to ask the customer for; empty: the least that a cutover takes.",
     )
     duration: str = Field(
         default="P90D", pattern=r"^P\d+[DMY]$", description="How long the access lasts, ISO 8601, P1D to P2Y."
@@ -107,10 +96,10 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
     )
     extra_ca: str | None = Field(default=None, description="PEM of a further root certificate to trust.")
 
-    _held: Held = PrivateAttr(default_factory=Held)
+    _connections: ProcessLocal = PrivateAttr(default_factory=ProcessLocal)
 
     def _parts(self) -> _Parts:
-        return self._held.get(self._make)
+        return self._connections.get(self._make)
 
     @property
     def _where(self) -> MicrosoftCloud:
@@ -202,15 +191,15 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
             raise Transient(WHO, wanted="the reseller link", seen="an answer without `url`", todo="Ask again.")
         return link
 
-    def missing_access(self, found: Relationship) -> dict[str, str | None]:
+    def missing_access(self, relationship: Relationship) -> dict[str, str | None]:
         parts = self._parts()
-        return missing(found, parts.assignments, self.group, parts.consents if self.group else None)
+        return missing(relationship, parts.assignments, self.group, parts.consents if self.group else None)
 
-    def give_access(self, found: Relationship) -> None:
-        parts, customer = self._parts(), found.customer_tenant_id
+    def give_access(self, relationship: Relationship) -> None:
+        parts, customer = self._parts(), relationship.customer_tenant_id
         if self.group is None or customer is None:
             return
-        parts.assignments.assign(found.id, self.group)
+        parts.assignments.assign(relationship.id, self.group)
         if parts.consents.given(customer):
             return
         if self.kind == "direct":
@@ -223,20 +212,20 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
             todo=f"Send this link to the customer's administrator: {self._consent_link(customer)}",
         )
 
-    def waits_for(self, found: Relationship) -> str | None:
-        if self.kind == "direct" or self.group is None or found.customer_tenant_id is None:
+    def waits_for(self, relationship: Relationship) -> str | None:
+        if self.kind == "direct" or self.group is None or relationship.customer_tenant_id is None:
             return None
-        roles = self._parts().assignments.status(found.id, self.group)
-        if roles != "active" or self._parts().consents.given(found.customer_tenant_id):
+        roles = self._parts().assignments.status(relationship.id, self.group)
+        if roles != "active" or self._parts().consents.given(relationship.customer_tenant_id):
             return None
-        return f"their consent to our application at {self._consent_link(found.customer_tenant_id)}"
+        return f"their consent to our application at {self._consent_link(relationship.customer_tenant_id)}"
 
     def _consent_link(self, customer: str) -> str:
         return consent_link(self.login_url or self._where.login, customer, self.client_id)
 
-    def end_access(self, found: Relationship) -> None:
-        if self.kind == "direct" and self.group and found.customer_tenant_id:
-            self._parts().consents.take_back(found.customer_tenant_id)
+    def end_access(self, relationship: Relationship) -> None:
+        if self.kind == "direct" and self.group and relationship.customer_tenant_id:
+            self._parts().consents.take_back(relationship.customer_tenant_id)
 
     def customer(self, domain: str) -> str | None:
         customers = self._parts().customers
@@ -250,9 +239,9 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
         return known
 
     def make_customer(self, wanted: NewCustomer) -> str:
-        there = self.customer(wanted.domain)
-        if there is not None:
-            return there
+        existing = self.customer(wanted.domain)
+        if existing is not None:
+            return existing
         made, user, password = self._parts().customers.make(wanted)
         # Partner Center shows it once. Only here, encrypted, can it be read again.
         name = f"first-administrator-{wanted.domain.partition('.')[0]}"
@@ -280,9 +269,9 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
 
     def findings(self) -> list[Finding]:
         """Can relationships be listed, and does Partner Center let us in?"""
-        found = age_findings(WHO, self.signed_in_as, self.signed_in_at)
+        faults = age_findings(WHO, self.signed_in_as, self.signed_in_at)
         if self.group is None:
-            found.append(
+            faults.append(
                 Finding(
                     subject="group",
                     seen="not set",
@@ -298,7 +287,7 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
             try:
                 probe()
             except MailmoveError as error:
-                found.append(
+                faults.append(
                     Finding(
                         subject=subject,
                         seen=error.seen,
@@ -307,4 +296,4 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
                         blocks=isinstance(error, Refused),
                     )
                 )
-        return found
+        return faults

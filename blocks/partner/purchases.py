@@ -32,14 +32,14 @@ class Customers:
 
     def find(self, domain: str) -> str | None:
         """Customer id, which is the tenant's id; None: not among our customers."""
-        for one in self._all():
-            if str((one.get("companyProfile") or {}).get("domain") or "").lower() == domain.lower():
-                return str(one["id"])
+        for customer in self._all():
+            if str((customer.get("companyProfile") or {}).get("domain") or "").lower() == domain.lower():
+                return str(customer["id"])
         return None
 
     def resells(self, customer: str) -> bool:
         """Has this customer accepted us as reseller?"""
-        return any(str(one["id"]).lower() == customer.lower() for one in self._all())
+        return any(str(entry["id"]).lower() == customer.lower() for entry in self._all())
 
     def taken(self, domain: str) -> bool:
         """HEAD: 200 somebody has this first name, 404 nobody has."""
@@ -87,17 +87,17 @@ class Customers:
 
     def _all(self) -> Iterator[Json]:
         """By its own links: the place in the list travels in a header that the link names (MS-ContinuationToken)."""
-        body, seen = self._http.get("customers", wanted="our customers", params={"size": "500"}), set()
+        body, visited = self._http.get("customers", wanted="our customers", params={"size": "500"}), set()
         while True:
             yield from body.get("items") or []
             link = (body.get("links") or {}).get("next") or {}
-            headers = {str(one.get("key")): str(one.get("value")) for one in link.get("headers") or []}
+            headers = {str(header.get("key")): str(header.get("value")) for header in link.get("headers") or []}
             uri, place = str(link.get("uri") or ""), (link.get("uri"), *headers.values())
             if not uri:
                 return
-            if place in seen:
+            if place in visited:
                 raise damaged(WHO, "our customers", "a link to a page already read")
-            seen.add(place)
+            visited.add(place)
             path = uri.removeprefix("/v1/").lstrip("/")
             body = self._http.call("GET", path, wanted="more of our customers", headers=headers).body
 
@@ -129,13 +129,13 @@ class Orders:
         lines = [
             {
                 "id": number,
-                "catalogItemId": one.catalog_item,
+                "catalogItemId": product.catalog_item,
                 "friendlyName": note,
-                "quantity": one.quantity,
-                "termDuration": one.term,
-                "billingCycle": one.billing,
+                "quantity": product.quantity,
+                "termDuration": product.term,
+                "billingCycle": product.billing,
             }
-            for number, one in enumerate(products)
+            for number, product in enumerate(products)
         ]
         cart = self._http.call("POST", f"{_customer(customer)}/carts", wanted="a cart", json={"lineItems": lines}).body
         faults = [str((line.get("error") or {}).get("errorDescription")) for line in cart.get("lineItems") or []
@@ -152,12 +152,12 @@ class Orders:
     def cart_status(self, customer: str, cart: str) -> str | None:
         """Active or Ordered; None: it has lapsed, or never was."""
         try:
-            found = self._http.get(f"{_customer(customer)}/carts/{quote(cart, safe='')}", wanted="the cart")
+            entry = self._http.get(f"{_customer(customer)}/carts/{quote(cart, safe='')}", wanted="the cart")
         except Rejected as error:
             if error.status == 404:
                 return None
             raise
-        return str(found.get("status") or "Active")
+        return str(entry.get("status") or "Active")
 
     def check_out(self, customer: str, cart: str) -> None:
         """Order what is in the cart; again is once. Blocked: a line was not ordered."""
@@ -171,7 +171,7 @@ class Orders:
             ).body
         except Drifted as error:
             raise NotYet(WHO, wanted="the order", seen=error.seen, todo="Look at it again in a minute.") from None
-        faults = [str(one.get("description") or one) for one in answer.get("orderErrors") or []]
+        faults = [str(fault.get("description") or fault) for fault in answer.get("orderErrors") or []]
         if faults:
             raise Blocked(
                 WHO,
@@ -190,12 +190,16 @@ class PriceSheet:
     def prices(self, market: str, products: Sequence[Product]) -> dict[str, Price]:
         """catalog item -> price. Blocked: a product has no price there with such term and billing."""
         view = f"v1.0/sales/pricesheets(Market='{market}',PricesheetView='updatedlicensebased')/$value"
-        found = self._http.text(
+        prices = self._http.text(
             view,
             wanted=f"the price sheet of {market}",
             read=lambda sheet: read_prices(sheet.splitlines(), products, now()),
         )
-        lacking = [f"{one.catalog_item} {one.term} {one.billing}" for one in products if one.catalog_item not in found]
+        lacking = [
+            f"{product.catalog_item} {product.term} {product.billing}"
+            for product in products
+            if product.catalog_item not in prices
+        ]
         if lacking:
             raise Blocked(
                 _SHEET,
@@ -203,7 +207,7 @@ class PriceSheet:
                 seen=f"no price for {', '.join(lacking)}",
                 todo="Check product, SKU, term and billing against the price sheet; without a price nothing is bought.",
             )
-        return found
+        return prices
 
 
 def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime) -> dict[str, Price]:
@@ -211,8 +215,11 @@ def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime)
 
     Blocked: more than one price holds, as for several segments. Transient: a row cannot be read.
     """
-    wanted = {(*one.catalog_item.split(":")[:2], one.term, one.billing): one.catalog_item for one in products}
-    found: dict[str, Price] = {}
+    wanted = {
+        (*product.catalog_item.split(":")[:2], product.term, product.billing): product.catalog_item
+        for product in products
+    }
+    prices: dict[str, Price] = {}
     for row in csv.DictReader(lines):
         if None in row.values():  # a price that is cut short is another price
             raise damaged(_SHEET, "its rows", f"a row with {sum(value is not None for value in row.values())} columns")
@@ -223,15 +230,15 @@ def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime)
         if item is None or not _holds(given, at):
             continue
         price = _price(given, item)
-        if item in found and found[item] != price:
+        if item in prices and prices[item] != price:
             raise Blocked(
                 _SHEET,
                 wanted=f"the price of {item}",
-                seen=f"both {found[item].unit_price} and {price.unit_price}",
+                seen=f"both {prices[item].unit_price} and {price.unit_price}",
                 todo="Order this product in Partner Center by hand, and take it out of `target.purchase`.",
             )
-        found[item] = price
-    return found
+        prices[item] = price
+    return prices
 
 
 def _price(given: dict[str, str], item: str) -> Price:

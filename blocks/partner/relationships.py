@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.http import JsonClient
-from blocks.retry_budget import look_thrice, pause
+from blocks.retry_budget import pause, read_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.tenant_state import Relationship
 
@@ -43,8 +43,8 @@ class Relationships:
         self._patience, self._sleep = patience, sleep
 
     def live(self, display_name: str) -> Relationship | None:
-        found = self._newest(display_name)
-        return None if found is None else self._relationship(found)
+        entry = self._newest(display_name)
+        return None if entry is None else self._relationship(entry)
 
     def invite(self, display_name: str) -> Relationship:
         """Create and lock, or go on where an earlier try stopped. NotYet: Microsoft is still making it."""
@@ -55,23 +55,23 @@ class Relationships:
                 seen=f"a name of {len(display_name)} characters",
                 todo="Give it a name of 1 to 50 characters.",
             )
-        found = self._newest(display_name)
-        if found is None:
-            found = self._create(display_name)
-        path = _path(str(found["id"]))
-        found = self._until(path, lambda status: status != "", "made")
-        if found.get("status") == "created":
+        entry = self._newest(display_name)
+        if entry is None:
+            entry = self._create(display_name)
+        path = _path(str(entry["id"]))
+        entry = self._until(path, lambda status: status != "", "made")
+        if entry.get("status") == "created":
             # A customer can approve it only after it is locked; the etag keeps two runs from both locking it.
-            self._ask(path, found, "lockForApproval")
-            found = self._until(path, lambda status: status != "created", "locked for approval")
-        return self._relationship(found)
+            self._ask(path, entry, "lockForApproval")
+            entry = self._until(path, lambda status: status != "created", "locked for approval")
+        return self._relationship(entry)
 
     def _create(self, title: str) -> Json:
         # Microsoft keeps the names of relationships that have ended, and may not give one out twice (unverified).
         known = list(self._graph.pages(PATH, wanted="the partner's relationships"))
-        if (there := _newest(known, title)) is not None:
-            return there  # made by an earlier try whose answer was lost, and only seen now
-        used = {str(one.get("displayName")) for one in known}
+        if (existing := _newest(known, title)) is not None:
+            return existing  # made by an earlier try whose answer was lost, and only seen now
+        used = {str(entry.get("displayName")) for entry in known}
         names = itertools.chain([title], (f"{title} {number}" for number in itertools.count(2)))
         display_name = next(name for name in names if name not in used)
         wanted = f"a relationship called {display_name}"
@@ -84,9 +84,9 @@ class Relationships:
         try:
             return self._graph.call("POST", PATH, wanted=wanted, json=body).body
         except (Rejected, Drifted) as error:
-            found = look_thrice(lambda: self._newest(title), self._sleep)  # another run, or try, was quicker
-            if found is not None:
-                return found
+            existing = read_thrice(lambda: self._newest(title), self._sleep)  # another run, or try, was quicker
+            if existing is not None:
+                return existing
             raise Blocked(
                 WHO,
                 wanted=wanted,
@@ -97,21 +97,21 @@ class Relationships:
     def withdraw(self, relationship_id: str) -> None:
         """Delete it while it is only created, terminate it when active. Blocked: it waits for the customer."""
         path = _path(relationship_id)
-        found = self._look(path)
-        if found is None:
+        entry = self._read(path)
+        if entry is None:
             return
-        status = str(found.get("status") or "")
+        status = str(entry.get("status") or "")
         if status in GONE:
             return
         if status == "created":
-            etag = str(found.get("@odata.etag"))
+            etag = str(entry.get("@odata.etag"))
             try:
                 self._graph.call("DELETE", path, wanted="the relationship deleted", headers={"If-Match": etag})
             except Rejected as error:
                 if error.status != 404:  # gone: by the first try, whose answer was lost
                     raise
         elif status in {"active", "expiring"}:
-            self._ask(path, found, "terminate")
+            self._ask(path, entry, "terminate")
         else:
             raise Blocked(
                 WHO,
@@ -119,33 +119,33 @@ class Relationships:
                 seen=f"one that is {status}",
                 todo="Once locked it cannot be deleted: let the customer reject it, or let it lapse.",
             )
-        after = self._look(path)
+        after = self._read(path)
         if after is not None and str(after.get("status") or "") not in GONE:
             raise NotYet(
                 WHO, wanted="the relationship withdrawn", seen=f"{after.get('status')}", todo="Look again in a minute."
             )
 
-    def _ask(self, path: str, found: Json, action: str) -> None:
+    def _ask(self, path: str, entry: Json, action: str) -> None:
         try:
             self._graph.call(
                 "POST",
                 f"{path}/requests",
-                wanted=f"{action} of the relationship {found.get('displayName')}",
+                wanted=f"{action} of the relationship {entry.get('displayName')}",
                 json={"action": action},
-                headers={"If-Match": str(found.get("@odata.etag") or "*")},
+                headers={"If-Match": str(entry.get("@odata.etag") or "*")},
             )
         except Drifted:
             # Another run was quicker; what stands now decides.
-            if (self._look(path) or {}).get("status") == found.get("status"):
+            if (self._read(path) or {}).get("status") == entry.get("status"):
                 raise
 
     def _until(self, path: str, done: Callable[[str], bool], wanted: str) -> Json:
         left, delay = self._patience, 0.5
         while True:
-            found = self._look(path)
-            status = str((found or {}).get("status") or "")
-            if found is not None and done(status):
-                return found
+            entry = self._read(path)
+            status = str((entry or {}).get("status") or "")
+            if entry is not None and done(status):
+                return entry
             if left < delay:
                 raise NotYet(WHO, wanted=f"the relationship {wanted}", seen=status or "nothing", todo="Look again.")
             self._sleep(delay)
@@ -154,16 +154,16 @@ class Relationships:
     def _newest(self, title: str) -> Json | None:
         return _newest(self._graph.pages(PATH, wanted="the partner's relationships"), title)
 
-    def _relationship(self, found: Json) -> Relationship:
+    def _relationship(self, entry: Json) -> Relationship:
         return Relationship(
-            id=str(found["id"]),
-            display_name=str(found.get("displayName") or ""),
-            status=str(found.get("status") or ""),
-            approval_link=APPROVAL_LINK.format(portal=self._portal, id=found["id"]),
-            customer_tenant_id=(found.get("customer") or {}).get("tenantId"),
+            id=str(entry["id"]),
+            display_name=str(entry.get("displayName") or ""),
+            status=str(entry.get("status") or ""),
+            approval_link=APPROVAL_LINK.format(portal=self._portal, id=entry["id"]),
+            customer_tenant_id=(entry.get("customer") or {}).get("tenantId"),
         )
 
-    def _look(self, path: str) -> Json | None:
+    def _read(self, path: str) -> Json | None:
         try:
             return self._graph.get(path, wanted="the relationship")
         except Rejected as error:
@@ -173,14 +173,14 @@ class Relationships:
 
 
 def _newest(known: Iterable[Json], title: str) -> Json | None:
-    found = [one for one in known if _bears(one, title) and str(one.get("status") or "") in LIVE]
-    return max(found, key=lambda one: str(one.get("createdDateTime") or ""), default=None)
+    matches = [entry for entry in known if _bears(entry, title) and str(entry.get("status") or "") in LIVE]
+    return max(matches, key=lambda entry: str(entry.get("createdDateTime") or ""), default=None)
 
 
-def _bears(found: Json, title: str) -> bool:
+def _bears(entry: Json, title: str) -> bool:
     """Is it the title, or the title and a number, as it is when the title was used before?"""
-    name, _, number = str(found.get("displayName")).rpartition(" ")
-    return found.get("displayName") == title or (name == title and number.isdigit())
+    name, _, number = str(entry.get("displayName")).rpartition(" ")
+    return entry.get("displayName") == title or (name == title and number.isdigit())
 
 
 def _path(relationship_id: str) -> str:

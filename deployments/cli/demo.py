@@ -61,13 +61,11 @@ def demo(
 
 
 def _watch(rehearsal: Rehearsal, ui: str, started: float, console: Console) -> None:
-    from prefect.context import SyncClientContext
-
     from deployments.display.render import rehearsal_view
+    from tasks.engine.prefect_internals import one_client
     from tasks.reporting.status import statuses
 
-    # One client for all requests: a new one reads all trusted roots, which takes 30 ms of the cutover's time.
-    with SyncClientContext(), Live(console=console, refresh_per_second=4, transient=False) as live:
+    with one_client(), Live(console=console, refresh_per_second=4, transient=False) as live:
         for second in count():
             over = rehearsal.step()
             seconds = time.monotonic() - started

@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -169,20 +168,17 @@ def _write_one_root(path: Path) -> None:
 @contextlib.contextmanager
 def using(box: Box) -> Iterator[None]:
     """Point the Prefect clients of this process, and of those that it starts meanwhile, at this box."""
-    from prefect.context import SyncClientContext
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    from tasks.engine.prefect_internals import one_client, send_everything_queued
 
     before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
     _set({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
     try:
         with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
-            with SyncClientContext():  # one client for all that is asked here: a new one reads all roots, for 30 ms
+            with one_client():
                 yield
-            with ThreadPoolExecutor(1) as aside:  # where no loop runs, they wait until all is sent
-                for worker in (EventsWorker, APILogWorker):  # each keeps the address that it was born with
-                    aside.submit(worker.drain_all).result()
+            send_everything_queued()
     finally:
         _set(before)
 

@@ -9,6 +9,8 @@ Measured on Prefect 3.8.8 with 20 cutovers resumed in a minute:
    the database, 60 s long, and whoever has the database waits for the event loop: the server stands still for a minute.
 
 BEGIN IMMEDIATE waits for the lock instead; Prefect itself uses it where it sets a state. PostgreSQL has neither fault.
+
+It stays a file of its own beside `tasks/engine/prefect_internals.py`: the server's process imports nothing of `tasks`.
 """
 
 from __future__ import annotations

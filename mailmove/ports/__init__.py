@@ -12,25 +12,25 @@ from mailmove.ports.checks import Checkable
 from mailmove.ports.clock import HasClock
 from mailmove.ports.dns import CertificateAuthority, DnsProvider
 from mailmove.ports.firewall import Firewall
+from mailmove.ports.messages import MessageStore
 from mailmove.ports.partner import Partner
-from mailmove.ports.source import HasRpcProxyFeature, HoldsCertificates, HoldsMessages, ItemOrigin, SourceServer
-from mailmove.ports.target import GivesMessages, ItemDestination, TakesSignIn, Tenant
+from mailmove.ports.sign_in import TakesSignIn
+from mailmove.ports.source import HasRpcProxyFeature, HoldsCertificates, SourceServer
+from mailmove.ports.tenant import Tenant, TenantItems
 
 __all__ = [
     "CertificateAuthority",
     "Checkable",
     "DnsProvider",
     "Firewall",
-    "GivesMessages",
     "HasClock",
     "HasRpcProxyFeature",
     "HoldsCertificates",
-    "HoldsMessages",
-    "ItemDestination",
-    "ItemOrigin",
+    "MessageStore",
     "Mover",
     "Partner",
     "SourceServer",
     "TakesSignIn",
     "Tenant",
+    "TenantItems",
 ]

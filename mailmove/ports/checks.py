@@ -1,4 +1,4 @@
-"""The port of blocks that preflight can check."""
+"""What every block can be asked before a cutover."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mailmove.evidence import Finding
 
 
 class Checkable(ABC):
-    """A block that can check, changing nothing, whether it would work in the cutover."""
+    """A block that checks, changing nothing, whether it would work in the cutover."""
 
     @abstractmethod
     def findings(self) -> list[Finding]:
-        """Sign in and test the rights that the cutover needs; a finding for each that is missing."""
+        """Sign in, test the rights that the cutover needs; each fault is a finding."""

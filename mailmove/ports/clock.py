@@ -7,8 +7,8 @@ from datetime import datetime
 
 
 class HasClock(ABC):
-    """A server with its own clock, by which it stamps its log."""
+    """A server whose logs bear the time of its own clock."""
 
     @abstractmethod
     def clock(self) -> datetime:
-        """The server's time, UTC; up to a second late, never early. Transient: it did not answer."""
+        """Read its clock, in UTC; up to a second slow, never fast. Transient: it gives no time."""

@@ -33,7 +33,7 @@ class DnsProvider(ABC):
         """
 
     def zone_findings(self, zone: str) -> list[Finding]:
-        """Findings that would stop `apply` on this zone, as far as they can be tested without a change."""
+        """What would stop `apply` on this zone, as far as that can be tried without changing anything."""
         return []
 
 
@@ -42,12 +42,12 @@ class CertificateAuthority(ABC):
 
     @abstractmethod
     def earlier_certificate(self, names: Sequence[str]) -> Issued | None:
-        """The certificate issued to us for these names earlier, if it is valid for some weeks more; else None."""
+        """Return the certificate that it issued to us for these names before, if it is valid for some weeks yet."""
 
     @abstractmethod
     def begin(self, names: Sequence[str]) -> list[Challenge]:
-        """Order a certificate, or resume an open order; returns the records to publish. []: all are validated."""
+        """Order one, or resume the open order; return the records to publish. []: everything is proved."""
 
     @abstractmethod
     def finish(self, names: Sequence[str]) -> Issued:
-        """Have the records validated, and download the certificate. Blocked: the validation failed."""
+        """Have the proofs checked, and fetch the certificate. Blocked: the authority does not accept them."""

@@ -33,5 +33,5 @@ class Firewall(ABC):
         """
 
     def obstacles(self, port: int) -> list[Finding]:
-        """Findings for which `set_allowed(port, [])` would be Blocked; empty: it would not."""
+        """Why `set_allowed(port, [])` would be Blocked in the cutover; empty: it would not."""
         return []

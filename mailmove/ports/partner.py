@@ -32,19 +32,19 @@ class Partner(ABC):
 
     @abstractmethod
     def missing_access(self, relationship: Relationship) -> dict[str, str | None]:
-        """Access that an active relationship still lacks before we can work in the tenant: name -> its state now."""
+        """What an active relationship still lacks before we can work in the tenant, by name -> as it stands."""
 
     @abstractmethod
     def give_access(self, relationship: Relationship) -> None:
-        """Assign the roles to our group, and consent to our application. NotYet: Microsoft or a person acts first."""
+        """Our group gets the roles, our application its consent. NotYet: Microsoft, or a person, is still at it."""
 
     @abstractmethod
     def waits_for(self, relationship: Relationship) -> str | None:
-        """Text about what only the customer can give to an active relationship, with the link; None: nothing."""
+        """What an active relationship lacks that only the customer can give, with the link; None: nothing."""
 
     @abstractmethod
     def end_access(self, relationship: Relationship) -> None:
-        """Withdraw our application's consent, while the relationship still allows it."""
+        """Take our application's consent back, while the relationship still lets us."""
 
     @abstractmethod
     def customer(self, domain: str) -> str | None:

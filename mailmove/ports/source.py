@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,10 @@ from pydantic import SecretStr
 from mailmove.inventory.full import FullInventory, Grant
 from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
-from mailmove.items.item import Arrival, Item
+from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports.clock import HasClock
+from mailmove.ports.messages import MessageStore
 
 if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certificate
     from mailmove.certificates import Issued, ServerCertificate
@@ -41,15 +41,20 @@ class SourceServer(HasClock):
 
     @abstractmethod
     def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
-        """Apply these settings; None disables Outlook Anywhere."""
+        """Make the settings so; None disables it."""
+
+    @property
+    @abstractmethod
+    def messages(self) -> MessageStore:
+        """Single messages of its mailboxes."""
+
+    @abstractmethod
+    def origin(self) -> Origin:
+        """From where a copy of our own reads items."""
 
     @abstractmethod
     def item_changes(self) -> MailboxChanges:
-        """Reader of all items of a mailbox, of which a second call reads only what has changed."""
-
-    @abstractmethod
-    def content(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(item id, MIME content as RFC 5322 bytes) of each item asked for."""
+        """Reads every item of a mailbox, and later only what has changed."""
 
     @abstractmethod
     def migration_account(self) -> tuple[str, SecretStr]:
@@ -64,27 +69,8 @@ class SourceServer(HasClock):
         """Messages that the server accepted by SMTP since then, oldest first."""
 
 
-class ItemOrigin(ABC):
-    """A source server whose items can be read for a copy."""
-
-    @abstractmethod
-    def origin(self) -> Origin: ...
-
-
-class HoldsMessages(ABC):
-    """A server in whose mailboxes single messages can be searched and removed: the old server, and the tenant."""
-
-    @abstractmethod
-    def find_messages(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
-        """Every copy of the messages with these Message-IDs, in all folders; fast, whatever the mailbox's size."""
-
-    @abstractmethod
-    def remove_message(self, mailbox: str, item_id: str) -> None:
-        """Delete one item; idempotent. Refused: we lack the right."""
-
-
 class HoldsCertificates(ABC):
-    """A server that shows a certificate on HTTPS, and lets us change it."""
+    """A server whose HTTPS certificate can be read and changed."""
 
     @abstractmethod
     def certificates(self) -> list[ServerCertificate]:
@@ -108,7 +94,7 @@ class HasRpcProxyFeature(ABC):
 
     @abstractmethod
     def rpc_proxy_feature(self) -> bool | None:
-        """Is it installed? None: it cannot be read from here."""
+        """Is it installed? None: this cannot be read from here."""
 
     @abstractmethod
     def set_rpc_proxy_feature(self, wanted: bool) -> None:

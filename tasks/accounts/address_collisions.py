@@ -26,7 +26,7 @@ def findings_of_collisions(context: Context) -> list[Finding]:
     """What blocks. Mailboxes that an earlier batch of ours has made do not: they are gone on with."""
     cloud = context.tenant
     findings: list[Finding] = []
-    if cloud.directory_sync():
+    if cloud.recipients.synchronised():
         findings.append(
             Finding(
                 subject="directory synchronisation",
@@ -37,7 +37,7 @@ def findings_of_collisions(context: Context) -> list[Finding]:
             )
         )
     ours = _made_before(context)
-    holders = {address: recipient for recipient in cloud.recipients() for address in recipient.addresses}
+    holders = {address: recipient for recipient in cloud.recipients.all() for address in recipient.addresses}
     for box in context.source.inventory().moving:
         for address in (box.address, *box.aliases):
             holder = holders.get(address)

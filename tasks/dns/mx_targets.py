@@ -8,7 +8,7 @@ from tasks.execution.context import Context
 def new_mail_hosts(context: Context) -> list[str]:
     """Names of the mail servers that Microsoft gives for the plan's domains; []: none is set up yet."""
     cloud = context.tenant
-    known = [cloud.domain(domain) for domain in context.plan.domains]
+    known = [cloud.domains.get(domain) for domain in context.plan.domains]
     return sorted(
         {
             value.split()[-1].rstrip(".")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from copy import copy
-from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -13,13 +11,13 @@ from prefect import Flow, get_run_logger
 from prefect import tags as prefect_tags
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext, SettingsContext, TaskRunContext, get_settings_context
-from prefect.exceptions import Abort
+from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from blocks import block_class
 from tasks.engine.port import Engine, RunRecord
+from tasks.engine.prefect_internals import current_flow_run, keyed_by, leave_without_state, without_heartbeat
 from tasks.engine.prefect_parking import PrefectParking, own_run_id
 from tasks.engine.prefect_runs import read_run
 from tasks.engine.prefect_slots import slots
@@ -51,15 +49,14 @@ class PrefectEngine(Engine):
         process, or rolled back. The server does: every state has an id of its own, and the one that this process was
         given is not there.
         """
-        context = FlowRunContext.get()
-        own = context.flow_run if context else None
+        own = current_flow_run()
         assert own is not None and own.state is not None, "acting is for flows that run"
         with get_client(sync_client=True) as client:
             current = client.read_flow_run(own.id).state
         if current is None or current.id != own.state.id:
             name = current.name if current else "without a state"
             get_run_logger().warning("The run is %s by now, and not by this process: it acts no more.", name)
-            raise Abort(f"{own.name} is {name} by now, and not by this process")
+            leave_without_state(f"{own.name} is {name} by now, and not by this process")
 
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         if attempt:
@@ -77,7 +74,7 @@ class PrefectEngine(Engine):
         worker, and Prefect fails a run that it cannot write or read a result for. It lives in its cutover's process,
         whose heart beats for both: one of its own would only be a second to wait for at its end.
         """
-        with prefect_tags(*tags), _without_heartbeat():
+        with prefect_tags(*tags), without_heartbeat():
             state = cast(Any, known_as(sub_flow, name))(*args, return_state=True)
         if not state.is_completed():
             state.result()
@@ -107,18 +104,4 @@ def known_as(sub_flow: Flow[P, R], name: str) -> Flow[P, R]:
     Prefect tells sub-flow runs apart by the function's name and how often it was called before. That count is not
     the same in a resumed run, when a stage that failed then passes now. So the name goes into the function's name.
     """
-    function = cast(FunctionType, sub_flow.fn)
-    renamed = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    renamed.__qualname__ = f"{function.__qualname__}[{name}]"
-    renamed.__annotations__, renamed.__module__ = function.__annotations__, function.__module__
-    clone = copy(sub_flow)
-    clone.fn = renamed
-    return clone
-
-
-def _without_heartbeat() -> SettingsContext:
-    known = get_settings_context()  # Prefect's own temporary_settings reads all settings anew: 0.1 s
-    flows = known.settings.flows.model_copy(update={"heartbeat_frequency": None})
-    return SettingsContext(profile=known.profile, settings=known.settings.model_copy(update={"flows": flows}))
+    return keyed_by(sub_flow, name)

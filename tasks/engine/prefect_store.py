@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import Artifact, ArtifactCollection
 from prefect.client.schemas.sorting import ArtifactSort
 
 from tasks.engine.port import Rows, Store, Vault
+from tasks.engine.prefect_internals import rows_of_table
 
 _PAGE = 200
 """Number of artifacts asked for at once."""
@@ -87,7 +88,4 @@ class SecretBlocks(Vault):
 
 
 def _rows(artifact: Artifact | ArtifactCollection) -> Rows:
-    data: Any = artifact.data
-    while isinstance(data, str):  # the server hands a table back as JSON text, or as JSON text of that text
-        data = json.loads(data)
-    return list(data)
+    return rows_of_table(artifact.data)

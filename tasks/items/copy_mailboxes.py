@@ -8,7 +8,7 @@ from mailmove.disk_full import room_in
 from mailmove.errors import Blocked
 from mailmove.items.copy.interfaces import Moved
 from mailmove.items.copy.mover import DirectMover, in_folder
-from mailmove.ports import ItemDestination, ItemOrigin
+from mailmove.ports import SourceServer, TenantItems
 from tasks.execution.context import Context
 from tasks.items.copy_progress import CopyProgress
 from tasks.ledger.entry import Entry, EntryKind
@@ -44,21 +44,14 @@ def copy_mailboxes(context: Context) -> list[Moved]:
 
 
 def missing_mailboxes(context: Context) -> list[str]:
-    arrived = context.tenant.mailbox_kinds()
+    arrived = context.tenant.mailboxes.kinds()
     return [box.address for box in context.source.inventory().moving if box.address not in arrived]
 
 
-def sides(context: Context) -> tuple[ItemOrigin, ItemDestination]:
-    """Blocked: one of the blocks that the plan names cannot be copied from, or to."""
+def sides(context: Context) -> tuple[SourceServer, TenantItems]:
+    """From where a copy of our own reads, and where it stores."""
     source, cloud = context.source, context.tenant
-    if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
-        raise Blocked(
-            "Prefect",
-            wanted="two blocks between which Mailmove can copy by itself",
-            seen=f"{context.plan.source.server} and {context.plan.target.tenant}",
-            todo="Say `mover: native` in the plan.",
-        )
-    return source, cloud
+    return source, cloud.items
 
 
 def record_copy(context: Context, moved: list[Moved]) -> None:

@@ -8,7 +8,6 @@ from mailmove.clock import now
 from mailmove.errors import Refused
 from mailmove.items.copy.mover import DirectMover
 from mailmove.items.item import Item
-from mailmove.ports import ItemDestination, ItemOrigin
 from tasks.execution.context import Context
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.payloads import ItemCopy
@@ -28,9 +27,7 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
     """
     source, cloud = context.source, context.tenant
     remaining: Missing = {address: list(items) for address, items in missing.items()}
-    if not isinstance(source, ItemOrigin) or not isinstance(cloud, ItemDestination):
-        return 0, remaining
-    origin, destination = source.origin(), cloud.destination()
+    origin, destination = source.origin(), cloud.items.destination()
     mover = DirectMover(origin, destination)
     copied = 0
     for address, items in missing.items():

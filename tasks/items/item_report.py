@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect.results import get_default_result_storage, get_result_store
 from prefect.settings import get_current_settings
 
 from mailmove.disk_full import room_in
@@ -18,6 +17,7 @@ from mailmove.items.reconcile.report import SHOWN, Account, Book
 from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 from mailmove.items.reconcile.verdicts import counts, differences
 from tasks.engine.current import engine
+from tasks.engine.prefect_internals import result_storage
 from tasks.execution.context import Context
 
 AT_ONCE = 8
@@ -28,7 +28,7 @@ MOST_LOST = 5000
 
 def compare(context: Context, stage: str) -> list[Account]:
     """Every mailbox; only what has changed since the last look is read. The list is kept as `keep` says."""
-    source, cloud = context.source.item_changes(), context.tenant.item_changes()
+    source, cloud = context.source.item_changes(), context.tenant.items.changes()
     boxes = [box.address for box in context.source.inventory().moving]
     folder = _spools(context)
 
@@ -78,7 +78,7 @@ def _row(**cells: str) -> dict[str, Any]:
 
 def _store(context: Context, root: UUID, stage: str, book: Book) -> str:
     """Where results are kept, any worker can read; returns the place, without the file's ending."""
-    storage: Any = get_result_store().result_storage or get_default_result_storage()
+    storage = result_storage()
     place = f"mailmove-items/{context.plan.customer}/{root}/{stage}"
     storage.write_path(f"{place}.csv", content=book.csv())
     storage.write_path(f"{place}.html", content=book.page(f"{context.plan.customer}: items, at {stage}"))

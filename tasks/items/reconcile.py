@@ -93,13 +93,13 @@ def _wait_for_sync(context: Context, missing: Missing) -> None:
     asked = _asked(context)
     newest = max((item.received for items in missing.values() for item in items if item.received), default=None)
     cloud = context.tenant
-    if cloud.batch(batch_name(context.plan)) is None:
+    if cloud.migration.batch(batch_name(context.plan)) is None:
         return  # removed already: nobody will sync any more
     target_time = cloud.clock()
     arrived = newest + (target_time - context.source.clock()) + ROUNDED if newest else None
     if asked is None or (arrived and arrived > asked):
         context.fence()
-        cloud.sync_batch_now(batch_name(context.plan))
+        cloud.migration.sync_now(batch_name(context.plan))
         counts = {address: len(items) for address, items in missing.items()}
         request = SyncRequest(at=target_time + ROUNDED, missing=counts)
         facts = [f"{address}: {count} missing" for address, count in counts.items()]
@@ -112,7 +112,7 @@ def _wait_for_sync(context: Context, missing: Missing) -> None:
         )
     late = [
         user.address
-        for user in cloud.migration_users(batch_name(context.plan))
+        for user in cloud.migration.users(batch_name(context.plan))
         if user.address in missing and not (user.last_synced and user.last_synced > asked)
     ]
     if late:

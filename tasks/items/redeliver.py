@@ -81,7 +81,7 @@ def deliver_again(context: Context, missing: dict[str, list[Item]]) -> Lost:
 def _deliver(context: Context, address: str, item: Item, sender: str) -> str:
     """ "" when it was taken, or may have been; else why it never will be. Transient: it was not taken now."""
     try:
-        [(_, content)] = context.source.content(address, [item.id])
+        content = context.source.messages.content(address, item.id)
     except Blocked as error:
         return f"the old server does not give it: {error.seen}"
     subject = MessageSubject(mailbox=address, message_id=str(item.message_id))
@@ -135,7 +135,7 @@ def _traces(context: Context, doubtful: list[Fate]) -> dict[tuple[str, str], Tra
     if not doubtful:
         return {}
     since = min(fate.at for fate in doubtful) - timedelta(minutes=5)
-    traces = context.tenant.message_traces(since)
+    traces = context.tenant.messages.traces(since)
     return {(trace.message_id.strip("<>"), trace.recipient): trace for trace in traces}
 
 
@@ -157,7 +157,7 @@ def _senders(context: Context, items: Iterable[Item]) -> dict[str, str]:
 
 
 def _mx(context: Context, address: str) -> tuple[str, int]:
-    known = context.tenant.domain(address.partition("@")[2])
+    known = context.tenant.domains.get(address.partition("@")[2])
     records = known.service_records if known else ()
     host = next((rrset.values[0].split()[-1] for rrset in records if rrset.type == "MX"), None)
     if host is None:

@@ -11,7 +11,7 @@ from mailmove.errors import Blocked, Refused, Transient
 from mailmove.evidence import Receipt
 from mailmove.items.item import Item
 from mailmove.plan.cutover import Cutover
-from mailmove.ports import GivesMessages, HoldsMessages
+from mailmove.ports import SourceServer, Tenant
 from mailmove.smtp.redeliver import MaybeTaken, redeliver
 from tasks.dns.host_addresses import addresses_of
 from tasks.execution.context import Context
@@ -54,13 +54,13 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
     ]
     since = min(switched, default=None)
     cloud, source = context.tenant, context.source
-    if since is None or not isinstance(cloud, GivesMessages) or not isinstance(source, HoldsMessages):
+    if since is None:
         return Receipt(stage=NAME, remains=remains)
     ours, returned = sent_probes(entries), _Returned(remains=remains)
     for box in source.inventory().moving:
         messages = [
             item
-            for item in cloud.messages_since(box.address, since - _CLOCKS)
+            for item in cloud.messages.since(box.address, since - _CLOCKS)
             if item.message_id and item.message_id not in ours
         ]
         at_source = _at_source(source, box.address, messages)
@@ -82,7 +82,7 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
 
 
 def _return_mailbox(
-    context: Context, source: HoldsMessages, cloud: GivesMessages, mailbox: str, alone: list[Item], returned: _Returned
+    context: Context, source: SourceServer, cloud: Tenant, mailbox: str, alone: list[Item], returned: _Returned
 ) -> None:
     failures = {item.id: _deliver(context, cloud, mailbox, item) for item in alone}
     arrived = _wait_for(context, source, mailbox, [item for item in alone if not failures[item.id]])
@@ -94,18 +94,18 @@ def _return_mailbox(
             returned.remains.append(f"{_title(mailbox, item)}: {why}")
 
 
-def _at_source(source: HoldsMessages, mailbox: str, items: list[Item]) -> set[str]:
+def _at_source(source: SourceServer, mailbox: str, items: list[Item]) -> set[str]:
     """Which of these the source's mailbox has, by Message-ID."""
     ids = list(dict.fromkeys(item.message_id for item in items if item.message_id))
     return {
         item.message_id
         for start in range(0, len(ids), _BATCH)
-        for item in source.find_messages(mailbox, ids[start : start + _BATCH])
+        for item in source.messages.find(mailbox, ids[start : start + _BATCH])
         if item.message_id
     }
 
 
-def _wait_for(context: Context, source: HoldsMessages, mailbox: str, items: list[Item]) -> set[str]:
+def _wait_for(context: Context, source: SourceServer, mailbox: str, items: list[Item]) -> set[str]:
     deadline = context.now() + timedelta(seconds=_SEEN_WITHIN)
     wanted = {item.message_id for item in items}
     while True:
@@ -115,13 +115,13 @@ def _wait_for(context: Context, source: HoldsMessages, mailbox: str, items: list
         context.sleep(1)
 
 
-def _deliver(context: Context, cloud: GivesMessages, mailbox: str, item: Item) -> str:
+def _deliver(context: Context, cloud: Tenant, mailbox: str, item: Item) -> str:
     """Deliver it to the source, unless an earlier try may have done so; "": done, else why not."""
     message_id = str(item.message_id)
     if _may_be_there(context, mailbox, message_id):
         return ""
     try:
-        content = cloud.message_content(mailbox, item.id)
+        content = cloud.messages.content(mailbox, item.id)
     except Refused as error:
         return f"not delivered: {error}"
     intent = _change(mailbox, item, None, "delivered")

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Notices
+from tasks.engine.prefect_internals import block_document_id, current_flow_run
 
 GONE = "deleted-block"
 """Type of a block that is not there any more, with its id as its name."""
@@ -32,8 +32,7 @@ def notices_of(run: FlowRun) -> Notices:
 
 def keep_names(plan: Cutover) -> None:
     """From here on this run keeps names, not ids: it may be resumed when a block has been deleted and made again."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = current_flow_run()
     if run is None or not _has_ids(run.parameters):
         return
     with get_client(sync_client=True) as client:
@@ -42,7 +41,7 @@ def keep_names(plan: Cutover) -> None:
 
 def _has_ids(value: Any) -> bool:
     if isinstance(value, dict):
-        return _id(value) is not None or any(map(_has_ids, value.values()))
+        return block_document_id(value) is not None or any(map(_has_ids, value.values()))
     return isinstance(value, list) and any(map(_has_ids, value))
 
 
@@ -59,7 +58,7 @@ def _replaced(client: SyncPrefectClient, value: Any) -> Any:
         return [_replaced(client, item) for item in value]
     if not isinstance(value, dict):
         return value
-    block_id = _id(value)
+    block_id = block_document_id(value)
     if block_id is None:
         return {key: _replaced(client, item) for key, item in value.items()}
     try:
@@ -68,9 +67,3 @@ def _replaced(client: SyncPrefectClient, value: Any) -> Any:
         return f"{GONE}/{block_id}"
     assert block.block_type is not None
     return f"{block.block_type.slug}/{block.name}"
-
-
-def _id(value: dict[str, Any]) -> str | None:
-    """What the form sends is `{"$ref": {"block_document_id": ...}}`."""
-    ref = value.get("$ref")
-    return ref.get("block_document_id") if isinstance(ref, dict) else None

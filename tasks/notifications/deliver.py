@@ -26,6 +26,7 @@ from mailmove.clock import now
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult
 from tasks.engine.current import engine
+from tasks.engine.prefect_internals import resource_of
 from tasks.execution.open_blocks import open_block
 from tasks.execution.run_concurrently import run_concurrently
 from tasks.ledger.stored_plan import notices_of
@@ -177,7 +178,7 @@ def _emit_event(root: FlowRun, notice: Notice) -> None:
     emit_event(
         f"mailmove.{notice.kind}",
         id=uuid5(root.id, notice.id),  # the server keeps one of each
-        resource={"prefect.resource.id": f"prefect.flow-run.{root.id}", "prefect.resource.name": root.name},
+        resource={"prefect.resource.id": resource_of(root.id), "prefect.resource.name": root.name},
         payload={"customer": customer_of(root), "subject": notice.subject, "body": notice.body},
     )
 

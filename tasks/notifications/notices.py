@@ -16,12 +16,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.utilities.urls import url_for
 from pydantic import BaseModel
 
 from mailmove.clock import now
 from mailmove.evidence import PollResult
 from mailmove.plan.gates_and_windows import NotificationEvent
+from tasks.engine.prefect_internals import page_in_ui
 from tasks.parking.forms import WAIT_FLOW
 from tasks.parking.resume import Parked
 
@@ -108,7 +108,7 @@ def customer_of(run: FlowRun) -> str:
 
 
 def _where(run: FlowRun) -> str:
-    return f"See {url_for('flow-run', run.id) or _name(run.id)}"
+    return f"See {page_in_ui(run.id) or _name(run.id)}"
 
 
 def _name(run: UUID) -> str:

@@ -29,15 +29,14 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import LogSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.settings import get_current_settings
 from prefect.states import Crashed
 
 from mailmove.clock import now
+from tasks.engine.prefect_internals import HEARTBEAT_EVENT, heartbeat_seconds, resource_of
 
 MISSED = 3
 """Heartbeats that must be missing one after the other."""
 
-_BEAT = "prefect.flow-run.heartbeat"
 _BACK = timedelta(days=1)
 _PAGE = 200
 
@@ -47,10 +46,10 @@ def zombie_cutovers() -> list[FlowRun]:
 
     [] where heartbeats are switched off, and where the server keeps none: then nobody's silence says anything.
     """
-    beat = get_current_settings().flows.heartbeat_frequency
+    beat = heartbeat_seconds()
     if beat is None:
         return []
-    patience = timedelta(seconds=MISSED * max(30, beat))  # Prefect beats no faster
+    patience = timedelta(seconds=MISSED * beat)
     with get_client(sync_client=True) as client:
         idle = [run for run in _running(client) if run.state and now() - run.state.timestamp > patience]
         if not idle or not _keeps_beats(client, patience):
@@ -94,7 +93,7 @@ def _other_signs(client: SyncPrefectClient, run: FlowRun) -> Iterator[datetime]:
 
 def _keeps_beats(client: SyncPrefectClient, patience: timedelta) -> bool:
     """Did anybody's heartbeat arrive in the time in which others were silent?"""
-    beats = EventFilter(event=EventNameFilter(name=[_BEAT]), occurred=_since(patience))
+    beats = EventFilter(event=EventNameFilter(name=[HEARTBEAT_EVENT]), occurred=_since(patience))
     return bool(client.read_events(filter=beats, limit=1).events)
 
 
@@ -105,8 +104,8 @@ def _since(back: timedelta) -> EventOccurredFilter:
 def _last_beat(client: SyncPrefectClient, run: UUID) -> datetime | None:
     """Within the last day."""
     beats = EventFilter(
-        event=EventNameFilter(name=[_BEAT]),
-        resource=EventResourceFilter(id=[f"prefect.flow-run.{run}"]),
+        event=EventNameFilter(name=[HEARTBEAT_EVENT]),
+        resource=EventResourceFilter(id=[resource_of(run)]),
         occurred=_since(_BACK),
     )
     return max((event.occurred for event in client.read_events(filter=beats, limit=1).events), default=None)

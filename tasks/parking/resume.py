@@ -22,6 +22,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Cancelled
 
 from mailmove.errors import Blocked
+from tasks.engine.prefect_internals import has_form
 from tasks.engine.prefect_parking import suspend_cutover
 from tasks.execution.run_concurrently import run_concurrently
 from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
@@ -119,6 +120,9 @@ def resume(parked: Parked, answer: dict[str, Any] | None = None) -> None:
     with get_client(sync_client=True) as client:
         response = client.resume_flow_run(parked.run.id, run_input=answer or {})
         if response.status == SetStateStatus.REJECT:
+            if not has_form(parked.run):  # its process was killed before it saved one; the cutover asks anew
+                resume_cutover(client, parked.root.id)
+                return
             raise Blocked(
                 "Prefect",
                 wanted=f"{parked.title} of {parked.customer} answered",
@@ -148,7 +152,8 @@ def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:
 def mend(parked: Parked) -> str | None:
     """Finish what a killed process, or a person's click, left half done; says what was mended.
 
-    Paused under a running cutover: the process died between the two; suspend the cutover in its name.
+    Paused under a running cutover: the process died between the two; suspend the cutover in its name. Without a form:
+    its process is just saving it, or died before; then the cutover is restarted as crashed, and asks anew.
     Running under a suspended cutover: it was answered in the UI, which resumes the sub-flow only.
     Paused under an ended cutover: it was cancelled; close the question too.
     """
@@ -162,7 +167,7 @@ def mend(parked: Parked) -> str | None:
                 return None
             client.set_flow_run_state(parked.run.id, Cancelled(message="Its cutover has ended."), force=True)
         return "closed the question of an ended cutover"
-    if parked.paused and root.is_running():
+    if parked.paused and root.is_running() and has_form(parked.run):
         suspend_cutover(parked.root.id, key=f"{parked.run.id}-{parked.key}")
         return "suspended the cutover of a parked question"
     if not parked.paused and root.is_paused():

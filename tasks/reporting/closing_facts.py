@@ -54,7 +54,9 @@ def _landed(context: Context) -> tuple[list[ArrivalBar], str]:
         # A message to many is one arrival here, as it is in the old server's log.
         lambda: list(
             {
-                trace.message_id: trace.at for trace in context.tenant.message_traces(start) if ours((trace.recipient,))
+                trace.message_id: trace.at
+                for trace in context.tenant.messages.traces(start)
+                if ours((trace.recipient,))
             }.values()
         ),
         "Microsoft 365",

@@ -15,13 +15,13 @@ NAME = "enable_dkim"
 
 def _unsigned(context: Context) -> Preview:
     cloud = context.tenant
-    off = [domain for domain in context.plan.domains if not cloud.dkim_signing(domain)]
+    off = [domain for domain in context.plan.domains if not cloud.dkim.signing(domain)]
     return Preview(stage=NAME, changes=[_change(domain) for domain in off])
 
 
 def _set(context: Context, changes: list[Change], on: bool) -> None:
     for change in changes:
-        context.tenant.set_dkim_signing(_domain(change), on)
+        context.tenant.dkim.set_signing(_domain(change), on)
 
 
 def _change(domain: str) -> Change:
@@ -71,6 +71,6 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     cloud = context.tenant
 
     def still_on() -> list[Change]:
-        return [change for change in receipt.changes if cloud.dkim_signing(_domain(change))]
+        return [change for change in receipt.changes if cloud.dkim.signing(_domain(change))]
 
     return undo_changes(context, receipt, still_on, lambda: _set(context, still_on(), False))

@@ -28,7 +28,7 @@ def _since(context: Context) -> datetime:
 
 def _not_synced(context: Context, since: datetime) -> list[str]:
     """Every mailbox that moves counts: one that the batch does not know is behind for good, and is named."""
-    users = context.tenant.migration_users(batch_name(context.plan))
+    users = context.tenant.migration.users(batch_name(context.plan))
     known = {user.address.lower() for user in users}
     strangers = [box.address for box in context.source.inventory().moving if box.address.lower() not in known]
     return [
@@ -55,10 +55,10 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     ledger = context.ledger
     if is_direct(context):
         record_copy(context, copy_mailboxes(context))
-    elif context.tenant.batch(batch_name(context.plan)) and _not_synced(context, _since(context)):
+    elif context.tenant.migration.batch(batch_name(context.plan)) and _not_synced(context, _since(context)):
         context.fence()
         try:
-            context.tenant.sync_batch_now(batch_name(context.plan))
+            context.tenant.migration.sync_now(batch_name(context.plan))
         except Refused:
             raise
         except Blocked as error:

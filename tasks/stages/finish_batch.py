@@ -17,10 +17,10 @@ NAME = "finish_batch"
 def _preview(context: Context) -> Preview:
     cloud = context.tenant
     changes = []
-    if cloud.batch(batch_name(context.plan)):
+    if cloud.migration.batch(batch_name(context.plan)):
         subject = NamedSubject(name=batch_name(context.plan))
         changes.append(Change(kind=ChangeKind.MIGRATION_BATCH, subject=subject, before="made", after=None))
-    if not context.plan.target.endpoint and (endpoint := cloud.endpoint(endpoint_name(context.plan))):
+    if not context.plan.target.endpoint and (endpoint := cloud.migration.endpoint(endpoint_name(context.plan))):
         subject, before = NamedSubject(name=endpoint.name), endpoint.model_dump()
         changes.append(Change(kind=ChangeKind.MIGRATION_ENDPOINT, subject=subject, before=before, after=None))
     return Preview(stage=NAME, changes=changes)
@@ -44,9 +44,9 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
                 todo="Let the cutover wait for `finish_rule`; do not remove the batch by hand.",
             )
         cloud = context.tenant
-        cloud.remove_batch(batch_name(context.plan))
+        cloud.migration.remove_batch(batch_name(context.plan))
         if not context.plan.target.endpoint:
-            cloud.remove_endpoint(endpoint_name(context.plan))
+            cloud.migration.remove_endpoint(endpoint_name(context.plan))
 
     return apply_changes(context, lambda: _preview(context), remove, approved=approved)
 
@@ -70,8 +70,8 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
         cloud = context.tenant
         for change in receipt.changes:
             if change.kind is ChangeKind.MIGRATION_ENDPOINT:
-                cloud.create_endpoint(Endpoint.model_validate(change.before), context.source)
-        cloud.create_batch(batch_name(context.plan), endpoint_name(context.plan))
-        cloud.start_batch(batch_name(context.plan))
+                cloud.migration.create_endpoint(Endpoint.model_validate(change.before), context.source)
+        cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
+        cloud.migration.start_batch(batch_name(context.plan))
 
     return undo_changes(context, receipt, missing, make)

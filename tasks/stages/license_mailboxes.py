@@ -18,7 +18,7 @@ _KINDS: dict[str, MailboxKind] = {"shared": "Shared", "room": "Room", "equipment
 
 def _preview(context: Context) -> Preview:
     cloud, moving = context.tenant, context.source.inventory().moving
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     changes = []
     for box in moving:
         if box.address not in kinds:
@@ -26,7 +26,7 @@ def _preview(context: Context) -> Preview:
         if box.kind in _KINDS:
             changes += _differing(ChangeKind.MAILBOX_TYPE, box.address, kinds[box.address], _KINDS[box.kind])
         else:
-            location, skus = cloud.licence_of(box.address)
+            location, skus = cloud.users.licence_of(box.address)
             before = {"usage_location": location, "skus": sorted(skus)}
             after = {
                 "usage_location": context.plan.target.usage_location,
@@ -53,12 +53,13 @@ def _licences(context: Context, preview: Preview) -> Finding:
     """Counted before the cutover, when nobody is there yet, and later. It blocks only when they are to be given now."""
     cloud, sku = context.tenant, context.plan.target.licence
     people = [box for box in context.source.inventory().moving if box.kind not in _KINDS]
-    arrived = cloud.mailbox_kinds()
+    arrived = cloud.mailboxes.kinds()
     licences = [change for change in preview.changes if change.kind is ChangeKind.LICENCE]
     lacking = [change for change in licences if sku not in change.before["skus"]]
     needed = len(lacking) + sum(1 for box in people if box.address not in arrived)
     owned, free = next(
-        ((licence.owned, licence.owned - licence.used) for licence in cloud.licences() if licence.sku == sku), (0, 0)
+        ((licence.owned, licence.owned - licence.used) for licence in cloud.users.licences() if licence.sku == sku),
+        (0, 0),
     )
     short = max(0, needed - free)
     return Finding(
@@ -85,7 +86,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 @verify_task
 def verify(context: Context) -> Evidence:
     """Read back: nothing is left to change."""
-    kinds = context.tenant.mailbox_kinds()
+    kinds = context.tenant.mailboxes.kinds()
     moving = context.source.inventory().moving
     return record_evidence(context, NAME, [f"{box.address}: {kinds.get(box.address, 'absent')}" for box in moving])
 
@@ -96,7 +97,7 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
 
     def differing() -> list[Change]:
         cloud = context.tenant
-        kinds = cloud.mailbox_kinds()
+        kinds = cloud.mailboxes.kinds()
         return [
             change
             for change in receipt.changes
@@ -117,7 +118,7 @@ def _today(cloud: Tenant, kinds: dict[str, MailboxKind], change: Change) -> Any:
     address = _address(change)
     if change.kind is ChangeKind.MAILBOX_TYPE:
         return kinds[address]
-    location, skus = cloud.licence_of(address)
+    location, skus = cloud.users.licence_of(address)
     return {"usage_location": location, "skus": sorted(skus)}
 
 
@@ -127,6 +128,6 @@ def _make(context: Context, changes: list[Change]) -> None:
     for change in changes:
         address, wanted = _address(change), change.after
         if change.kind is ChangeKind.MAILBOX_TYPE:
-            cloud.set_mailbox_kind(address, wanted)
+            cloud.mailboxes.set_kind(address, wanted)
         else:
-            cloud.set_licence(address, wanted["usage_location"], frozenset(wanted["skus"]))
+            cloud.users.set_licence(address, wanted["usage_location"], frozenset(wanted["skus"]))

@@ -20,7 +20,7 @@ NAME = "publish_dkim"
 
 def _absent(context: Context) -> Preview:
     cloud = context.tenant
-    missing = [domain for domain in context.plan.domains if not cloud.dkim_records(domain)]
+    missing = [domain for domain in context.plan.domains if not cloud.dkim.records(domain)]
     return Preview(stage=NAME, changes=[_change(domain) for domain in missing])
 
 
@@ -29,7 +29,7 @@ def _change(domain: str) -> Change:
 
 
 def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
-    return dkim_changes(zone, context.tenant.dkim_records(domain))
+    return dkim_changes(zone, context.tenant.dkim.records(domain))
 
 
 def _published(context: Context) -> list[RRsetChange]:
@@ -53,7 +53,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     def make(preview: Preview) -> None:
         for change in preview.changes:
             if isinstance(change.subject, DomainSubject):
-                context.tenant.prepare_dkim(change.subject.domain)
+                context.tenant.dkim.prepare(change.subject.domain)
 
     apply_changes(context, lambda: _absent(context), make, approved=approved)
     return act_on_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))

@@ -17,7 +17,7 @@ _MAY_BE_TRUSTED = ("UserMailbox", "SharedMailbox", "MailUser", "MailUniversalSec
 
 def _preview(context: Context) -> Preview:
     wanted, findings = _carried(context)
-    standing = set(context.tenant.grants(sorted({grant.mailbox for grant in wanted})))
+    standing = set(context.tenant.permissions.of(sorted({grant.mailbox for grant in wanted})))
     changes = [_change(grant) for grant in wanted if grant not in standing]
     return Preview(stage=NAME, changes=changes, findings=findings)
 
@@ -25,12 +25,12 @@ def _preview(context: Context) -> Preview:
 def _carried(context: Context) -> tuple[list[Grant], list[Finding]]:
     """(what can be given at Microsoft 365, what cannot and why); both empty while nothing has been copied."""
     source, cloud = context.source, context.tenant
-    arrived = {box.address for box in source.inventory().moving} & cloud.mailbox_kinds().keys()
+    arrived = {box.address for box in source.inventory().moving} & cloud.mailboxes.kinds().keys()
     if not arrived:
         return [], []
     trusted = {
         address: recipient.address
-        for recipient in cloud.recipients()
+        for recipient in cloud.recipients.all()
         if recipient.kind in _MAY_BE_TRUSTED
         for address in (*recipient.addresses, recipient.address)
     }
@@ -86,7 +86,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     def give(preview: Preview) -> None:
         cloud = context.tenant
         for change in preview.changes:
-            cloud.give(_grant(change))
+            cloud.permissions.add(_grant(change))
 
     return apply_changes(context, lambda: _preview(context), give, approved=approved)
 
@@ -95,7 +95,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 def verify(context: Context) -> Evidence:
     """Read back; what could not be carried over is named again."""
     wanted, findings = _carried(context)
-    standing = set(context.tenant.grants(sorted({grant.mailbox for grant in wanted})))
+    standing = set(context.tenant.permissions.of(sorted({grant.mailbox for grant in wanted})))
     given = [_change(grant).words for grant in wanted if grant in standing]
     left = [f"not carried over: {finding.subject}: {finding.seen}" for finding in findings]
     return record_evidence(context, NAME, [*given, *left] or ["nobody had a permission on another's mailbox"])
@@ -112,10 +112,10 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
 
     def take() -> None:
         for change in standing():
-            cloud.take(_grant(change))
+            cloud.permissions.remove(_grant(change))
 
     return undo_changes(context, receipt, standing, take)
 
 
 def _standing(cloud: Tenant, mailboxes: list[str]) -> set[Grant]:
-    return set(cloud.grants(sorted(set(mailboxes) & cloud.mailbox_kinds().keys())))
+    return set(cloud.permissions.of(sorted(set(mailboxes) & cloud.mailboxes.kinds().keys())))

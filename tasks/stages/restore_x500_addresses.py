@@ -16,7 +16,7 @@ NAME = "restore_x500_addresses"
 
 
 def _preview(context: Context) -> Preview:
-    standing, changes = context.tenant.x500_addresses(), []
+    standing, changes = context.tenant.mailboxes.x500(), []
     for box in context.source.inventory().moving:
         names = standing.get(box.address)
         if names is None:
@@ -42,7 +42,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 
     def add(preview: Preview) -> None:
         for change in preview.changes:
-            context.tenant.change_x500(_address(change), add=_added(change), remove=frozenset())
+            context.tenant.mailboxes.change_x500(_address(change), add=_added(change), remove=frozenset())
 
     return apply_changes(context, lambda: _preview(context), add, approved=approved)
 
@@ -50,7 +50,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 @verify_task
 def verify(context: Context) -> Evidence:
     """Read back from every mailbox."""
-    names = context.tenant.x500_addresses()
+    names = context.tenant.mailboxes.x500()
     boxes = [box.address for box in context.source.inventory().moving]
     return record_evidence(
         context, NAME, [f"{address}: {len(names.get(address, ()))} X500 addresses" for address in boxes]
@@ -62,7 +62,7 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Take away what we added; mailboxes that are gone are left."""
 
     def standing() -> dict[str, frozenset[str]]:
-        known = context.tenant.x500_addresses()
+        known = context.tenant.mailboxes.x500()
         left = {
             _address(change): _added(change) & known.get(_address(change), frozenset()) for change in receipt.changes
         }
@@ -70,7 +70,7 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
 
     def remove() -> None:
         for address, names in standing().items():
-            context.tenant.change_x500(address, add=frozenset(), remove=names)
+            context.tenant.mailboxes.change_x500(address, add=frozenset(), remove=names)
 
     def differing() -> list[Change]:
         left = standing()

@@ -43,7 +43,7 @@ def _preview(context: Context) -> Preview:
     if not _wanted(context):
         return preview
     cloud, safe = context.tenant, read_safe(context.plan.customer)
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     for box in context.source.inventory().moving:
         known = safe.get(box.address)
         if box.kind != "user" or box.address not in kinds or (known and known.state in _DONE):
@@ -67,7 +67,7 @@ def _in_use(cloud: Tenant, address: str, known: FirstPassword | None) -> bool:
 
     Unverified: that the batch leaves an account's lastPasswordChangeDateTime at about its createdDateTime.
     """
-    made, changed = cloud.password_dates(address)
+    made, changed = cloud.users.password_dates(address)
     if known is None:
         return changed - made > _MAKING
     return known.state == "withdrawn" and changed != known.changed
@@ -106,15 +106,15 @@ def _address(change: Change) -> str:
 
 def _hand_out(context: Context, address: str) -> None:
     cloud, safe = context.tenant, read_safe(context.plan.customer)
-    _, changed = cloud.password_dates(address)
+    _, changed = cloud.users.password_dates(address)
     mine = safe.get(address)
     if mine is None or mine.state != "chosen" or mine.password is None:
         mine = FirstPassword(state="chosen", changed=changed, password=new_password())
         write_safe(context.plan.customer, {**safe, address: mine})
     if changed == mine.changed:  # otherwise a try that was killed has set it
         assert mine.password is not None
-        cloud.set_password(address, mine.password, must_change=True)
-        _, changed = cloud.password_dates(address)
+        cloud.users.set_password(address, mine.password, must_change=True)
+        _, changed = cloud.users.password_dates(address)
     done = mine.model_copy(update={"state": "set", "changed": changed})
     write_safe(context.plan.customer, {**safe, address: done})
 
@@ -135,7 +135,7 @@ def verify(context: Context) -> Evidence:
 def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Again a password that nobody knows. Who has chosen an own one since keeps it."""
     cloud = context.tenant
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     remains = _chosen_by_owner(context, [_address(change) for change in receipt.changes])
 
     def standing() -> list[Change]:
@@ -146,9 +146,9 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     def withdraw() -> None:
         for change in standing():
             address = _address(change)
-            _note(context, address, FirstPassword(state="withdrawing", changed=cloud.password_dates(address)[1]))
-            cloud.set_password(address, new_password(), must_change=False)
-            _note(context, address, FirstPassword(state="withdrawn", changed=cloud.password_dates(address)[1]))
+            _note(context, address, FirstPassword(state="withdrawing", changed=cloud.users.password_dates(address)[1]))
+            cloud.users.set_password(address, new_password(), must_change=False)
+            _note(context, address, FirstPassword(state="withdrawn", changed=cloud.users.password_dates(address)[1]))
 
     return undo_changes(context, receipt, standing, withdraw, remains=remains)
 
@@ -156,11 +156,11 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
 def _chosen_by_owner(context: Context, addresses: list[str]) -> list[str]:
     """Notes whose password is their own by now; a line for each."""
     cloud, remains = context.tenant, []
-    kinds = cloud.mailbox_kinds()
+    kinds = cloud.mailboxes.kinds()
     for address, first in read_safe(context.plan.customer).items():
         if address not in addresses or address not in kinds or first.state not in _DONE:
             continue
-        if first.state == "set" and cloud.password_dates(address)[1] == first.changed:
+        if first.state == "set" and cloud.users.password_dates(address)[1] == first.changed:
             continue
         if first.state == "set":
             _note(context, address, FirstPassword(state="own", changed=first.changed))

@@ -24,9 +24,9 @@ def _preview(context: Context) -> Preview:
         return Preview(stage=NAME)
     cloud = context.tenant
     changes = []
-    if cloud.endpoint(endpoint_name(context.plan)) is None:
+    if cloud.migration.endpoint(endpoint_name(context.plan)) is None:
         changes.append(_change(ChangeKind.MIGRATION_ENDPOINT, endpoint_name(context.plan), "made"))
-    batch = cloud.batch(batch_name(context.plan))
+    batch = cloud.migration.batch(batch_name(context.plan))
     if batch is None or batch.status in _UNSTARTED:
         changes.append(_change(ChangeKind.MIGRATION_BATCH, batch_name(context.plan), "started"))
     findings = [] if batch else [*findings_of_collisions(context), *_missing_endpoint(context)]
@@ -40,7 +40,7 @@ def _change(kind: ChangeKind, name: str, after: str) -> Change:
 def _missing_endpoint(context: Context) -> list[Finding]:
     """An endpoint that the plan names must be there before the cutover."""
     named = context.plan.target.endpoint
-    if named is None or context.tenant.endpoint(named):
+    if named is None or context.tenant.migration.endpoint(named):
         return []
     return [
         Finding(
@@ -65,10 +65,10 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 
     def start(_: Preview) -> None:
         cloud, source = context.tenant, context.source
-        if cloud.endpoint(endpoint_name(context.plan)):
-            cloud.test_endpoint(endpoint_name(context.plan))
+        if cloud.migration.endpoint(endpoint_name(context.plan)):
+            cloud.migration.test_endpoint(endpoint_name(context.plan))
         else:
-            cloud.create_endpoint(
+            cloud.migration.create_endpoint(
                 Endpoint(
                     name=endpoint_name(context.plan),
                     exchange_server=source.inventory().server,
@@ -76,9 +76,9 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
                 ),
                 source,
             )
-        if cloud.batch(batch_name(context.plan)) is None:
-            cloud.create_batch(batch_name(context.plan), endpoint_name(context.plan))
-        cloud.start_batch(batch_name(context.plan))
+        if cloud.migration.batch(batch_name(context.plan)) is None:
+            cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
+        cloud.migration.start_batch(batch_name(context.plan))
 
     return apply_changes(context, lambda: _preview(context), start, approved=approved)
 
@@ -88,7 +88,7 @@ def verify(context: Context) -> Evidence:
     """The batch runs. Blocked: Microsoft has given it up."""
     if is_direct(context):
         return record_evidence(context, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
-    batch = context.tenant.batch(batch_name(context.plan))
+    batch = context.tenant.migration.batch(batch_name(context.plan))
     if batch is None or batch.status in _DEAD:
         raise Blocked(
             "Exchange Online",
@@ -104,22 +104,22 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Remove batch and endpoint if we made them. Mailboxes made by the batch stay: they hold copies of mail."""
     cloud = context.tenant
     made = {change.kind for change in receipt.changes if change.before is None}
-    copied = {box.address for box in context.source.inventory().moving} & cloud.mailbox_kinds().keys()
+    copied = {box.address for box in context.source.inventory().moving} & cloud.mailboxes.kinds().keys()
     remains = [
         f"mailbox {address}: holds a copy of mail; remove it by hand if it is not wanted" for address in sorted(copied)
     ]
 
     def standing() -> list[Change]:
         standing = {
-            ChangeKind.MIGRATION_BATCH: cloud.batch(batch_name(context.plan)) is not None,
-            ChangeKind.MIGRATION_ENDPOINT: cloud.endpoint(endpoint_name(context.plan)) is not None,
+            ChangeKind.MIGRATION_BATCH: cloud.migration.batch(batch_name(context.plan)) is not None,
+            ChangeKind.MIGRATION_ENDPOINT: cloud.migration.endpoint(endpoint_name(context.plan)) is not None,
         }
         return [change for change in receipt.changes if change.kind in made and standing[change.kind]]
 
     def remove() -> None:
         if ChangeKind.MIGRATION_BATCH in made:
-            cloud.remove_batch(batch_name(context.plan))
+            cloud.migration.remove_batch(batch_name(context.plan))
         if ChangeKind.MIGRATION_ENDPOINT in made:
-            cloud.remove_endpoint(endpoint_name(context.plan))
+            cloud.migration.remove_endpoint(endpoint_name(context.plan))
 
     return undo_changes(context, receipt, standing, remove, remains=remains)

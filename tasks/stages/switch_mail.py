@@ -27,7 +27,7 @@ def question(plan: Cutover) -> str:
 
 
 def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
-    known = context.tenant.domain(domain)
+    known = context.tenant.domains.get(domain)
     if known is None or not known.service_records:
         raise Blocked(
             "Microsoft 365",
@@ -86,7 +86,7 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
 
 
 def _ready(context: Context, domain: str) -> bool:
-    known = context.tenant.domain(domain)
+    known = context.tenant.domains.get(domain)
     return known is not None and any(rrset.type == "MX" for rrset in known.service_records)
 
 

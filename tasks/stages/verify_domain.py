@@ -19,7 +19,7 @@ FORECAST = forecast_rules.verified_domain
 
 def _absent(context: Context) -> Preview:
     cloud = context.tenant
-    missing = [domain for domain in context.plan.domains if cloud.domain(domain) is None]
+    missing = [domain for domain in context.plan.domains if cloud.domains.get(domain) is None]
     return Preview(stage=NAME, changes=[_change(domain) for domain in missing])
 
 
@@ -28,7 +28,7 @@ def _change(domain: str) -> Change:
 
 
 def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
-    known = context.tenant.domain(domain)
+    known = context.tenant.domains.get(domain)
     return [] if known is None or known.verified else difference(zone, with_verification(zone, known.verification))
 
 
@@ -47,7 +47,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     def add(preview: Preview) -> None:
         for change in preview.changes:
             if isinstance(change.subject, DomainSubject):
-                context.tenant.add_domain(change.subject.domain)
+                context.tenant.domains.add(change.subject.domain)
 
     apply_changes(context, lambda: _absent(context), add, approved=approved)
     return act_on_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))
@@ -57,15 +57,15 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 def verify(context: Context) -> Evidence:
     """Ask Microsoft to look. NotYet: its resolvers do not see the record so far, which may take an hour."""
     cloud = context.tenant
-    if not all((known := cloud.domain(domain)) and known.verified for domain in context.plan.domains):
+    if not all((known := cloud.domains.get(domain)) and known.verified for domain in context.plan.domains):
         # Asked before it is served everywhere, Microsoft would remember that there is no such record.
         changes = context.ledger.receipt(NAME).changes
         served_everywhere(context, [rrset_change(change) for change in changes if is_record_set(change)])
     facts = []
     for domain in context.plan.domains:
-        known = cloud.verify_domain(domain)
+        known = cloud.domains.verify(domain)
         if not known.mail_enabled:
-            known = cloud.enable_mail(domain)
+            known = cloud.domains.enable_mail(domain)
         mx = ", ".join(str(rrset) for rrset in known.service_records if rrset.type == "MX")
         facts.append(f"{domain} is verified; mail is to go to {mx}")
     return record_evidence(context, NAME, facts)
@@ -74,7 +74,7 @@ def verify(context: Context) -> Evidence:
 @rollback_task
 def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Take the TXT record out and the domain away; Microsoft keeps a domain that mailboxes use, and says so."""
-    used = {address.partition("@")[2] for address in context.tenant.mailbox_kinds()}
+    used = {address.partition("@")[2] for address in context.tenant.mailboxes.kinds()}
     added = {change.subject.domain: change for change in receipt.changes if isinstance(change.subject, DomainSubject)}
     kept = [change for domain, change in added.items() if domain in used]
     going = {domain: change for domain, change in added.items() if domain not in used}
@@ -82,13 +82,13 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
 
     def remove() -> None:
         for domain in going:
-            cloud.remove_domain(domain)
+            cloud.domains.remove(domain)
 
     zones = put_zones_back(context, receipt)
     domains = undo_changes(
         context,
         receipt,
-        lambda: [change for domain, change in going.items() if cloud.domain(domain)],
+        lambda: [change for domain, change in going.items() if cloud.domains.get(domain)],
         remove,
         remains=[f"{change.words}: mailboxes use it" for change in kept],
     )

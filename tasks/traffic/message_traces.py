@@ -38,7 +38,7 @@ class Reached:
 def reached(context: Context, since: datetime) -> Reached:
     """Microsoft shows a message here some minutes after it has come."""
     old = addresses_of(context, context.plan.source.smtp_host)
-    traces = context.tenant.message_traces(since)
+    traces = context.tenant.messages.traces(since)
     return Reached(since, len(traces), old, [trace for trace in traces if trace.from_ip in old])
 
 

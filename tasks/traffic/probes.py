@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from mailmove.changes import Change, ChangeKind, MessageSubject
 from mailmove.errors import MailmoveError, NotYet, Refused
 from mailmove.evidence import Evidence, Finding, Receipt
-from mailmove.ports import HoldsMessages
+from mailmove.ports import MessageStore
 from mailmove.smtp.probe_message import new_message_id, probe, routes
 from mailmove.smtp.redeliver import redeliver
 from tasks.dns.authoritative_check import resolvers_of
@@ -129,8 +129,8 @@ def remove_probes(context: Context) -> list[str]:
     mailbox, remains = _mailbox(context), []
     for side, place in _places(context):
         try:
-            for item in place.find_messages(mailbox, sorted(ids)):
-                place.remove_message(mailbox, item.id)
+            for item in place.find(mailbox, sorted(ids)):
+                place.remove(mailbox, item.id)
         except Refused as error:
             remains.append(f"probes {_SIDES[side]} stay in {mailbox}: {error}")
     return remains
@@ -179,22 +179,16 @@ def _landed_words(landed: ProbeLanded) -> str:
 
 def _landed(context: Context, mailbox: str, sent: Probe) -> ProbeLanded | None:
     for side, place in _places(context):
-        for item in place.find_messages(mailbox, [sent.message_id]):
+        for item in place.find(mailbox, [sent.message_id]):
             # The servers' clocks and ours differ: what comes out below zero says no more than "at once".
             took = max(0.0, ((item.received or context.now()) - sent.at).total_seconds())
             return ProbeLanded(message_id=sent.message_id, side=side, folder=item.folder, seconds=took)
     return None
 
 
-def _places(context: Context) -> list[tuple[Literal["source", "target"], HoldsMessages]]:
+def _places(context: Context) -> list[tuple[Literal["source", "target"], MessageStore]]:
     """The old server first: what lands there may have been copied to the cloud by the time we look."""
-    places: list[tuple[Literal["source", "target"], HoldsMessages]] = []
-    source, cloud = context.source, context.tenant
-    if isinstance(source, HoldsMessages):
-        places.append(("source", source))
-    if isinstance(cloud, HoldsMessages):
-        places.append(("target", cloud))
-    return places
+    return [("source", context.source.messages), ("target", context.tenant.messages)]
 
 
 def _mailbox(context: Context) -> str:

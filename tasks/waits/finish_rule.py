@@ -24,10 +24,10 @@ async def poll(context: Context, previous: PollResult | None) -> PollResult:
 
 def _poll(context: Context) -> PollResult:
     cloud = context.tenant
-    if cloud.batch(batch_name(context.plan)) is None:
+    if cloud.migration.batch(batch_name(context.plan)) is None:
         return PollResult(done=True, summary="there is no batch to remove")
     since = when(context, "propagation", "target")
-    users = cloud.migration_users(batch_name(context.plan))
+    users = cloud.migration.users(batch_name(context.plan))
     late = [user for user in users if not user.last_synced or user.last_synced <= since]
     try:
         arrivals = reached(context, since)

@@ -48,7 +48,7 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
         copied_by_us = context.ledger.evidence("copy_mailboxes")
         return PollResult(done=copied_by_us is not None, summary="the mailboxes are copied by Mailmove itself")
     cloud, known = context.tenant, dict(previous.state) if previous else {}
-    users = cloud.migration_users(batch_name(context.plan))
+    users = cloud.migration.users(batch_name(context.plan))
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
     totals: dict[str, int] = known.get("totals") or _totals(context)
     copied = [user for user in users if user.status in COPIED]
@@ -65,7 +65,7 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
         f"{user.address}: left out {item}"
         for user in users
         if user.skipped_items
-        for item in cloud.skipped_items(user.address)
+        for item in cloud.migration.skipped_items(user.address)
     ]
     progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
     done = bool(users) and len(copied) == len(users)
@@ -118,14 +118,14 @@ def _of(total: int) -> str:
 def _restart_is_due(context: Context, restarts: list[datetime]) -> bool:
     """The batch has come to rest, and was not started again just now."""
     pause = _SOON if len(restarts) < _TRIES else _NOW_AND_THEN
-    batch = context.tenant.batch(batch_name(context.plan))
+    batch = context.tenant.migration.batch(batch_name(context.plan))
     settled = batch is not None and batch.status.lower() in _SETTLED
     return settled and (not restarts or now() - max(restarts) >= pause)
 
 
 def _start_again(context: Context) -> None:
     """Start-MigrationBatch tries failed users again."""
-    failed = [user for user in context.tenant.migration_users(batch_name(context.plan)) if _has_failed(user)]
+    failed = [user for user in context.tenant.migration.users(batch_name(context.plan)) if _has_failed(user)]
     restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
     if not failed or not _restart_is_due(context, restarts):
         return  # somebody else has started it meanwhile
@@ -133,4 +133,4 @@ def _start_again(context: Context) -> None:
     restart = BatchRestart(failed=[user.address for user in failed])
     context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=restart, facts=facts)
     context.fence()
-    context.tenant.start_batch(batch_name(context.plan))
+    context.tenant.migration.start_batch(batch_name(context.plan))

@@ -7,7 +7,7 @@ import re
 import pytest
 from dns_town import CONTENT, ZONE, Towns, provider_of
 from eventually import eventually
-from prefect.testing.standard_test_suites import BlockStandardTestSuite
+from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from blocks.dns.manual import Manual
@@ -205,10 +205,5 @@ def test_difference_of_equal_zones_is_empty(town: Towns) -> None:
 
 
 @pytest.mark.parametrize("block", [Manual, OctoDns, Route53, Rfc2136])
-class TestBlocks(BlockStandardTestSuite):
-    @pytest.fixture
-    def block(self, request: pytest.FixtureRequest) -> type:
-        return request.param  # type: ignore[no-any-return]
-
-    def test_slug_is_what_plans_name(self, block: type) -> None:
-        assert re.fullmatch(r"manual|octodns|route53|rfc2136", block.get_block_type_slug())  # type: ignore[attr-defined]
+def test_slug_is_what_plans_name(block: type[Block]) -> None:
+    assert re.fullmatch(r"manual|octodns|route53|rfc2136", block.get_block_type_slug())

@@ -11,6 +11,7 @@ from lab.company import Company
 from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
 from lab.places import Places
+from mailmove.items.item import Item
 
 
 @dataclass
@@ -36,6 +37,12 @@ class Server:
             "extra_ca": self.authority.pem,
         }
         return ExchangeServer.model_validate({**fields, **changes})
+
+    def items(self, address: str, **changes: object) -> list[Item]:
+        """Every item of a mailbox, as the block reads it."""
+        of = self.block(**changes).item_changes()
+        pages = [page for folder in of.folders(address) for page in of.changes(address, folder, None)]
+        return [item for page in pages for item in page.items]
 
 
 StartServer = Callable[..., Server]

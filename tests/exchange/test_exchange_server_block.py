@@ -10,6 +10,7 @@ import pytest
 from exchange_world import Server, StartServer
 from exchangelib.protocol import CachingProtocol
 
+from blocks.exchange.ews.client import EwsClient
 from lab.item_parts import contact_parts, event_parts
 from mailmove.errors import Blocked, Refused, Throttled, Transient
 from mailmove.evidence import now
@@ -26,15 +27,21 @@ def later(request: pytest.FixtureRequest, start_server: StartServer) -> Server:
     return start_server(request.param, messages=60)
 
 
+ANY = ["<1@x.example>"]
+
+
+def message_ids(server: Server, address: str) -> list[str]:
+    return [item.message_id for item in server.exchange.store.snapshot(address) if item.message_id]
+
+
 def users(server: Server) -> list[str]:
     return [box.address for box in server.company.mailboxes if box.kind == "user"]
 
 
 @pytest.mark.parametrize("authentication", ["basic", "ntlm"])
 def test_every_item_is_found_and_named(server: Server, authentication: str) -> None:
-    block = server.block(authentication=authentication)
     for box in server.company.mailboxes[:3]:
-        found = {item.identity: item for item in block.items(box.address)}
+        found = {item.identity: item for item in server.items(box.address, authentication=authentication)}
         stored = list(server.exchange.store.snapshot(box.address))
         assert len(found) == len(stored) > 0
         for item in stored:
@@ -59,27 +66,26 @@ def test_a_message_without_message_id_still_has_an_identity(server: Server) -> N
     box = server.company.mailboxes[0].address
     item = server.exchange.store.put(box, b"Subject: nameless\r\n\r\nx\r\n", folder="Archive/2008/Q1")
     try:
-        [found] = [one for one in server.block().items(box) if one.subject == "nameless"]
+        [found] = [one for one in server.items(box) if one.subject == "nameless"]
         assert found.message_id is None
         assert found.identity == f"message|nameless|{item.received:%Y-%m-%dT%H:%M}"
     finally:
         del server.exchange.store.mailboxes[box].items[item.id]
 
 
-def test_content_is_what_is_stored_and_in_the_order_asked_for(server: Server) -> None:
+def test_content_is_what_is_stored(server: Server) -> None:
     block, address = server.block(), users(server)[1]
-    items = [item for item in block.items(address) if item.kind == "message" and item.message_id][:45]
-    ids = [item.id for item in reversed(items)]
-    found = list(block.content(address, ids))
-    assert [one for one, _ in found] == ids
+    items = [item for item in server.items(address) if item.kind == "message" and item.message_id][:10]
     stored = {item.message_id: item.mime for item in server.exchange.store.snapshot(address)}
-    assert [mime for _, mime in found] == [stored[item.message_id] for item in reversed(items)]
+    assert items
+    for item in items:
+        assert block.messages.content(address, item.id) == stored[item.message_id]
 
 
 def test_content_of_an_event_is_a_message_of_type_calendar(server: Server) -> None:
     block, address = server.block(), users(server)[1]
-    event = next(item for item in block.items(address) if item.kind == "event")
-    [(_, mime)] = block.content(address, [event.id])
+    event = next(item for item in server.items(address) if item.kind == "event")
+    mime = block.messages.content(address, event.id)
     message = email.message_from_bytes(mime, policy=default)
     assert message.get_content_type() == "text/calendar"
     assert f"SUMMARY:{event.subject}" in message.get_content()
@@ -211,13 +217,13 @@ def test_a_mailbox_that_may_not_be_opened_is_a_blocking_finding(server: Server) 
     assert last in finding.subject
     assert finding.blocks
     with pytest.raises(Refused, match="Full Access"):
-        list(server.block().items(last))
+        server.block().messages.find(last, ANY)
 
 
 def test_a_wrong_password_is_refused_once_and_never_shown(server: Server) -> None:
     block = server.block(password="very-wrong")
     with pytest.raises(Refused, match="sign-in") as caught:
-        list(block.items(users(server)[0]))
+        block.messages.find(users(server)[0], ANY)
     assert "very-wrong" not in f"{caught.value!r} {block!r} {caught.value.__cause__!r}"
     assert block.findings()[0].blocks
     server.faults.set("exchange.password_changed")
@@ -226,31 +232,29 @@ def test_a_wrong_password_is_refused_once_and_never_shown(server: Server) -> Non
 
 def test_an_unknown_mailbox_is_blocked_and_names_it(server: Server) -> None:
     with pytest.raises(Blocked, match="nobody@northwind"):
-        list(server.block().items("nobody@northwind.example"))
+        server.block().messages.find("nobody@northwind.example", ANY)
 
 
-def test_a_busy_server_is_waited_for_and_at_last_reported(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_server_is_waited_for_and_at_last_reported(server: Server) -> None:
     address = users(server)[0]
-    block = server.block()
-    wanted = len(list(block.items(address)))
+    block, ids = server.block(), message_ids(server, address)
+    assert len(block.messages.find(address, ids)) == len(ids) > 0
     server.faults.set("exchange.ews_busy", times=2)
-    assert len(list(block.items(address))) == wanted
-    monkeypatch.setattr("blocks.exchange.exchange_server.PATIENCE", 0.5)
+    assert len(block.messages.find(address, ids)) == len(ids)
+    block._patience = 0.5
     server.faults.set("exchange.ews_busy")
     with pytest.raises(Throttled):
-        list(server.block().items(address))
+        block.messages.find(address, ids)
 
 
-def test_a_server_that_is_down_is_transient(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blocks.exchange.exchange_server.PATIENCE", 0.5)
+def test_a_server_that_is_down_is_transient(server: Server) -> None:
     address = users(server)[0]
+    closed = server.exchange.ews_url.replace(str(server.places.https_port), "9")
     server.faults.set("exchange.ews_down")
-    with pytest.raises(Transient):
-        list(server.block().items(address))
-    port = server.places.https_port
-    closed = server.exchange.ews_url.replace(str(port), "9")
-    with pytest.raises(Transient):
-        list(server.block(ews_url=closed).items(address))
+    for block in (server.block(), server.block(ews_url=closed)):
+        block._patience = 0.5
+        with pytest.raises(Transient):
+            block.messages.find(address, ANY)
 
 
 def test_an_untrusted_certificate_is_blocked(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -258,25 +262,27 @@ def test_an_untrusted_certificate_is_blocked(server: Server, monkeypatch: pytest
     bundle.write_text(server.authority.pem)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))  # must not be believed
     with pytest.raises(Blocked, match="extra_ca"):
-        list(server.block(extra_ca=None).items(users(server)[0]))
+        server.block(extra_ca=None).messages.find(users(server)[0], ANY)
 
 
 def test_two_blocks_share_nothing(server: Server) -> None:
     first, second = users(server)[:2]
     own = server.block(username=first, password=server.company.accounts[first])
-    assert list(own.items(first))
+    assert own.messages.find(first, message_ids(server, first))
     with pytest.raises(Refused):
-        list(own.items(second))
-    assert list(server.block().items(second))
+        own.messages.find(second, message_ids(server, second))
+    assert server.block().messages.find(second, message_ids(server, second))
     assert CachingProtocol._protocol_cache == {}
 
 
-def test_small_pages_and_groups_lose_and_double_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blocks.exchange.ews.client.PAGE", 3)
-    monkeypatch.setattr("blocks.exchange.ews.client.FOLDERS", 4)
-    address = users(server)[2]
-    found = [item.identity for item in server.block().items(address)]
-    assert len(set(found)) == len(found) == len(server.exchange.store.snapshot(address))
+def test_small_pages_and_groups_lose_and_double_nothing(server: Server) -> None:
+    block, address = server.block(), users(server)[2]
+    ids = message_ids(server, address)
+    with EwsClient(
+        block.ews_url, block.username, block.password, block.authentication, block.extra_ca, page=3, folders_at_once=4
+    ) as ews:
+        found = [str(item.message_id) for item in ews.find(address, ids)]
+    assert sorted(found) == sorted(ids) and len(set(found)) == len(found)
 
 
 def test_an_event_among_mail_is_still_an_event(server: Server) -> None:
@@ -284,7 +290,7 @@ def test_an_event_among_mail_is_still_an_event(server: Server) -> None:
     event = next(item for item in server.exchange.store.snapshot(address) if item.kind == "event")
     moved = server.exchange.store.put(address, event.mime, folder="Inbox/Projekte", kind="event")
     try:
-        [found] = [i for i in server.block().items(address) if i.folder == "Inbox/Projekte" and i.kind == "event"]
+        [found] = [i for i in server.items(address) if i.folder == "Inbox/Projekte" and i.kind == "event"]
         assert found.identity == event_key(event_parts(event.mime).uid, None)
     finally:
         del server.exchange.store.mailboxes[address].items[moved.id]

@@ -27,7 +27,7 @@ def test_every_block_reaches_its_counterpart(provider: str, version: str) -> Non
         source = one(blocks, SourceServer)
         assert {box.address for box in source.inventory().mailboxes} == set(town.old.store.mailboxes)  # type: ignore[attr-defined]
         assert len(one(blocks, Firewall).allowed(town.places.smtp_port)) == 2  # type: ignore[attr-defined]
-        assert one(blocks, Tenant).domain(DOMAIN) is None  # type: ignore[attr-defined]
+        assert one(blocks, Tenant).domains.get(DOMAIN) is None  # type: ignore[attr-defined]
         assert one(blocks, Partner).relationship("nobody's") is None  # type: ignore[attr-defined]
         for block in blocks.values():
             if isinstance(block, Checkable):

@@ -1,6 +1,6 @@
 """Every call that the product can make to Microsoft, and a lab tenant in which each of them has something to do.
 
-The calls are read off the ports: a new method of Tenant, Partner or Destination is here by itself. Where its
+The calls are read off the ports: a new part or method of Tenant, Partner or Destination is here by itself. Where its
 arguments cannot be told by their names, say them in `OWN`; where it needs something that `furnish` does not put there,
 in `FIRST`.
 """
@@ -14,13 +14,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU, THEN, TITLE, UNPROVED, World
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS
-from blocks.microsoft365.sign_in import GRAPH_SCOPE, SignIn
+from blocks.microsoft365.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.cloud.tenant import CloudDomain
@@ -35,7 +35,8 @@ from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.plan.purchase import NewCustomer, Product, Purchase
-from mailmove.ports import Checkable, GivesMessages, Partner, Tenant
+from mailmove.ports import Checkable, HasClock, Partner, Tenant
+from mailmove.ports.tenant import TenantItems
 from mailmove.tenant_state import Endpoint, Relationship
 
 
@@ -47,32 +48,32 @@ class _Source:
 
 
 OWN: dict[str, dict[str, Any]] = {
-    "add_domain": {"name": NEW},
-    "verify_domain": {"name": UNPROVED},
-    "enable_mail": {"name": PROVED},
-    "remove_domain": {"name": PROVED},
-    "domain": {"name": DOMAIN},
-    "endpoint": {"name": "oa"},
-    "create_endpoint": {
+    "domains.add": {"name": NEW},
+    "domains.verify": {"name": UNPROVED},
+    "domains.enable_mail": {"name": PROVED},
+    "domains.remove": {"name": PROVED},
+    "domains.get": {"name": DOMAIN},
+    "migration.endpoint": {"name": "oa"},
+    "migration.create_endpoint": {
         "endpoint": Endpoint(name="new", exchange_server="s.local", rpc_proxy_server=f"mail.{DOMAIN}"),
         "source": _Source(),
     },
-    "remove_endpoint": {"name": "spare"},
-    "prepare_dkim": {"domain": "mailed.example"},
-    "set_mailbox_kind": {"mailbox": INFO, "kind": "Shared"},
-    "set_licence": {"usage_location": "GB", "skus": frozenset({SKU})},
-    "withdraw": {"relationship_id": "gdap-old"},
-    "test_endpoint": {"name": "oa"},
-    "change_x500": {"add": frozenset({"/o=Old/cn=anna"}), "remove": frozenset({"/o=Old/cn=gone"})},
-    "give": {"grant": Grant(mailbox=INFO, right="full_access", trustee=ANNA)},
-    "take": {"grant": Grant(mailbox=ANNA, right="full_access", trustee=INFO)},
-    "customer": {"domain": "other.onmicrosoft.com"},
-    "make_customer": {"wanted": NewCustomer(
+    "migration.remove_endpoint": {"name": "spare"},
+    "dkim.prepare": {"domain": "mailed.example"},
+    "mailboxes.set_kind": {"mailbox": INFO, "kind": "Shared"},
+    "users.set_licence": {"usage_location": "GB", "skus": frozenset({SKU})},
+    "partner.withdraw": {"relationship_id": "gdap-old"},
+    "migration.test_endpoint": {"name": "oa"},
+    "mailboxes.change_x500": {"add": frozenset({"/o=Old/cn=anna"}), "remove": frozenset({"/o=Old/cn=gone"})},
+    "permissions.add": {"grant": Grant(mailbox=INFO, right="full_access", trustee=ANNA)},
+    "permissions.remove": {"grant": Grant(mailbox=ANNA, right="full_access", trustee=INFO)},
+    "partner.customer": {"domain": "other.onmicrosoft.com"},
+    "partner.make_customer": {"wanted": NewCustomer(
         domain="made.onmicrosoft.com", company="Made", first_name="Eva", last_name="Berg", email="eva@made.example",
         address="1 High Street", city="London", postal_code="EC1A 1AA", country="GB")},
-    "messages_since": {"since": THEN},
+    "messages.since": {"moment": THEN},
 }  # fmt: skip
-"""Method -> arguments, where the names of the parameters do not tell them."""
+"""Part and method -> arguments, where the names of the parameters do not tell them."""
 
 MONTHLY = Product(catalog_item=BUSINESS_BASIC, quantity=2, term="P1M", billing="monthly")
 BY_NAME: dict[str, Any] = {
@@ -83,7 +84,7 @@ BY_NAME: dict[str, Any] = {
     "mailboxes": [ANNA, INFO], "message_ids": ["<0@x.example>"], "cart": "cart-1", "note": "Mailmove northwind",
     "password": SecretStr("pa55-of-anna"), "must_change": True, "products": [MONTHLY],
     "wanted": Purchase(market="GB", products=[MONTHLY]), "customer": lambda world: world.cloud.tenant_id,
-    "found": lambda world: Relationship(id="gdap-old", display_name="old", status="active", approval_link="",
+    "relationship": lambda world: Relationship(id="gdap-old", display_name="old", status="active", approval_link="",
                                         customer_tenant_id=world.cloud.tenant_id),
 }  # fmt: skip
 """Parameter -> argument, or what gives it in a world."""
@@ -94,12 +95,12 @@ def _mailed(tenant: LabTenant) -> None:
 
 
 FIRST: dict[str, Callable[[LabTenant], None]] = {
-    "prepare_dkim": _mailed,
-    "create_batch": lambda tenant: tenant.batches.clear(),
-    "start_batch": lambda tenant: setattr(tenant.batches["night"], "status", "Created"),
-    "remove_endpoint": lambda tenant: tenant.batches.clear(),
+    "dkim.prepare": _mailed,
+    "migration.create_batch": lambda tenant: tenant.batches.clear(),
+    "migration.start_batch": lambda tenant: setattr(tenant.batches["night"], "status", "Created"),
+    "migration.remove_endpoint": lambda tenant: tenant.batches.clear(),
 }
-"""Method -> what the tenant must be like besides, before it is called."""
+"""Part and method -> what the tenant must be like besides, before it is called."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,10 @@ def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[
     for name in sorted(port.__abstractmethods__):  # type: ignore[attr-defined]
         if (port, name) in _INSTEAD:
             continue
+        method = f"{label.rpartition('.')[2]}.{name}"
         given: dict[str, Any] = {}
         for parameter in list(inspect.signature(getattr(port, name)).parameters.values())[1:]:
-            known = {**BY_NAME, **OWN.get(name, {})}
+            known = {**BY_NAME, **OWN.get(method, {})}
             if parameter.name in known:
                 given[parameter.name] = known[parameter.name]
             elif parameter.default is parameter.empty:
@@ -129,12 +131,13 @@ def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[
             found = getattr(whose(world), name)(**known)
             return list(found) if isinstance(found, Iterator) else found
 
-        yield Act(f"{label}.{name}", call, FIRST.get(name, lambda tenant: None), name == "findings")
+        yield Act(f"{label}.{name}", call, FIRST.get(method, lambda tenant: None), name == "findings")
 
 
 _INSTEAD = {
-    (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"), (Tenant, "item_changes"),
-    (MailboxChanges, "changes"), (Partner, "give_access"), (Partner, "waits_for"),
+    (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"),
+    (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
+    (Partner, "give_access"), (Partner, "waits_for"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
@@ -207,7 +210,7 @@ def _copy(streams: bool) -> Act:
 
 def _changes(world: World) -> Any:
     """All folders from their beginning, and once more from where that ended."""
-    of, found = world.tenant.item_changes(), []
+    of, found = world.tenant.items.changes(), []
     for folder in of.folders(ANNA):
         pages = list(of.changes(ANNA, folder, None))
         if pages and pages[-1].state:
@@ -220,10 +223,10 @@ def _until_given(world: World) -> Any:
     """Access to a customer who has only approved so far."""
     for _ in range(2):
         try:
-            return world.partner.give_access(BY_NAME["found"](world))
+            return world.partner.give_access(BY_NAME["relationship"](world))
         except NotYet:
             continue
-    return world.partner.give_access(BY_NAME["found"](world))
+    return world.partner.give_access(BY_NAME["relationship"](world))
 
 
 def _approved_only(tenant: LabTenant) -> None:
@@ -254,7 +257,7 @@ def _sign_in(kind: str) -> Act:
             tls=tls_context(world.tenant.extra_ca),
             **by[kind],
         )
-        return bool(signing.token(PARTNER_SCOPE if partner else GRAPH_SCOPE))
+        return bool(signing.token(PARTNER_SCOPE if partner else CLOUDS["global"].graph_scope))
 
     return Act(f"sign in by {kind}", call)
 
@@ -264,27 +267,36 @@ PARTNER_SCOPE = f"{CLOUDS['global'].partner_center}/user_impersonation"
 
 def _grants(right: str) -> Iterator[Act]:
     given, taken = ({"mailbox": box, "right": right, "trustee": whom} for box, whom in ((INFO, ANNA), (ANNA, INFO)))
-    yield Act(f"tenant.give {right}", lambda world: world.tenant.give(Grant.model_validate(given)))
-    yield Act(f"tenant.take {right}", lambda world: world.tenant.take(Grant.model_validate(taken)))
+    add, remove = Grant.model_validate(given), Grant.model_validate(taken)
+    yield Act(f"tenant.permissions.add {right}", lambda world: world.tenant.permissions.add(add))
+    yield Act(f"tenant.permissions.remove {right}", lambda world: world.tenant.permissions.remove(remove))
+
+
+PARTS = {name: get_type_hints(part.fget)["return"] for name, part in vars(Tenant).items() if isinstance(part, property)}
+"""Part of the tenant -> its port: read off the port `Tenant`, so a new part is here by itself."""
+
+
+def _of_part(name: str, port: type) -> Iterator[Act]:
+    return _of_port(port, lambda world: getattr(world.tenant, name), f"tenant.{name}")
 
 
 def every_act() -> list[Act]:
     return [
-        *_of_port(Tenant, lambda world: world.tenant, "tenant"),
+        *_of_port(HasClock, lambda world: world.tenant, "tenant"),
+        *(act for name, port in PARTS.items() for act in _of_part(name, port)),
         *_of_port(Checkable, lambda world: world.tenant, "tenant"),
         *_of_port(Partner, lambda world: world.partner, "partner"),
         *_of_port(Checkable, lambda world: world.partner, "partner"),
         *_of_port(Destination, lambda world: world.destination(), "destination"),
-        *_of_port(GivesMessages, lambda world: world.tenant, "tenant"),
-        *_of_port(MailboxChanges, lambda world: world.tenant.item_changes(), "changes"),
+        *_of_port(MailboxChanges, lambda world: world.tenant.items.changes(), "changes"),
         Act("changes of a whole mailbox", _changes),
         Act("partner.give_access", _until_given, _approved_only),
-        Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["found"](world))),
+        Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["relationship"](world))),
         *_grants("send_as"),
         *_grants("send_on_behalf"),
         Act("sign in with a code", _with_a_code),
-        Act("tenant.mailbox_kinds as the partner", lambda world: world.delegated.mailbox_kinds()),
-        Act("tenant.licence_of nobody", lambda world: world.tenant.licence_of(f"nobody@{DOMAIN}")),
+        Act("tenant.mailboxes.kinds as the partner", lambda world: world.delegated.mailboxes.kinds()),
+        Act("tenant.users.licence_of nobody", lambda world: world.tenant.users.licence_of(f"nobody@{DOMAIN}")),
         Act("destination.folder of the default calendar", lambda world: world.destination().folder(ANNA, CALENDAR)),
         Act("partner.withdraw an unlocked one", lambda world: world.partner.withdraw("gdap-half")),
         *(_copy(streams) for streams in (False, True)),

@@ -58,7 +58,8 @@ def main() -> None:
             answer: dict[str, Any] = {"value": []}
             if fault == "no module":
                 text = "The specified module 'ExchangeOnlineManagement' was not loaded."
-                answer = {"error": {"kind": "FileNotFoundException", "message": text}}
+                error_id = "Modules_ModuleNotFound,Microsoft.PowerShell.Commands.ImportModuleCommand"
+                answer = {"error": {"kind": "FileNotFoundException", "id": error_id, "message": text}}
             with Path(SETTINGS["log"]).open("a") as log:
                 log.write(json.dumps({"connected": sorted(connected)}) + "\n")
         elif "list" in request:

@@ -82,7 +82,7 @@ class World:
     reseller: PartnerCenter
 
     def destination(self) -> Destination:
-        return self.tenant.destination()
+        return self.tenant.items.destination()
 
 
 def world_of(cloud: Cloud, authority: Authority) -> World:

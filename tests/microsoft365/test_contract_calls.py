@@ -21,17 +21,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 from sent_scan import ROOT, at_work, cmdlets_named, places
 
-from blocks.microsoft365.delegates import Delegates
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.graph import Users, message_traces
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.mailbox_items import items
+from blocks.microsoft365.mailbox_changes import GraphChanges
+from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
+from blocks.microsoft365.message_traces import message_traces
 from blocks.microsoft365.migration import Migration
 from blocks.microsoft365.permissions import CMDLETS, findings
 from blocks.microsoft365.recipients import Recipients
+from blocks.microsoft365.users import Users
 from blocks.partner.access import Assignments
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from lab.cloud.contract import CmdletContract, GraphContract
@@ -112,13 +113,14 @@ class Recorder:
             user = {"id": "u", "assignedLicenses": [], "createdDateTime": "2026-11-26T00:00:00Z"}
             return httpx.Response(404 if "@" in path else 200, json=user)
         last = path.rpartition("/")[2]
-        if method != "GET" or last in {"new.example", "rel", "u"}:
+        if method != "GET" or last in {"new.example", "rel", "u"} or path.rpartition("/")[0].endswith("mailFolders"):
             return httpx.Response(204 if method == "DELETE" else 200, json=one if method != "DELETE" else None)
         found = {**one, "id": "u", "displayName": "x", "createdDateTime": "2026-11-26T00:00:00Z"}
+        if last == "delta":
+            return httpx.Response(200, json={"value": [], "@odata.deltaLink": f"https://graph.test/v1.0/{path}"})
         rows = {"subscribedSkus": [SKU], "childFolders": []}.get(last, [found])
-        rows = (
-            [] if last in {"messageTraces", "messages", "events", "contacts", "delegatedAdminRelationships"} else rows
-        )
+        if last in {"messageTraces", "messages", "events", "contacts", "delegatedAdminRelationships"}:
+            rows = []
         return httpx.Response(200, json={"value": rows})
 
 
@@ -149,9 +151,11 @@ def recorded() -> Recorder:
         Users(graph).set_licence("anna@new.example", "GB", frozenset({"SKU"}))
     Users(graph).set_password("anna@new.example", SecretStr("Abc-12345"), must_change=True)
     Users(graph).password_dates("anna@new.example")
-    Recipients(exchange, graph).every()
+    Recipients(exchange, graph).all()
     Recipients(exchange, graph).synchronised()
-    list(items(graph, "anna@new.example"))
+    changes = GraphChanges(graph)
+    for folder in changes.folders("anna@new.example"):
+        list(changes.changes("anna@new.example", folder, None))
     message_traces(graph, now() - timedelta(days=1))
 
     migration.create_endpoint(Endpoint(name="new", exchange_server="s", rpc_proxy_server="p.example"), Account())  # type: ignore[arg-type]
@@ -160,7 +164,7 @@ def recorded() -> Recorder:
     migration.sync_now("new")
     migration.users("new")
     migration.test_endpoint("new")
-    migration.skipped("a@b.example")
+    migration.skipped_items("a@b.example")
     for name in ("remove_batch", "remove_endpoint"):
         with pytest.raises(NotYet):
             getattr(migration, name)("new")
@@ -168,12 +172,14 @@ def recorded() -> Recorder:
     with pytest.raises(NotYet):
         Mailboxes(exchange).set_kind("a@b.example", "Shared")
     with pytest.raises(NotYet):
-        Mailboxes(exchange).change_x500("a@b.example", frozenset({"/o=New/cn=a"}), frozenset({"/o=Old/cn=a"}))
+        Mailboxes(exchange).change_x500(
+            "a@b.example", add=frozenset({"/o=New/cn=a"}), remove=frozenset({"/o=Old/cn=a"})
+        )
     for right in ("full_access", "send_as", "send_on_behalf"):
         with pytest.raises(NotYet):
-            Delegates(exchange).give(Grant(mailbox="a@b.example", right=right, trustee="d@b.example"))  # type: ignore[arg-type]
+            MailboxPermissions(exchange).add(Grant(mailbox="a@b.example", right=right, trustee="d@b.example"))  # type: ignore[arg-type]
         with pytest.raises(NotYet):
-            Delegates(exchange).take(Grant(mailbox="a@b.example", right=right, trustee="c@b.example"))  # type: ignore[arg-type]
+            MailboxPermissions(exchange).remove(Grant(mailbox="a@b.example", right=right, trustee="c@b.example"))  # type: ignore[arg-type]
     for act in (Dkim(exchange).prepare, lambda domain: Dkim(exchange).set_signing(domain, True)):
         with pytest.raises(NotYet):
             act("new")

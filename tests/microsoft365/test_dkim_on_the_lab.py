@@ -13,10 +13,10 @@ from mailmove.records import RRset
 
 def ready(town: Town) -> Microsoft365:
     tenant = town.tenant()
-    added = tenant.add_domain(DOMAIN)
+    added = tenant.domains.add(DOMAIN)
     publish(town, added.verification[0].name, added.verification[0].values[0])
-    patiently(lambda: tenant.verify_domain(DOMAIN), lambda domain: domain.verified)
-    tenant.enable_mail(DOMAIN)
+    patiently(lambda: tenant.domains.verify(DOMAIN), lambda domain: domain.verified)
+    tenant.domains.enable_mail(DOMAIN)
     return tenant
 
 
@@ -27,49 +27,49 @@ def serve(town: Town, records: tuple[RRset, ...]) -> None:
 
 def test_keys_are_made_once_and_mail_is_signed_when_the_names_are_there(town: Town) -> None:
     tenant = ready(town)
-    assert (tenant.dkim_records(DOMAIN), tenant.dkim_signing(DOMAIN)) == ((), False)
-    records = tenant.prepare_dkim(DOMAIN)
+    assert (tenant.dkim.records(DOMAIN), tenant.dkim.signing(DOMAIN)) == ((), False)
+    records = tenant.dkim.prepare(DOMAIN)
     assert [one.name for one in records] == [f"selector{n}._domainkey.{DOMAIN}." for n in (1, 2)]
     targets = {value for one in records for value in one.values}
     assert {target.split(".")[0] for target in targets} == {f"selector{n}-northwind-example" for n in (1, 2)}
-    assert tenant.prepare_dkim(DOMAIN) == tenant.dkim_records(DOMAIN) == records, "twice is once"
+    assert tenant.dkim.prepare(DOMAIN) == tenant.dkim.records(DOMAIN) == records, "twice is once"
 
     with pytest.raises(NotYet, match="CNAME"):
-        tenant.set_dkim_signing(DOMAIN, True)
+        tenant.dkim.set_signing(DOMAIN, True)
     serve(town, records[:1])
     with pytest.raises(NotYet, match="CNAME"):
-        tenant.set_dkim_signing(DOMAIN, True)
+        tenant.dkim.set_signing(DOMAIN, True)
     serve(town, records)
-    tenant.set_dkim_signing(DOMAIN, True)
-    assert tenant.dkim_signing(DOMAIN) and town.cloud.picture()["signing"] == [DOMAIN]
-    tenant.set_dkim_signing(DOMAIN, True)
-    tenant.set_dkim_signing(DOMAIN, False)
-    tenant.set_dkim_signing(DOMAIN, False)
-    assert not tenant.dkim_signing(DOMAIN) and town.cloud.picture()["signing"] == []
+    tenant.dkim.set_signing(DOMAIN, True)
+    assert tenant.dkim.signing(DOMAIN) and town.cloud.picture()["signing"] == [DOMAIN]
+    tenant.dkim.set_signing(DOMAIN, True)
+    tenant.dkim.set_signing(DOMAIN, False)
+    tenant.dkim.set_signing(DOMAIN, False)
+    assert not tenant.dkim.signing(DOMAIN) and town.cloud.picture()["signing"] == []
 
 
 def test_a_name_that_leads_elsewhere_is_not_good_enough(town: Town) -> None:
     tenant = ready(town)
-    one, two = tenant.prepare_dkim(DOMAIN)
+    one, two = tenant.dkim.prepare(DOMAIN)
     serve(town, (one,))
     town.dns.edit(f"{DOMAIN}.", rrset(two.name, "CNAME", 60, "selector2.elsewhere.example."))
     with pytest.raises(NotYet):
-        tenant.set_dkim_signing(DOMAIN, True)
+        tenant.dkim.set_signing(DOMAIN, True)
 
 
 def test_a_new_tenant_says_what_it_wants_first(town: Town) -> None:
     tenant = ready(town)
     town.faults.set("dkim.new_tenant", times=1)
     with pytest.raises(Blocked, match="Run Enable-OrganizationCustomization once") as caught:
-        tenant.prepare_dkim(DOMAIN)
+        tenant.dkim.prepare(DOMAIN)
     assert "isn't currently allowed" in caught.value.seen
-    assert tenant.prepare_dkim(DOMAIN)
+    assert tenant.dkim.prepare(DOMAIN)
 
 
 def test_a_domain_that_the_tenant_does_not_have(town: Town) -> None:
     tenant = town.tenant()
     with pytest.raises(Blocked):
-        tenant.prepare_dkim("nosuch.example")
+        tenant.dkim.prepare("nosuch.example")
     with pytest.raises(Blocked):
-        tenant.set_dkim_signing("nosuch.example", True)
-    assert tenant.dkim_records("nosuch.example") == ()
+        tenant.dkim.set_signing("nosuch.example", True)
+    assert tenant.dkim.records("nosuch.example") == ()

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Rejected, retry_after
+from blocks.microsoft365.cmdlet_errors import is_absent
 from blocks.microsoft365.credential import ps_credential
-from blocks.microsoft365.exchange_admin import APP_ANCHOR, ExchangeAdmin, encode, is_absent
+from blocks.microsoft365.exchange_admin import APP_ANCHOR, ExchangeAdmin, encode
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.migration import Migration

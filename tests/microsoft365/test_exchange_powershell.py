@@ -56,10 +56,14 @@ def shell(town: Town, tmp_path: Path) -> Shell:
 
 def test_reads_writes_and_refusals_are_those_of_rest(shell: Shell) -> None:
     tenant = shell.tenant()
-    assert tenant.mailbox_kinds() == {} and tenant.batch("none") is None and tenant.endpoint("none") is None
+    assert (
+        tenant.mailboxes.kinds() == {}
+        and tenant.migration.batch("none") is None
+        and tenant.migration.endpoint("none") is None
+    )
     assert "no right to" in next(one.seen for one in tenant.findings() if one.subject == "Exchange Administrator role")
     with pytest.raises(Blocked) as caught:  # the lab's migration service tries the account, and says what it thinks
-        tenant.create_endpoint(
+        tenant.migration.create_endpoint(
             Endpoint(name="oa", exchange_server=f"mail.{DOMAIN}", rpc_proxy_server=f"mail.{DOMAIN}"),
             Account(),  # type: ignore[arg-type]
         )
@@ -77,9 +81,11 @@ def test_reads_writes_and_refusals_are_those_of_rest(shell: Shell) -> None:
 
 def test_no_secret_is_seen_from_outside(shell: Shell) -> None:
     tenant = shell.tenant()
-    tenant.mailbox_kinds()
+    tenant.mailboxes.kinds()
     with pytest.raises(Blocked):
-        tenant.create_endpoint(Endpoint(name="oa", exchange_server="s", rpc_proxy_server=f"mail.{DOMAIN}"), Account())  # type: ignore[arg-type]
+        tenant.migration.create_endpoint(
+            Endpoint(name="oa", exchange_server="s", rpc_proxy_server=f"mail.{DOMAIN}"), Account()
+        )  # type: ignore[arg-type]
     token = tenant._parts().sign_in.token("https://outlook.office365.com/.default")
     [argv], [env] = shell.logged("argv"), shell.logged("env")
     secrets = (token, PASSWORD, shell.town.cloud.app.secret, "PRIVATE KEY")
@@ -107,10 +113,10 @@ def test_a_dead_pwsh_is_started_anew_for_a_read_and_named_for_a_change(shell: Sh
 
 def test_what_is_not_installed_is_named(shell: Shell) -> None:
     with pytest.raises(Blocked, match="Install PowerShell 7"):
-        shell.tenant(pwsh="pwsh-that-nobody-has").mailbox_kinds()
+        shell.tenant(pwsh="pwsh-that-nobody-has").mailboxes.kinds()
     shell.fault("no module")
     with pytest.raises(Blocked, match="Install-Module ExchangeOnlineManagement"):
-        shell.tenant().mailbox_kinds()
+        shell.tenant().mailboxes.kinds()
 
 
 def test_a_new_token_is_a_new_session(shell: Shell) -> None:

@@ -217,7 +217,7 @@ def test_every_act_asks_somebody_and_twice_is_once(matrix: Matrix) -> None:
         assert calm.values[0] == calm.values[1], name
     # The lab removes no batch here, and nobody is nobody; everything else must be a success to begin with.
     errors = {name: calm.values[0] for name, calm in matrix.calm.items() if calm.failed}
-    assert errors == {"tenant.remove_batch": "NotYet", "tenant.licence_of nobody": "Blocked"}
+    assert errors == {"tenant.migration.remove_batch": "NotYet", "tenant.users.licence_of nobody": "Blocked"}
     changing = {name for name, calm in matrix.calm.items() if calm.effects}
     assert len(changing) > 15
 

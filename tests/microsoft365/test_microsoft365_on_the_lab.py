@@ -64,9 +64,9 @@ def publish(town: Town, name: str, value: str) -> None:
 
 def verified(town: Town) -> Microsoft365:
     tenant = town.tenant()
-    [txt] = tenant.add_domain(DOMAIN).verification
+    [txt] = tenant.domains.add(DOMAIN).verification
     publish(town, txt.name, txt.values[0])
-    patiently(lambda: tenant.verify_domain(DOMAIN), lambda domain: domain.verified)
+    patiently(lambda: tenant.domains.verify(DOMAIN), lambda domain: domain.verified)
     return tenant
 
 
@@ -83,20 +83,20 @@ def open_old_server(town: Town) -> None:
 
 def test_a_domain_lives_and_goes(town: Town) -> None:
     tenant = town.tenant()
-    assert tenant.domain(DOMAIN) is None
-    added = tenant.add_domain(DOMAIN)
-    assert tenant.add_domain(DOMAIN) == added
+    assert tenant.domains.get(DOMAIN) is None
+    added = tenant.domains.add(DOMAIN)
+    assert tenant.domains.add(DOMAIN) == added
     assert not added.verified
     [txt] = added.verification
     assert (txt.name, txt.type) == (f"{DOMAIN}.", "TXT")
     assert txt.values[0].startswith('"MS=ms')
     with pytest.raises(NotYet):
-        tenant.verify_domain(DOMAIN)
+        tenant.domains.verify(DOMAIN)
     publish(town, txt.name, txt.values[0])
-    patiently(lambda: tenant.verify_domain(DOMAIN), lambda domain: domain.verified)
-    assert tenant.verify_domain(DOMAIN).verified  # twice changes nothing
-    enabled = tenant.enable_mail(DOMAIN)
-    assert tenant.enable_mail(DOMAIN) == enabled
+    patiently(lambda: tenant.domains.verify(DOMAIN), lambda domain: domain.verified)
+    assert tenant.domains.verify(DOMAIN).verified  # twice changes nothing
+    enabled = tenant.domains.enable_mail(DOMAIN)
+    assert tenant.domains.enable_mail(DOMAIN) == enabled
     assert {(rrset.name, rrset.type): rrset.values for rrset in enabled.service_records} == {
         (f"{DOMAIN}.", "MX"): ("0 northwind-example.k-v1.mx.microsoft.example.",),
         (f"{DOMAIN}.", "TXT"): ('"v=spf1 include:spf.protection.outlook.com -all"',),
@@ -104,36 +104,36 @@ def test_a_domain_lives_and_goes(town: Town) -> None:
     }
     town.cloud.add_user(f"anna@{DOMAIN}")
     with pytest.raises(Blocked, match="references"):
-        tenant.remove_domain(DOMAIN)
+        tenant.domains.remove(DOMAIN)
     town.cloud.tenant.users.pop(f"anna@{DOMAIN}")
-    tenant.remove_domain(DOMAIN)
-    tenant.remove_domain(DOMAIN)
-    assert tenant.domain(DOMAIN) is None
+    tenant.domains.remove(DOMAIN)
+    tenant.domains.remove(DOMAIN)
+    assert tenant.domains.get(DOMAIN) is None
 
 
 def test_a_batch_moves_the_mailboxes_and_goes(town: Town) -> None:
     tenant = verified(town)
     with pytest.raises(Blocked, match="connect"):
-        tenant.create_endpoint(OA, Account(town))  # type: ignore[arg-type]  # Outlook Anywhere is still off
+        tenant.migration.create_endpoint(OA, Account(town))  # type: ignore[arg-type]  # Outlook Anywhere is still off
     open_old_server(town)
-    assert tenant.endpoint("oa") is None
-    made = tenant.create_endpoint(OA, Account(town))  # type: ignore[arg-type]
+    assert tenant.migration.endpoint("oa") is None
+    made = tenant.migration.create_endpoint(OA, Account(town))  # type: ignore[arg-type]
     assert made == OA
-    assert tenant.create_endpoint(OA, Account(town)) == OA  # type: ignore[arg-type]
+    assert tenant.migration.create_endpoint(OA, Account(town)) == OA  # type: ignore[arg-type]
     with pytest.raises(Blocked, match="one of that name"):
-        tenant.create_endpoint(OA.model_copy(update={"rpc_proxy_server": "other.example"}), Account(town))  # type: ignore[arg-type]
+        tenant.migration.create_endpoint(OA.model_copy(update={"rpc_proxy_server": "other.example"}), Account(town))  # type: ignore[arg-type]
 
-    assert tenant.batch("night") is None
-    assert tenant.create_batch("night", "oa").status == "Created"
-    assert tenant.create_batch("night", "oa").status == "Created"
+    assert tenant.migration.batch("night") is None
+    assert tenant.migration.create_batch("night", "oa").status == "Created"
+    assert tenant.migration.create_batch("night", "oa").status == "Created"
     with pytest.raises(Blocked, match="cutover"):
-        tenant.create_batch("second", "oa")
-    tenant.start_batch("night")
-    tenant.start_batch("night")
-    batch = patiently(lambda: tenant.batch("night"), lambda one: one is not None and one.status == "Synced")
+        tenant.migration.create_batch("second", "oa")
+    tenant.migration.start_batch("night")
+    tenant.migration.start_batch("night")
+    batch = patiently(lambda: tenant.migration.batch("night"), lambda one: one is not None and one.status == "Synced")
     assert batch is not None
     moving = {box.address for box in town.company.mailboxes if box.kind != "public_folder"}
-    users = {user.address: user for user in tenant.migration_users("night")}
+    users = {user.address: user for user in tenant.migration.users("night")}
     assert set(users) == moving
     assert (batch.total, batch.synced, batch.failed) == (len(moving), len(moving), 0)
     assert all(user.last_synced is not None and not user.error for user in users.values())
@@ -143,18 +143,25 @@ def test_a_batch_moves_the_mailboxes_and_goes(town: Town) -> None:
     _converted_and_licensed(town, tenant)
 
     with pytest.raises(Blocked):
-        tenant.remove_endpoint("oa")
-    patiently(lambda: tenant.remove_batch("night"), lambda _: True)
-    assert tenant.batch("night") is None
-    tenant.remove_batch("night")
-    tenant.remove_endpoint("oa")
-    tenant.remove_endpoint("oa")
+        tenant.migration.remove_endpoint("oa")
+    patiently(lambda: tenant.migration.remove_batch("night"), lambda _: True)
+    assert tenant.migration.batch("night") is None
+    tenant.migration.remove_batch("night")
+    tenant.migration.remove_endpoint("oa")
+    tenant.migration.remove_endpoint("oa")
     assert town.cloud.picture()["endpoints"] == {}
+
+
+def items_of(tenant: Microsoft365, address: str) -> list[Item]:
+    """Every item that a person sees in a mailbox."""
+    changes = tenant.items.changes()
+    pages = [(folder, page) for folder in changes.folders(address) for page in changes.changes(address, folder, None)]
+    return [item for folder, page in pages if folder.standing != "recoverable" for item in page.items]
 
 
 def _items_arrived(town: Town, tenant: Microsoft365) -> None:
     address = f"anna@{DOMAIN}"
-    found: list[Item] = list(tenant.items(address))
+    found: list[Item] = items_of(tenant, address)
     old = town.old.store.snapshot(address)
     kinds = [item.kind for item in old]
     assert {kind: sum(item.kind == kind for item in found) for kind in set(kinds)} == {
@@ -172,45 +179,45 @@ def _items_arrived(town: Town, tenant: Microsoft365) -> None:
 def _swept(town: Town, tenant: Microsoft365) -> None:
     address = f"anna@{DOMAIN}"
     town.old.store.put(address, b"Message-ID: <late@x.example>\r\nSubject: late\r\n\r\nlate\r\n")
-    tenant.sync_batch_now("night")
+    tenant.migration.sync_now("night")
     patiently(
-        lambda: [item.message_id for item in tenant.items(address)],
+        lambda: [item.message_id for item in items_of(tenant, address)],
         lambda ids: "<late@x.example>" in ids,
     )
 
 
 def _converted_and_licensed(town: Town, tenant: Microsoft365) -> None:
     shared = f"info@{DOMAIN}"
-    assert tenant.mailbox_kinds()[shared] == "Regular"
-    tenant.set_mailbox_kind(shared, "Shared")
-    tenant.set_mailbox_kind(shared, "Shared")
-    assert tenant.mailbox_kinds()[shared] == "Shared"
+    assert tenant.mailboxes.kinds()[shared] == "Regular"
+    tenant.mailboxes.set_kind(shared, "Shared")
+    tenant.mailboxes.set_kind(shared, "Shared")
+    assert tenant.mailboxes.kinds()[shared] == "Shared"
 
     anna = f"anna@{DOMAIN}"
-    assert tenant.licence_of(anna) == (None, frozenset())
-    tenant.set_licence(anna, "GB", frozenset({SKU}))
-    tenant.set_licence(anna, "GB", frozenset({SKU}))
-    assert tenant.licence_of(anna) == ("GB", frozenset({SKU}))
-    [licence] = [one for one in tenant.licences() if one.sku == SKU]
+    assert tenant.users.licence_of(anna) == (None, frozenset())
+    tenant.users.set_licence(anna, "GB", frozenset({SKU}))
+    tenant.users.set_licence(anna, "GB", frozenset({SKU}))
+    assert tenant.users.licence_of(anna) == ("GB", frozenset({SKU}))
+    [licence] = [one for one in tenant.users.licences() if one.sku == SKU]
     assert (licence.owned, licence.used) == (150, 1)
     with pytest.raises(Blocked, match="ENTERPRISEPACK"):
-        tenant.set_licence(anna, "GB", frozenset({"ENTERPRISEPACK"}))
-    tenant.set_licence(anna, None, frozenset())
-    assert tenant.licence_of(anna) == (None, frozenset())
+        tenant.users.set_licence(anna, "GB", frozenset({"ENTERPRISEPACK"}))
+    tenant.users.set_licence(anna, None, frozenset())
+    assert tenant.users.licence_of(anna) == (None, frozenset())
     town.cloud.set_licences(SKU, 0)
     with pytest.raises(Blocked):
-        tenant.set_licence(anna, "GB", frozenset({SKU}))
+        tenant.users.set_licence(anna, "GB", frozenset({SKU}))
     with pytest.raises(Blocked, match="0 such users"):
-        tenant.licence_of("o'nobody@northwind.example")
+        tenant.users.licence_of("o'nobody@northwind.example")
 
 
 def test_wrong_password_of_the_migration_account_is_for_a_person(town: Town) -> None:
     tenant = verified(town)
     open_old_server(town)
     with pytest.raises(Blocked) as caught:
-        tenant.create_endpoint(OA, Account(town, "wrong-pa55"))  # type: ignore[arg-type]
+        tenant.migration.create_endpoint(OA, Account(town, "wrong-pa55"))  # type: ignore[arg-type]
     assert "wrong-pa55" not in str(caught.value)
-    assert tenant.endpoint("oa") is None
+    assert tenant.migration.endpoint("oa") is None
 
 
 def test_graph_tells_what_time_it_has(town: Town) -> None:
@@ -232,15 +239,15 @@ def test_traces_tell_by_which_address_mail_came(town: Town) -> None:
                 "status": "delivered",
             }
         )
-    assert [trace.from_ip for trace in tenant.message_traces(began)] == ["192.0.2.20", "192.0.2.12", "192.0.2.1"]
-    assert [trace.recipient for trace in tenant.message_traces(now() - timedelta(days=1))] == [f"anna@{DOMAIN}"]
+    assert [trace.from_ip for trace in tenant.messages.traces(began)] == ["192.0.2.20", "192.0.2.12", "192.0.2.1"]
+    assert [trace.recipient for trace in tenant.messages.traces(now() - timedelta(days=1))] == [f"anna@{DOMAIN}"]
 
 
 def test_passing_faults_of_graph_are_not_noticed(town: Town) -> None:
     tenant = town.tenant()
     for fault in ("graph.throttled", "graph.unavailable", "graph.claims", "graph.truncated", "login.claims_challenge"):
         town.faults.set(fault, times=1)
-        assert [one.sku for one in tenant.licences()] == [SKU], fault
+        assert [one.sku for one in tenant.users.licences()] == [SKU], fault
         assert not town.faults.take(fault), f"{fault} never struck"
 
 
@@ -252,29 +259,29 @@ def test_a_passing_fault_of_exchange_is_waited_out_and_named_when_it_stays(town:
     for fault, kind in kinds.items():
         slept.clear()
         town.faults.set(fault, times=1)
-        assert tenant.mailbox_kinds() == {}
+        assert tenant.mailboxes.kinds() == {}
         assert len(slept) == 1
         town.faults.set(fault)
         with pytest.raises(kind):
-            tenant.mailbox_kinds()
+            tenant.mailboxes.kinds()
         town.faults.clear(fault)
 
 
 def test_both_ways_of_signing_in_and_what_is_said_when_one_is_wrong(town: Town) -> None:
-    assert town.tenant(certificate=None, client_secret=SecretStr(town.cloud.app.secret)).licences()
+    assert town.tenant(certificate=None, client_secret=SecretStr(town.cloud.app.secret)).users.licences()
     with pytest.raises(Refused, match="secret") as caught:
-        town.tenant(certificate=None, client_secret=SecretStr("s3cr3t-wrong")).licences()
+        town.tenant(certificate=None, client_secret=SecretStr("s3cr3t-wrong")).users.licences()
     assert "s3cr3t-wrong" not in str(caught.value)
     with pytest.raises(Refused, match="no such tenant"):
-        town.tenant(tenant_id="00000000-0000-0000-0000-000000000000").licences()
+        town.tenant(tenant_id="00000000-0000-0000-0000-000000000000").users.licences()
     with pytest.raises(Refused):
-        town.tenant(client_id="00000000-0000-0000-0000-000000000000").licences()
+        town.tenant(client_id="00000000-0000-0000-0000-000000000000").users.licences()
     with pytest.raises(Blocked, match="PEM"):
-        town.tenant(certificate=SecretStr("no pem")).licences()
+        town.tenant(certificate=SecretStr("no pem")).users.licences()
     with pytest.raises(Blocked, match="neither"):
-        town.tenant(certificate=None).licences()
+        town.tenant(certificate=None).users.licences()
     with pytest.raises(Blocked, match="does not trust"):
-        town.tenant(extra_ca=None).licences()
+        town.tenant(extra_ca=None).users.licences()
 
 
 def test_findings_name_the_permission_that_is_missing(town: Town) -> None:

@@ -31,13 +31,13 @@ def test_invitation_approval_and_work_in_the_customers_tenant(town: Town) -> Non
         refresh_token=SecretStr(own.refresh_token),
     )
     with pytest.raises(Refused, match="GDAP"):
-        customer.licences()
+        customer.users.licences()
     assert town.cloud.customer_approves() == [invited.id]
     active = partner.relationship(NAME)
     assert active is not None
     assert (active.status, active.customer_tenant_id) == ("active", town.cloud.tenant_id)
     with pytest.raises(Refused, match="50020"):
-        customer.licences()  # nobody of ours holds a role there so far
+        customer.users.licences()  # nobody of ours holds a role there so far
     assert list(partner.missing_access(active)) == [
         f"roles of '{NAME}' for group {own.group}",
         f"consent to our application in tenant {town.cloud.tenant_id}",
@@ -46,14 +46,14 @@ def test_invitation_approval_and_work_in_the_customers_tenant(town: Town) -> Non
         partner.give_access(active)
     assert list(partner.missing_access(active)) == [f"consent to our application in tenant {town.cloud.tenant_id}"]
     with pytest.raises(Refused, match="65001"):
-        customer.licences()
+        customer.users.licences()
     partner.give_access(active)  # goes on where that one stopped
     partner.give_access(active)
     assert partner.missing_access(active) == {}
-    assert customer.licences()
-    assert customer.mailbox_kinds() == {}  # Exchange too, with the partner's anchor
+    assert customer.users.licences()
+    assert customer.mailboxes.kinds() == {}  # Exchange too, with the partner's anchor
     town.faults.set("login.claims_challenge", times=1)
-    assert customer.licences()
+    assert customer.users.licences()
 
     partner.end_access(active)
     partner.end_access(active)

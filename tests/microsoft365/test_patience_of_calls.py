@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import blocks.microsoft365
-from blocks.retry_budget import MAX_TRIES, Patience, look_thrice
+from blocks.retry_budget import MAX_TRIES, Patience, read_thrice
 from mailmove.errors import Throttled, Transient
 
 
@@ -43,7 +43,7 @@ def test_it_ends_although_nobody_asks_to_wait() -> None:
 def test_nothing_is_believed_the_third_time_only() -> None:
     for answers, found, looks in (([1], 1, 1), ([None, 2], 2, 2), ([None, None, 3], 3, 3), ([None] * 3, None, 3)):
         left = list(answers)
-        assert look_thrice(lambda left=left: left.pop(0), lambda seconds: None) == found
+        assert read_thrice(lambda left=left: left.pop(0), lambda seconds: None) == found
         assert len(answers) - len(left) == looks
 
 

@@ -40,13 +40,13 @@ def test_a_person_signs_in_with_a_code_and_the_block_keeps_it(town: Town) -> Non
     show, shown = typed_by(town, ADMIN)
     assert tenant.sign_in(show) == ADMIN
     assert "/oauth2/deviceauth and enter the code " in shown[0]
-    assert tenant.licences() and tenant.domain("absent.example") is None
+    assert tenant.users.licences() and tenant.domains.get("absent.example") is None
     assert tenant.signed_in_as == ADMIN and tenant.signed_in_at is not None
     kept = tenant.refresh_token
     assert kept is not None and kept.get_secret_value() not in repr(tenant)
     assert kept.get_secret_value() not in tenant.model_dump_json()
     town.faults.set("login.claims_challenge", times=1)
-    assert tenant.licences(), "a claims challenge is answered with the refresh token"
+    assert tenant.users.licences(), "a claims challenge is answered with the refresh token"
 
 
 def test_a_person_who_opens_no_mailboxes_is_told_to_use_the_application(town: Town) -> None:
@@ -83,7 +83,7 @@ def test_a_secret_where_none_belongs_is_named(town: Town) -> None:
     tenant.sign_in(typed_by(town, ADMIN)[0])
     wrong = town.tenant(refresh_token=tenant.refresh_token)  # with the certificate of a confidential client
     with pytest.raises(Refused, match="public client"):
-        wrong.licences()
+        wrong.users.licences()
 
 
 @pytest.mark.parametrize("name", list(CLOUDS))
@@ -120,7 +120,7 @@ def test_what_the_command_gets_is_kept_in_the_saved_block(town: Town, prefect_se
     town.tenant(certificate=None).save("by-code", overwrite=True)
     assert sign_in_to("microsoft365/by-code", typed_by(town, ADMIN)[0]) == ADMIN
     kept = Microsoft365.load("by-code")
-    assert kept.signed_in_as == ADMIN and kept.licences()
+    assert kept.signed_in_as == ADMIN and kept.users.licences()
     with get_client(sync_client=True) as client:
         shown = client.read_block_document_by_name("by-code", "microsoft365", include_secrets=False).data
     assert kept.refresh_token is not None and kept.refresh_token.get_secret_value() not in str(shown)

@@ -23,7 +23,7 @@ SETTLE = 2.0
 def make_mover(source: dict[str, Any], target: dict[str, Any], folder: Path, limits: Limits = UNLIMITED) -> DirectMover:
     return DirectMover(
         ExchangeServer.model_validate(source).origin(),
-        Microsoft365.model_validate(target).destination(limits),
+        Microsoft365.model_validate(target).items.destination(limits),
         in_folder(folder),
         Manners(lanes=2, settle=SETTLE),
     )

@@ -115,9 +115,11 @@ def test_streams_go_whole_where_both_sides_have_them(tmp_path: Path) -> None:
 def test_stragglers_are_copied_once(small_old: Served, tmp_path: Path) -> None:
     with Served("cloud", boxes=2) as cloud:
         address = addresses(2)[0]
-        source = ExchangeServer.model_validate(small_old.fields)
-        wanted = [item for item in source.items(address) if item.kind != "message"][:3]
-        wanted += [item for item in source.items(address) if item.message_id][:5]
+        of = ExchangeServer.model_validate(small_old.fields).item_changes()
+        pages = [page for folder in of.folders(address) for page in of.changes(address, folder, None)]
+        items = [item for page in pages for item in page.items]
+        wanted = [item for item in items if item.kind != "message"][:3]
+        wanted += [item for item in items if item.message_id][:5]
         for copied, found in ((8, 0), (0, 8)):
             moved = mover_between(small_old, cloud, tmp_path / str(copied)).move_items(address, wanted)
             assert (moved.copied, moved.already_present, moved.left) == (copied, found, [])
@@ -139,5 +141,5 @@ def test_a_password_that_was_changed_stops_it(small_old: Served, tmp_path: Path)
 def compared(old: Served, cloud: Served, address: str, folder: Path) -> list[Difference]:
     with Spool(folder / f"{address}.sqlite") as spool:
         spool.update(SOURCE, ExchangeServer.model_validate(old.fields).item_changes(), address)
-        spool.update(TARGET, Microsoft365.model_validate(cloud.fields).item_changes(), address)
+        spool.update(TARGET, Microsoft365.model_validate(cloud.fields).items.changes(), address)
         return list(differences(spool))

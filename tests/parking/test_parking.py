@@ -11,6 +11,7 @@ from parked_world import CutoverRun, Killed, form_text, mx_change, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.input.actions import delete_flow_run_input
 from prefect.states import Cancelled, Completed, Paused, Running
 
 from flows.gate import gate
@@ -19,7 +20,8 @@ from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine, running_on
 from tasks.engine.prefect_engine import PrefectEngine, known_as
-from tasks.engine.prefect_parking import PrefectParking, _keyset
+from tasks.engine.prefect_internals import form_keys
+from tasks.engine.prefect_parking import PrefectParking
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Approval
@@ -175,7 +177,7 @@ def parked_cutover() -> CutoverRun:
 class DyingParking(PrefectParking):
     """The process is killed when the question is parked and the cutover is not yet suspended."""
 
-    def suspend(self, root: UUID, *, key: str) -> None:
+    def suspend_root(self, root: UUID, *, key: str) -> None:
         raise Killed
 
 
@@ -197,9 +199,33 @@ def test_a_parked_question_under_a_running_cutover_suspends_it() -> None:
 
 def paused_like_a_parked_one() -> Any:
     state = Paused(reschedule=False, pause_key="1")
-    state.state_details.run_input_keyset = dict(_keyset(1))  # type: ignore[arg-type]
+    state.state_details.run_input_keyset = dict(form_keys(1))  # type: ignore[arg-type]
     state.message = "quiet?"
     return state
+
+
+@pytest.fixture
+def parked_without_form(parked_cutover: CutoverRun) -> CutoverRun:
+    """The process was killed when the question was parked and its form was not yet saved."""
+    asked = parked_cutover.parked()
+    for key in ("schema", "description"):
+        delete_flow_run_input(form_keys(1)[key], flow_run_id=asked.run.id)  # type: ignore[literal-required]
+    return parked_cutover
+
+
+def test_a_question_without_a_form_suspends_no_cutover(parked_without_form: CutoverRun) -> None:
+    set_state(parked_without_form.id, Running())
+    assert mend(parked_without_form.parked()) is None, "its process is just saving the form, or is restarted"
+    assert parked_without_form.state == "Running"
+
+
+def test_a_question_without_a_form_is_asked_anew_when_somebody_answers(parked_without_form: CutoverRun) -> None:
+    resume(parked_without_form.parked(), {"name": "ben", "reason": "enough"})
+    assert parked_without_form.go_on() is None
+    again = parked_without_form.parked()
+    assert (again.question, again.key) == ("quiet?", "2")
+    resume(again, {"name": "ben", "reason": "enough"})
+    assert parked_without_form.go_on() == "quiet: ben said enough"
 
 
 def test_an_answered_question_resumes_its_cutover(parked_cutover: CutoverRun) -> None:

@@ -16,7 +16,7 @@ from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 def look(path: str, address: str, source: dict[str, Any], target: dict[str, Any]) -> None:
     with Spool(Path(path)) as spool:
         spool.update(SOURCE, ExchangeServer.model_validate(source).item_changes(), address)
-        spool.update(TARGET, Microsoft365.model_validate(target).item_changes(), address)
+        spool.update(TARGET, Microsoft365.model_validate(target).items.changes(), address)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def test_a_sync_is_asked_for_first_and_a_ledger_of_before_asks_again(
 ) -> None:
     accounts.put("<late@x>")
     user = SimpleNamespace(address=accounts.servers.address, last_synced=None)
-    cloud = Mock(clock=now, migration_users=lambda _: [user])
+    cloud = Mock(clock=now, migration=Mock(users=lambda _: [user]))
     monkeypatch.setattr(accounting, "tenant", lambda _: cloud)
     monkeypatch.setattr(accounting, "source_server", lambda _: Mock(clock=now))
     monkeypatch.setattr(accounting, "batch_name", lambda _: "night")
@@ -133,7 +133,7 @@ def test_a_sync_is_asked_for_first_and_a_ledger_of_before_asks_again(
     for seen in ("just asked for", f"not yet: {user.address}"):
         with pytest.raises(NotYet, match=seen):
             accounts()
-    cloud.sync_batch_now.assert_called_once_with("night")
+    cloud.migration.sync_now.assert_called_once_with("night")
     user.last_synced = now() + timedelta(minutes=1)
     with pytest.raises(NotYet, match="1 delivered"):
         accounts()

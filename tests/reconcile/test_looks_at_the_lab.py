@@ -42,7 +42,7 @@ class Counted(MailboxChanges):
 
 def looked(path: Path, servers: TwoServers) -> tuple[list[Difference], int, int]:
     """(differences, messages that the source told, and the target)."""
-    source, target = Counted(servers.source.item_changes()), Counted(servers.target.item_changes())
+    source, target = Counted(servers.source.item_changes()), Counted(servers.target.items.changes())
     with Spool(path) as spool:
         spool.update(SOURCE, source, servers.address)
         spool.update(TARGET, target, servers.address)
@@ -111,7 +111,7 @@ def test_states_that_the_servers_have_forgotten_and_items_that_come_twice(server
 
 def test_a_mailbox_that_is_not_there_and_a_server_that_is_busy(servers: TwoServers, tmp_path: Path) -> None:
     with Spool(tmp_path / "nobody") as spool:
-        for side, changes in ((SOURCE, servers.source.item_changes()), (TARGET, servers.target.item_changes())):
+        for side, changes in ((SOURCE, servers.source.item_changes()), (TARGET, servers.target.items.changes())):
             with pytest.raises(MailmoveError):
                 spool.update(side, changes, "nobody@northwind.example")
     servers.faults.set("exchange.ews_busy", times=2)

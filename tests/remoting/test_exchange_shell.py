@@ -16,7 +16,7 @@ from town import ADMIN, PASSWORD, USER, Town, secret, tcp_server, town
 from blocks.exchange.powershell.shell import ExchangeShell
 from lab.authority import Authority
 from lab.places import Places
-from mailmove.errors import Blocked, MailmoveError, Refused, Transient
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Transient
 
 
 def shell(place: Town, **changed: Any) -> ExchangeShell:
@@ -90,7 +90,7 @@ def test_a_password_of_any_alphabet_signs_in(authentication: str) -> None:
 def test_wrong_password_is_refused() -> None:
     with town() as place:
         for authentication in ("basic", "ntlm"):
-            error = failure(Refused, shell(place, password=SecretStr("wrong"), authentication=authentication))
+            error = failure(SignInRefused, shell(place, password=SecretStr("wrong"), authentication=authentication))
             assert "does not accept" in error.seen and "wrong" not in str(error)
 
 

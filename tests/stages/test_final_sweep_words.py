@@ -24,7 +24,9 @@ def test_who_is_behind_is_told_with_what_is_wrong(monkeypatch: pytest.MonkeyPatc
         SimpleNamespace(address="x@contoso.com")
     ]
     old: Any = SimpleNamespace(inventory=lambda: SimpleNamespace(moving=boxes))
-    monkeypatch.setattr(final_sweep, "tenant", lambda _: SimpleNamespace(migration_users=lambda _: users))
+    monkeypatch.setattr(
+        final_sweep, "tenant", lambda _: SimpleNamespace(migration=SimpleNamespace(users=lambda _: users))
+    )
     monkeypatch.setattr(final_sweep, "source_server", lambda _: old)
     monkeypatch.setattr(final_sweep, "batch_name", lambda _: "contoso")
     assert final_sweep._behind(old, SINCE) == [

@@ -21,14 +21,18 @@ class Batch:
     """A tenant and a source, as far as the wait asks them."""
 
     def __init__(self) -> None:
-        self.users = [
+        self.moving = [
             MigrationUser(address=ANNA, status="Syncing", synced_items=0),
             MigrationUser(address=BEN, status="Queued"),
         ]
         self.asked = 0
 
-    def migration_users(self, _: str) -> list[MigrationUser]:
-        return self.users
+    @property
+    def migration(self) -> Batch:
+        return self
+
+    def users(self, _: str) -> list[MigrationUser]:
+        return self.moving
 
     def skipped_items(self, user: str) -> list[SkippedItem]:
         return [SkippedItem(kind="LargeItem", subject="Film", folder="Inbox", sender=f"x-{user}")]
@@ -58,7 +62,7 @@ def test_the_rate_of_the_copy_gives_a_forecast(batch: Batch) -> None:
     assert first.summary == "0 of 2 mailboxes copied, 0 of about 1000 items"
     began = now() - timedelta(minutes=10)
     earlier = first.model_copy(update={"state": {**first.state, "began": began.isoformat()}})
-    batch.users[0] = batch.users[0].model_copy(update={"synced_items": 500})
+    batch.moving[0] = batch.moving[0].model_copy(update={"synced_items": 500})
     second = look(earlier)
     assert second.forecast is not None
     assert timedelta(minutes=9) < second.forecast - now() < timedelta(minutes=11), "500 in ten minutes, 500 to go"
@@ -69,7 +73,7 @@ def test_the_rate_of_the_copy_gives_a_forecast(batch: Batch) -> None:
 
 
 def test_what_was_left_out_is_listed_by_name(batch: Batch) -> None:
-    batch.users = [MigrationUser(address=ANNA, status="Synced", synced_items=899, skipped_items=1)]
+    batch.moving = [MigrationUser(address=ANNA, status="Synced", synced_items=899, skipped_items=1)]
     seen = look()
     assert seen.done
     assert seen.details == [f"{ANNA}: left out LargeItem 'Film' in Inbox from x-{ANNA}"]

@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
 from blocks.microsoft365.microsoft365 import Microsoft365
+from blocks.microsoft365.users import Users
 from deployments.cli.main import app
 from lab.cloud.tenant import CloudUser, utc
 from lab.town import Town
@@ -161,16 +162,16 @@ class Killed(BaseException):
 
 def test_a_killed_try_never_gives_a_second_password(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     user(walk, ANNA).password_changed += timedelta(hours=2)  # somebody has set hers
-    real, sent = Microsoft365.set_password, []
+    real, sent = Users.set_password, []
 
-    def dying(self: Microsoft365, address: str, password: Any, *, must_change: bool) -> None:
+    def dying(self: Users, address: str, password: Any, *, must_change: bool) -> None:
         sent.append(address)
         real(self, address, password, must_change=must_change)
         raise Killed
 
     for address in (JOSE, LUKASZ):
         with monkeypatch.context() as death, pytest.raises(Killed):
-            death.setattr(Microsoft365, "set_password", dying)
+            death.setattr(Users, "set_password", dying)
             walk.do(set_first_passwords.apply.fn, walk.plan)
         assert sent[-1] == address
     given = {one: user(walk, one).password for one in (JOSE, LUKASZ)}
@@ -244,7 +245,7 @@ def test_the_batch_is_removed_only_behind_microsofts_rule(walk: Walk) -> None:
         }
     )
     time.sleep(2 * ROUNDED.total_seconds())  # by a clock of whole seconds a sync at once may be one from before
-    walk.do(Microsoft365.load("northwind").sync_batch_now, f"mailmove-{walk.plan.customer}")
+    walk.do(Microsoft365.load("northwind").migration.sync_now, f"mailmove-{walk.plan.customer}")
     seen = looks(walk, finish_rule, lambda look: not look.details and ANNA in look.summary)
     assert not seen.done
     assert f"1 of them from the old server ({walk.town.places.old_server}): 1 for {ANNA}" in seen.summary

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import exchangelib
-from exchangelib import errors as said
+from exchangelib import errors as ews_errors
 from exchangelib.fields import FieldOrder, FieldPath
 from exchangelib.folders import Inbox
 from exchangelib.items import (
@@ -33,8 +33,8 @@ from pydantic import SecretStr
 from requests import Session
 
 from blocks.exchange.ews.soap import PAGE
-from blocks.tls_roots import ContextAdapter, tls_context
-from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from blocks.tls_roots import ContextAdapter, cause_of, tls_context
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 
@@ -42,22 +42,26 @@ from mailmove.items.keys import contact_key, event_key, other_key
 logging.getLogger("exchangelib.util").setLevel(logging.INFO)
 
 FOLDERS = 50  # in a question
-BATCH = 20  # contents in an answer: whole messages, so not too many at once
 _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "task"}
 _FIELDS = {
     Message: ("parent_folder_id", "item_class", "subject", "datetime_received", "size", "message_id"),
     CalendarItem: ("uid", "start"),
     Contact: ("display_name",),
 }
-_BUSY = (said.ErrorServerBusy, said.RateLimitError, said.ErrorExceededConnectionCount, said.ErrorTooManyObjectsOpened)
-_PASSING = (
-    said.ErrorTimeoutExpired,
-    said.ErrorInternalServerTransientError,
-    said.ErrorMailboxStoreUnavailable,
-    said.ErrorMailboxMoveInProgress,
-    said.ErrorConnectionFailed,
+_BUSY = (
+    ews_errors.ErrorServerBusy,
+    ews_errors.RateLimitError,
+    ews_errors.ErrorExceededConnectionCount,
+    ews_errors.ErrorTooManyObjectsOpened,
 )
-_RIGHTS = (said.ErrorAccessDenied, said.ErrorImpersonationDenied, said.ErrorImpersonateUserDenied)
+_PASSING = (
+    ews_errors.ErrorTimeoutExpired,
+    ews_errors.ErrorInternalServerTransientError,
+    ews_errors.ErrorMailboxStoreUnavailable,
+    ews_errors.ErrorMailboxMoveInProgress,
+    ews_errors.ErrorConnectionFailed,
+)
+_RIGHTS = (ews_errors.ErrorAccessDenied, ews_errors.ErrorImpersonationDenied, ews_errors.ErrorImpersonateUserDenied)
 
 
 class EwsClient:
@@ -65,7 +69,8 @@ class EwsClient:
 
     url: `https://mail.contoso.com/EWS/Exchange.asmx`. extra_ca: PEM of a root to trust besides the system's.
     patience: seconds to spend in all on the server's wishes to wait before Throttled is raised.
-    version: what the server said of its version before; None: ask it (one to eight requests).
+    version: what the server answered for its version before; None: ask it (one to eight requests). page: items in an
+    answer. folders_at_once: folders in a question.
     """
 
     def __init__(
@@ -78,7 +83,10 @@ class EwsClient:
         *,
         patience: float = 120,
         version: Version | None = None,
+        page: int = PAGE,
+        folders_at_once: int = FOLDERS,
     ) -> None:
+        self._page, self._folders_at_once = page, folders_at_once
         self._who = f"Exchange Web Services of {urlsplit(url).hostname}"
         self._config = exchangelib.Configuration(
             service_endpoint=url,
@@ -99,48 +107,28 @@ class EwsClient:
 
     @property
     def version(self) -> Version | None:
-        """What the server said of its version, once it was asked."""
+        """The server's version, once it was asked."""
         return self._config.version
 
     def open(self, mailbox: str) -> None:
-        """Look at the Inbox of a mailbox, or raise what stands in the way."""
+        """Open the Inbox of a mailbox, or raise what stands in the way."""
         with self._spoken(f"to open the mailbox {mailbox}"):
             account = self._account(mailbox)
             Inbox.get_distinguished(root=account.root)
-
-    def items(self, mailbox: str) -> Iterator[Item]:
-        """Every item in every folder below the top of the information store; search folders are not below it."""
-        with self._spoken(f"the items of {mailbox}"):
-            account = self._account(mailbox)
-            for group in _groups(_walk(account.msg_folder_root, "")):
-                paths = {folder.id: path for path, folder in group}
-                for item in self._in_folders(account, [folder for _, folder in group]):
-                    yield _item_of(item, paths[item.parent_folder_id.id])
 
     def larger_than(self, mailbox: str, size: int) -> Iterator[Item]:
         """The items of more than `size` bytes (PR_MESSAGE_SIZE, attachments and all); the server does the searching."""
         with self._spoken(f"the large items of {mailbox}"):
             account = self._account(mailbox)
-            folders = list(_walk(account.msg_folder_root, ""))
-            for start in range(0, len(folders), FOLDERS):
-                paths = {folder.id: path for path, folder in folders[start : start + FOLDERS]}
-                group = [folder for _, folder in folders[start : start + FOLDERS]]
-                limit = Restriction(Q(size__gt=size), folders=group, applies_to=Restriction.ITEMS)
-                for item in self._in_folders(account, group, limit):
-                    yield _item_of(item, paths[item.parent_folder_id.id])
+            yield from self._search(account, Q(size__gt=size))
 
     def find(self, mailbox: str, message_ids: Sequence[str]) -> Iterator[Item]:
         """Every copy of the messages with these Message-IDs; the server does the searching."""
         with self._spoken(f"messages of {mailbox} by Message-ID"):
             account = self._account(mailbox)
-            folders = list(_walk(account.msg_folder_root, ""))
-            wanted = functools.reduce(operator.or_, (Q(message_id=one) for one in message_ids))
-            for start in range(0, len(folders), FOLDERS):
-                paths = {folder.id: path for path, folder in folders[start : start + FOLDERS]}
-                group = [folder for _, folder in folders[start : start + FOLDERS]]
-                limit = Restriction(wanted, folders=group, applies_to=Restriction.ITEMS)
-                for item in self._in_folders(account, group, limit):
-                    yield _item_of(item, paths[item.parent_folder_id.id])
+            yield from self._search(
+                account, functools.reduce(operator.or_, (Q(message_id=message_id) for message_id in message_ids))
+            )
 
     def remove(self, mailbox: str, item_id: str) -> None:
         """Hard-delete one item; one that is gone already is no error."""
@@ -153,20 +141,18 @@ class EwsClient:
                 affected_task_occurrences=ALL_OCCURRENCES,
                 suppress_read_receipts=True,
             ):
-                if isinstance(result, Exception) and not isinstance(result, said.ErrorItemNotFound):
+                if isinstance(result, Exception) and not isinstance(result, ews_errors.ErrorItemNotFound):
                     raise result
 
-    def contents(self, mailbox: str, item_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """(item id, RFC 5322 bytes) in the order asked for. Blocked: an item is gone or has no MIME content."""
-        with self._spoken(f"the content of {len(item_ids)} items of {mailbox}"):
-            account = self._account(mailbox)
-            service = GetItem(account=account, chunk_size=BATCH)
+    def content(self, mailbox: str, item_id: str) -> bytes:
+        """An item as RFC 5322 bytes. Blocked: it is gone, or has no MIME content."""
+        with self._spoken(f"the content of an item of {mailbox}"):
+            service = GetItem(account=self._account(mailbox))
             fields = [FieldPath(field=Message.get_field_by_fieldname("mime_content"))]
-            found = service.call(items=[(one, None) for one in item_ids], additional_fields=fields, shape=ID_ONLY)
-            for item_id, item in zip(item_ids, found, strict=True):
-                if isinstance(item, Exception):
-                    raise item
-                yield item_id, _rfc5322(item.mime_content or b"")
+            [item] = service.call(items=[(item_id, None)], additional_fields=fields, shape=ID_ONLY)
+            if isinstance(item, Exception):
+                raise item
+            return _rfc5322(item.mime_content or b"")
 
     def _account(self, mailbox: str) -> Any:
         account = exchangelib.Account(
@@ -177,14 +163,24 @@ class EwsClient:
         account.protocol = self._protocol
         return account
 
-    def _in_folders(self, account: Any, folders: list[Any], restriction: Any = None) -> Iterator[Any]:
+    def _search(self, account: Any, condition: Q) -> Iterator[Item]:
+        """The items that fulfil a condition, in all folders below the top of the information store."""
+        folders = list(_walk(account.msg_folder_root, ""))
+        for start in range(0, len(folders), self._folders_at_once):
+            paths = {folder.id: path for path, folder in folders[start : start + self._folders_at_once]}
+            group = [folder for _, folder in folders[start : start + self._folders_at_once]]
+            limit = Restriction(condition, folders=group, applies_to=Restriction.ITEMS)
+            for item in self._in_folders(account, group, limit):
+                yield _item_of(item, paths[item.parent_folder_id.id])
+
+    def _in_folders(self, account: Any, folders: list[Any], restriction: Any) -> Iterator[Any]:
         # Not by a QuerySet: it asks a mail folder for the properties of mail alone, but people keep events in there.
         fields = [(kind, name) for kind, names in _FIELDS.items() for name in names]
         paths = [FieldPath(field=kind.get_field_by_fieldname(name)) for kind, name in fields]
         paths.append(FieldPath(field=Contact.get_field_by_fieldname("email_addresses"), label="EmailAddress1"))
         # Oldest first, so that mail arriving meanwhile joins at the end and shifts no page.
         order = [FieldOrder(FieldPath(field=Message.get_field_by_fieldname("datetime_received")))]
-        found = FindItem(account=account, page_size=PAGE).call(
+        results = FindItem(account=account, page_size=self._page).call(
             folders=folders,
             additional_fields=paths,
             restriction=restriction,
@@ -196,7 +192,7 @@ class EwsClient:
             max_items=None,
             offset=0,
         )
-        for item in found:
+        for item in results:
             if isinstance(item, Exception):
                 raise item
             yield item
@@ -208,7 +204,7 @@ class EwsClient:
             yield
         except MailmoveError:
             raise
-        except (said.EWSError, ValueError, KeyError, OSError) as error:
+        except (ews_errors.EWSError, ValueError, KeyError, OSError) as error:
             raise _translation(self._who, wanted, error) from None
 
 
@@ -243,37 +239,22 @@ class _Patience(FaultTolerance):  # type: ignore[misc]
     def back_off(self, seconds: float | None) -> None:
         wait = self.DEFAULT_BACKOFF if seconds is None else seconds
         if wait > self._left:
-            raise said.RateLimitError("the server is busy", wait=wait)
+            raise ews_errors.RateLimitError("the server is busy", wait=wait)
         self._left -= wait
         super().back_off(wait)
 
     def raise_response_errors(self, response: Any) -> None:
         if response.status_code == 401:
-            raise said.UnauthorizedError("HTTP 401")
+            raise ews_errors.UnauthorizedError("HTTP 401")
         super().raise_response_errors(response)
 
 
 def _walk(folder: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every folder below, with its path, the way people see them: `Inbox/Projects`."""
-    for child in sorted(folder.children, key=lambda one: one.name or ""):
+    for child in sorted(folder.children, key=lambda below: below.name or ""):
         below = f"{path}/{child.name}" if path else str(child.name)
         yield below, child
         yield from _walk(child, below)
-
-
-def _groups(folders: Iterator[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]]:
-    """Folders to be asked about together: about a page of items, so that small folders do not cost a journey each."""
-    group: list[tuple[str, Any]] = []
-    items = 0
-    for path, folder in folders:
-        count = folder.total_count or 0
-        if group and (items + count > PAGE or len(group) == FOLDERS):
-            yield group
-            group, items = [], 0
-        group.append((path, folder))
-        items += count
-    if group:
-        yield group
 
 
 def _item_of(item: Any, path: str) -> Item:
@@ -318,23 +299,26 @@ def _rfc5322(content: bytes) -> bytes:
 
 def _translation(who: str, wanted: str, error: BaseException) -> MailmoveError:
     # While it learns the version, exchangelib wraps whatever it meets in a bare TransportError.
-    while type(error) is said.TransportError and isinstance(error.__context__, said.EWSError):
+    while type(error) is ews_errors.TransportError and isinstance(error.__context__, ews_errors.EWSError):
         error = error.__context__
-    seen = f"{type(error).__name__}: {str(error)[:300]}"
-    if isinstance(error, said.UnauthorizedError):
+    words = f"{type(error).__name__}: {str(error)[:300]}"
+    # exchangelib names the class as the ResponseCode.
+    code = type(error).__name__ if isinstance(error, ews_errors.ResponseMessageError) else None
+    if isinstance(error, ews_errors.UnauthorizedError):
         todo = "Check name and password, and that this kind of sign-in is switched on for EWS."
-        return Refused(who, wanted=wanted, seen="the sign-in is not accepted (HTTP 401)", todo=todo)
+        return SignInRefused(who, wanted=wanted, seen="the sign-in is not accepted (HTTP 401)", todo=todo)
     if isinstance(error, _RIGHTS):
         todo = "Give the account Full Access to the mailbox (Add-MailboxPermission) or Receive As on its database."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+        return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
     if isinstance(error, _BUSY):
         wait = float(getattr(error, "back_off", None) or getattr(error, "wait", None) or 60)
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait)
-    if isinstance(error, said.ErrorNonExistentMailbox):
-        return Blocked(who, wanted=wanted, seen=seen, todo="Check the address; public folders are no mailboxes.")
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=wait, code=code)
     if isinstance(error, (*_PASSING, OSError)):
-        return Transient(who, wanted=wanted, seen=seen, todo="Is the server up, and port 443 open? Ask again.")
-    if "certificate" in seen.lower() or "ssl" in seen.lower():
+        todo = "Is the server up, and port 443 open? Ask again."
+        return Transient(who, wanted=wanted, seen=words, todo=todo, code=code)
+    todo = "Check that the address is the server's EWS, and its event log."
+    if isinstance(error, ews_errors.ErrorNonExistentMailbox):
+        todo = "Check the address; public folders are no mailboxes."
+    elif cause_of(error, ssl.SSLError) is not None:
         todo = "Put a valid certificate on the server, or give its root in `extra_ca`."
-        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
-    return Blocked(who, wanted=wanted, seen=seen, todo="Check that the address is the server's EWS, and its event log.")
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)

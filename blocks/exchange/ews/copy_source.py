@@ -75,13 +75,13 @@ class EwsOrigin(Origin):
             )
             self._check(tree, wanted)
             page = list(next(tree.iter(f"{T}Folders"), ()))
-            for one in page:
-                parent = one.find(f"{T}ParentFolderId")
-                rows[one.find(f"{T}FolderId").get("Id")] = (
+            for element in page:
+                parent = element.find(f"{T}ParentFolderId")
+                rows[element.find(f"{T}FolderId").get("Id")] = (
                     "" if parent is None else parent.get("Id"),
-                    one.findtext(f"{T}DisplayName") or "",
-                    int(one.findtext(f"{T}TotalCount") or 0),
-                    str(one.tag),
+                    element.findtext(f"{T}DisplayName") or "",
+                    int(element.findtext(f"{T}TotalCount") or 0),
+                    str(element.tag),
                 )
             offset += len(page)
             root = next(tree.iter(f"{M}RootFolder"))
@@ -102,14 +102,14 @@ class EwsOrigin(Origin):
             f"{''.join(_distinguished(name, mailbox) for name in _WELL_KNOWN)}</m:FolderIds></m:GetFolder>",
             wanted,
         )
-        found = {}
+        names = {}
         for name, message in zip(_WELL_KNOWN, tree.iter(f"{M}GetFolderResponseMessage"), strict=False):
             identity = next(message.iter(f"{T}FolderId"), None)
             if identity is not None:
-                found[identity.get("Id")] = name
-        if not found:
+                names[identity.get("Id")] = name
+        if not names:
             self._check(tree, wanted)
-        return found
+        return names
 
     def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
         wanted = f"the items in {folder.path} of {mailbox}"
@@ -127,7 +127,7 @@ class EwsOrigin(Origin):
             )
             self._check(tree, wanted)
             root = next(tree.iter(f"{M}RootFolder"))
-            page = [item_of(one, folder.path) for one in next(root.iter(f"{T}Items"), ())]
+            page = [item_of(element, folder.path) for element in next(root.iter(f"{T}Items"), ())]
             last = root.get("IncludesLastItemInRange", "true") == "true" or not page
             offset += len(page)
             del tree, root
@@ -198,15 +198,15 @@ def _in_order(rows: dict[str, tuple[str, str, int, str]], known: dict[str, str])
             made[identity] = SourceFolder(identity, path, kind, known.get(identity), count, parent)
         return made[identity]
 
-    usable = [one for one, row in rows.items() if row[3] != f"{T}SearchFolder"]
-    return [make(one) for one in usable]
+    usable = [identity for identity, row in rows.items() if row[3] != f"{T}SearchFolder"]
+    return [make(identity) for identity in usable]
 
 
-def item_of(one: Any, path: str) -> Item:
+def item_of(element: Any, path: str) -> Item:
     """As `blocks.exchange.ews.client` names items, so that both ways of reading agree on what an item is."""
     text: dict[str, str] = {}
     identity = ""
-    for child in one:
+    for child in element:
         tag = child.tag
         if tag == _ITEM_ID:
             identity = child.get("Id")
@@ -221,7 +221,7 @@ def item_of(one: Any, path: str) -> Item:
     if kind == "event":
         key = event_key(text.get("UID") or subject, _moment(text.get("Start")))
     elif kind == "contact":
-        emails = [entry.text or "" for entry in one.iter(f"{T}Entry") if entry.get("Key") == "EmailAddress1"]
+        emails = [entry.text or "" for entry in element.iter(f"{T}Entry") if entry.get("Key") == "EmailAddress1"]
         key = contact_key(text.get("DisplayName") or subject, emails[0] if emails else "")
     else:
         key = other_key(kind, subject, received)
@@ -248,7 +248,7 @@ def _contact(message: Any) -> dict[str, object]:
             fields[graph] = value
     entries = {entry.get("Key"): entry.text or "" for entry in message.iter(f"{T}Entry")}
     name = str(fields.get("displayName") or "")
-    fields["emailAddresses"] = [{"address": entries[one], "name": name} for one in _EMAILS if entries.get(one)]
+    fields["emailAddresses"] = [{"address": entries[email], "name": name} for email in _EMAILS if entries.get(email)]
     for key, graph in _PHONES.items():
         if entries.get(key):
             fields[graph] = entries[key] if graph == "mobilePhone" else [entries[key]]

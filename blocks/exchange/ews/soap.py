@@ -22,7 +22,7 @@ from requests_ntlm import HttpNtlmAuth
 
 from blocks.retry_budget import Patience, pause
 from blocks.tls_roots import requests_session
-from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
 from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -87,7 +87,7 @@ class EwsConnections:
                 return self._once(content, wanted)
             except Transient as error:
                 if isinstance(error, Throttled):
-                    self._pace.hold(error.retry_after)  # who is told to wait waits with all its connections
+                    self._pace.hold(error.retry_after)  # a wish to wait holds for all connections
                 patience.wait(error)
 
     def close(self) -> None:
@@ -124,10 +124,10 @@ class EwsConnections:
             todo = "Put a valid certificate on the server, or give its root in `extra_ca`."
             raise Blocked(self.who, wanted=wanted, seen=f"TLS: {str(error)[:200]}", todo=todo) from None
         except requests.RequestException as error:
-            seen = f"{type(error).__name__}"
-            raise Transient(self.who, wanted=wanted, seen=seen, todo="Is the server up, and port 443 open?") from None
+            words = f"{type(error).__name__}"
+            raise Transient(self.who, wanted=wanted, seen=words, todo="Is the server up, and port 443 open?") from None
         if response.status_code == 401:
-            raise Refused(
+            raise SignInRefused(
                 self.who,
                 wanted=wanted,
                 seen="the sign-in is not accepted (HTTP 401)",
@@ -136,8 +136,8 @@ class EwsConnections:
         try:
             tree: Any = etree.fromstring(response.content, _parser())
         except etree.XMLSyntaxError:
-            seen = f"HTTP {response.status_code}, no SOAP"
-            raise Transient(self.who, wanted=wanted, seen=seen, todo="Ask again.") from None
+            words = f"HTTP {response.status_code}, no SOAP"
+            raise Transient(self.who, wanted=wanted, seen=words, todo="Ask again.") from None
         if response.status_code != 200:
             raise self._fault(tree, wanted)
         self._remember(tree)
@@ -153,26 +153,28 @@ class EwsConnections:
         """A server may also say of each thing asked for that it is busy."""
         codes = {code.text for code in tree.iter(f"{M}ResponseCode")}
         if codes and codes <= _BUSY:
-            raise Throttled(self.who, wanted=wanted, seen=str(codes.pop()), todo="Ask again.", retry_after=5.0)
+            code = str(codes.pop())
+            raise Throttled(self.who, wanted=wanted, seen=code, todo="Ask again.", retry_after=5.0, code=code)
 
     def _fault(self, tree: Any, wanted: str) -> MailmoveError:
-        code = next((one.text or "" for one in tree.iter("{*}ResponseCode")), "")
-        text = next((one.text or "" for one in tree.iter("{*}faultstring")), "")
-        waits = [one.text for one in tree.iter("{*}Value") if one.get("Name") == "BackOffMilliseconds"]
+        code = next((element.text or "" for element in tree.iter("{*}ResponseCode")), "")
+        text = next((element.text or "" for element in tree.iter("{*}faultstring")), "")
+        waits = [element.text for element in tree.iter("{*}Value") if element.get("Name") == "BackOffMilliseconds"]
         return error_of(self.who, wanted, code, text, float(waits[0] or 0) / 1000 if waits else 5.0)
 
 
 def error_of(who: str, wanted: str, code: str, text: str, wait: float = 5.0) -> MailmoveError:
     """A response code of EWS, named by what to do next."""
-    seen = f"{code}: {text[:300]}"
+    words = f"{code}: {text[:300]}"
     if code in _BUSY:
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=wait)
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=wait, code=code)
     if code in _PASSING:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.")
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again.", code=code)
     if code in _RIGHTS:
         todo = "Give the account Full Access to the mailbox (Add-MailboxPermission) or Receive As on its database."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
-    return Blocked(who, wanted=wanted, seen=seen, todo="Check the address of the mailbox, and the server's event log.")
+        return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
+    todo = "Check the address of the mailbox, and the server's event log."
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)
 
 
 def _parser() -> etree.XMLParser:

@@ -23,11 +23,11 @@ class EwsChanges(MailboxChanges):
         self._empty: set[str] = set()
 
     def folders(self, mailbox: str) -> list[Folder]:
-        found = self._origin.folders(mailbox)
-        known = {folder.path: folder.well_known for folder in found if folder.well_known}
-        self._empty |= {folder.id for folder in found if not folder.count}
-        self._empty -= {folder.id for folder in found if folder.count}
-        return [Folder(one.id, one.path, place_of(one.kind, one.path, known)) for one in found]
+        folders = self._origin.folders(mailbox)
+        known = {folder.path: folder.well_known for folder in folders if folder.well_known}
+        self._empty |= {folder.id for folder in folders if not folder.count}
+        self._empty -= {folder.id for folder in folders if folder.count}
+        return [Folder(folder.id, folder.path, place_of(folder.kind, folder.path, known)) for folder in folders]
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         if state is None and folder.id in self._empty:
@@ -63,7 +63,7 @@ def _request(folder: Folder, state: str | None) -> str:
 def _page(message: Any, path: str, state: str) -> Page:
     """Create and Update have the item, Delete its id; that an item was read (ReadFlagChange) is nothing to us."""
     changes = next(message.iter(f"{M}Changes"), ())
-    items = [item_of(one[0], path) for one in changes if one.tag in (f"{T}Create", f"{T}Update")]
-    removed = [one.find(f"{T}ItemId").get("Id") for one in changes if one.tag == f"{T}Delete"]
+    items = [item_of(change[0], path) for change in changes if change.tag in (f"{T}Create", f"{T}Update")]
+    removed = [change.find(f"{T}ItemId").get("Id") for change in changes if change.tag == f"{T}Delete"]
     last = message.findtext(f"{M}IncludesLastItemInRange", "true") == "true"
     return Page(items, removed, state, last)

@@ -21,7 +21,7 @@ _TOP = "Top of Information Store"
 
 def read_folders(sessions: Sessions, shell: ExchangeShell, known: Directory) -> dict[str, tuple[MailFolder, ...]]:
     """Address -> its folders, by path."""
-    found: dict[str, list[MailFolder]] = {}
+    by_owner: dict[str, list[MailFolder]] = {}
     wanted = ("Identity", "FolderPath", "ItemsInFolder", "FolderSize")
     for row in _of_every_mailbox(sessions, shell, "Get-MailboxFolderStatistics", wanted, "folders"):
         path = str(row["FolderPath"])
@@ -30,8 +30,8 @@ def read_folders(sessions: Sessions, shell: ExchangeShell, known: Directory) -> 
         if owner is None or (path.strip("/") == _TOP and not row["ItemsInFolder"]):
             continue
         folder = MailFolder(path=path.strip("/"), items=row["ItemsInFolder"], size=bytes_of(row["FolderSize"]) or 0)
-        found.setdefault(owner, []).append(folder)
-    return {owner: tuple(sorted(folders, key=lambda one: one.path)) for owner, folders in found.items()}
+        by_owner.setdefault(owner, []).append(folder)
+    return {owner: tuple(sorted(folders, key=lambda folder: folder.path)) for owner, folders in by_owner.items()}
 
 
 def read_grants(
@@ -43,20 +43,20 @@ def read_grants(
     else:
         cmdlet, property_name, word = "Get-ADPermission", "ExtendedRights", "send-as"
     wanted = ("Identity", "User", property_name, "IsInherited", "Deny")
-    found = set()
+    grants = set()
     for row in _of_every_mailbox(sessions, shell, cmdlet, wanted, right.replace("_", "-") + " permissions"):
         rights = row.get(property_name) or []
-        given = {one.strip().lower() for one in (rights.split(",") if isinstance(rights, str) else map(str, rights))}
+        given = {name.strip().lower() for name in (rights.split(",") if isinstance(rights, str) else map(str, rights))}
         user, owner = str(row.get("User")), known.owner(str(row["Identity"]))
         if word in given and owner and not (row.get("IsInherited") or row.get("Deny") or user.startswith(_NOBODY)):
-            found.add(Grant(mailbox=owner, right=right, trustee=known.trustee(user)))
-    return sorted(found, key=lambda one: (one.mailbox, one.trustee))
+            grants.add(Grant(mailbox=owner, right=right, trustee=known.trustee(user)))
+    return sorted(grants, key=lambda grant: (grant.mailbox, grant.trustee))
 
 
 def _of_every_mailbox(
     sessions: Sessions, shell: ExchangeShell, cmdlet: str, wanted: tuple[str, ...], what: str
 ) -> Iterator[dict[str, Any]]:
-    said: list[str] = []
+    refused: list[str] = []
     select = ("Select-Object", {"Property": list(wanted)})
-    yield from shell.stream(("Get-Mailbox", ALL), (cmdlet, {}), select, refused=said)
-    sessions.refused(what, said)
+    yield from shell.stream(("Get-Mailbox", ALL), (cmdlet, {}), select, refused=refused)
+    sessions.refused(what, refused)

@@ -59,13 +59,15 @@ def read_directory(sessions: Sessions, server: str) -> Directory:
         "mail-enabled public folders", lambda shell: shell.run("Get-MailPublicFolder", **ALL), list
     )
     rows, listed = reading.result(), listing.result()
-    found = Directory(
+    directory = Directory(
         mailboxes=[
             *recipients.mailboxes(rows, counting.result()),
             *recipients.public_folders(publishing.result()),
         ],
         groups=[],
-        contacts=sorted((_contact(row) for row in listed if _kind(row) in _CONTACTS), key=lambda one: one.address),
+        contacts=sorted(
+            (_contact(row) for row in listed if _kind(row) in _CONTACTS), key=lambda contact: contact.address
+        ),
         others=[
             OtherRecipient(address=_address(row), display_name=_name(row), kind=_kind(row))
             for row in listed
@@ -76,23 +78,25 @@ def read_directory(sessions: Sessions, server: str) -> Directory:
         x500={_address(row): _x500(row) for row in (*listed, *rows) if _x500(row)},
     )
     for row in (*rows, *listed):
-        found.by_identity[str(row.get("Identity")).lower()] = _address(row)
+        directory.by_identity[str(row.get("Identity")).lower()] = _address(row)
         if row.get("SamAccountName"):
-            found.by_logon[str(row["SamAccountName"]).lower()] = _address(row)
+            directory.by_logon[str(row["SamAccountName"]).lower()] = _address(row)
         if row.get("LegacyExchangeDN"):
-            found.by_dn[str(row["LegacyExchangeDN"]).lower()] = _address(row)
-    found.forwardings = [one for row in rows for one in _forwardings(row, found)]
-    found.on_behalf = [one for row in rows for one in _on_behalf(row, found)]
-    found.groups = _groups(sessions, [row for row in listed if _kind(row) in _GROUPS])
-    _count_archives(sessions, found)
-    return found
+            directory.by_dn[str(row["LegacyExchangeDN"]).lower()] = _address(row)
+    directory.forwardings = [forwarding for row in rows for forwarding in _forwardings(row, directory)]
+    directory.on_behalf = [grant for row in rows for grant in _on_behalf(row, directory)]
+    directory.groups = _groups(sessions, [row for row in listed if _kind(row) in _GROUPS])
+    _count_archives(sessions, directory)
+    return directory
 
 
 def _groups(sessions: Sessions, rows: list[dict[str, Any]]) -> list[Group]:
     """One question each: no cmdlet says for many groups who is in which."""
 
     def members(row: dict[str, Any], shell: ExchangeShell) -> tuple[str, ...]:
-        return tuple(sorted(_address(one) for one in shell.stream(_members_of(row)) if one.get("PrimarySmtpAddress")))
+        return tuple(
+            sorted(_address(member) for member in shell.stream(_members_of(row)) if member.get("PrimarySmtpAddress"))
+        )
 
     asked = [
         (row, None)
@@ -100,35 +104,37 @@ def _groups(sessions: Sessions, rows: list[dict[str, Any]]) -> list[Group]:
         else (row, sessions.optional(f"members of {_address(row)}", partial(members, row), tuple))
         for row in rows
     ]
-    found = [
+    groups = [
         Group(
             address=_address(row),
             display_name=_name(row),
             kind=_GROUPS[_kind(row)],
             members=being_read.result() if being_read else (),
-            aliases=tuple(sorted(one[5:].lower() for one in _addresses(row) if one.startswith("smtp:"))),
+            aliases=tuple(sorted(name[5:].lower() for name in _addresses(row) if name.startswith("smtp:"))),
             hidden=bool(row.get("HiddenFromAddressListsEnabled")),
         )
         for row, being_read in asked
     ]
-    return sorted(found, key=lambda one: one.address)
+    return sorted(groups, key=lambda group: group.address)
 
 
 def _members_of(row: dict[str, Any]) -> Command:
     return "Get-DistributionGroupMember", {"Identity": str(row["Identity"]), **ALL}
 
 
-def _count_archives(sessions: Sessions, found: Directory) -> None:
+def _count_archives(sessions: Sessions, directory: Directory) -> None:
     def counted(archive: Archive, shell: ExchangeShell) -> Archive:
         rows = shell.run("Get-MailboxStatistics", Identity=archive.mailbox, Archive=True)
         count, size = next(iter(recipients.statistics(rows).values()), (None, None))
         return archive.model_copy(update={"items": count, "size": size})
 
     counting = [
-        sessions.optional(f"size of the archive of {one.mailbox}", partial(counted, one), partial(_same, one))
-        for one in found.archives
+        sessions.optional(
+            f"size of the archive of {archive.mailbox}", partial(counted, archive), partial(_same, archive)
+        )
+        for archive in directory.archives
     ]
-    found.archives = [one.result() for one in counting]
+    directory.archives = [archive.result() for archive in counting]
 
 
 def _same(archive: Archive) -> Archive:
@@ -146,8 +152,8 @@ def _forwardings(row: dict[str, Any], known: Directory) -> Iterable[Forwarding]:
 def _on_behalf(row: dict[str, Any], known: Directory) -> Iterable[Grant]:
     """Who may send on behalf of a mailbox: the shell names them as it names `Identity`."""
     named = row.get("GrantSendOnBehalfTo") or []
-    for one in sorted([named] if isinstance(named, str) else map(str, named)):
-        trustee = known.by_identity.get(one.lower(), one)
+    for name in sorted([named] if isinstance(named, str) else map(str, named)):
+        trustee = known.by_identity.get(name.lower(), name)
         yield Grant(mailbox=_address(row), right="send_on_behalf", trustee=trustee)
 
 
@@ -181,8 +187,8 @@ def _name(row: dict[str, Any]) -> str:
 
 def _addresses(row: dict[str, Any]) -> list[str]:
     addresses = row.get("EmailAddresses") or []
-    return [str(one) for one in ([addresses] if isinstance(addresses, str) else addresses)]
+    return [str(address) for address in ([addresses] if isinstance(addresses, str) else addresses)]
 
 
 def _x500(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(one[5:] for one in _addresses(row) if one.upper().startswith("X500:")))
+    return tuple(sorted(address[5:] for address in _addresses(row) if address.upper().startswith("X500:")))

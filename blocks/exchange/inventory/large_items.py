@@ -34,22 +34,26 @@ def read_large_items(
 ) -> tuple[list[LargeItem], list[NotRead]]:
     """The items by name, and the mailboxes that could not be opened."""
 
-    def look(mailbox: str) -> list[LargeItem] | NotRead:
+    def read(mailbox: str) -> list[LargeItem] | NotRead:
         try:
             with open_ews() as ews:
                 return [
                     LargeItem(
-                        mailbox=mailbox, folder=one.folder, subject=one.subject, size=one.size, received=one.received
+                        mailbox=mailbox,
+                        folder=item.folder,
+                        subject=item.subject,
+                        size=item.size,
+                        received=item.received,
                     )
-                    for one in ews.larger_than(mailbox, LARGEST_ITEM)
-                    if one.size is not None
+                    for item in ews.larger_than(mailbox, LARGEST_ITEM)
+                    if item.size is not None
                 ]
         except Blocked as error:
             return NotRead(what=f"large items of {mailbox}", why=error.seen)
 
     with ThreadPoolExecutor(CONVERSATIONS, thread_name_prefix="large-items") as pool:
-        found = list(pool.map(look, mailboxes))
+        results = list(pool.map(read, mailboxes))
     return (
-        [item for one in found if not isinstance(one, NotRead) for item in one],
-        [one for one in found if isinstance(one, NotRead)],
+        [item for result in results if not isinstance(result, NotRead) for item in result],
+        [result for result in results if isinstance(result, NotRead)],
     )

@@ -63,11 +63,11 @@ def read_inventory(
             contacts=known.contacts,
             others=known.others,
             forwardings=[*known.forwardings, *rules.result()],
-            grants=[*(one for part in grants for one in part.result()), *known.on_behalf],
+            grants=[*(grant for part in grants for grant in part.result()), *known.on_behalf],
             archives=known.archives,
             folders=folders.result(),
             large_items=large,
-            phones=[one for share in phones for one in share.result()],
+            phones=[phone for share in phones for phone in share.result()],
             relays=relays.result(),
             not_read=[*sessions.not_read, *closed],
         )
@@ -81,7 +81,7 @@ def read_delegates(
         known = read_directory(sessions, str(sessions.start(choose_server).result()["Name"]))
         rights: tuple[Literal["full_access", "send_as"], ...] = ("full_access", "send_as")
         asked = [sessions.start(partial(_grants, sessions, known, right)) for right in rights]
-        return [*(one for part in asked for one in part.result()), *known.on_behalf]
+        return [*(grant for part in asked for grant in part.result()), *known.on_behalf]
 
 
 def _grants(

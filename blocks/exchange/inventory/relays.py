@@ -16,7 +16,7 @@ from mailmove.inventory.full import Relay
 LOOK_BACK = timedelta(days=14)
 """The log goes back 30 days unless set otherwise; two weeks hold whatever runs weekly."""
 _WANTED = ["Timestamp", "ClientIp", "ClientHostname", "Sender", "Source"]
-_INSIDE = [ipaddress.ip_network(one) for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+_INSIDE = [ipaddress.ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 
 
 @dataclass
@@ -58,7 +58,7 @@ def relays(rows: Iterable[dict[str, Any]], domains: set[str], own: set[str]) -> 
         machine = machines.setdefault(address, _Machine(host, row["Timestamp"]))
         machine.last = max(machine.last, row["Timestamp"])
         machine.senders[sender] += 1
-    found = [
+    senders_inside = [
         Relay(
             client_ip=address,
             host=machine.host if machine.host != address else "",
@@ -68,12 +68,12 @@ def relays(rows: Iterable[dict[str, Any]], domains: set[str], own: set[str]) -> 
         )
         for address, machine in machines.items()
     ]
-    return sorted(found, key=lambda one: (-one.messages, one.client_ip))
+    return sorted(senders_inside, key=lambda relay: (-relay.messages, relay.client_ip))
 
 
 def _inside(address: str) -> bool:
     try:
-        one = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return one.is_link_local or any(one in network for network in _INSIDE if network.version == one.version)
+    return ip.is_link_local or any(ip in network for network in _INSIDE if network.version == ip.version)

@@ -27,11 +27,11 @@ def read_rules(sessions: Sessions, shell: ExchangeShell, major: int, known: Dire
         sessions.not_read.append(NotRead(what="inbox rules that forward mail", why=why))
         return []
     wanted = {"Property": ["MailboxOwnerId", "Name", "Enabled", *_ACTIONS]}
-    said: list[str] = []
-    rows = shell.stream(("Get-Mailbox", ALL), ("Get-InboxRule", {}), ("Select-Object", wanted), refused=said)
-    found = [one for row in rows for one in _rule(row, known)]
-    sessions.refused("inbox rules", said)
-    return found
+    refused: list[str] = []
+    rows = shell.stream(("Get-Mailbox", ALL), ("Get-InboxRule", {}), ("Select-Object", wanted), refused=refused)
+    rules = [rule for row in rows for rule in _rule(row, known)]
+    sessions.refused("inbox rules", refused)
+    return rules
 
 
 def start_phones(sessions: Sessions, major: int, known: Directory) -> list[Future[list[Phone]]]:
@@ -47,15 +47,15 @@ def start_phones(sessions: Sessions, major: int, known: Directory) -> list[Futur
 
 def _phones(sessions: Sessions, major: int, known: Directory, shell: ExchangeShell) -> list[Phone]:
     every, each = ("Get-MobileDevice", "Get-MobileDeviceStatistics") if major >= 15 else _OF_2010
-    said: list[str] = []
-    rows = list(shell.stream((every, ALL), (each, {}), refused=said))
-    sessions.refused("mobile phones", said)
-    found = []
+    refused: list[str] = []
+    rows = list(shell.stream((every, ALL), (each, {}), refused=refused))
+    sessions.refused("mobile phones", refused)
+    phones = []
     for row in rows:
         identity = str(row.get("Identity"))
         owner = known.owner(identity.partition(_DEVICES)[0])
-        found.append(_phone(owner or identity, row))  # of a mailbox that is gone: shown as the server shows it
-    return found
+        phones.append(_phone(owner or identity, row))  # of a mailbox that is gone: shown as the server shows it
+    return phones
 
 
 def _with_phones(known: Directory, shell: ExchangeShell) -> list[str]:
@@ -67,23 +67,23 @@ def _with_phones(known: Directory, shell: ExchangeShell) -> list[str]:
 
 
 def _phones_of_2007(sessions: Sessions, mailboxes: list[str], shell: ExchangeShell) -> list[Phone]:
-    found, said = [], []
+    phones, refused = [], []
     for mailbox in mailboxes:
         try:
-            found += [_phone(mailbox, row) for row in shell.run("Get-ActiveSyncDeviceStatistics", Mailbox=mailbox)]
+            phones += [_phone(mailbox, row) for row in shell.run("Get-ActiveSyncDeviceStatistics", Mailbox=mailbox)]
         except Blocked as error:
-            said.append(f"{mailbox}: {error.seen}")
-    sessions.refused("mobile phones", said)
-    return found
+            refused.append(f"{mailbox}: {error.seen}")
+    sessions.refused("mobile phones", refused)
+    return phones
 
 
 def _rule(row: dict[str, Any], known: Directory) -> list[Forwarding]:
     owner = str(row.get("MailboxOwnerId"))
-    mailbox, found = known.owner(owner) or owner, []
+    mailbox, forwardings = known.owner(owner) or owner, []
     for what in _ACTIONS:
         targets = row.get(what) or []
         for target in [targets] if isinstance(targets, str) else targets:
-            found.append(
+            forwardings.append(
                 Forwarding(
                     mailbox=mailbox,
                     to=_rule_target(str(target), known),
@@ -92,15 +92,15 @@ def _rule(row: dict[str, Any], known: Directory) -> list[Forwarding]:
                     enabled=bool(row.get("Enabled", True)),
                 )
             )
-    return found
+    return forwardings
 
 
 def _rule_target(shown: str, known: Directory) -> str:
     """`"Anna Berg" [EX:/o=...]` or `"x" [SMTP:x@y]` as an address; as it is, where it is neither."""
-    found = _TARGET.search(shown)
-    if found is None:
+    match = _TARGET.search(shown)
+    if match is None:
         return shown
-    return found[2].lower() if found[1].upper() == "SMTP" else known.by_dn.get(found[2].lower(), found[2])
+    return match[2].lower() if match[1].upper() == "SMTP" else known.by_dn.get(match[2].lower(), match[2])
 
 
 def _phone(mailbox: str, row: dict[str, Any]) -> Phone:

@@ -53,9 +53,9 @@ class Sessions:
 
         return self.start(tried)
 
-    def refused(self, what: str, said: Iterable[str]) -> None:
-        """Note what the server said of single objects."""
-        words = list(said)
+    def refused(self, what: str, errors: Iterable[str]) -> None:
+        """Note the server's errors about single objects."""
+        words = list(errors)
         if words:
             more = f" (and {len(words) - 3} more)" if len(words) > 3 else ""
             self.not_read.append(NotRead(what=what, why="; ".join(words[:3]) + more))

@@ -50,18 +50,18 @@ class ShellCertificates(HoldsCertificates):
     def use_certificate(self, thumbprint: str) -> None:
         """Enable it for IIS, unless it is; read back."""
         with self._shell() as shell:
-            found = _find(shell, thumbprint)
-            if found is None:
+            certificate = _find(shell, thumbprint)
+            if certificate is None:
                 raise Blocked(
                     "Get-ExchangeCertificate",
                     wanted=f"certificate {thumbprint}",
                     seen="it is not in the store",
                     todo="Import it again.",
                 )
-            if "IIS" not in found.services:
+            if "IIS" not in certificate.services:
                 shell.run("Enable-ExchangeCertificate", Thumbprint=thumbprint, Services="IIS")
-                found = _find(shell, thumbprint)
-                if found is None or "IIS" not in found.services:
+                certificate = _find(shell, thumbprint)
+                if certificate is None or "IIS" not in certificate.services:
                     raise _not_seen(thumbprint)
 
     def remove_certificate(self, thumbprint: str) -> None:
@@ -101,7 +101,7 @@ def _listed(shell: ExchangeShell) -> list[ServerCertificate]:
 
 
 def _find(shell: ExchangeShell, thumbprint: str) -> ServerCertificate | None:
-    return next((one for one in _listed(shell) if one.thumbprint == thumbprint.upper()), None)
+    return next((certificate for certificate in _listed(shell) if certificate.thumbprint == thumbprint.upper()), None)
 
 
 def _read(row: dict[str, Any]) -> ServerCertificate:
@@ -113,9 +113,9 @@ def _read(row: dict[str, Any]) -> ServerCertificate:
     services = str(row.get("Services") or "").split(",")
     return ServerCertificate(
         thumbprint=str(row["Thumbprint"]).upper(),
-        names=tuple(str(one) for one in ([names] if isinstance(names, str) else names)),
+        names=tuple(str(name) for name in ([names] if isinstance(names, str) else names)),
         ends=ends,
-        services=tuple(one.strip() for one in services if one.strip() not in ("", "None")),
+        services=tuple(service.strip() for service in services if service.strip() not in ("", "None")),
         self_signed=bool(row.get("IsSelfSigned")),
     )
 

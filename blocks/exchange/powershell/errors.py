@@ -1,8 +1,13 @@
-"""What went wrong in remote PowerShell, as errors of Mailmove."""
+"""What went wrong in remote PowerShell, as errors of Mailmove.
+
+The code of a cmdlet's error is the class of the exception (`CategoryInfo.Reason` of its error record), the same in
+every language of Windows; of a WSManFault its number.
+"""
 
 from __future__ import annotations
 
 import re
+import ssl
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -10,7 +15,8 @@ import requests
 from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError
 from spnego.exceptions import SpnegoError
 
-from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
+from blocks.tls_roots import cause_of, is_untrusted
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
 
 _ACCESS_DENIED = 5  # WSManFault codes are Win32 errors or of the WinRM family (winerror.h, wsmerror.h)
 _SHELL_GONE = 2150858843  # 0x8033805B
@@ -21,16 +27,29 @@ _TRANSIENT = re.compile(r"Transient|Timeout|ServerBusy|Unavailable")
 def of_records(who: str, cmdlet: str, errors: list[Any]) -> MailmoveError:
     """An error for what a cmdlet wrote into its error stream."""
     words = "; ".join(dict.fromkeys(str(error) for error in errors))
-    reasons = " ".join(f"{getattr(e, 'reason', '')} {getattr(e, 'fq_error', '')}" for e in errors)
-    if "UnauthorizedAccess" in reasons or "access is denied" in words.lower():
+    codes = [code for error in errors for code in _codes(error)]
+    code = codes[0] if codes else None
+    if any("UnauthorizedAccess" in name for name in codes) or _access_denied(words):
         todo = "Give the account the rights of an Exchange organization administrator."
-        return Refused(who, wanted=cmdlet, seen=words, todo=todo)
-    if _TRANSIENT.search(reasons):
-        return Transient(who, wanted=cmdlet, seen=words, todo="Ask again.")
-    if "CommandNotFound" in reasons:
+        return Refused(who, wanted=cmdlet, seen=words, todo=todo, code=code)
+    if any(_TRANSIENT.search(name) for name in codes):
+        return Transient(who, wanted=cmdlet, seen=words, todo="Ask again.", code=code)
+    if any("CommandNotFound" in name for name in codes):
         todo = "This version of Exchange, or the account's role, has no such cmdlet."
-        return Blocked(who, wanted=cmdlet, seen=words, todo=todo)
-    return Blocked(who, wanted=cmdlet, seen=words, todo="Put right what it names, then run again.")
+        return Blocked(who, wanted=cmdlet, seen=words, todo=todo, code=code)
+    return Blocked(who, wanted=cmdlet, seen=words, todo="Put right what it names, then run again.", code=code)
+
+
+def _codes(error: Any) -> list[str]:
+    """Class of an error record's exception, and its FullyQualifiedErrorId (about_Throw, System.Management.Automation
+    ErrorRecord)."""
+    names = (getattr(error, "reason", None), getattr(error, "fq_error", None))
+    return [str(name) for name in names if name]
+
+
+def _access_denied(words: str) -> bool:
+    """Exchange 2007 throws general classes with the text of Win32's error 5 (winerror.h ERROR_ACCESS_DENIED)."""
+    return "access is denied" in words.lower()
 
 
 def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_in: str) -> MailmoveError:
@@ -39,11 +58,11 @@ def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_
     status: of the last HTTP answer; 0: there was none. signs_in: who signs in, and how, in words.
     """
     if isinstance(error, (AuthenticationError, SpnegoError)):
-        seen = f"the server does not accept {signs_in}"
+        words = f"the server does not accept {signs_in}"
         todo = "Check name and password, and that this kind of sign-in is switched on for the address."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+        return SignInRefused(who, wanted=wanted, seen=words, todo=todo)
     if isinstance(error, requests.exceptions.SSLError):
-        return _tls(who, _short(error), wanted)
+        return _tls(who, error, wanted)
     if isinstance(error, ValueError):  # requests' own: InvalidURL and its kin
         return Blocked(who, wanted=wanted, seen=_short(error), todo="Write the address as https://host[:port]/path.")
     if isinstance(error, requests.RequestException):
@@ -59,42 +78,51 @@ def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_
     return Transient(who, wanted=wanted, seen=_short(error), todo="Ask again; the session was started anew.")
 
 
-def _tls(who: str, seen: str, wanted: str) -> MailmoveError:
-    if "CERTIFICATE_VERIFY_FAILED" in seen or "hostname" in seen.lower():
+def _tls(who: str, error: Exception, wanted: str) -> MailmoveError:
+    words = _short(error)
+    if is_untrusted(error):
         todo = "Put a certificate that matches on the server, or give its root in `extra_ca`."
-        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
-    if "EOF" in seen or "timed out" in seen:
+        return Blocked(who, wanted=wanted, seen=words, todo=todo)
+    if cause_of(error, ssl.SSLEOFError) or cause_of(error, ssl.SSLZeroReturnError) or cause_of(error, TimeoutError):
         todo = "The server hung up before TLS was agreed on. Ask again; then look at its certificate binding."
-        return Transient(who, wanted=wanted, seen=seen, todo=todo)
+        return Transient(who, wanted=wanted, seen=words, todo=todo)
     todo = "Check that the address speaks TLS 1.2 (Windows Server 2008 needs KB4019276 for it)."
-    return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+    return Blocked(who, wanted=wanted, seen=words, todo=todo)
 
 
 def _fault(who: str, fault: WSManFaultError, wanted: str) -> MailmoveError:
-    said = f"{fault.reason or fault.provider_fault or 'no reason given'} (WSManFault {fault.code})"
+    words = f"{fault.reason or fault.provider_fault or 'no reason given'} (WSManFault {fault.code})"
+    code = str(fault.code)
     if fault.code == _ACCESS_DENIED:
         todo = "Let the account use remote PowerShell (Set-User -RemotePowerShellEnabled $true) or WinRM."
-        return Refused(who, wanted=wanted, seen=said, todo=todo)
+        return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
     if fault.code == _SHELL_GONE:
-        return Transient(who, wanted=wanted, seen=said, todo="Ask again; a new session is made.")
-    if _BUSY.search(said):
-        return Throttled(who, wanted=wanted, seen=said, todo="Ask again later.", retry_after=30)
-    return Blocked(who, wanted=wanted, seen=said, todo="Check the address and the server's WinRM settings.")
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again; a new session is made.", code=code)
+    if _is_busy(words):
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=30, code=code)
+    todo = "Check the address and the server's WinRM settings."
+    return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)
+
+
+def _is_busy(words: str) -> bool:
+    """wsmerror.h has a dozen numbers for quotas (ERROR_WSMAN_QUOTA_*), and Exchange's own throttling comes with a
+    general one: the sentence says it of all."""
+    return _BUSY.search(words) is not None
 
 
 def _http(who: str, status: int, wanted: str) -> MailmoveError:
-    seen = f"HTTP {status}"
+    words = f"HTTP {status}"
     if status in (401, 403):
         todo = "Check the account, and the virtual directory's settings in IIS (Require SSL, authentication)."
-        return Refused(who, wanted=wanted, seen=seen, todo=todo)
+        return Refused(who, wanted=wanted, seen=words, todo=todo)
     if status == 404:
         todo = "Exchange 2007 has no such address: use WinRM (kind `winrm`). Else check the path."
-        return Blocked(who, wanted=wanted, seen=seen, todo=todo)
+        return Blocked(who, wanted=wanted, seen=words, todo=todo)
     if status == 429:
-        return Throttled(who, wanted=wanted, seen=seen, todo="Ask again later.", retry_after=30)
+        return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=30)
     if status >= 500:
-        return Transient(who, wanted=wanted, seen=seen, todo="Ask again.")
-    return Blocked(who, wanted=wanted, seen=seen, todo="Check the address of remote PowerShell.")
+        return Transient(who, wanted=wanted, seen=words, todo="Ask again.")
+    return Blocked(who, wanted=wanted, seen=words, todo="Check the address of remote PowerShell.")
 
 
 def _short(error: Exception) -> str:

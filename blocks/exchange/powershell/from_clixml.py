@@ -22,56 +22,56 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)
 def properties(text: str) -> dict[str, Any]:
     """An object's properties by name; of a bare value, `{"value": ...}`."""
     element = ET.fromstring(text)  # noqa: S314  # expat resolves no external entity, and Exchange is asked by us
-    seen: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     if element.tag == "Obj" and not any(child.tag in _LISTS or child.tag == "DCT" for child in element):
-        return _members(element, seen)
-    return {"value": _value(element, seen)}
+        return _members(element, objects)
+    return {"value": _value(element, objects)}
 
 
-def _members(element: ET.Element, seen: dict[str, Any]) -> dict[str, Any]:
+def _members(element: ET.Element, objects: dict[str, Any]) -> dict[str, Any]:
     return {
-        child.get("N", ""): _value(child, seen)
+        child.get("N", ""): _value(child, objects)
         for members in element
         if members.tag in ("Props", "MS")
         for child in members
     }
 
 
-def _value(element: ET.Element, seen: dict[str, Any]) -> Any:
+def _value(element: ET.Element, objects: dict[str, Any]) -> Any:
     if element.tag == "Ref":
-        return seen.get(element.get("RefId", ""))
+        return objects.get(element.get("RefId", ""))
     if element.tag != "Obj":
         read = _READERS.get(element.tag, _text)
         return read(element.text or "")
-    value = _object(element, seen)
-    seen[element.get("RefId", "")] = value
+    value = _object(element, objects)
+    objects[element.get("RefId", "")] = value
     return value
 
 
-def _object(element: ET.Element, seen: dict[str, Any]) -> Any:
+def _object(element: ET.Element, objects: dict[str, Any]) -> Any:
     for child in element:
         if child.tag in _LISTS:
-            return [_value(one, seen) for one in child]
+            return [_value(value, objects) for value in child]
         if child.tag == "DCT":
             pairs = ({part.get("N"): part for part in entry} for entry in child)
-            return {str(_value(pair["Key"], seen)): _value(pair["Value"], seen) for pair in pairs}
+            return {str(_value(pair["Key"], objects)): _value(pair["Value"], objects) for pair in pairs}
     # Exchange's enums and identities have their text; it is what an administrator would see.
     shown = element.find("ToString")
-    return _text(shown.text or "") if shown is not None else _members(element, seen)
+    return _text(shown.text or "") if shown is not None else _members(element, objects)
 
 
 def _text(text: str) -> str:
     if "_x" not in text:
         return text
-    units = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    units = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
     return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _moment(text: str) -> Any:
-    found = _MOMENT.fullmatch(text)
-    if found is None:  # no time zone: nobody can say which moment it is
+    match = _MOMENT.fullmatch(text)
+    if match is None:  # no time zone: nobody can say which moment it is
         return text
-    return datetime.fromisoformat(f"{found[1]}{(found[2] or '')[:7]}{found[3].replace('Z', '+00:00')}")
+    return datetime.fromisoformat(f"{match[1]}{(match[2] or '')[:7]}{match[3].replace('Z', '+00:00')}")
 
 
 def _nothing(_: str) -> None:

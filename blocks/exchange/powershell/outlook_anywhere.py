@@ -95,7 +95,7 @@ def _change_2013(shell: ExchangeShell, server: str, row: dict[str, Any] | None, 
 def _accepted(row: dict[str, Any], wanted: OutlookAnywhere) -> None:
     """Telling clients to use a method that IIS turns down would lock everybody out."""
     methods = row.get("IISAuthenticationMethods") or []
-    shown = {str(one).lower() for one in ([methods] if isinstance(methods, str) else methods)}
+    shown = {str(method).lower() for method in ([methods] if isinstance(methods, str) else methods)}
     if shown and _SPELT[wanted.authentication].lower() not in shown:
         raise Blocked(
             f"IIS under {row.get('Identity')}",

@@ -18,15 +18,15 @@ _VERSION = re.compile(r"Version (\d+)\.(\d+) \(Build (\d+)\.(\d+)\)")
 def server_version(row: dict[str, Any]) -> str:
     """`Version 8.3 (Build 83.6)` -> `8.3.83.6`. Blocked: it is written in some other way."""
     shown = str(row.get("AdminDisplayVersion"))
-    found = _VERSION.search(shown)
-    if found is None:
+    match = _VERSION.search(shown)
+    if match is None:
         raise Blocked(
             f"Get-ExchangeServer on {row.get('Name')}",
             wanted="its version",
             seen=f"AdminDisplayVersion {shown!r}",
             todo="Report this; Mailmove must know the version to spell the settings.",
         )
-    return ".".join(found.groups())
+    return ".".join(match.groups())
 
 
 def statistics(rows: list[dict[str, Any]]) -> dict[str, tuple[int | None, int | None]]:
@@ -39,20 +39,20 @@ def statistics(rows: list[dict[str, Any]]) -> dict[str, tuple[int | None, int | 
 def bytes_of(size: object) -> int | None:
     """2007 says `4366B`, later versions `4.264 KB (4,366 bytes)`."""
     shown = str(size or "")
-    found = re.search(r"\(([\d,. ]+) bytes\)", shown) or re.fullmatch(r"(\d+)B?", shown)
-    return int(re.sub(r"\D", "", found[1])) if found else None
+    match = re.search(r"\(([\d,. ]+) bytes\)", shown) or re.fullmatch(r"(\d+)B?", shown)
+    return int(re.sub(r"\D", "", match[1])) if match else None
 
 
 def mailboxes(rows: list[dict[str, Any]], counts: dict[str, tuple[int | None, int | None]]) -> list[SourceMailbox]:
     """`Get-Mailbox`, without those that are Exchange's own, by address."""
-    found = []
+    moving = []
     for row in rows:
         details = str(row.get("RecipientTypeDetails"))
         if details in _NOBODYS:
             continue
         count, size = counts.get(str(row.get("LegacyExchangeDN", "")).lower(), (None, None))
-        found.append(_recipient(row, _KINDS.get(details, "user"), count, size))
-    return sorted(found, key=lambda box: box.address)
+        moving.append(_recipient(row, _KINDS.get(details, "user"), count, size))
+    return sorted(moving, key=lambda box: box.address)
 
 
 def public_folders(rows: list[dict[str, Any]]) -> list[SourceMailbox]:
@@ -64,7 +64,7 @@ def _recipient(
     row: dict[str, Any], kind: Kind | Literal["public_folder"], count: int | None, size: int | None
 ) -> SourceMailbox:
     addresses = row.get("EmailAddresses") or []
-    names = [str(one) for one in ([addresses] if isinstance(addresses, str) else addresses)]
+    names = [str(address) for address in ([addresses] if isinstance(addresses, str) else addresses)]
     return SourceMailbox(
         address=str(row["PrimarySmtpAddress"]).lower(),
         display_name=str(row.get("DisplayName") or row.get("Name")),

@@ -54,9 +54,9 @@ def _installed(shell: ExchangeShell) -> bool | None:
     try:
         return bool(shell.run("Get-ItemProperty", Path=_REGISTRY))
     except Blocked as error:
-        if "does not exist" in error.seen or "ItemNotFound" in error.seen or "PathNotFound" in error.seen:
-            return False
-        raise
+        if error.code != "ItemNotFoundException":
+            raise
+        return False
 
 
 def _has_module(shell: ExchangeShell) -> bool:

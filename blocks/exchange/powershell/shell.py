@@ -82,13 +82,13 @@ class ExchangeShell:
         What the server says of a single object that it cannot do is put into `refused`, and the rest goes on; without
         `refused` it is raised at the end. `timeout` counts from the last object. Errors: those of `run`.
         """
-        said: list[Any] = []
+        errors: list[Any] = []
         with self._translated(" | ".join(_spelt(command) for command in commands)):
-            yield from self._flow(self._opened(), commands, said)
-        if said and refused is None:
-            raise of_records(self._who, commands[-1][0], said)
+            yield from self._flow(self._opened(), commands, errors)
+        if errors and refused is None:
+            raise of_records(self._who, commands[-1][0], errors)
         if refused is not None:
-            refused += dict.fromkeys(str(error) for error in said)
+            refused += dict.fromkeys(str(error) for error in errors)
 
     def close(self) -> None:
         """End the session. The server ends it anyway if it cannot be told."""
@@ -155,10 +155,10 @@ class ExchangeShell:
             parts = urlsplit(self.url)
             if parts.scheme in ("http", "https") and parts.hostname:
                 return parts.hostname, parts.port, parts.path.lstrip("/")
-            seen = f"{self.url!r} is no http address"
+            fault = f"{self.url!r} is no http address"
         except ValueError as error:
-            seen = f"{self.url!r}: {error}"
-        raise Blocked(self._who, wanted="an address", seen=seen, todo="Write it as https://host[:port]/path.")
+            fault = f"{self.url!r}: {error}"
+        raise Blocked(self._who, wanted="an address", seen=fault, todo="Write it as https://host[:port]/path.")
 
     def _session(self, wsman: WSMan) -> requests.Session:
         """pypsrp's session, made to trust the system's roots and `extra_ca` whatever the environment says."""
@@ -180,25 +180,25 @@ class ExchangeShell:
             try:
                 self._invoke(pool, "Add-PSSnapin", {"Name": snap_in})
             except Blocked as error:
-                said = error.seen
+                words = error.seen
             else:
                 return
         raise Blocked(
             self._who,
             wanted="the Exchange cmdlets in a WinRM session",
-            seen=said,
+            seen=words,
             todo="Install the Exchange management tools there, or name the server that has them.",
         )
 
     def _invoke(self, pool: RunspacePool, cmdlet: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        said: list[Any] = []
-        found = list(self._flow(pool, ((cmdlet, parameters),), said))
-        if said:
-            raise of_records(self._who, cmdlet, said)
-        return found
+        errors: list[Any] = []
+        rows = list(self._flow(pool, ((cmdlet, parameters),), errors))
+        if errors:
+            raise of_records(self._who, cmdlet, errors)
+        return rows
 
-    def _flow(self, pool: RunspacePool, commands: Sequence[Command], said: list[Any]) -> Iterator[dict[str, Any]]:
-        """The objects of a pipeline; what the server says against single ones goes into `said`."""
+    def _flow(self, pool: RunspacePool, commands: Sequence[Command], refused: list[Any]) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a pipeline; errors about single objects go into `refused`."""
         cmdlet = commands[-1][0]
         shell = PowerShell(pool)
         for name, parameters in commands:
@@ -217,14 +217,14 @@ class ExchangeShell:
             shell.poll_invoke(timeout=max(1, min(20, math.ceil(left))))
             if shell.output:
                 deadline = time.monotonic() + self._timeout
-                found, shell.output[:] = list(shell.output), []
-                yield from found
+                rows, shell.output[:] = list(shell.output), []
+                yield from rows
         # `had_errors` is false when a cmdlet wrote errors and went on; the stream has them all.
         failed, errors = shell.state == PSInvocationState.FAILED, list(shell.streams.error)
         shell.close()
         if failed:
             raise of_records(self._who, cmdlet, errors)
-        said += errors
+        refused += errors
 
     @contextlib.contextmanager
     def _translated(self, wanted: str) -> Iterator[None]:
@@ -239,5 +239,5 @@ class ExchangeShell:
         except (WinRMError, requests.RequestException, SpnegoError, ET.ParseError, OSError) as error:
             self._drop()
             signs_in = f"{self._username} with {self._authentication}"
-            told = of_exception(self._who, error, wanted, status=self._status, signs_in=signs_in)
-            raise told from None  # the chain would show the request, headers and all
+            named = of_exception(self._who, error, wanted, status=self._status, signs_in=signs_in)
+            raise named from None  # the chain would show the request, headers and all

@@ -9,48 +9,50 @@ from collections.abc import Sequence
 from typing import Any
 
 from blocks.microsoft365.answers import Json
-from blocks.microsoft365.exchange_admin import WHO, ExchangeAdmin
+from blocks.microsoft365.cmdlet_errors import WHO
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import NotYet
 from mailmove.inventory.full import Grant
+from mailmove.ports.tenant import TenantPermissions
 
 _NOBODY = ("nt authority\\", "s-1-5-")
 
 
-class Delegates:
+class MailboxPermissions(TenantPermissions):
     def __init__(self, exchange: ExchangeAdmin) -> None:
         self._exchange = exchange
 
     def of(self, mailboxes: Sequence[str]) -> list[Grant]:
         """Given by hand only; by mailbox, right and trustee."""
         names = self._names() if mailboxes else {}
-        found = {grant for mailbox in mailboxes for grant in self._of_one(mailbox, names)}
-        return sorted(found, key=lambda one: (one.mailbox, one.right, one.trustee))
+        grants = {grant for mailbox in mailboxes for grant in self._of_one(mailbox, names)}
+        return sorted(grants, key=lambda grant: (grant.mailbox, grant.right, grant.trustee))
 
-    def give(self, grant: Grant) -> None:
-        self._change(grant, given=True)
+    def add(self, grant: Grant) -> None:
+        self._change(grant, granted=True)
 
-    def take(self, grant: Grant) -> None:
-        self._change(grant, given=False)
+    def remove(self, grant: Grant) -> None:
+        self._change(grant, granted=False)
 
-    def _change(self, grant: Grant, *, given: bool) -> None:
+    def _change(self, grant: Grant, *, granted: bool) -> None:
         """Looks first, and reads back. NotYet: it is not to be seen yet."""
         names = self._names()
-        if (grant in self._of_one(grant.mailbox, names)) == given:
+        if (grant in self._of_one(grant.mailbox, names)) == granted:
             return
-        verb, wanted = ("Add", "given to") if given else ("Remove", "taken from")
-        said = f"{grant.right.replace('_', ' ')} on {grant.mailbox} {wanted} {grant.trustee}"
+        verb, direction = ("Add", "given to") if granted else ("Remove", "taken from")
+        wanted = f"{grant.right.replace('_', ' ')} on {grant.mailbox} {direction} {grant.trustee}"
         if grant.right == "full_access":
             rights: Json = {"User": grant.trustee, "AccessRights": ["FullAccess"], "InheritanceType": "All"}
-            self._exchange.run(f"{verb}-MailboxPermission", {"Identity": grant.mailbox, **rights}, wanted=said)
+            self._exchange.run(f"{verb}-MailboxPermission", {"Identity": grant.mailbox, **rights}, wanted=wanted)
         elif grant.right == "send_as":
             rights = {"Trustee": grant.trustee, "AccessRights": ["SendAs"]}
-            self._exchange.run(f"{verb}-RecipientPermission", {"Identity": grant.mailbox, **rights}, wanted=said)
+            self._exchange.run(f"{verb}-RecipientPermission", {"Identity": grant.mailbox, **rights}, wanted=wanted)
         else:
             change = {"GrantSendOnBehalfTo": {verb: [grant.trustee]}}
-            self._exchange.run("Set-Mailbox", {"Identity": grant.mailbox, **change}, wanted=said)
-        if (grant in self._of_one(grant.mailbox, names)) != given:
-            raise NotYet(WHO, wanted=said, seen="not yet", todo="Look again in a minute.")
+            self._exchange.run("Set-Mailbox", {"Identity": grant.mailbox, **change}, wanted=wanted)
+        if (grant in self._of_one(grant.mailbox, names)) != granted:
+            raise NotYet(WHO, wanted=wanted, seen="not yet", todo="Look again in a minute.")
 
     def _of_one(self, mailbox: str, names: dict[str, str]) -> list[Grant]:
         opening = self._rows("Get-MailboxPermission", mailbox, "User", "fullaccess")
@@ -58,13 +60,13 @@ class Delegates:
         boxes = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
         behalf = [name for box in boxes for name in _listed(box.get("GrantSendOnBehalfTo"))]
         grants = (
-            *(("full_access", one) for one in opening),
-            *(("send_as", one) for one in sending),
-            *(("send_on_behalf", one) for one in behalf),
+            *(("full_access", trustee) for trustee in opening),
+            *(("send_as", trustee) for trustee in sending),
+            *(("send_on_behalf", trustee) for trustee in behalf),
         )
         return [
-            Grant.model_validate({"mailbox": mailbox, "right": right, "trustee": names.get(one.lower(), one)})
-            for right, one in grants
+            Grant.model_validate({"mailbox": mailbox, "right": right, "trustee": names.get(trustee.lower(), trustee)})
+            for right, trustee in grants
         ]
 
     def _rows(self, cmdlet: str, mailbox: str, whom: str, right: str) -> list[str]:
@@ -72,7 +74,7 @@ class Delegates:
         return [
             str(row.get(whom))
             for row in rows
-            if right in ("".join(one.split()).lower() for one in _listed(row.get("AccessRights")))
+            if right in ("".join(name.split()).lower() for name in _listed(row.get("AccessRights")))
             and not (row.get("IsInherited") or row.get("Deny") or str(row.get("AccessControlType")).lower() == "deny")
             and not str(row.get(whom)).lower().startswith(_NOBODY)
         ]
@@ -82,12 +84,12 @@ class Delegates:
 
         Unverified: by which name `GrantSendOnBehalfTo`, `User` and `Trustee` show somebody; all known ones are read.
         """
-        found: dict[str, str] = {}
-        for one in exchange_recipients(self._exchange):
-            found.update(dict.fromkeys({*one.names, *one.addresses}, one.address))
-        return found
+        primary: dict[str, str] = {}
+        for recipient in exchange_recipients(self._exchange):
+            primary.update(dict.fromkeys({*recipient.names, *recipient.addresses}, recipient.address))
+        return primary
 
 
 def _listed(value: Any) -> list[str]:
     """A multivalued property: a list, or a text with commas."""
-    return [str(one) for one in (value.split(",") if isinstance(value, str) else value or [])]
+    return [str(entry) for entry in (value.split(",") if isinstance(value, str) else value or [])]

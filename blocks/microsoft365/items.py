@@ -1,0 +1,39 @@
+"""Items of a tenant's mailboxes: read for comparing, stored by a copy of our own."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.item_destination import GraphDestination
+from blocks.microsoft365.item_import import Importer
+from blocks.microsoft365.mailbox_changes import GraphChanges
+from blocks.microsoft365.permissions import IMPORT_PERMISSION, copy_findings, granted
+from mailmove.evidence import Finding
+from mailmove.items.copy.interfaces import Destination
+from mailmove.items.copy.rate_limits import Limits
+from mailmove.items.reconcile.changes import MailboxChanges
+from mailmove.ports.tenant import TenantItems
+
+
+class Items(TenantItems):
+    """graph_token: gives a token for Microsoft Graph, whose permissions are read."""
+
+    def __init__(self, graph: JsonClient, graph_token: Callable[[], str], tls: ssl.SSLContext) -> None:
+        self._graph, self._token, self._tls = graph, graph_token, tls
+
+    def changes(self) -> MailboxChanges:
+        return GraphChanges(self._graph)
+
+    def destination(self, limits: Limits | None = None) -> Destination:
+        """limits: other than Microsoft's, for a rehearsal."""
+        importer = Importer(self._graph, self._tls)
+        return GraphDestination(self._graph, imports=self._may_import, importer=importer, limits=limits)
+
+    def copy_findings(self) -> list[Finding]:
+        return copy_findings(self._token)
+
+    def _may_import(self) -> bool:
+        permissions = granted(self._token())
+        return permissions is not None and IMPORT_PERMISSION in permissions

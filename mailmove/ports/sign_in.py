@@ -1,0 +1,18 @@
+"""Blocks as which a person signs in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+
+class TakesSignIn(ABC):
+    """A block as which a person can sign in, with a code that they type in a browser."""
+
+    @abstractmethod
+    def sign_in(self, show: Callable[[str], None]) -> str:
+        """Show the person a code, wait, and return who signed in.
+
+        show: is given the words for the person. The block keeps what the sign-in left, and must be saved. NotYet:
+        nobody came. Refused: the person declined, or the application may not ask so.
+        """

@@ -1,0 +1,62 @@
+"""Errors of remote PowerShell are named by class and number, whatever language the server speaks."""
+
+from __future__ import annotations
+
+import ssl
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from pypsrp.exceptions import AuthenticationError
+
+from blocks.exchange.powershell.errors import of_exception, of_records
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Transient
+
+
+def _record(reason: str, error_id: str, words: str) -> Any:
+    class Record(SimpleNamespace):
+        def __str__(self) -> str:
+            return words
+
+    return Record(reason=reason, fq_error=error_id)
+
+
+@pytest.mark.parametrize(
+    ("reason", "error_id", "words", "kind"),
+    [
+        ("ItemNotFoundException", "PathNotFound", "Der Pfad ist nicht vorhanden.", Blocked),
+        ("UnauthorizedAccessException", "x", "Zugriff verweigert", Refused),
+        ("SecurityException", "x", "Access is denied.", Refused),
+        ("ADTransientException", "x", "Bitte erneut versuchen", Transient),
+        ("CommandNotFoundException", "CommandNotFoundException", "nicht erkannt", Blocked),
+    ],
+)
+def test_a_cmdlets_error_has_its_class_as_code(
+    reason: str, error_id: str, words: str, kind: type[MailmoveError]
+) -> None:
+    error = of_records("Exchange", "Get-ItemProperty", [_record(reason, error_id, words)])
+    assert (type(error), error.code, error.seen) == (kind, reason, words)
+
+
+def test_an_error_without_a_record_has_no_code() -> None:
+    assert of_records("Exchange", "Get-Mailbox", ["plain words"]).code is None
+
+
+def _wrapped(inner: Exception) -> requests.exceptions.SSLError:
+    return requests.exceptions.SSLError(ConnectionError("Max retries exceeded", inner))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "advice"),
+    [
+        (AuthenticationError("no"), SignInRefused, "name and password"),
+        (_wrapped(ssl.SSLCertVerificationError(1, "self-signed")), Blocked, "extra_ca"),
+        (_wrapped(ssl.SSLEOFError(8, "EOF occurred in violation of protocol")), Transient, "hung up"),
+        (_wrapped(TimeoutError("The handshake operation timed out")), Transient, "hung up"),
+        (_wrapped(ssl.SSLError(1, "unsupported protocol")), Blocked, "TLS 1.2"),
+    ],
+)
+def test_a_failed_connection_is_named_by_its_type(error: Exception, kind: type[MailmoveError], advice: str) -> None:
+    named = of_exception("Exchange", error, "a session", status=0, signs_in="mover with basic")
+    assert type(named) is kind and advice in named.todo
