@@ -288,7 +288,8 @@ def blocks_of(plan: Cutover, town: TownDns) -> dict[str, Any]:
         algorithm=algorithm,
     )
     tenant = Mock(spec=Tenant)
-    tenant.domain.return_value = Domain(name="contoso.com", verified=True, mail_enabled=True, service_records=(NEW,))
+    known = Domain(name="contoso.com", verified=True, mail_enabled=True, service_records=(NEW,))
+    tenant.domains.get.return_value = known
     return {plan.dns.provider: provider, plan.target.tenant: tenant}
 
 
