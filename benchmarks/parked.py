@@ -2,9 +2,9 @@
 
 The first is a night in the lab that server, worker and watch have brought to its wait `old_ttl`, six hours long. Then
 the server is stopped, and whatever its database holds of that night is copied under new ids and another customer's
-name: runs, states, task runs, artifacts (the ledger, the looks), the question's form and logs; and so are the
-results on the worker's disk, so that a copy can be woken. To the server there is no difference: it knows a run by its
-rows only, and these differ from the first one's in nothing but ids and the name.
+name: runs, states, task runs, artifacts (the ledger, the results of polls), the question's form and logs; and so are
+the results on the worker's disk, so that a copy can be resumed. To the server there is no difference: it knows a run by
+its rows only, and these differ from the first one's in nothing but ids and the name.
 """
 
 from __future__ import annotations
@@ -97,11 +97,10 @@ def _first() -> Path:
 
 
 def _park_one(house: ExitStack) -> None:
-    from tasks.ledger.artifact_tables import read_latest
-
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.reporting.status import nights
+    from tasks.engine.current import engine
+    from tasks.reporting.status import statuses
 
     town = house.enter_context(
         Town(name=_FIRST, users=1, shared=0, public_folders=0, messages=4, ttl=TTL, senders=1, printers=0,
@@ -110,15 +109,15 @@ def _park_one(house: ExitStack) -> None:
     night = Rehearsal(town)
     night.start()
     end = time.monotonic() + _PATIENCE
-    while (cutover := nights(1)[0]).parked != "wait: old_ttl" or cutover.state != "Suspended":
+    while (cutover := statuses(1)[0]).parked != "wait: old_ttl" or cutover.state != "Suspended":
         night.step()
         if night.troubles or time.monotonic() > end:
             raise RuntimeError(f"it does not come to its wait: {cutover} {night.troubles}")
         time.sleep(0.5)
-    # The watch has seen it, and told; and nothing runs any more that the server's end would cut in two.
-    while not read_latest([f"notices-{night.cutover}"]) or _busy():
+    # The watch has polled it, and notified; and nothing runs any more that the server's end would cut in two.
+    while not engine().store.read_latest([f"notices-{night.cutover}"]) or _busy():
         if time.monotonic() > end:
-            raise RuntimeError("no watch has looked at it, or it does not end")
+            raise RuntimeError("no watch has polled it, or it does not end")
         time.sleep(0.2)
 
 
@@ -189,10 +188,10 @@ def database_mb(home: Path) -> float:
     return sum(file.stat().st_size for file in home.glob("prefect.db*")) / (1 << 20)
 
 
-def edit_looks(home: Path, change: dict[str, Any]) -> None:
+def edit_results(home: Path, change: dict[str, Any]) -> None:
     """Put these fields into the last poll result of every wait, in the database of a stopped server."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
-        edit_rows(database, "look-%", lambda look: look | change)
+        edit_rows(database, "poll-%", lambda result: result | change)
 
 
 def edit_rows(database: sqlite3.Connection, key: str, edited: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process
-from benchmarks.parked import edit_looks, parked
+from benchmarks.parked import edit_results, parked
 from deployments.server.box import using
 
 
@@ -30,7 +30,7 @@ def run(tiny: bool) -> Result:
 
 def _compared(count: int, sample: int) -> Size:
     with parked(count) as box:
-        edit_looks(box.home, {"next_look": datetime.now(UTC).isoformat()})
+        edit_results(box.home, {"next_poll": datetime.now(UTC).isoformat()})
         box.start_server()
         with using(box):
             mine = in_fresh_process("benchmarks.parked_look_seconds:look", count=count)
@@ -56,7 +56,7 @@ def loop(count: int, sample: int) -> float:
     """Seconds for all at the pace of the sample."""
     from prefect.client.orchestration import get_client
 
-    from tasks.parking.poll import last_look
+    from tasks.parking.poll import last_result
     from tasks.parking.resume import parked_runs
 
     runs = [parked.run.id for parked in parked_runs()[:sample]]
@@ -65,6 +65,6 @@ def loop(count: int, sample: int) -> float:
         for run in runs:
             parent = client.read_flow_run(run).parent_task_run_id
             root = client.read_task_run(parent).flow_run_id if parent else None
-            if root is None or client.read_flow_run(root).state is None or last_look(run) is None:
+            if root is None or client.read_flow_run(root).state is None or last_result(run) is None:
                 raise RuntimeError(f"{run} is not parked")
         return (time.perf_counter() - started) / len(runs) * count

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 from benchmarks.bench import Result, Size, grown, in_fresh_process, memory_mb
-from benchmarks.parked import count_runs, database_mb, edit_looks, parked
+from benchmarks.parked import count_runs, database_mb, edit_results, parked
 from deployments.server.box import Box, end_group, using
 
 _PAUSED = """
@@ -51,7 +51,7 @@ def run(tiny: bool) -> Result:
 def _compared(count: int, processes: int) -> tuple[Size, float, float]:
     """(the comparison, MiB of the server, MiB of its database)."""
     with parked(count) as box:
-        edit_looks(box.home, {"next_look": datetime.now(UTC).isoformat()})
+        edit_results(box.home, {"next_poll": datetime.now(UTC).isoformat()})
         stored = database_mb(box.home)
         box.start_server()
         with using(box):

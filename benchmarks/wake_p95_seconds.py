@@ -1,8 +1,8 @@
 """From "the condition is true" to "the next stage runs", 20 times a minute, with 1,000 parked on one box.
 
 Server, worker and watch are real, with the settings of `make up`; the cutovers are copies of a real one
-(`benchmarks/parked.py`) at their wait for the old TTL. For some of them the ledger, and the last look at the wait, are
-put back in time while the server is stopped, so that their TTLs run out one after the other, three seconds apart; what
+(`benchmarks/parked.py`) at their wait for the old TTL. For some of them the ledger, and the wait's last result, are put
+back in time while the server is stopped, so that their TTLs run out one after the other, three seconds apart; what
 happens then is nobody's doing but the product's. Each is timed from the second that its TTL runs out to the start of
 `probe_before.apply`, the next stage, as the server has it. The cutovers then go on, send their probes in the lab, and
 park at the gate: that work, and the lab's, is on the same cores. The rival is the bar of 30 s.
@@ -67,7 +67,7 @@ def _woken(count: int, wakes: int) -> tuple[list[float], float, float]:
 
 
 def run_out(home: Path, clear: dict[str, datetime]) -> None:
-    """Let each customer's old TTL run out at its time, by what the ledger and the last look say."""
+    """Let each customer's old TTL run out at its time, by what the ledger and the last result say."""
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         for customer, at in clear.items():
             served, when = (at - timedelta(seconds=TTL)).isoformat(), at.isoformat()
@@ -78,7 +78,9 @@ def run_out(home: Path, clear: dict[str, datetime]) -> None:
                 "AND t.flow_run_id = (SELECT flow_run_id FROM artifact_collection WHERE key = ?)"
             )
             (wait,) = database.execute(waits, [f"ledger-{customer}"]).fetchone()
-            edit_rows(database, f"look-{wait}", lambda look, when=when: look | {"forecast": when, "next_look": when})
+            edit_rows(
+                database, f"poll-{wait}", lambda result, when=when: result | {"forecast": when, "next_poll": when}
+            )
 
 
 def _served_at(at: str, entry: dict[str, Any]) -> dict[str, Any]:

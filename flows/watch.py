@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prefect import flow, get_run_logger
-from prefect.client.schemas.objects import StateType
 
 from tasks.notifications.deliver import Records, notify_all
 from tasks.parking.detect_zombies import mark_crashed, zombie_cutovers
-from tasks.parking.due_polls import (
-    Results,
-    due,
-    expired_gates,
-    is_to_resume,
-    keep_results,
-    known_results,
-    poll_all,
-    renewed,
-)
+from tasks.parking.due_polls import Results, due, expired_gates, is_to_resume, known_results, renewed
 from tasks.parking.gate_questions import UNANSWERED
 from tasks.parking.poll import says_nothing_new
 from tasks.parking.restart_crashed import cutovers_to_restart, restart
-from tasks.parking.resume import Parked, mend, parked_lately, parked_runs, resume_all
+from tasks.parking.resume import Parked, mend, resume_all
+from tasks.parking.watcher import Watcher
 
-STEP_SECONDS = 2.0
-"""Seconds between two readings of what was answered or parked lately."""
-SOON_SECONDS = 50.0
-"""Seconds to the next poll up to which the watch stays."""
-NOTIFY_SECONDS = 10.0
-"""Seconds between two rounds of notifications."""
-READING_SECONDS = 10.0
-"""Seconds between two readings of everything that is parked, at the least."""
-READING_SHARE = 19
-"""A reading of everything that is parked is followed by so many times its own length without one."""
 _CLOCKS_APART = timedelta(minutes=1)
 
 
@@ -47,7 +29,13 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
     stay_seconds: but no longer than this. rest_seconds: between two polls of a wait that cannot say when it will be
     done.
     """
-    log = get_run_logger()
+    return keep_watch(Watcher(), get_run_logger(), stay_seconds=stay_seconds, rest_seconds=rest_seconds)
+
+
+def keep_watch(
+    watcher: Watcher, log: logging.Logger | logging.LoggerAdapter[Any], *, stay_seconds: float, rest_seconds: float
+) -> int:
+    """What `watch` does, by a watcher that is handed in."""
     end = time.monotonic() + stay_seconds
     resumed = 0
     parked: list[Parked] = []
@@ -62,14 +50,16 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
             began, read_at = time.monotonic(), datetime.now(UTC)
             for line in restart_zombies():
                 log.warning("%s", line)
-            fresh = parked_runs(StateType.PAUSED, StateType.RUNNING)
+            fresh = watcher.read_all()
             parked, results = [], {}
             # The server has most of its time for others, however long a reading takes.
-            next_reading = time.monotonic() + max(READING_SECONDS, READING_SHARE * (time.monotonic() - began))
-            next_step = time.monotonic() + STEP_SECONDS
+            next_reading = time.monotonic() + max(
+                watcher.reading_seconds, watcher.reading_share * (time.monotonic() - began)
+            )
+            next_step = time.monotonic() + watcher.step_seconds
         elif time.monotonic() >= next_step:
-            fresh = parked_lately(read_at - _CLOCKS_APART)
-            next_step = time.monotonic() + STEP_SECONDS
+            fresh = watcher.read_lately(read_at - _CLOCKS_APART)
+            next_step = time.monotonic() + watcher.step_seconds
         if fresh:
             parked = renewed(parked, fresh)
             results |= known_results(fresh, own)
@@ -80,11 +70,11 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
         for question in unanswered:
             log.info("%s, %s: nobody has answered in time; it is asked anew", question.customer, question.title)
         resume_all(unanswered, UNANSWERED)
-        polled = asyncio.run(poll_all(due(parked, datetime.now(UTC), rest_seconds, results).now))
+        polled = watcher.poll(due(parked, datetime.now(UTC), rest_seconds, results).now)
         new = [(wait, result) for wait, result in polled if not says_nothing_new(result, results.get(wait.run.id))]
         for wait, result in new:
             (log.error if result.faults else log.info)("%s, %s: %s", wait.customer, wait.title, result.summary)
-        keep_results(new)
+        watcher.keep(new)
         latest = {wait.run.id: result for wait, result in polled}
         own |= latest
         results |= latest
@@ -96,12 +86,12 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
         if time.monotonic() >= next_notices:
             for line in notify_all(parked, results, notified):
                 log.info("%s", line)
-            next_notices = time.monotonic() + NOTIFY_SECONDS
+            next_notices = time.monotonic() + watcher.notify_seconds
         parked = [question for question in parked if question.run.id not in gone]
         pause = due(parked, datetime.now(UTC), rest_seconds, results).seconds_to_next
-        if pause > SOON_SECONDS or time.monotonic() + pause > end:
+        if pause > watcher.soon_seconds or time.monotonic() + pause > end:
             return resumed
-        time.sleep(min(pause, STEP_SECONDS))  # something else may park meanwhile
+        time.sleep(min(pause, watcher.step_seconds))  # something else may park meanwhile
 
 
 def restart_zombies() -> list[str]:

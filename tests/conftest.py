@@ -33,14 +33,14 @@ from tasks.parking.resume import parked_runs
 
 _HERE = Path(__file__).resolve().parent
 
-collect_garbage_seldom()  # the towns are a large heap; looking it over took a tenth of the time
+collect_garbage_seldom()  # the labs are a large heap; going through it took a tenth of the time
 
 settings.register_profile("any machine", deadline=None)  # how fast an example is depends on what else is running
 settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The nights take minutes: they go first, so that the other core has the rest to do meanwhile."""
+    """Whole cutovers take minutes: they go first, so that the other core has the rest to do meanwhile."""
     items.sort(key=lambda item: item.get_closest_marker("night") is None)
 
 
@@ -87,7 +87,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def nothing_parked(prefect_server: None) -> None:
-    """What earlier tests of this session left parked is closed, so that a look at all finds only this test's own."""
+    """What earlier tests of this session left parked is closed: whoever reads all finds only this test's own."""
     with get_client(sync_client=True) as client:
-        for one in parked_runs(StateType.PAUSED, StateType.RUNNING):
-            client.set_flow_run_state(one.run.id, Cancelled(message="left by another test"), force=True)
+        for question in parked_runs(StateType.PAUSED, StateType.RUNNING):
+            client.set_flow_run_state(question.run.id, Cancelled(message="left by another test"), force=True)

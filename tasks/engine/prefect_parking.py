@@ -48,8 +48,12 @@ class PrefectParking(Parking):
         with get_client(sync_client=True) as client:
             state = pause_with_form(client, run.id, key, shown, question.splitlines()[0])
             root = root_of(client, run)
-        suspend_cutover(root, key=f"{run.id}-{key}")  # the same key as the watch uses, so that both may do it
+        self.suspend_root(root, key=f"{run.id}-{key}")  # the same key as the watch uses, so that both may do it
         leave_paused(state)
+
+    def suspend_root(self, root: UUID, *, key: str) -> None:
+        """The second half of parking: between the two a process may be killed."""
+        suspend_cutover(root, key=key)
 
     def times_parked(self) -> int:
         return len(used_pause_keys(own_run()))

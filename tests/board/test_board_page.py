@@ -27,25 +27,25 @@ TOKEN = "correct-horse-battery-staple"
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>[/][bold]\x1b[2J\u202emoc"
 
 
-def night(customer: str, state: str = "Suspended", **more: Any) -> CutoverStatus:
+def status(customer: str, state: str = "Suspended", **more: Any) -> CutoverStatus:
     facts = {"customer": customer, "cutover": UUID(int=7), "asked_in": UUID(int=8), "state": state, "done": []}
     return CutoverStatus.model_validate(facts | more)
 
 
 ALL = [
-    night("over", "Completed", since=NOW - timedelta(hours=3)),
-    night("coming", "Scheduled", forecast=NOW + timedelta(hours=1)),
-    night("later", parked="wait: propagation", question="it spreads", forecast=NOW + timedelta(hours=2)),
-    night("soon", parked="wait: quiet", question="it is quiet", forecast=NOW + timedelta(minutes=5)),
-    night("broken", "Failed", wrong="the disk is full", since=NOW),
-    night("asks", parked="gate: switch_mail", needs=True, on="anna", question="Switch?", since=NOW),
-    night("asked-first", parked="trouble: proof", needs=True, on="a person", since=NOW - timedelta(hours=1)),
+    status("over", "Completed", since=NOW - timedelta(hours=3)),
+    status("coming", "Scheduled", forecast=NOW + timedelta(hours=1)),
+    status("later", parked="wait: propagation", question="it spreads", forecast=NOW + timedelta(hours=2)),
+    status("soon", parked="wait: quiet", question="it is quiet", forecast=NOW + timedelta(minutes=5)),
+    status("broken", "Failed", wrong="the disk is full", since=NOW),
+    status("asks", parked="gate: switch_mail", needs=True, on="anna", question="Switch?", since=NOW),
+    status("asked-first", parked="trouble: proof", needs=True, on="a person", since=NOW - timedelta(hours=1)),
 ]
 RANKED = ["asked-first", "asks", "broken", "soon", "later", "coming", "over"]
 
 
-def ranked(nights: list[CutoverStatus]) -> list[CutoverStatus]:
-    return sorted(nights, key=lambda row: (*row.rank, row.customer))
+def ranked(statuses: list[CutoverStatus]) -> list[CutoverStatus]:
+    return sorted(statuses, key=lambda row: (*row.rank, row.customer))
 
 
 class Seen(HTMLParser):
@@ -81,9 +81,9 @@ def test_what_a_person_must_do_comes_first() -> None:
 
 def test_hostile_words_stay_words_on_the_page() -> None:
     fields = dict.fromkeys(("customer", "state", "parked", "question", "on", "wrong"), HOSTILE)
-    html = page([night(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, stale=HOSTILE)
+    html = page([status(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, stale=HOSTILE)
     honest = Seen(
-        page([night("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, stale="x")
+        page([status("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, stale="x")
     )
     shown = Seen(html)
     assert [tag for tag, _ in shown.tags] == [tag for tag, _ in honest.tags], "not one tag more"
@@ -95,11 +95,11 @@ def test_hostile_words_stay_words_on_the_page() -> None:
 def test_hostile_words_stay_words_in_the_terminal() -> None:
     fields = dict.fromkeys(("customer", "state", "question", "on", "wrong"), HOSTILE)
     screen = io.StringIO()
-    Console(file=screen, width=4000, force_terminal=False).print(board_view([night(**fields)], stale="old"))
+    Console(file=screen, width=4000, force_terminal=False).print(board_view([status(**fields)], stale="old"))
     assert "[/][bold]" in screen.getvalue(), "no markup"
     assert not {"\x1b", "\u202e"} & set(screen.getvalue())
     ansi = io.StringIO()
-    Console(file=ansi, width=4000, force_terminal=True).print(board_view([night(**fields)]))
+    Console(file=ansi, width=4000, force_terminal=True).print(board_view([status(**fields)]))
     assert "\x1b[2J" not in ansi.getvalue()
 
 

@@ -25,30 +25,30 @@ LONG = "a-word-that-nobody-has-ever-broken-" * 6
 PHONE, DESK = 360, 1280
 
 
-def night(customer: str, state: str = "Suspended", **more: Any) -> CutoverStatus:
+def status(customer: str, state: str = "Suspended", **more: Any) -> CutoverStatus:
     asked_in = UUID(int=8) if "parked" in more else None
     facts = {"customer": customer, "cutover": UUID(int=7), "asked_in": asked_in, "state": state, "done": []}
     return CutoverStatus.model_validate(facts | more)
 
 
-NIGHTS = [
-    night("fabrikam", parked="gate: switch_mail", needs=True, on="anna@msp.example or ben@msp.example",
+STATUSES = [
+    status("fabrikam", parked="gate: switch_mail", needs=True, on="anna@msp.example or ben@msp.example",
           question="fabrikam: Point the mail at Microsoft 365?", since=NOW - timedelta(minutes=12),
           done=["lower_ttl", "enable_outlook_anywhere"]),
-    night("wide-world-importers", parked="trouble: probe_after_switch", needs=True, on="a person", question=LONG,
+    status("wide-world-importers", parked="trouble: probe_after_switch", needs=True, on="a person", question=LONG,
           wrong=f"Exchange said {LONG}", since=NOW - timedelta(minutes=3)),
-    night("tailspin", "Failed", wrong="The disk of the worker is full.", since=NOW - timedelta(minutes=40)),
-    night("northwind", parked="wait: propagation", question="5 of 8 resolvers have it", since=NOW,
+    status("tailspin", "Failed", wrong="The disk of the worker is full.", since=NOW - timedelta(minutes=40)),
+    status("northwind", parked="wait: propagation", question="5 of 8 resolvers have it", since=NOW,
           on="public resolvers", forecast=NOW + timedelta(minutes=25)),
-    night("contoso", "Scheduled", forecast=NOW + timedelta(hours=3)),
-    night("adatum", "Completed", since=NOW - timedelta(hours=6)),
+    status("contoso", "Scheduled", forecast=NOW + timedelta(hours=3)),
+    status("adatum", "Completed", since=NOW - timedelta(hours=6)),
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The board on a real socket, as `mailmove board --serve` serves it."""
-    app = board_app(TOKEN, lambda: NIGHTS, ui="http://ui.example")
+    app = board_app(TOKEN, lambda: STATUSES, ui="http://ui.example")
     server = uvicorn.Server(uvicorn.Config(app, port=0, access_log=False, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -85,7 +85,7 @@ def test_a_stranger_sees_nothing(window: Window, address: str) -> None:
 def test_nothing_is_wider_than_the_window(window: Window, address: str, width: int, theme: str) -> None:
     page = board(window, address, width, color_scheme=theme)
     picture(page, f"board-{'phone' if width == PHONE else 'desk'}-{theme}")
-    assert page.locator("article").count() == len(NIGHTS)
+    assert page.locator("article").count() == len(STATUSES)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     beyond = page.evaluate(
         """width => [...document.querySelectorAll('body *:not(.skip)')].filter(one => {
@@ -110,7 +110,7 @@ def test_larger_letters_break_nothing(window: Window, address: str) -> None:
 def test_every_link_is_reached_by_keyboard_and_seen_when_it_is(window: Window, address: str) -> None:
     page = board(window, address)
     links = page.evaluate("[...document.querySelectorAll('a, button, summary, input')].map(one => one.outerHTML)")
-    assert len(links) == len(NIGHTS) + sum(row.asked_in is not None for row in NIGHTS) + 3
+    assert len(links) == len(STATUSES) + sum(row.asked_in is not None for row in STATUSES) + 3
     for expected in links:
         page.keyboard.press("Tab")
         layout = page.evaluate(

@@ -1,4 +1,4 @@
-"""The night as an administrator walks it in Prefect's own UI: real server, worker and browser, and the lab's town."""
+"""The cutover as an administrator walks it in Prefect's own UI: real server, worker and browser, and the lab's town."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from windows import Window
 from deployments.server.box import Box, using
 from lab.town import Town
 from tasks.ledger.ledger import Ledger
-from tasks.parking.poll import SKIPPED
+from tasks.ledger.payloads import Approval, WaitEnded
 from tasks.parking.resume import Parked, parked_runs
 
 pytestmark = [
@@ -74,11 +74,11 @@ def test_a_bad_plan_is_refused_with_words_before_anything_starts(ui: PrefectUi, 
     server.get_by_role("tab", name="by name").click()
     server.locator("textarea").fill("contoso")
     ui.page.get_by_role("button", name="Submit").click()
-    complaints = ui.complaints()
-    assert "'Contoso Ltd' does not match '^[a-z0-9]+(-[a-z0-9]+)*$'" in complaints
+    said = ui.complaints()
+    assert "'Contoso Ltd' does not match '^[a-z0-9]+(-[a-z0-9]+)*$'" in said
     assert "'contoso' does not match '^[a-z0-9-]+/[a-z0-9-]+$'" in ui.complaints(server)
     for name in ("smtp_host", "tenant", "gateway", "usage_location"):
-        assert f"'{name}' is a required property" in complaints
+        assert f"'{name}' is a required property" in said
     assert "contoso.com" in ui.field("Domains").inner_text() and "dashes" in ui.field("Customer").inner_text()
     ui.field("Customer").scroll_into_view_if_needed()
     picture(ui.page, "ui-refused")
@@ -90,8 +90,8 @@ def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, t
     ui.fill_plan(plan := town.plan())
     ui.field("Dns").scroll_into_view_if_needed()
     picture(ui.page, "ui-form")
-    local = datetime.now(timezone(timedelta(hours=int(-float(evening()[7:] or 0)))))
-    ui.later(local.date(), "11", "PM")
+    here = datetime.now(timezone(timedelta(hours=int(-float(evening()[7:] or 0)))))
+    ui.later(here.date(), "11", "PM")
     ui.page.get_by_text("Additional Options").scroll_into_view_if_needed()
     picture(ui.page, "ui-tonight")
     ui.close_calendar()
@@ -102,8 +102,8 @@ def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, t
     picture(ui.page, "ui-scheduled")
 
     assert run.next_scheduled_start_time is not None
-    start = run.next_scheduled_start_time.astimezone(local.tzinfo)
-    assert (start.date(), start.hour) == (local.date(), 23)
+    start = run.next_scheduled_start_time.astimezone(here.tzinfo)
+    assert (start.date(), start.hour) == (here.date(), 23)
     stored = run.parameters["plan"]
     chosen = block_named(box, plan["dns"]["provider"])
     assert stored["dns"]["provider"] == {"$ref": {"block_document_id": chosen}}
@@ -114,14 +114,14 @@ def test_it_is_scheduled_for_tonight_with_blocks_from_the_lists(ui: PrefectUi, t
     until(ui.page, lambda: cutovers()[0].state_name == "Cancelled", 60)
 
 
-def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi, town: Town, box: Box) -> None:
+def test_a_cutover_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi, town: Town, box: Box) -> None:
     page, before = ui.page, {run.id for run in cutovers()}
     ui.open_custom_run("cutover")
     ui.fill_plan(town.plan())
     ui.submit()
     (root,) = {run.id for run in cutovers()} - before
 
-    question = parked_at(page, root, "old_ttl")
+    wait = parked_at(page, root, "old_ttl")
     kept = run_of(root).parameters["plan"]
     assert kept["dns"]["provider"] == town.plan()["dns"]["provider"], "from its start on it keeps the name"
     ui.open_run(root, "SubflowRuns")
@@ -133,10 +133,10 @@ def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi
     ui.field("Go On Anyway", form).get_by_role("switch").click()
     fill_in(ui, form, "nobody has asked for this record all week")
     picture(page, "ui-skip")
-    answer(ui, question.run.id, form, "Go On Anyway", "nobody has asked for this record all week")
-    until(page, lambda: run_of(question.run.id).state_name == "Completed", SLOW)
-    skipped = [entry.facts for entry in Ledger("northwind", root).entries() if entry.stage == "old_ttl"]
-    assert [f"{SKIPPED}: anna said: nobody has asked for this record all week"] in skipped
+    answer(ui, wait.run.id, form, "Go On Anyway", "nobody has asked for this record all week")
+    until(page, lambda: run_of(wait.run.id).state_name == "Completed", SLOW)
+    ends = [ended for _, ended in Ledger("northwind", root).payloads(WaitEnded, "old_ttl")]
+    assert ends == [WaitEnded(skipped=True, by="anna", reason="nobody has asked for this record all week")]
 
     gate = parked_at(page, root, "switch_mail")
     ui.open_run(gate.run.id)
@@ -152,8 +152,8 @@ def test_a_night_is_started_watched_answered_skipped_and_cancelled(ui: PrefectUi
     picture(page, "ui-approve")
     answer(ui, gate.run.id, form, "Approve", "all phones are ready")
     until(page, lambda: run_of(gate.run.id).state_name == "Completed", SLOW)
-    (approval,) = [entry for entry in Ledger("northwind", root).entries() if entry.kind == "approval"]
-    assert "anna" in str(approval.facts) and "all phones are ready" in str(approval.facts)
+    ((_, approval),) = Ledger("northwind", root).payloads(Approval)
+    assert (approval.by, approval.reason) == ("anna", "all phones are ready")
 
     parked_at(page, root, "close_smtp_port")  # the waits before it may be over before anybody looks
     ui.open_run(root)
@@ -204,20 +204,24 @@ def block_named(box: Box, reference: str) -> str:
         return str(json.load(answer)["id"])
 
 
-def parked_at(page: Page, root: UUID, what: str) -> Parked:
+def parked_at(page: Page, root: UUID, title: str) -> Parked:
     """The question of that name, once the cutover has come to it."""
     questions: list[Parked] = []
 
-    def at_the_question() -> bool:
-        mine = [parked for parked in parked_runs() if parked.root.id == root and parked.root.state_name == "Suspended"]
-        assert not [parked for parked in mine if parked.flow == "trouble"], mine
+    def parked() -> bool:
+        mine = [
+            question
+            for question in parked_runs()
+            if question.root.id == root and question.root.state_name == "Suspended"
+        ]
+        assert not [question for question in mine if question.flow == "trouble"], mine
         state: Any = run_of(root).state
         assert not state.is_final(), state
-        questions[:] = [parked for parked in mine if parked.what == what]
+        questions[:] = [question for question in mine if question.title == title]
         return bool(questions)
 
     page.goto("about:blank")  # the UI draws and asks without end, and the night needs both cores
-    until(page, at_the_question, SLOW)
+    until(page, parked, SLOW)
     return questions[0]
 
 

@@ -33,7 +33,7 @@ def secrets_of(name: str, block: BaseModel) -> dict[str, str]:
 
 def needles(secret: str) -> set[bytes]:
     """What gives it away: the longest line of it, as it is and as JSON, addresses and base64 write it."""
-    line = max((one for one in secret.splitlines() if not one.startswith("-----")), key=len)
+    line = max((line for line in secret.splitlines() if not line.startswith("-----")), key=len)
     shapes = {line, json.dumps(line)[1:-1], quote(line, safe=""), base64.b64encode(line.encode()).decode()}
     return {shape.encode() for shape in shapes}
 

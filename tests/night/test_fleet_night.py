@@ -43,7 +43,7 @@ def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(
     from lab.rehearsal import Rehearsal
     from lab.town import Town
     from tasks.parking.resume import parked_runs
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
     with ExitStack() as stack:
         heard = stack.enter_context(tapped())
@@ -59,21 +59,23 @@ def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(
             rehearsals[-1].start()
 
         def ended() -> int:
-            return sum(one.ended for one in nights(CUSTOMERS))
+            return sum(status.ended for status in statuses(CUSTOMERS))
 
         def step_until(true: Callable[[], bool], seconds: float) -> None:
             deadline = time.monotonic() + seconds
             while not true():
                 asked = parked_runs()  # once for all: the night needs both cores
-                for one in rehearsals:
-                    one.attend(asked)
-                    assert one.troubles == []
-                assert time.monotonic() < deadline, [(one.customer, one.state, one.parked) for one in nights(CUSTOMERS)]
+                for rehearsal in rehearsals:
+                    rehearsal.attend(asked)
+                    assert rehearsal.troubles == []
+                assert time.monotonic() < deadline, [
+                    (status.customer, status.state, status.parked) for status in statuses(CUSTOMERS)
+                ]
                 time.sleep(5)
 
-        step_until(lambda: sum(len(one.done) > 3 for one in nights(CUSTOMERS)) >= CUSTOMERS // 3, 900)
+        step_until(lambda: sum(len(status.done) > 3 for status in statuses(CUSTOMERS)) >= CUSTOMERS // 3, 900)
         kill(box, "host-2")
-        step_until(lambda: sum(len(one.done) > 6 for one in nights(CUSTOMERS)) >= CUSTOMERS // 3, 900)
+        step_until(lambda: sum(len(status.done) > 6 for status in statuses(CUSTOMERS)) >= CUSTOMERS // 3, 900)
         kill(box, "api-1")
         box.database.restart()
         box.spawn("api-1", "server", "start", "--host", "127.0.0.1", "--port", str(box.port), "--no-services")
@@ -81,11 +83,11 @@ def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(
         box.start_worker_on("host-2", box.second)
         step_until(lambda: ended() == CUSTOMERS, 3600)
 
-        assert Counter(one.state for one in nights(CUSTOMERS)) == {"Completed": CUSTOMERS}
+        assert Counter(status.state for status in statuses(CUSTOMERS)) == {"Completed": CUSTOMERS}
         calls = Counter(heard)
         assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, CUSTOMERS), "each once for each customer"
-        for one in rehearsals:
-            account = one.account()
+        for rehearsal in rehearsals:
+            account = rehearsal.account()
             assert account.adds_up, "\n".join(account.summary())
 
 

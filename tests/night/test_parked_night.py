@@ -18,7 +18,7 @@ from uuid import UUID
 import pytest
 from planted import files_of, nothing_in_clear, secrets_of, seen_in
 from pydantic import SecretStr
-from watching_a_night import until
+from watching_a_cutover import until
 from web_hook import WebHook
 from wire_tap import tapped
 
@@ -41,8 +41,9 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
     from lab.town import Town
     from lab.town_blocks import blocks_of
     from tasks.accounts.first_password_store import passwords_to_hand_over
+    from tasks.ledger.entry import EntryKind
     from tasks.ledger.ledger import Ledger
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
     secrets: dict[str, str] = {}
 
@@ -55,7 +56,7 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
             secrets |= secrets_of(ref, block)
         night = Rehearsal(town)
         cutover = night.start()
-        until(lambda: nights(1)[0].parked == "wait: settles: onboard_customer", night, 180)
+        until(lambda: statuses(1)[0].parked == "wait: verify onboard_customer", night, 180)
         until(lambda: not _processes_of(str(cutover)), night, 30)  # a parked cutover costs no process
 
         _kill(box.parts["worker"])
@@ -64,11 +65,13 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
         box.start_worker()
         town.cloud.customer_approves()
 
-        until(lambda: nights(1)[0].ended, night, 700)
+        until(lambda: statuses(1)[0].ended, night, 700)
         assert night.troubles == []
-        assert nights(1)[0].state == "Completed"
+        assert statuses(1)[0].state == "Completed"
 
-        acts = Counter(entry.stage for entry in Ledger("northwind", cutover).entries() if entry.kind == "intent")
+        acts = Counter(
+            entry.stage for entry in Ledger("northwind", cutover).entries() if entry.kind is EntryKind.INTENT
+        )
         twice = {stage: count for stage, count in acts.items() if count > 1}
         # Two acts each: something is asked for at Microsoft; then what it wants is published, or what it gave is used.
         assert twice == {"onboard_customer": 2, "verify_domain": 2, "publish_dkim": 2}
@@ -97,37 +100,36 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
 
 
 @pytest.mark.skipif("SOAK" not in os.environ, reason="three heartbeats of half a minute; `make soak` runs it")
-def test_a_cutover_that_died_with_its_worker_is_found_by_its_silence(box: Box) -> None:
+def test_a_cutover_that_was_killed_with_its_worker_is_found_by_its_silence(box: Box) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
     with Town(users=1, shared=0, public_folders=0, messages=10, ttl=6, mail_per_second=0) as town:
         night = Rehearsal(town)
         cutover = night.start()
         # A power cut in the middle of a stage: worker and flow die in one moment, so that nobody reports it.
-        until(lambda: "verify_domain" in nights(1)[0].done and bool(_pids_of(str(cutover))), night, 400)
+        until(lambda: "verify_domain" in statuses(1)[0].done and bool(_pids_of(str(cutover))), night, 400)
         os.killpg(box.parts["worker"].pid, signal.SIGKILL)
         for pid in _pids_of(str(cutover)):
             os.kill(pid, signal.SIGKILL)
         box.parts["worker"].wait(10)
-        assert nights(1)[0].state == "Running"
+        assert statuses(1)[0].state == "Running"
         box.start_worker()
         until(lambda: _crashes(cutover) == ["It and its worker have fallen silent."], night, 400)
 
-        until(lambda: nights(1)[0].ended, night, 700)
-        assert nights(1)[0].state == "Completed"
+        until(lambda: statuses(1)[0].ended, night, 700)
+        assert statuses(1)[0].state == "Completed"
         assert len(_crashes(cutover)) == 1
 
 
 @pytest.mark.long
-def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_path: Path) -> None:
-    from tasks.parking.park import GATE_FLOW
-
+def test_a_cutover_that_has_switched_the_mail_is_rolled_back_by_command(box: Box, tmp_path: Path) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
-    from tasks.parking.resume import parked_runs, wake
-    from tasks.reporting.status import nights
+    from tasks.parking.forms import GATE_FLOW
+    from tasks.parking.resume import parked_runs, resume
+    from tasks.reporting.status import statuses
 
     small: dict[str, Any] = {"users": 1, "shared": 1, "public_folders": 0, "messages": 20, "mail_per_second": 0}
     with Town(ttl=6, dns="rfc2136", **small) as town, WebHook() as pager:
@@ -135,20 +137,20 @@ def test_a_night_that_has_switched_the_mail_goes_back_by_command(box: Box, tmp_p
         first = town.picture()
         night = Rehearsal(town, hands_on=True)
         night.start()
-        until(lambda: nights(1)[0].parked == "gate: switch_mail", night, 200)
+        until(lambda: statuses(1)[0].parked == "gate: switch_mail", night, 200)
         until(lambda: bool(pager.heard), night, 90)
         assert pager.heard == [{"event": "mailmove.waiting", "customer": "northwind"}]
-        for one in parked_runs():
-            if one.flow == GATE_FLOW:
-                wake(one, {"approve": True, "name": "anna", "reason": "test"})
-        until(lambda: nights(1)[0].parked == "gate: close_smtp_port", night, 240)
+        for question in parked_runs():
+            if question.flow == GATE_FLOW:
+                resume(question, {"approve": True, "name": "anna", "reason": "test"})
+        until(lambda: statuses(1)[0].parked == "gate: close_smtp_port", night, 240)
         switched = town.picture()
         assert switched["zones"] != first["zones"]
 
         plan = tmp_path / "plan.yaml"
         plan.write_text(json.dumps(town.plan()), encoding="utf-8")  # YAML is a superset of JSON
         told = _mailmove(box, "rollback", str(plan), "--json")
-        assert nights(1)[0].state == "Cancelled"
+        assert statuses(1)[0].state == "Cancelled"
 
         last = town.picture()
         assert last["zones"] == first["zones"]

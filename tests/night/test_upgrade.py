@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from watching_a_night import until
+from watching_a_cutover import until
 
 from deployments.server.box import Box, using
 
@@ -35,13 +35,14 @@ def older_prefect(tmp_path: Path) -> Path:
 def test_what_parked_under_an_older_prefect_goes_on_under_this_one(older_prefect: Path, tmp_path: Path) -> None:
     from lab.rehearsal import Rehearsal
     from lab.town import Town
+    from tasks.ledger.entry import EntryKind
     from tasks.ledger.ledger import Ledger
-    from tasks.reporting.status import nights
+    from tasks.reporting.status import statuses
 
     def parked() -> bool:
         """Suspended, too: the older box is stopped then, and would cut short a process that is about to end."""
-        seen = nights(1)[0]
-        return (seen.parked, seen.state) == ("wait: settles: onboard_customer", "Suspended")
+        seen = statuses(1)[0]
+        return (seen.parked, seen.state) == ("wait: verify onboard_customer", "Suspended")
 
     home = tmp_path / "box"
     older = {"PYTHONPATH": str(older_prefect)}
@@ -59,7 +60,7 @@ def test_what_parked_under_an_older_prefect_goes_on_under_this_one(older_prefect
             entries = Ledger("northwind", cutover).entries()
         assert (night.ended_well, night.troubles) == (True, [])
         assert [entry.stage for entry in entries][: len(before)] == before, "the ledger is the one from before"
-        acts = Counter(entry.stage for entry in entries if entry.kind == "intent")
+        acts = Counter(entry.stage for entry in entries if entry.kind is EntryKind.INTENT)
         assert {stage for stage, count in acts.items() if count > 1} <= {
             "onboard_customer", "verify_domain", "publish_dkim"
         }, acts  # fmt: skip

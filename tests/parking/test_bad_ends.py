@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from parked_world import Night, PlayedStage, new_plan
+from parked_world import CutoverRun, Killed, PlayedStage, mx_change, new_plan
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.filesystems import LocalFileSystem
@@ -17,15 +17,16 @@ from prefect.states import AwaitingRetry
 
 from flows.cutover import _until_done
 from flows.rollback import rollback
-from mailmove.changes import Change
 from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.plan.cutover import Cutover
-from tasks.execution.apply_and_undo import act
-from tasks.execution.retry_policies import change, look, put_back
+from tasks.execution.apply_and_undo import apply_changes
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.parking.poll import STUCK
-from tasks.parking.resume import wake
-from tasks.runbook import Stage
+from tasks.parking.resume import resume
+from tasks.runbook import Stage, step_replaced
+from tasks.stages import switch_mail
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("nothing_parked")]
 DONE: list[str] = []
@@ -33,33 +34,29 @@ DYING: list[type[BaseException]] = []
 DENIED: list[bool] = []
 
 
-class Killed(BaseException):
-    """kill -9, as a test can play it."""
-
-
 def picture() -> Preview:
-    return Preview(stage="switch_mail", changes=[] if DONE else [Change(what="MX contoso.com.", before="a", after="b")])
+    return Preview(stage="switch_mail", changes=[] if DONE else [mx_change("a", "b")])
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+@check_task
+def check(context: Context) -> Preview:
     return picture()
 
 
-@change
-def apply(cutover: Cutover, approved: str | None = None) -> Receipt:
+@apply_task
+def apply(context: Context, approved: str | None = None) -> Receipt:
     if DYING:
         raise DYING[0]
-    return act(cutover, picture, lambda _: DONE.append("switched"), approved=approved)
+    return apply_changes(context, picture, lambda _: DONE.append("switched"), approved=approved)
 
 
-@change
-def verify(cutover: Cutover) -> Evidence:
+@verify_task
+def verify(context: Context) -> Evidence:
     return Evidence(stage="switch_mail", facts=["so it is"])
 
 
-@put_back
-def undo(cutover: Cutover, receipt: Receipt) -> Receipt:
+@rollback_task
+def rolled_back(context: Context, receipt: Receipt) -> Receipt:
     if DENIED:
         raise Blocked("Route 53", wanted="to change MX", seen="AccessDenied", todo="Check the rights in the block.")
     DONE.clear()
@@ -67,24 +64,29 @@ def undo(cutover: Cutover, receipt: Receipt) -> Receipt:
 
 
 def stage() -> Stage:
-    verbs = {"check": check, "apply": apply.with_options(retries=0), "verify": verify, "rollback": undo}
+    verbs = {
+        "question": switch_mail.question,
+        "check": check,
+        "apply": apply.with_options(retries=0),
+        "verify": verify,
+        "rollback": rolled_back,
+    }
     return PlayedStage("switch_mail", "switch", gate="switch_mail", verbs=verbs)
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_of_one_stage(plan: Cutover) -> str:
-    _until_done(plan, stage())
+def cutover_of_one_stage(plan: Cutover) -> str:
+    _until_done(plan, stage(), [])
     return "switched"
 
 
 @pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def world(tmp_path: Path) -> Iterator[None]:
     """Results lie in a folder of its own: what is lost or counted here must not be that of other tests."""
-    monkeypatch.setattr("tasks.progress.verify_or_park.stage_named", lambda _: stage())
-    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / "results"}):
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / "results"}), step_replaced(stage()):
         yield
-    for one in (DONE, DYING, DENIED):
-        one.clear()
+    for noted in (DONE, DYING, DENIED):
+        noted.clear()
 
 
 def results() -> set[Path]:
@@ -93,30 +95,30 @@ def results() -> set[Path]:
     return {path for path in Path(str(storage.basepath)).expanduser().rglob("*") if path.is_file()}
 
 
-def ended_after_the_gate(by: type[BaseException] = Killed) -> Night:
-    night = Night(night_of_one_stage, new_plan())
-    assert night.go_on() is None
-    wake(night.parked(), {"approve": True, "name": "anna", "reason": "now"})
+def ended_after_the_gate(by: type[BaseException] = Killed) -> CutoverRun:
+    cutover = CutoverRun(cutover_of_one_stage, new_plan())
+    assert cutover.go_on() is None
+    resume(cutover.parked(), {"approve": True, "name": "anna", "reason": "now"})
     DYING.append(by)
     with pytest.raises(by):
-        night.go_on()
-    assert [one.state_name for one in night.sub_flows()] == ["Completed"]
+        cutover.go_on()
+    assert [run.state_name for run in cutover.sub_flows()] == ["Completed"]
     DYING.clear()
-    return night
+    return cutover
 
 
-def test_a_night_whose_results_are_lost_goes_on_and_asks_nobody_twice() -> None:
+def test_a_cutover_whose_results_are_lost_goes_on_and_asks_nobody_twice() -> None:
     before = results()
-    night = ended_after_the_gate()
+    cutover = ended_after_the_gate()
     lost = results() - before
     assert lost, "there is something to lose"
-    for one in lost:
-        one.unlink()
-    assert night.go_on() == "switched"
+    for file in lost:
+        file.unlink()
+    assert cutover.go_on() == "switched"
     assert DONE == ["switched"]
 
 
-def test_a_full_disk_costs_looking_again_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_costs_checking_again_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -124,50 +126,48 @@ def test_a_full_disk_costs_looking_again_and_nothing_else(monkeypatch: pytest.Mo
     with monkeypatch.context() as disk:
         for name in ("write_path", "awrite_path"):
             disk.setattr(LocalFileSystem, name, full)
-        night = ended_after_the_gate()
+        cutover = ended_after_the_gate()
         assert results() == before
-        assert night.go_on() == "switched"
+        assert cutover.go_on() == "switched"
     assert DONE == ["switched"]
-    assert night.state == "Completed"
+    assert cutover.state == "Completed"
 
 
-def test_a_failed_night_goes_on_when_somebody_presses_retry_in_the_ui() -> None:
-    night = ended_after_the_gate(RuntimeError)
-    assert night.state == "Failed"
+def test_a_failed_cutover_goes_on_when_somebody_presses_retry_in_the_ui() -> None:
+    cutover = ended_after_the_gate(RuntimeError)
+    assert cutover.state == "Failed"
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(night.id, AwaitingRetry(message="Retry from the UI"))  # as its button does
-    assert night.go_on() == "switched"
-    assert (DONE, night.state) == (["switched"], "Completed")
+        client.set_flow_run_state(cutover.id, AwaitingRetry(message="Retry from the UI"))  # as its button does
+    assert cutover.go_on() == "switched"
+    assert (DONE, cutover.state) == (["switched"], "Completed")
 
 
 @pytest.fixture
-def way_back(monkeypatch: pytest.MonkeyPatch) -> Night:
-    """Of a night that has switched; the provider has taken our rights away since."""
-    monkeypatch.setattr("tasks.progress.rollback_stage.stage_named", lambda _: stage())
-    monkeypatch.setattr("flows.rollback.STAGES", (stage(),))
-    night = ended_after_the_gate()
-    assert night.go_on() == "switched"
+def barred_rollback() -> CutoverRun:
+    """Of a cutover that has switched; the provider has taken our rights away since."""
+    cutover = ended_after_the_gate()
+    assert cutover.go_on() == "switched"
     DENIED.append(True)
-    back = Night(rollback, night.plan)
+    back = CutoverRun(rollback, cutover.plan)
     assert back.go_on() is None
-    one = back.parked()
-    assert one.what == "undoes: switch_mail"
-    assert STUCK in one.question and "AccessDenied" in one.question
-    wake(one)  # it is tried again now and then
+    question = back.parked()
+    assert (question.title, question.awaited.until) == ("roll back switch_mail", "rolled_back")
+    assert STUCK in question.question and "AccessDenied" in question.question
+    resume(question)  # it is tried again now and then
     assert back.go_on() is None
     assert DONE == ["switched"]
     return back
 
 
-def test_a_way_back_that_is_barred_goes_on_when_it_is_free_again(way_back: Night) -> None:
+def test_a_rollback_that_is_barred_goes_on_when_it_is_free_again(barred_rollback: CutoverRun) -> None:
     DENIED.clear()
-    wake(way_back.parked())
-    assert "- switch_mail: MX contoso.com." in way_back.go_on()
-    assert (DONE, way_back.state) == ([], "Completed")
+    resume(barred_rollback.parked())
+    assert "- switch_mail: MX contoso.com." in barred_rollback.go_on()
+    assert (DONE, barred_rollback.state) == ([], "Completed")
 
 
-def test_a_way_back_that_stays_barred_is_left_by_a_person_and_named(way_back: Night) -> None:
-    wake(way_back.parked(), {"go_on_anyway": True, "name": "anna", "reason": "we have lost the account"})
-    told = way_back.go_on()
-    assert "## Remains" in told and "switch_mail: skipped: Route 53" in told
+def test_a_rollback_that_stays_barred_is_left_by_a_person_and_named(barred_rollback: CutoverRun) -> None:
+    resume(barred_rollback.parked(), {"go_on_anyway": True, "name": "anna", "reason": "we have lost the account"})
+    shown = barred_rollback.go_on()
+    assert "## Remains" in shown and "switch_mail: skipped: Route 53" in shown
     assert DONE == ["switched"]

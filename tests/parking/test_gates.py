@@ -5,73 +5,85 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from parked_world import Night, form_text, new_plan
+from parked_world import CutoverRun, HeardStore, Killed, PlayedStage, engine_with, form_text, mx_change, new_plan
 from prefect import flow, tags
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
 
 from blocks.approver import Approver
 from deployments.cli.approver_keys import answer, make_approver, question_at
 from flows.gate import gate
 from flows.watch import watch
 from mailmove.approval_codes import Yes, code_for, is_code_of, new_key
-from mailmove.changes import Change
 from mailmove.clock import now
 from mailmove.errors import Blocked
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
+from tasks.engine.current import running_on
+from tasks.engine.prefect_engine import known_as
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import check_task
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
-from tasks.notifications.deliver import EVENTS, told_so_far
+from tasks.ledger.payloads import Approval
+from tasks.notifications.deliver import EVENTS, outcomes_so_far
 from tasks.parking.due_polls import expired_gates
+from tasks.parking.forms import GATE_FLOW, PARKED
 from tasks.parking.gate_questions import UNANSWERED, asked_last, write_question
-from tasks.parking.resume import wake
+from tasks.parking.resume import resume
+from tasks.runbook import step_replaced
+from tasks.stages import switch_mail
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old", after="new")])
-FRESH = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="other", after="new")])
+PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old", "new")])
+FRESH = Preview(stage="switch_mail", changes=[mx_change("other", "new")])
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_with_a_gate(plan: Cutover) -> str:
+def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
 
 
+@check_task
+def check(context: Context) -> Preview:
+    return FRESH
+
+
 @pytest.fixture
-def world_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fresh look finds another picture."""
-    check = SimpleNamespace(with_options=lambda **_: lambda _: FRESH)
-    monkeypatch.setattr("flows.gate.stage_behind", lambda _: SimpleNamespace(module=SimpleNamespace(check=check)))
+def world_moves_on() -> Iterator[None]:
+    """A fresh check finds another picture."""
+    verbs = {"check": check, "question": switch_mail.question}
+    with step_replaced(PlayedStage("switch_mail", "switch", gate="switch_mail", verbs=verbs)):
+        yield
 
 
-def parked(**rule: Any) -> Night:
-    night = Night(night_with_a_gate, new_plan(switch_mail=rule))
-    assert night.go_on() is None
-    return night
+def parked(**rule: Any) -> CutoverRun:
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail=rule))
+    assert cutover.go_on() is None
+    return cutover
 
 
 def yes(name: str = "anna", **more: Any) -> dict[str, Any]:
     return {"approve": True, "name": name, "reason": "it is late", **more}
 
 
-def refused(night: Night, given: dict[str, Any], words: str) -> None:
+def refused(cutover: CutoverRun, given: dict[str, Any], words: str) -> None:
     """It parks again, says why, and nothing is approved."""
-    before = int(night.parked().key)
-    wake(night.parked(), given)
-    assert night.go_on() is None
-    assert int(night.parked().key) == before + 1
-    assert words in form_text(night.parked())
-    assert Ledger(night.plan.customer, night.id).entries() == []
+    before = int(cutover.parked().key)
+    resume(cutover.parked(), given)
+    assert cutover.go_on() is None
+    assert int(cutover.parked().key) == before + 1
+    assert words in form_text(cutover.parked())
+    assert Ledger(cutover.plan.customer, cutover.id).entries() == []
 
 
-def age(night: Night, minutes: float) -> None:
+def age(cutover: CutoverRun, minutes: float) -> None:
     """As if the question had been asked so long ago."""
-    asked = asked_last(night.parked().run.id)
+    asked = asked_last(cutover.parked().run.id)
     assert asked is not None
     write_question(asked.model_copy(update={"at": asked.at - timedelta(minutes=minutes)}))
 
@@ -80,47 +92,42 @@ def age(night: Night, minutes: float) -> None:
 
 
 def test_the_ledger_names_who_why_when_and_what() -> None:
-    night = parked(approvers=["anna"])
-    question = question_at(night.parked()).question
+    cutover = parked(approvers=["anna"])
+    question = question_at(cutover.parked()).question
     before = now()
-    wake(night.parked(), yes())
-    assert night.go_on() == PREVIEW.digest
-    (approval,) = Ledger(night.plan.customer, night.id).entries()
-    assert (approval.kind, approval.stage, approval.changes) == ("approval", "switch_mail", PREVIEW.changes)
-    assert before <= approval.at <= now()
-    assert approval.facts == [
+    resume(cutover.parked(), yes())
+    assert cutover.go_on() == PREVIEW.digest
+    (entry,) = Ledger(cutover.plan.customer, cutover.id).entries()
+    assert (entry.kind, entry.stage, entry.changes) == (EntryKind.APPROVAL, "switch_mail", PREVIEW.changes)
+    assert before <= entry.at <= now()
+    assert entry.payload == Approval(by="anna", reason="it is late", digest=PREVIEW.digest, question=question)
+    assert entry.facts == [
         "approved by anna",
         "identity: as typed, not proved",
         "reason: it is late",
-        f"at {approval.at:%Y-%m-%d %H:%M:%S} UTC",
+        f"at {entry.at:%Y-%m-%d %H:%M:%S} UTC",
         f"digest {PREVIEW.digest}",
-        f"question {question}",
     ]
 
 
-def test_an_approval_whose_process_was_killed_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Killed(BaseException):
-        """kill -9, as a test can play it."""
+def test_an_approval_whose_process_was_killed_is_written_once() -> None:
+    cutover = parked()
+    resume(cutover.parked(), yes())
 
-    night = parked()
-    wake(night.parked(), yes())
-    real = Ledger.record
+    def kill(key: str) -> None:
+        if key.startswith("ledger-"):
+            raise Killed
 
-    def killed(*words: Any, **more: Any) -> Any:
-        real(*words, **more)
-        raise Killed
-
-    with monkeypatch.context() as dying, pytest.raises(Killed):
-        dying.setattr(Ledger, "record", killed)
-        night.go_on()
+    with running_on(engine_with(HeardStore(after=kill))), pytest.raises(Killed):
+        cutover.go_on()
     from prefect.client.orchestration import get_client
     from prefect.states import Running, Scheduled
 
-    with get_client(sync_client=True) as client:  # a dead process says no more; here, the engine said that it crashed
-        client.set_flow_run_state(night.crashed_sub_flow(), Running(), force=True)
-        client.set_flow_run_state(night.id, Scheduled(), force=True)
-    assert night.go_on() == PREVIEW.digest
-    assert len(Ledger(night.plan.customer, night.id).entries()) == 1
+    with get_client(sync_client=True) as client:  # a killed process says no more; here, the engine said that it crashed
+        client.set_flow_run_state(cutover.crashed_sub_flow(), Running(), force=True)
+        client.set_flow_run_state(cutover.id, Scheduled(), force=True)
+    assert cutover.go_on() == PREVIEW.digest
+    assert len(Ledger(cutover.plan.customer, cutover.id).entries()) == 1
 
 
 # --- codes ---------------------------------------------------------------------------------------------------------
@@ -134,23 +141,23 @@ def anna(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     yield name, path
 
 
-def signed(night: Night, name: str, key: Path) -> dict[str, Any]:
-    return answer(night.parked(), name, yes=True, reason="it is late", key=key, passphrase=lambda: "")
+def signed(cutover: CutoverRun, name: str, key: Path) -> dict[str, Any]:
+    return answer(cutover.parked(), name, yes=True, reason="it is late", key=key, passphrase=lambda: "")
 
 
 def test_with_a_key_only_its_code_opens_the_gate(anna: tuple[str, Path], tmp_path: Path) -> None:
     name, key = anna
-    night = parked(approvers=[f"approver/{name}", "ben"])
-    assert f"a code of approver/{name}" in form_text(night.parked())
-    refused(night, yes(name), "did not come with a code")
-    refused(night, yes(f"approver/{name}", code="x" * 86), "was not made for this question")
+    cutover = parked(approvers=[f"approver/{name}", "ben"])
+    assert f"a code of approver/{name}" in form_text(cutover.parked())
+    refused(cutover, yes(name), "did not come with a code")
+    refused(cutover, yes(f"approver/{name}", code="x" * 86), "was not made for this question")
     other = tmp_path / "other.pem"
     other.write_bytes(new_key()[0])
-    refused(night, signed(night, name, other), "was not made for this question")
-    wake(night.parked(), signed(night, name, key))
-    assert night.go_on() == PREVIEW.digest
-    (approval,) = Ledger(night.plan.customer, night.id).entries()
-    assert approval.facts[1].startswith("identity: proved by a code of the key ")
+    refused(cutover, signed(cutover, name, other), "was not made for this question")
+    resume(cutover.parked(), signed(cutover, name, key))
+    assert cutover.go_on() == PREVIEW.digest
+    ((_, approval),) = Ledger(cutover.plan.customer, cutover.id).payloads(Approval)
+    assert approval.proof.startswith("proved by a code of the key ")
 
 
 def test_a_code_is_good_for_one_question_only(anna: tuple[str, Path]) -> None:
@@ -161,29 +168,29 @@ def test_a_code_is_good_for_one_question_only(anna: tuple[str, Path]) -> None:
     refused(second, code, "was not made for this question")
     refused(first, {"approve": False, "name": "ben", "reason": "wait"}, "ben said no: wait")
     refused(first, code, "was not made for this question")
-    wake(first.parked(), signed(first, name, key))
+    resume(first.parked(), signed(first, name, key))
     assert first.go_on() == PREVIEW.digest
 
 
 def test_a_code_says_yes_to_every_one_of_its_words() -> None:
     private, public = new_key("pass")
-    said = Yes(customer="contoso", gate="switch_mail", question="q-1", digest="d", approver="approver/anna")
-    code = code_for(said, private, "pass")
-    assert is_code_of(said, public, code)
+    yes_words = Yes(customer="contoso", gate="switch_mail", question="q-1", digest="d", approver="approver/anna")
+    code = code_for(yes_words, private, "pass")
+    assert is_code_of(yes_words, public, code)
     for part in Yes.model_fields:
-        assert not is_code_of(said.model_copy(update={part: "other"}), public, code), part
-    assert not is_code_of(said, new_key()[1], code)
+        assert not is_code_of(yes_words.model_copy(update={part: "other"}), public, code), part
+    assert not is_code_of(yes_words, new_key()[1], code)
     for nonsense in ("", "é", "=" * 86, code[:-2], f"{code}AA", "not a code"):
-        assert not is_code_of(said, public, nonsense)
+        assert not is_code_of(yes_words, public, nonsense)
     with pytest.raises(ValueError, match="line break"):
-        said.model_copy(update={"customer": "a\nb"}).words()
+        yes_words.model_copy(update={"customer": "a\nb"}).words()
     with pytest.raises(ValueError, match=r"(?i)password|decrypt"):
-        code_for(said, private, "wrong")
+        code_for(yes_words, private, "wrong")
 
 
 def test_an_approver_whose_block_is_gone_has_no_say() -> None:
-    night = parked(approvers=["approver/nobody-here"])
-    refused(night, yes("nobody-here", code="x"), "cannot be checked")
+    cutover = parked(approvers=["approver/nobody-here"])
+    refused(cutover, yes("nobody-here", code="x"), "cannot be checked")
 
 
 def test_a_key_is_made_once_and_only_its_owner_reads_it(anna: tuple[str, Path], tmp_path: Path) -> None:
@@ -200,50 +207,49 @@ def test_a_key_is_made_once_and_only_its_owner_reads_it(anna: tuple[str, Path], 
 # --- questions that expire -----------------------------------------------------------------------------------------
 
 
-def test_a_question_that_nobody_answers_is_asked_anew_from_a_fresh_look(world_moves_on: None) -> None:
-    night = parked(expires_minutes=60)
-    one = night.parked()
-    assert one.run.state is not None
-    parked_at = one.run.state.timestamp
-    assert expired_gates([one], parked_at + timedelta(minutes=59)) == []
-    assert expired_gates([one], parked_at + timedelta(minutes=61)) == [one]
-    age(night, 61)
-    wake(one, UNANSWERED)  # as the watch does
-    assert night.go_on() is None
-    assert night.state == "Suspended", "it never fails the run"
-    shown = form_text(night.parked())
+def test_a_question_that_nobody_answers_is_asked_anew_from_a_fresh_check(world_moves_on: None) -> None:
+    cutover = parked(expires_minutes=60)
+    question = cutover.parked()
+    assert question.run.state is not None
+    parked_at = question.run.state.timestamp
+    assert expired_gates([question], parked_at + timedelta(minutes=59)) == []
+    assert expired_gates([question], parked_at + timedelta(minutes=61)) == [question]
+    age(cutover, 61)
+    resume(question, UNANSWERED)  # as the watch does
+    assert cutover.go_on() is None
+    assert cutover.state == "Suspended", "it never fails the run"
+    shown = form_text(cutover.parked())
     assert "Nobody answered within 60 minutes" in shown
     assert f"digest `{FRESH.digest}`" in shown
-    wake(night.parked(), yes())
-    assert night.go_on() == FRESH.digest
+    resume(cutover.parked(), yes())
+    assert cutover.go_on() == FRESH.digest
 
 
-def test_the_watch_tells_of_it_and_has_it_asked_anew(nothing_parked: None, world_moves_on: None) -> None:
-    night = parked(expires_minutes=0.001)
+def test_the_watch_notifies_of_it_and_has_it_asked_anew(nothing_parked: None, world_moves_on: None) -> None:
+    cutover = parked(expires_minutes=0.001)
     assert watch(stay_seconds=0) == 1
-    told = told_so_far([night.id])[night.id]
-    assert [(one.channel, one.outcome) for one in told.values()] == [(EVENTS, "sent")]
-    assert night.go_on() is None
-    assert "Nobody answered within 0.001 minutes" in form_text(night.parked())
+    outcomes = outcomes_so_far([cutover.id])[cutover.id]
+    assert [(outcome.channel, outcome.outcome) for outcome in outcomes.values()] == [(EVENTS, "sent")]
+    assert cutover.go_on() is None
+    assert "Nobody answered within 0.001 minutes" in form_text(cutover.parked())
 
 
 def test_a_late_yes_does_not_count(world_moves_on: None) -> None:
-    night = parked(expires_minutes=60)
-    age(night, 61)
-    refused(night, yes(), "when the question had expired")
-    assert FRESH.digest in form_text(night.parked())
+    cutover = parked(expires_minutes=60)
+    age(cutover, 61)
+    refused(cutover, yes(), "when the question had expired")
+    assert FRESH.digest in form_text(cutover.parked())
 
 
 def test_a_yes_to_one_picture_is_not_held_against_the_next(world_moves_on: None) -> None:
     """Killed after it had written down the next question, before it parked with it."""
-    night = parked(expires_minutes=60)
-    asked = question_at(night.parked())
-    wake(night.parked(), yes())
+    cutover = parked(expires_minutes=60)
+    asked = question_at(cutover.parked())
+    resume(cutover.parked(), yes())
     write_question(asked.model_copy(update={"key": 2, "preview": FRESH}))
-    assert night.go_on() is None
-    assert Ledger(night.plan.customer, night.id).entries() == []
+    assert cutover.go_on() is None
+    assert Ledger(cutover.plan.customer, cutover.id).entries() == []
 
 
 def test_a_question_without_an_end_does_not_expire() -> None:
-    one = parked().parked()
-    assert expired_gates([one], now() + timedelta(days=365)) == []
+    assert expired_gates([parked().parked()], now() + timedelta(days=365)) == []

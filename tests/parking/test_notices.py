@@ -1,4 +1,4 @@
-"""Notices: each once, through kill -9 and repeated looks; a notifier that fails stops nothing and is written down."""
+"""Notices: each once, through kill -9 and repeated polls; a notifier that fails stops nothing and is written down."""
 
 from __future__ import annotations
 
@@ -9,44 +9,47 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, HeardStore, Killed, engine_with, new_plan
 from prefect import flow, tags
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
+from prefect.events.schemas.events import Event
+from prefect.events.worker import EventsWorker
 from prefect.states import Failed
 from pydantic import SecretStr
-from tasks.parking.park import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm, known_as, last_answer, park
 from web_hook import WebHook
 
 from flows.gate import gate
-from mailmove.clock import now
-from mailmove.evidence import Look, Preview
+from mailmove.clock import Clock, clock_set, now
+from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Notices
-from tasks.notifications import deliver as telling
-from tasks.notifications.deliver import EVENTS, MOST_TRIES, Records, tell_news, told_so_far, within
-from tasks.parking.due_polls import known_looks
-from tasks.parking.poll import show_look
-from tasks.parking.resume import wake
-from tasks.preflight.contacts import check_people
+from tasks.engine.current import engine, running_on
+from tasks.engine.prefect_engine import known_as
+from tasks.notifications.deliver import EVENTS, MOST_TRIES, Records, notify_all, outcomes_so_far, within
+from tasks.parking.due_polls import known_results
+from tasks.parking.forms import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm
+from tasks.parking.poll import keep_result
+from tasks.parking.resume import resume
+from tasks.preflight.contacts import check_contacts
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 SECRET = "hooks-secret-path"
 
 
 @flow(name="cutover", persist_result=True, result_serializer="json")
-def night_with_a_gate(plan: Cutover) -> str:
+def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
 
 
 @flow(persist_result=True, result_serializer="json")
-def ask(cutover: Cutover, name: str) -> str:
-    return "gone on" if last_answer(WaitForm) else park(WaitForm, f"{name}? Decide.")
+def ask(cutover: Cutover, step: str) -> str:
+    return "gone on" if engine().parking.last_answer(WaitForm) else engine().parking.park(WaitForm, f"{step}? Decide.")
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_with_a_wait(plan: Cutover) -> str:
+def cutover_with_a_wait(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
         return known_as(ask, "propagation")(plan, "propagation")
 
@@ -76,156 +79,150 @@ def hook() -> Iterator[Hook]:
 
 
 @pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """What was emitted for automations."""
-    heard: list[dict[str, Any]] = []
-    monkeypatch.setattr(telling, "emit_event", lambda name, **more: heard.append({"event": name, **more}))
+    heard: list[Event] = []
+    monkeypatch.setattr(EventsWorker, "send", lambda _, event: heard.append(event))
     return heard
 
 
-def parked(flow: Any, *to: str, **rules: Any) -> Night:
+def parked(flow: Any, *to: str, **rules: Any) -> CutoverRun:
     plan = new_plan().model_copy(update={"notices": Notices(to=list(to), **rules)})
-    night = Night(flow, plan)
-    night.go_on()
-    return night
+    cutover = CutoverRun(flow, plan)
+    cutover.go_on()
+    return cutover
 
 
-def told(night: Night) -> list[tuple[str, str]]:
+def on_record(cutover: CutoverRun) -> list[tuple[str, str]]:
     """(channel, outcome) of everything that is on record."""
-    return [(one.channel, one.outcome) for one in told_so_far([night.id])[night.id].values()]
+    return [(outcome.channel, outcome.outcome) for outcome in outcomes_so_far([cutover.id])[cutover.id].values()]
 
 
-def told_anew(*nights: Night) -> list[str]:
-    """What the watch says after one look at these."""
-    asked = [night.parked() for night in nights]
-    return tell_news(asked, known_looks(asked, {}))
+def notified_anew(*cutovers: CutoverRun) -> list[str]:
+    """What the watch says after one round of these."""
+    asked = [cutover.parked() for cutover in cutovers]
+    return notify_all(asked, known_results(asked, {}))
 
 
-def test_a_gate_is_told_once_however_often_it_is_looked_at(hook: Hook, events: list[dict[str, Any]]) -> None:
-    night = parked(night_with_a_gate, hook.ref)
+def test_a_gate_is_notified_once_however_often_it_is_polled(hook: Hook, events: list[Event]) -> None:
+    cutover = parked(cutover_with_a_gate, hook.ref)
     for _ in range(3):
-        told_anew(night)
-    (said,) = hook.heard
-    assert said["subject"] == f"{night.plan.customer} waits for you: switch_mail"
-    assert "Point the mail at Microsoft 365?" in said["body"]
-    (event,) = [one for one in events if one["payload"]["customer"] == night.plan.customer]
-    assert event["event"] == "mailmove.waiting"
-    assert told(night) == [(EVENTS, "sent"), (hook.ref, "sent")]
-    wake(night.parked(), {"approve": False, "name": "ben", "reason": "not yet"})
-    night.go_on()
-    told_anew(night)
+        notified_anew(cutover)
+    (notice,) = hook.heard
+    assert notice["subject"] == f"{cutover.plan.customer} waits for you: switch_mail"
+    assert "Point the mail at Microsoft 365?" in notice["body"]
+    (event,) = [event for event in events if event.payload.get("customer") == cutover.plan.customer]
+    assert event.event == "mailmove.waiting"
+    assert on_record(cutover) == [(EVENTS, "sent"), (hook.ref, "sent")]
+    resume(cutover.parked(), {"approve": False, "name": "ben", "reason": "not yet"})
+    cutover.go_on()
+    notified_anew(cutover)
     assert len(hook.heard) == 2, "it is a new question"
-    wake(night.parked(), {"approve": True, "name": "ben", "reason": "now"})
-    assert night.go_on() is not None
+    resume(cutover.parked(), {"approve": True, "name": "ben", "reason": "now"})
+    assert cutover.go_on() is not None
     for _ in range(2):
-        tell_news([], {})
-    assert [one["subject"] for one in hook.heard[2:]] == [f"{night.plan.customer}: the cutover has ended: Completed"]
+        notify_all([], {})
+    assert [notice["subject"] for notice in hook.heard[2:]] == [
+        f"{cutover.plan.customer}: the cutover has ended: Completed"
+    ]
 
 
-def test_killed_after_the_sending_it_is_sent_once_more_and_not_again(
-    hook: Hook, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_after_the_sending_it_is_sent_once_more_and_not_again(hook: Hook, events: list[Event]) -> None:
     """Nobody knows then whether it arrived; the id in its text is the same."""
 
-    class Killed(BaseException):
-        """kill -9, as a test can play it."""
-
-    def kill(*_: Any) -> None:
+    def kill(key: str) -> None:
         if hook.heard:
             raise Killed
 
-    night = parked(night_with_a_gate, hook.ref)
-    with monkeypatch.context() as dying, pytest.raises(Killed):
-        dying.setattr(telling, "_write", kill)
-        told_anew(night)
+    cutover = parked(cutover_with_a_gate, hook.ref)
+    with running_on(engine_with(HeardStore(before=kill))), pytest.raises(Killed):
+        notified_anew(cutover)
     for _ in range(3):
-        told_anew(night)
+        notified_anew(cutover)
     assert len(hook.heard) == 2
     assert hook.heard[0] == hook.heard[1]
-    assert len({one["id"] for one in events}) == 1, "the server keeps one event of each id"
+    assert len({event.id for event in events if event.event.startswith("mailmove.")}) == 1, (
+        "the server keeps one event of each id"
+    )
 
 
-def test_what_failed_is_written_down_without_its_secrets_and_tried_again_later(
-    hook: Hook, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_failed_is_written_down_without_its_secrets_and_tried_again_later(hook: Hook, events: list[Event]) -> None:
     hook.status = 500
-    night = parked(night_with_a_gate, "custom-webhook/nobody", hook.ref)
-    lines = told_anew(night)
-    told_anew(night)
+    cutover = parked(cutover_with_a_gate, "custom-webhook/nobody", hook.ref)
+    lines = notified_anew(cutover)
+    notified_anew(cutover)
     assert len(hook.heard) == 1, "not again at once"
-    (_, missing, failed) = told(night)
+    (_, missing, failed) = on_record(cutover)
     assert missing[1].startswith("failed: Prefect: wanted the block custom-webhook/nobody; saw no such block")
     assert failed == (hook.ref, "failed: HTTPStatusError 500")
-    assert SECRET not in "".join(lines) + str(told_so_far([night.id]))
-    monkeypatch.setattr(telling, "FIRST_PAUSE", timedelta(0))
+    assert SECRET not in "".join(lines) + str(outcomes_so_far([cutover.id]))
     hook.status = 200
-    for _ in range(2):
-        told_anew(night)
-    assert (len(hook.heard), told(night)[2]) == (2, (hook.ref, "sent"))
-    for _ in range(MOST_TRIES):
-        told_anew(night)
-    assert told_so_far([night.id])[night.id][_id(night), "custom-webhook/nobody"].tries == MOST_TRIES
+    for hours in (1, 2):
+        with clock_set(Clock(ahead=timedelta(hours=hours))):
+            notified_anew(cutover)
+    assert (len(hook.heard), on_record(cutover)[2]) == (2, (hook.ref, "sent"))
+    for hours in range(MOST_TRIES):
+        with clock_set(Clock(ahead=timedelta(hours=3 + hours))):
+            notified_anew(cutover)
+    assert outcomes_so_far([cutover.id])[cutover.id][_id(cutover), "custom-webhook/nobody"].tries == MOST_TRIES
 
 
-def _id(night: Night) -> str:
-    return f"waiting {night.parked().run.id} 1"
+def _id(cutover: CutoverRun) -> str:
+    return f"waiting {cutover.parked().run.id} 1"
 
 
-def test_who_has_nothing_new_to_tell_is_not_read_again_and_another_process_may_have_told_it(
-    hook: Hook, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+def test_what_has_nothing_new_is_not_read_again_and_another_process_may_have_notified(
+    hook: Hook, events: list[Event]
 ) -> None:
-    night, known, read = parked(night_with_a_gate, hook.ref), Records(), list[list[str]]()
-    ask = telling.read_latest
-    monkeypatch.setattr(telling, "read_latest", lambda keys: read.append(keys) or ask(keys))
-    known[night.id] = {}  # read before another process told it:
-    told_anew(night)
+    cutover, known, read = parked(cutover_with_a_gate, hook.ref), Records(), list[list[str]]()
+    known[cutover.id] = {}  # read before another process notified:
+    notified_anew(cutover)
     for expected in (1, 0, 0):
         read.clear()
-        assert tell_news([night.parked()], {}, known) == []
-        assert sum(f"notices-{night.id}" in keys for keys in read) == expected
+        with running_on(engine_with(HeardStore(reads=read.append))):
+            assert notify_all([cutover.parked()], {}, known) == []
+        assert sum(f"notices-{cutover.id}" in keys for keys in read) == expected
     assert len(hook.heard) == 1
 
 
-def test_a_failed_night_is_told(hook: Hook, events: list[dict[str, Any]]) -> None:
-    night = parked(night_with_a_gate, hook.ref, about=["failed"])
-    told_anew(night)
+def test_a_failed_cutover_is_notified(hook: Hook, events: list[Event]) -> None:
+    cutover = parked(cutover_with_a_gate, hook.ref, about=["failed"])
+    notified_anew(cutover)
     assert hook.heard == [], "the plan wants to hear of failures only"
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(night.id, Failed(message="the disk\nis full"), force=True)
+        client.set_flow_run_state(cutover.id, Failed(message="the disk\nis full"), force=True)
     for _ in range(2):
-        tell_news([], {})
-    (said,) = hook.heard
-    assert said["subject"] == f"{night.plan.customer}: the cutover has failed"
-    assert said["body"].startswith("the disk\nis full")
+        notify_all([], {})
+    (notice,) = hook.heard
+    assert notice["subject"] == f"{cutover.plan.customer}: the cutover has failed"
+    assert notice["body"].startswith("the disk\nis full")
 
 
-def test_a_forecast_is_told_when_it_has_moved_by_more_than_the_plan_says(
-    hook: Hook, events: list[dict[str, Any]]
-) -> None:
-    night = parked(night_with_a_wait, hook.ref, forecast_moved_minutes=30)
+def test_a_forecast_is_notified_when_it_has_moved_by_more_than_the_plan_says(hook: Hook, events: list[Event]) -> None:
+    cutover = parked(cutover_with_a_wait, hook.ref, forecast_moved_minutes=30)
     first = now().replace(microsecond=0)
 
-    def look(minutes: float, asks: str | None = None) -> None:
-        seen = Look(done=False, summary="not yet", forecast=first + timedelta(minutes=minutes), asks=asks)
-        show_look(night.parked().run.id, seen)
-        told_anew(night)
+    def poll(minutes: float, asks: str | None = None) -> None:
+        result = PollResult(done=False, summary="not yet", forecast=first + timedelta(minutes=minutes), asks=asks)
+        keep_result(cutover.parked().run.id, result)
+        notified_anew(cutover)
 
     for minutes in (0, 20, -25, 30):
-        look(minutes)
+        poll(minutes)
     assert hook.heard == [], "small steps around the first one"
-    look(31)
-    look(31)
-    (said,) = hook.heard
-    assert said["subject"].startswith(f"{night.plan.customer}: propagation is forecast later, ")
-    look(60)
-    assert len(hook.heard) == 1, "held against what was last told"
-    look(0)
+    poll(31)
+    poll(31)
+    (notice,) = hook.heard
+    assert notice["subject"].startswith(f"{cutover.plan.customer}: propagation is forecast later, ")
+    poll(60)
+    assert len(hook.heard) == 1, "held against what was last notified"
+    poll(0)
     assert "forecast sooner" in hook.heard[1]["subject"]
-    look(0, asks="Something else?")
+    poll(0, asks="Something else?")
     assert len(hook.heard) == 2, "it is not parked with that question yet"
-    look(0, asks="Decide.")
-    look(0, asks="Decide.")
-    assert [one["subject"] for one in hook.heard[2:]] == [f"{night.plan.customer} waits for you: propagation"]
+    poll(0, asks="Decide.")
+    poll(0, asks="Decide.")
+    assert [notice["subject"] for notice in hook.heard[2:]] == [f"{cutover.plan.customer} waits for you: propagation"]
 
 
 def test_a_notifier_that_hangs_is_left_behind() -> None:
@@ -243,6 +240,10 @@ def test_preflight_names_every_approver_and_notifier_that_cannot_be_reached(hook
     plan = new_plan(switch_mail={"approvers": ["approver/nobody", "ben"]}).model_copy(
         update={"notices": Notices(to=[hook.ref, "custom-webhook/nobody", "route53/contoso"])}
     )
-    seen = check_people(plan)
-    assert {found.subject for found in seen.blockers} == {"approver/nobody", "custom-webhook/nobody", "route53/contoso"}
+    preview = check_contacts.fn(plan)
+    assert {finding.subject for finding in preview.blockers} == {
+        "approver/nobody",
+        "custom-webhook/nobody",
+        "route53/contoso",
+    }
     assert hook.heard == [], "nobody is sent anything"

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, new_plan
 from prefect import flow, tags
-from tasks.parking.park import PARKED, WAIT_FLOW, known_as
 
 from flows.wait import wait
 from lab.dns.resolver import HONEST
@@ -18,14 +17,17 @@ from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
 from mailmove.dns.client.query import ask
-from mailmove.evidence import Look
+from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover, Propagation
 from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
+from tasks.engine.prefect_engine import known_as
+from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
-from tasks.parking.due_polls import asks_anew, look_at_all
-from tasks.parking.poll import last_look, show_look
-from tasks.parking.resume import Parked, wake
+from tasks.parking.due_polls import asks_anew, poll_all
+from tasks.parking.forms import PARKED, WAIT_FLOW
+from tasks.parking.poll import keep_result, last_result
+from tasks.parking.resume import Parked, resume
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -36,7 +38,7 @@ PATIENCE = 2.0  # seconds
 
 
 @flow(persist_result=True, result_serializer="json")
-def night_until_the_world_has_noticed(plan: Cutover) -> str:
+def cutover_until_the_world_has_noticed(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
         return "; ".join(known_as(wait, "propagation")(plan, "propagation").facts)
 
@@ -54,29 +56,29 @@ def plan() -> Iterator[Cutover]:
         yield new_plan().model_copy(update={"propagation": rules})
 
 
-def looked_by_the_watch(night: Night) -> tuple[Parked, Look]:
-    parked = night.parked()
-    [(one, seen)] = asyncio.run(look_at_all([(parked, last_look(parked.run.id))]))
-    show_look(one.run.id, seen)
-    return one, seen
+def polled_by_the_watch(cutover: CutoverRun) -> tuple[Parked, PollResult]:
+    parked = cutover.parked()
+    [(wait, result)] = asyncio.run(poll_all([(parked, last_result(parked.run.id))]))
+    keep_result(wait.run.id, result)
+    return wait, result
 
 
 def test_at_the_end_of_patience_a_person_is_asked_once(plan: Cutover) -> None:
-    night = Night(night_until_the_world_has_noticed, plan)
+    cutover = CutoverRun(cutover_until_the_world_has_noticed, plan)
     change = change_of(RRsetChange(before=OLD, after=NEW))
-    entry = Ledger(plan.customer, night.id).record("receipt", "switch_mail", changes=[change])
-    assert night.go_on() is None
+    entry = Ledger(plan.customer, cutover.id).record(EntryKind.RECEIPT, "switch_mail", changes=[change])
+    assert cutover.go_on() is None
     if (time.time() - entry.at.timestamp()) < PATIENCE:  # on a very busy machine it has ended already
-        assert "patience" not in night.parked().question
+        assert "patience" not in cutover.parked().question
     time.sleep(max(0.0, entry.at.timestamp() + PATIENCE + 0.1 - time.time()))
-    one, seen = looked_by_the_watch(night)
-    if asks_anew(one, seen):
-        wake(one)
-        assert night.go_on() is None
-    assert night.state == "Suspended"
-    assert "patience ended" in night.parked().question and "go on although" in night.parked().question
-    one, seen = looked_by_the_watch(night)
-    assert seen.asks and not asks_anew(one, seen), "it is parked with this very question"
-    wake(one, {"go_on_anyway": True, "name": "anna", "reason": "the last one is a liar"})
-    said = night.go_on()
-    assert "anna said: the last one is a liar" in said and night.state == "Completed"
+    wait, result = polled_by_the_watch(cutover)
+    if asks_anew(wait, result):
+        resume(wait)
+        assert cutover.go_on() is None
+    assert cutover.state == "Suspended"
+    assert "patience ended" in cutover.parked().question and "go on although" in cutover.parked().question
+    wait, result = polled_by_the_watch(cutover)
+    assert result.asks and not asks_anew(wait, result), "it is parked with this very question"
+    resume(wait, {"go_on_anyway": True, "name": "anna", "reason": "the last one is a liar"})
+    words = cutover.go_on()
+    assert "anna said: the last one is a liar" in words and cutover.state == "Completed"

@@ -8,25 +8,27 @@ from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
-from parked_world import Night as Run
-from parked_world import new_plan
+from parked_world import CutoverRun, new_plan
 from prefect import flow, tags
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Failed, Scheduled
-from tasks.parking.park import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW, known_as
 
 from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.clock import now
-from mailmove.evidence import Look, Preview
+from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
-from tasks.ledger.ledger import Entry, Kind, Ledger
-from tasks.parking.poll import show_look
-from tasks.parking.resume import wake
-from tasks.reporting.status import Night, _behind, board
+from tasks.engine.prefect_engine import known_as
+from tasks.ledger.entry import Entry, EntryKind
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.payloads import Topic
+from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.poll import keep_result
+from tasks.parking.resume import resume
+from tasks.reporting.status import CutoverStatus, _completed, board
 from tasks.runbook import RUNBOOK
 
 pytestmark = pytest.mark.usefixtures("nothing_parked")
@@ -51,23 +53,23 @@ def at_a_wait(plan: Cutover) -> str:
         return str(known_as(wait, "old_ttl")(plan, "old_ttl"))
 
 
-def parked(kind: Any, **gates: Any) -> Run:
-    run = Run(kind, new_plan(**gates))
+def parked(kind: Any, **gates: Any) -> CutoverRun:
+    run = CutoverRun(kind, new_plan(**gates))
     assert run.go_on() is None
     return run
 
 
-def on_board(run: Run) -> Night:
-    (night,) = [night for night in board() if night.customer == run.plan.customer]
-    return night
+def on_board(run: CutoverRun) -> CutoverStatus:
+    (status,) = [status for status in board() if status.customer == run.plan.customer]
+    return status
 
 
-def test_a_gate_says_on_whom_it_waits_and_what_lies_behind_it() -> None:
+def test_a_gate_says_on_whom_it_waits_and_what_is_completed() -> None:
     run = parked(at_a_gate, switch_mail={"approvers": ["anna", "approver/ben"]})
-    night = on_board(run)
-    assert (night.parked, night.on, night.needs) == ("gate: switch_mail", "anna or approver/ben", True)
-    assert night.done == NAMES[: NAMES.index("switch_mail")]
-    wake(run.parked(), {"approve": True, "name": "anna", "reason": ""})
+    status = on_board(run)
+    assert (status.parked, status.on, status.needs) == ("gate: switch_mail", "anna or approver/ben", True)
+    assert status.done == NAMES[: NAMES.index("switch_mail")]
+    resume(run.parked(), {"approve": True, "name": "anna", "reason": ""})
     run.go_on()
     assert (on_board(run).done, on_board(run).ended) == (NAMES, True)
 
@@ -77,39 +79,39 @@ def test_trouble_is_what_goes_wrong_and_a_wait_has_a_forecast() -> None:
     assert "an item is missing" in on_board(troubled).wrong
     assert (on_board(troubled).needs, on_board(troubled).on) == (True, "a person")
     soon = now() + timedelta(minutes=5)
-    show_look(waits.parked().run.id, Look(done=False, summary="it runs out", forecast=soon))
-    night = on_board(waits)
-    assert (night.question, night.forecast, night.needs) == ("it runs out", soon, False)
-    assert (night.on, night.done) == ("the world's resolvers", NAMES[: NAMES.index("old_ttl")])
-    show_look(waits.parked().run.id, Look(done=False, summary="still not", asks="Go on although?"))
+    keep_result(waits.parked().run.id, PollResult(done=False, summary="it runs out", forecast=soon))
+    status = on_board(waits)
+    assert (status.question, status.forecast, status.needs) == ("it runs out", soon, False)
+    assert (status.on, status.done) == ("the world's resolvers", NAMES[: NAMES.index("old_ttl")])
+    keep_result(waits.parked().run.id, PollResult(done=False, summary="still not", asks="Go on although?"))
     assert on_board(waits).needs
     assert on_board(waits).question == "Go on although? still not"
 
 
 def test_one_that_runs_or_has_failed_is_placed_by_the_newest_line_of_its_ledger() -> None:
-    run = Run(at_a_gate, new_plan())
+    run = CutoverRun(at_a_gate, new_plan())
     assert on_board(run).done == []
     ledger = Ledger(run.plan.customer, run.id)
-    ledger.record("evidence", "license_mailboxes", facts=["all there"])
+    ledger.record(EntryKind.EVIDENCE, "license_mailboxes", facts=["all there"])
     assert on_board(run).done == NAMES[: NAMES.index("license_mailboxes") + 1]
-    ledger.record("intent", "switch_mail")
+    ledger.record(EntryKind.INTENT, "switch_mail")
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, Failed(message="the worker is gone"), force=True)
-    night = on_board(run)
-    assert (night.done, night.wrong) == (NAMES[: NAMES.index("switch_mail")], "the worker is gone")
-    ledger.record("undone", "lower_ttl")
+    status = on_board(run)
+    assert (status.done, status.wrong) == (NAMES[: NAMES.index("switch_mail")], "the worker is gone")
+    ledger.record(EntryKind.ROLLED_BACK, "lower_ttl")
     assert on_board(run).done == []
 
 
 def test_one_that_is_to_come_says_when_and_a_customer_is_there_once() -> None:
     plan = new_plan()
-    first, second = Run(at_a_gate, plan), Run(at_a_gate, plan)
+    first, second = CutoverRun(at_a_gate, plan), CutoverRun(at_a_gate, plan)
     start = now() + timedelta(hours=2)
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(first.id, Cancelled(), force=True)
         client.set_flow_run_state(second.id, Scheduled(scheduled_time=start), force=True)
-    night = on_board(second)
-    assert (night.cutover, night.state, night.forecast) == (second.id, "Scheduled", start)
+    status = on_board(second)
+    assert (status.cutover, status.state, status.forecast) == (second.id, "Scheduled", start)
 
 
 def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,32 +124,36 @@ def test_more_customers_are_not_more_requests(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(PrefectHttpxSyncClient, "send", counted)
 
-    def requests_of_a_look() -> int:
+    def requests_of_a_board() -> int:
         asked.clear()
         board()
         return len(asked)
 
     parked(at_a_gate)
     parked(at_a_wait)
-    few = requests_of_a_look()
+    few = requests_of_a_board()
     for _ in range(3):
         parked(at_a_gate)
         parked(at_a_wait)
-    assert len([night for night in board() if night.parked]) >= 8
-    assert requests_of_a_look() == few
+    assert len([status for status in board() if status.parked]) >= 8
+    assert requests_of_a_board() == few
 
 
 @pytest.mark.parametrize(
-    ("kind", "stage", "last"),
+    ("kind", "topic", "stage", "last"),
     [
-        ("intent", "switch_mail", "probe_before"),
-        ("receipt", "switch_mail", "probe_before"),
-        ("evidence", "switch_mail", "switch_mail"),
-        ("passed", "reconcile_items", "reconcile_items"),
-        ("evidence", "proof: asked for a sync", "quiet"),
-        ("evidence", "final_sweep: copied", "probe_after_switch"),
+        (EntryKind.INTENT, Topic.STAGE, "switch_mail", "probe_before"),
+        (EntryKind.RECEIPT, Topic.STAGE, "switch_mail", "probe_before"),
+        (EntryKind.EVIDENCE, Topic.STAGE, "switch_mail", "switch_mail"),
+        (EntryKind.EVIDENCE, Topic.WAIT, "propagation", "propagation"),
+        (EntryKind.EVIDENCE, Topic.RECONCILIATION, "reconcile_items", "reconcile_items"),
+        (EntryKind.COMPLETED, Topic.STAGE, "reconcile_items", "reconcile_items"),
+        (EntryKind.EVIDENCE, Topic.SYNC_REQUEST, "reconcile_items", "quiet"),
+        (EntryKind.EVIDENCE, Topic.MAILBOX_COPY, "final_sweep", "probe_after_switch"),
     ],
 )
-def test_what_lies_before_the_step_of_the_last_line_is_done(kind: Kind, stage: str, last: str) -> None:
+def test_what_lies_before_the_step_of_the_last_line_is_completed(
+    kind: EntryKind, topic: Topic, stage: str, last: str
+) -> None:
     run = Mock(state=Mock(type=StateType.RUNNING))
-    assert _behind(run, None, Entry(cutover=uuid4(), kind=kind, stage=stage))[-1] == last
+    assert _completed(run, None, Entry(cutover=uuid4(), kind=kind, topic=topic, stage=stage))[-1] == last

@@ -51,7 +51,7 @@ def test_a_chosen_block_is_kept_by_id_then_by_name_and_its_secret_never() -> Non
     name, chosen = saved()
     run = started(chosen)
     assert run.parameters["plan"]["dns"]["provider"] == chosen
-    plan = plan_of(run)
+    plan = plan_of(run.parameters)
     assert plan is not None and plan.dns.provider == f"rfc2136/{name}", "it can be read before it starts"
     assert run_flow(keeps, flow_run=run, parameters=run.parameters) == f"rfc2136/{name}"
     kept = again(run)
@@ -68,7 +68,7 @@ def test_a_bad_plan_is_refused_with_every_fault_and_without_the_secret() -> None
     assert "no name" in str(refused.value) and "is not a DNS name" in str(refused.value)
     with get_client(sync_client=True) as client:
         logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
-    words = str(refused.value) + again(run).model_dump_json() + "".join(one.message for one in logs)
+    words = str(refused.value) + again(run).model_dump_json() + "".join(line.message for line in logs)
     assert SECRET not in words
 
 
@@ -78,5 +78,5 @@ def test_a_block_that_was_deleted_stops_nobody_who_only_reads_the_plan() -> None
     with get_client(sync_client=True) as client:
         client.delete_block_document(chosen["$ref"]["block_document_id"])
     assert notices_of(run).to == [f"{GONE}/{chosen['$ref']['block_document_id']}"]
-    plan = plan_of(run)
+    plan = plan_of(run.parameters)
     assert plan is not None and plan.dns.provider.startswith(GONE)

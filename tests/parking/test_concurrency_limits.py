@@ -1,4 +1,4 @@
-"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. The dead are in tests/night."""
+"""Limits of concurrency: held while a task runs and no longer, and never a deadlock. Killed ones: tests/night."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import contextvars
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from parked_world import Night, new_plan
+from parked_world import CutoverRun, PlayedStage, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
 
 from flows.gate import gate
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
-from tasks.execution import concurrency_limits as limits
-from tasks.execution.concurrency_limits import USES, limits_of, within_limits
-from tasks.execution.retry_policies import look
-from tasks.parking.resume import wake
-from tasks.runbook import STAGES
+from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_slots import forget_limits
+from tasks.execution.concurrency_limits import limits_of, within_limits
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import check_task
+from tasks.parking.forms import GATE_FLOW, PARKED
+from tasks.parking.resume import resume
+from tasks.runbook import STAGES, step_replaced
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -37,12 +38,12 @@ def plan() -> Cutover:
 
 
 @pytest.fixture
-def limit(plan: Cutover, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def limit(plan: Cutover) -> Iterator[str]:
     """One at a time at the customer's DNS."""
     name = f"mailmove.route53.{plan.customer}"
     with get_client(sync_client=True) as client:
         client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
-        monkeypatch.setattr(limits, "_known", (float("-inf"), frozenset()))
+        forget_limits()
         yield name
         client.delete_global_concurrency_limit_by_name(name)
 
@@ -53,7 +54,8 @@ def held(name: str) -> int:
 
 
 def test_every_stage_says_whom_it_talks_to(plan: Cutover) -> None:
-    assert set(USES) == {stage.name for stage in STAGES}
+    assert {"source", "dns", "tenant", "partner", "firewall"} == {part for stage in STAGES for part in stage.uses}
+    assert all(stage.uses for stage in STAGES)
     assert limits_of(plan, "switch_mail") == [
         "mailmove.route53",
         f"mailmove.route53.{plan.customer}",
@@ -75,7 +77,7 @@ def test_a_slot_is_held_inside_and_given_back_whatever_happens(plan: Cutover, li
         assert held(limit) == 0, "that stage does not talk to DNS"
 
 
-def test_two_that_want_the_same_two_slots_take_turns(plan: Cutover, limit: str) -> None:
+def test_two_that_want_the_same_two_slots_wait_for_each_other_in_turn(plan: Cutover, limit: str) -> None:
     other = f"mailmove.microsoft365.{plan.customer}"
     with get_client(sync_client=True) as client:
         client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=other, limit=1))
@@ -98,33 +100,31 @@ def test_two_that_want_the_same_two_slots_take_turns(plan: Cutover, limit: str) 
     assert most == [1]
 
 
-@look
-def check(cutover: Cutover) -> Preview:
+LIMIT: list[str] = []
+HELD: list[int] = []
+
+
+@check_task
+def check(context: Context) -> Preview:
+    HELD.append(held(LIMIT[0]))
     return Preview(stage="x")
 
 
+PLAYED = PlayedStage(__name__.rpartition(".")[2], "a stage that talks to DNS", uses=("dns",), verbs={"check": check})
+
+
 @flow(persist_result=True, result_serializer="json")
-def night(plan: Cutover) -> str:
-    check(plan)
+def cutover_with_a_limit(plan: Cutover) -> str:
+    PLAYED.check(plan)
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
 
 
-def test_a_task_takes_its_slot_and_a_parked_cutover_holds_none(
-    plan: Cutover, limit: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(USES, __name__.rpartition(".")[2], ("dns",))
-    seen: list[int] = []
-    real = Preview.__init__
-
-    def counted(self: Preview, **fields: Any) -> None:
-        if fields.get("stage") == "x":
-            seen.append(held(limit))
-        real(self, **fields)
-
-    monkeypatch.setattr(Preview, "__init__", counted)
-    run = Night(night, plan)
-    assert run.go_on() is None
-    assert (run.state, seen[0], held(limit)) == ("Suspended", 1, 0)
-    wake(run.parked(), {"approve": True, "name": "anna", "reason": ""})
-    assert run.go_on() is not None
+def test_a_task_takes_its_slot_and_a_parked_cutover_holds_none(plan: Cutover, limit: str) -> None:
+    LIMIT[:], HELD[:] = [limit], []
+    with step_replaced(PLAYED):
+        run = CutoverRun(cutover_with_a_limit, plan)
+        assert run.go_on() is None
+        assert (run.state, HELD, held(limit)) == ("Suspended", [1], 0)
+        resume(run.parked(), {"approve": True, "name": "anna", "reason": ""})
+        assert run.go_on() is not None

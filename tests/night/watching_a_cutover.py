@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from lab.rehearsal import Rehearsal
-from tasks.reporting.status import nights
+from tasks.reporting.status import statuses
 
 
 def until(true: Callable[[], bool], night: Rehearsal, seconds: float) -> None:
@@ -14,5 +14,5 @@ def until(true: Callable[[], bool], night: Rehearsal, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not true():
         night.step()
-        assert time.monotonic() < end, f"still {nights(1)[0]} troubles {night.troubles}"
+        assert time.monotonic() < end, f"still {statuses(1)[0]} troubles {night.troubles}"
         time.sleep(2)  # asking costs what the night itself could use

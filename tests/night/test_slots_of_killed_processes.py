@@ -22,7 +22,7 @@ pytestmark = [
 _HOLDER = """
 import sys, time
 from prefect.concurrency.sync import concurrency
-from tasks.execution.concurrency_limits import LEASE_SECONDS
+from tasks.engine.prefect_slots import LEASE_SECONDS
 with concurrency(sys.argv[1], lease_duration=LEASE_SECONDS):
     print("held", flush=True)
     time.sleep(600)

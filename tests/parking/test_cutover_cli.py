@@ -1,4 +1,4 @@
-"""The command line of the night: signed approvals, starts of many plans, the board."""
+"""The command line of the cutover: signed approvals, starts of many plans, the board."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from parked_world import Night, new_plan
+import uvicorn
+from parked_world import CutoverRun, mx_change, new_plan
 from prefect import flow, tags
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
-from tasks.parking.park import GATE_FLOW, PARKED, known_as
 from typer.testing import CliRunner
 
-from deployments.cli import board as boarding
 from deployments.cli import main as cli
-from deployments.cli import start_runs as running
+from deployments.cli.board import TOKEN
 from deployments.cli.main import IN_THE_WAY, WRONG, app
-from flows.cutover import cutover
+from deployments.cli.start_runs import staggered
+from flows.cutover import cutover as cutover_flow
 from flows.gate import gate
-from mailmove.changes import Change
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
+from tasks.engine.prefect_engine import known_as
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.payloads import Approval
+from tasks.parking.forms import GATE_FLOW, PARKED
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()
-PREVIEW = Preview(stage="switch_mail", changes=[Change(what="MX contoso.com.", before="old\x1b[2J", after="new")])
+PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old\x1b[2J", "new")])
 
 
 @flow(name="cutover", persist_result=True, result_serializer="json")
-def night_with_a_gate(plan: Cutover) -> str:
+def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
         return known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
 
@@ -46,27 +48,27 @@ def test_anna_makes_a_key_signs_and_the_gate_opens(tmp_path: Path) -> None:
     again = runner.invoke(app, ["new-approver", name, "--folder", str(tmp_path), "--plain"])
     assert (again.exit_code, "exists" in again.stderr) == (IN_THE_WAY, True)
 
-    night = Night(night_with_a_gate, new_plan(switch_mail={"approvers": [f"approver/{name}"]}))
-    night.go_on()
-    words = ["approve", night.plan.customer, "--name", name, "--key", str(key)]
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": [f"approver/{name}"]}))
+    cutover.go_on()
+    words = ["approve", cutover.plan.customer, "--name", name, "--key", str(key)]
     wrong = runner.invoke(app, words, input="other words\n")
     assert (wrong.exit_code, "does not open" in wrong.stderr) == (IN_THE_WAY, True)
     printed = runner.invoke(app, [*words, "--print-code", "--json"], input="secret words\n")
     assert len(json.loads(printed.stdout)["code"]) == 86
-    assert night.parked().key == "1", "nothing was answered"
+    assert cutover.parked().key == "1", "nothing was answered"
     done = runner.invoke(app, words, input="secret words\n")
     assert done.exit_code == 0, done.output
     assert "You sign:\nMX contoso.com.: `old [2J` -> `new`" in done.stderr
-    assert night.go_on() == PREVIEW.digest
-    facts = [entry.facts for entry in Ledger(night.plan.customer, night.id).entries()]
-    assert f"approved by {name}" in facts[0]
+    assert cutover.go_on() == PREVIEW.digest
+    ((_, approval),) = Ledger(cutover.plan.customer, cutover.id).payloads(Approval)
+    assert approval.by == name and approval.proof
 
 
 def test_without_the_key_there_is_no_code(tmp_path: Path) -> None:
-    night = Night(night_with_a_gate, new_plan(switch_mail={"approvers": ["approver/anna"]}))
-    night.go_on()
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": ["approver/anna"]}))
+    cutover.go_on()
     absent = str(tmp_path / "absent.pem")
-    done = runner.invoke(app, ["approve", night.plan.customer, "--name", "anna", "--key", absent])
+    done = runner.invoke(app, ["approve", cutover.plan.customer, "--name", "anna", "--key", absent])
     assert (done.exit_code, "new-approver" in done.stderr) == (IN_THE_WAY, True)
 
 
@@ -84,19 +86,19 @@ def scheduled(plans: list[Cutover]) -> dict[str, datetime]:
     customers = {plan.customer for plan in plans}
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(limit=200)
-    found = {run.parameters.get("plan", {}).get("customer"): run for run in runs}
-    return {name: run.next_scheduled_start_time for name, run in found.items() if name in customers}
+    by_customer = {run.parameters.get("plan", {}).get("customer"): run for run in runs}
+    return {name: run.next_scheduled_start_time for name, run in by_customer.items() if name in customers}
 
 
 def test_many_start_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
-        client.create_deployment(client.create_flow(cutover), name="night")
+        client.create_deployment(client.create_flow(cutover_flow), name="cutover")
     plans = [new_plan() for _ in range(3)]
     files = [written(tmp_path, plan) for plan in plans]
     at = datetime.now().astimezone().replace(microsecond=0) + timedelta(hours=3)
     done = runner.invoke(app, ["start", *files, "--at", at.isoformat(), "--stagger", "10", "--json"])
     assert done.exit_code == 0, done.output
-    assert [one["customer"] for one in json.loads(done.stdout)] == [plan.customer for plan in plans]
+    assert [started["customer"] for started in json.loads(done.stdout)] == [plan.customer for plan in plans]
     times = scheduled(plans)
     assert [times[plan.customer] - at for plan in plans] == [timedelta(minutes=10 * place) for place in range(3)]
     again = runner.invoke(app, ["start", written(tmp_path, new_plan()), files[0]])
@@ -118,10 +120,10 @@ def test_one_plan_with_a_fault_stops_all(tmp_path: Path) -> None:
 
 def test_staggered_times() -> None:
     at = datetime(2026, 11, 26, 22).astimezone()
-    assert running.staggered(None, 0, 2) == [None, None]
-    assert running.staggered(at, 0, 2) == [at, at]
-    assert running.staggered(at, 5, 3) == [at, at + timedelta(minutes=5), at + timedelta(minutes=10)]
-    first, second = running.staggered(None, 5, 2)
+    assert staggered(None, 0, 2) == [None, None]
+    assert staggered(at, 0, 2) == [at, at]
+    assert staggered(at, 5, 3) == [at, at + timedelta(minutes=5), at + timedelta(minutes=10)]
+    first, second = staggered(None, 5, 2)
     assert first is not None and second is not None and second - first == timedelta(minutes=5)
 
 
@@ -129,25 +131,25 @@ def test_staggered_times() -> None:
 
 
 def test_the_board_is_shown_once_or_as_json() -> None:
-    night = Night(night_with_a_gate, new_plan(switch_mail={"approvers": ["anna"]}))
-    night.go_on()
-    told = {one["customer"]: one for one in json.loads(runner.invoke(app, ["board", "--json"]).stdout)}
-    assert told[night.plan.customer]["on"] == "anna"
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": ["anna"]}))
+    cutover.go_on()
+    shown_of = {status["customer"]: status for status in json.loads(runner.invoke(app, ["board", "--json"]).stdout)}
+    assert shown_of[cutover.plan.customer]["on"] == "anna"
     shown = runner.invoke(app, ["board", "--once"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
-    assert night.plan.customer in shown.stdout.replace("\n", "")
+    assert cutover.plan.customer in shown.stdout.replace("\n", "")
 
 
-def test_the_page_is_not_served_without_a_token_and_never_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_not_served_without_a_token_and_never_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[tuple[str, int]] = []
-    monkeypatch.setattr(boarding, "serve", lambda _, host, port: served.append((host, port)))
-    monkeypatch.delenv(boarding.TOKEN, raising=False)
+    monkeypatch.setattr(uvicorn, "run", lambda _, *, host, port, **__: served.append((host, port)))
+    monkeypatch.delenv(TOKEN, raising=False)
     for words in ([], ["--token-block", "secret/nobody-here"]):
         done = runner.invoke(app, ["board", "--serve", *words])
         assert (done.exit_code, served) == (WRONG, [])
     token, block = uuid4().hex, f"board-{uuid4().hex[:8]}"
     Secret(value=token).save(block)
-    for words, env in ((["--token-block", f"secret/{block}"], {}), ([], {boarding.TOKEN: token})):
+    for words, env in ((["--token-block", f"secret/{block}"], {}), ([], {TOKEN: token})):
         done = runner.invoke(app, ["board", "--serve", "--port", "4281", *words], env=env)
         assert done.exit_code == 0, done.output
         assert token not in done.output
