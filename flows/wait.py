@@ -53,6 +53,7 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
         result = try_again(awaited, _try(cutover, root, awaited), previous)
     if result.done and until != "condition":
         return Evidence(stage=str(awaited), facts=[result.summary])
+    result = result.model_copy(update={"parked_with": None if result.done else result.asks})
     keep_result(run, result)  # the report draws what was polled last
     if result.done:
         return wait_completed(cutover, root, awaited, result)

@@ -78,7 +78,7 @@ def keep_watch(
         latest = {wait.run.id: result for wait, result in polled}
         own |= latest
         results |= latest
-        ready = [wait for wait, result in polled if is_to_resume(wait, result)]
+        ready = [wait for wait, result in polled if is_to_resume(result)]
         resume_all(ready)
         gone = {question.run.id for question in unanswered + ready}
         own = {run: result for run, result in own.items() if run not in gone}  # now the sub-flow itself polls

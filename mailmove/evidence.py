@@ -78,6 +78,7 @@ class PollResult(BaseModel):
     asks: str | None = Field(
         default=None, description="Set when patience has ended: what a person must decide. The same words at every poll"
     )
+    parked_with: str | None = Field(default=None, description="The `asks` that the wait is parked with")
     remedy: bool = Field(
         default=False, description="The wait's own `remedy` is due: the watch resumes the run that carries it out"
     )

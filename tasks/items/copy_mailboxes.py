@@ -37,6 +37,7 @@ def copy_mailboxes(context: Context) -> list[Moved]:
     origin, destination = sides(context)
     folder = PREFECT_HOME.value() / "mailmove" / context.plan.customer / str(context.root)
     folder.mkdir(parents=True, exist_ok=True)
+    context.fence()
     target = FencedDestination(context, destination.destination())
     mover = DirectMover(origin.origin(), target, in_folder(folder))
     boxes = [box.address for box in context.source.inventory().moving]

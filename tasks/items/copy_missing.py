@@ -37,6 +37,7 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
         if not ours:
             continue
         tried_ago = _record_intent(context, address, ours)
+        context.fence()
         try:
             moved = mover.move_items(address, ours, tried_ago=tried_ago)
         except Refused:

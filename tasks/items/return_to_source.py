@@ -125,8 +125,8 @@ def _deliver(context: Context, cloud: Tenant, mailbox: str, item: Item) -> str:
     except Refused as error:
         return f"not delivered: {error}"
     intent = _change(mailbox, item, None, "delivered")
-    context.ledger.record(EntryKind.INTENT, NAME, topic=Topic.RETURN, changes=[intent])
     context.fence()
+    context.ledger.record(EntryKind.INTENT, NAME, topic=Topic.RETURN, changes=[intent])
     try:
         # An empty envelope sender: no bounce of ours may reach whoever wrote it.
         redeliver(

@@ -47,7 +47,7 @@ def waiting(question: Parked, result: PollResult | None) -> Notice | None:
     if not question.paused:
         return None
     if question.flow == WAIT_FLOW:
-        if result is None or result.asks is None or result.asks not in question.question:
+        if result is None or result.asks is None or result.asks != result.parked_with:
             return None
         asking = result.asks
     else:

@@ -101,11 +101,11 @@ def _expired(gate: Parked, at: datetime) -> bool:
     return minutes is not None and at >= gate.parked_at + timedelta(minutes=minutes)
 
 
-def is_to_resume(waiting: Parked, result: PollResult) -> bool:
+def is_to_resume(result: PollResult) -> bool:
     """It has come; or its remedy is due, which the run itself carries out; or there is a new question to park with."""
-    return result.done or result.remedy or asks_anew(waiting, result)
+    return result.done or result.remedy or asks_anew(result)
 
 
-def asks_anew(waiting: Parked, result: PollResult) -> bool:
+def asks_anew(result: PollResult) -> bool:
     """Has a wait a question for a person that it is not parked with yet? Then it is resumed, to park with it."""
-    return result.asks is not None and result.asks not in waiting.question
+    return result.asks is not None and result.asks != result.parked_with

@@ -69,6 +69,12 @@ async def poll_once(plan: Cutover, root: UUID, awaited: Awaited, previous: PollR
     if awaited.condition is None:
         return PollResult(done=True, summary=f"it is time to try again: {awaited}")
     context = Context(plan, awaited.step, root=root, read_only=True)
+    result = await _guarded(context, awaited, previous)
+    return result.model_copy(update={"parked_with": previous.parked_with if previous else None})
+
+
+async def _guarded(context: Context, awaited: Awaited, previous: PollResult | None) -> PollResult:
+    assert awaited.condition is not None, "asked before"
     try:
         return await awaited.condition(context, previous)
     except MailmoveError as error:
@@ -77,7 +83,7 @@ async def poll_once(plan: Cutover, root: UUID, awaited: Awaited, previous: PollR
             done=False, summary=str(error), forecast=known.forecast, next_poll=_later(known), state=known.state
         )
     except Exception as error:  # noqa: BLE001  # nothing that goes wrong with one wait may stop the others, or hide
-        _log.exception("%s: %s cannot be polled", plan.customer, awaited)
+        _log.exception("%s: %s cannot be polled", context.plan.customer, awaited)
         return fault(error, previous)
 
 
@@ -91,6 +97,7 @@ def fault(error: Exception, previous: PollResult | None) -> PollResult:
         summary=f"a fault of Mailmove: {kind}: {error}",
         forecast=known.forecast,
         asks=asks,
+        parked_with=known.parked_with,
         state=known.state,
         faults=faults,
     )

@@ -63,8 +63,8 @@ def send_probes(context: Context) -> Receipt:
             after={"route": way.name, "named_by": list(way.resolvers)},
         )
         intent = ProbeRoute(message_id=message_id, route=way.name)
-        context.ledger.record(EntryKind.INTENT, stage, payload=intent, changes=[change])
         context.fence()
+        context.ledger.record(EntryKind.INTENT, stage, payload=intent, changes=[change])
         sender = plan.probes.sender
         content = probe(
             message_id,

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 from dns_town import ZONE, Towns
+from memory_engine import MemoryEngine
 from pydantic import ValidationError
 
 from lab.dns.authoritative import AuthoritativeServer
@@ -23,7 +24,7 @@ from lab.dns.resolver import HONEST, Behaviour
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import ZoneData, rrset
 from lab.faults import Faults
-from mailmove.changes import Change
+from mailmove.changes import Change, ChangeKind, RecordSetSubject
 from mailmove.dns.client.answer import Answer
 from mailmove.dns.client.interference import (
     answered_from_nowhere,
@@ -37,11 +38,16 @@ from mailmove.dns.propagation.measure import PropagationSweep, forecast, judge
 from mailmove.dns.propagation.purge_caches import operators_of, purge
 from mailmove.dns.propagation.resolver_view import ServerView
 from mailmove.dns.propagation.text_chart import picture
-from mailmove.evidence import Evidence, Look, Receipt
+from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover, Propagation
 from mailmove.plan.public_resolvers import Operator, public_addresses, shipped
 from mailmove.plan.quorum import Policy
+from mailmove.records import RRset
+from tasks.engine.current import engine, running_on
+from tasks.execution.context import Context
+from tasks.ledger.entry import Entry, EntryKind
 from tasks.parking.due_polls import asks_anew
+from tasks.parking.poll import Awaited
 from tasks.parking.question_text import question_of_wait
 from tasks.waits import old_ttl, propagation
 
@@ -64,16 +70,37 @@ def cutover(town: TownDns | None = None, **rules: Any) -> Cutover:
     return Cutover.model_validate(plan)
 
 
-def ledger(at: datetime, before: Any = OLD, after: Any = NEW, stage: str = "switch_mail") -> Any:
-    """What the wait reads of the ledger."""
-    change = Change(what=f"MX {ZONE}", before=before.model_dump(mode="json"), after=after.model_dump(mode="json"))
-    receipt = Receipt(stage=stage, changes=[change], at=at)
-    return SimpleNamespace(receipt=lambda name: receipt, evidence=lambda name: Evidence(stage=name, facts=[], at=at))
+def context(plan: Cutover, at: datetime, before: Any = OLD, after: Any = NEW, step: str = "propagation") -> Context:
+    """A poll's context: the ledger says that the MX was changed then, and served everywhere."""
+    stage, root = {"propagation": "switch_mail", "old_ttl": "lower_ttl"}[step], uuid4()
+    changed = Entry(cutover=root, kind=EntryKind.RECEIPT, stage=stage, at=at, changes=[change_of(before, after)])
+    served = Entry(cutover=root, kind=EntryKind.EVIDENCE, stage=stage, at=at)
+    for entry in (changed, served):
+        engine().store.write_table(
+            f"ledger-{plan.customer}", [entry.model_dump(mode="json")], description="", flow_run=root
+        )
+    return Context(plan, step, root=root, read_only=True)
+
+
+def change_of(before: RRset, after: RRset) -> Change:
+    subject = RecordSetSubject(name=f"{ZONE}", type="MX")
+    values = {"before": before.model_dump(mode="json"), "after": after.model_dump(mode="json")}
+    return Change(kind=ChangeKind.RECORD_SET, subject=subject, **values)
+
+
+@pytest.fixture(autouse=True)
+def in_memory() -> Iterator[None]:
+    with running_on(MemoryEngine()):
+        yield
+
+
+def resolvers(town: TownDns) -> list[tuple[str, int]]:
+    return cutover(town).propagation.servers
 
 
 def warm(town: TownDns) -> None:
     """Every resolver caches the old set; then the zone is switched, at both name servers."""
-    for resolver in propagation.resolvers_of(cutover(town)):
+    for resolver in resolvers(town):
         assert _held(resolver) == OLD.values
     town.edit(ZONE, NEW)
     deadline = time.monotonic() + 10
@@ -86,16 +113,16 @@ def _held(server: tuple[str, int]) -> tuple[str, ...]:
     return asyncio.run(ask(server, ZONE, "MX", recursive=True)).values
 
 
-def looked(plan: Cutover, book: Any, previous: Look | None = None) -> Look:
+def polled(context: Context, previous: PollResult | None = None) -> PollResult:
     if previous:
-        previous = Look.model_validate_json(previous.model_dump_json(exclude={"picture"}))
-    return asyncio.run(propagation.look_on(plan, book, previous))
+        previous = PollResult.model_validate_json(previous.model_dump_json(exclude={"picture"}))
+    return asyncio.run(propagation.poll(context, previous))
 
 
-def test_a_look_has_a_picture_and_a_forecast(town: Towns) -> None:
+def test_a_poll_has_a_picture_and_a_forecast(town: Towns) -> None:
     place = town(resolvers=(HONEST, HONEST), zone=[OLD])
     warm(place)
-    seen = looked(cutover(place), ledger(datetime.now(UTC)))
+    seen = polled(context(cutover(place), datetime.now(UTC)))
     assert not seen.done and seen.asks is None
     assert seen.forecast is not None and seen.forecast > datetime.now(UTC) + timedelta(seconds=280)
     rows = [line for line in seen.picture.splitlines() if line.startswith("127.")]
@@ -104,47 +131,44 @@ def test_a_look_has_a_picture_and_a_forecast(town: Towns) -> None:
     assert all("▒▒▒" in row and "clear at" in row for row in rows[2:])
 
 
-def test_patience_ends_in_a_question_and_the_looking_goes_on(town: Towns) -> None:
+def test_patience_ends_in_a_question_and_polling_goes_on(town: Towns) -> None:
     place = town(resolvers=(HONEST,), zone=[OLD])
     warm(place)
     plan = cutover(place, patience_minutes=30)
-    early = looked(plan, ledger(datetime.now(UTC)))
-    assert early.asks is None
-    late = ledger(datetime.now(UTC) - timedelta(minutes=31))
-    first = looked(plan, late, early)
-    second = looked(plan, late, first)
+    early = polled(context(plan, datetime.now(UTC)))
+    assert early.asks is None and not asks_anew(early)
+    late = context(plan, datetime.now(UTC) - timedelta(minutes=31))
+    first = polled(late, early)
+    second = polled(late, first)
     assert not first.done and first.asks and "30 minutes" in first.asks
     assert first.asks == second.asks, "the same words: a person is asked once"
-    question = question_of_wait(plan, "propagation", first)
-    assert first.asks in question.splitlines()[0]
-    parked: Any = SimpleNamespace(question=question_of_wait(plan, "propagation", early).splitlines()[0])
-    assert asks_anew(parked, first) and not asks_anew(parked, early)
-    parked.question = question.splitlines()[0]
-    assert not asks_anew(parked, second)
+    assert first.asks in question_of_wait(plan, Awaited("propagation"), first).splitlines()[0]
+    assert asks_anew(first)
+    assert not asks_anew(second.model_copy(update={"parked_with": first.asks})), "it is parked with this very question"
 
 
 def test_patience_may_end_in_going_on_but_never_before_every_authority_serves_it(town: Towns, faults: Faults) -> None:
     place = town(resolvers=(HONEST,), zone=[OLD])
     warm(place)
     plan = cutover(place, patience_minutes=1, after_patience="go-on")
-    late = ledger(datetime.now(UTC) - timedelta(minutes=2))
-    gone_on = looked(plan, late)
+    late = context(plan, datetime.now(UTC) - timedelta(minutes=2))
+    gone_on = polled(late)
     assert gone_on.done and "the plan says to go on" in gone_on.summary
     faults.set("dns.timeout")
     faults.set("resolver.timeout")
-    blind = looked(plan, late)
+    blind = polled(late)
     assert not blind.done and blind.asks, "an error of the world is no silence either"
 
 
 def test_the_old_ttl_counts_only_where_it_was_shortened() -> None:
     at = datetime.now(UTC)
     high, low, floor = (OLD.model_copy(update={"ttl": ttl}) for ttl in (3600, 60, 300))
-    seen = asyncio.run(old_ttl.look_on(cutover(), ledger(at, high, low), None))
+    seen = asyncio.run(old_ttl.poll(context(cutover(), at, high, low, "old_ttl"), None))
     assert seen.forecast == at + timedelta(seconds=3600) and not seen.done and seen.details == []
-    raised = asyncio.run(old_ttl.look_on(cutover(), ledger(at, high, floor), None))
+    raised = asyncio.run(old_ttl.poll(context(cutover(), at, high, floor, "old_ttl"), None))
     assert raised.forecast == seen.forecast
     assert "no less than 300 s" in raised.details[0], "asked for 60"
-    declined = asyncio.run(old_ttl.look_on(cutover(), ledger(at, high, high), None))
+    declined = asyncio.run(old_ttl.poll(context(cutover(), at, high, high, "old_ttl"), None))
     assert declined.done and "no less than 3600 s" in declined.details[0]
 
 
@@ -278,7 +302,7 @@ def answer(server: str, *values: str, **facts: Any) -> Answer:
 
 async def test_somebody_who_answers_where_nobody_can_be(town: Towns) -> None:
     place = town(resolvers=(HONEST, Behaviour()), zone=[OLD])
-    [first, second] = propagation.resolvers_of(cutover(place))
+    [first, second] = resolvers(place)
     found = await interference([first], ZONE, nowhere=second, whoami=None, timeout=1)
     assert [one.subject for one in found] == ["port 53 is intercepted"]
     assert await interference([first], ZONE, nowhere=("127.0.0.1", 1), whoami=None, timeout=0.5) == []
@@ -287,9 +311,7 @@ async def test_somebody_who_answers_where_nobody_can_be(town: Towns) -> None:
 async def test_resolvers_that_reach_the_world_from_one_address_are_one(town: Towns) -> None:
     whoami = rrset(f"whoami.{ZONE}", "TXT", 60, '"192.0.2.77"')
     place = town(resolvers=(HONEST, HONEST), zone=[OLD, whoami])
-    found = await interference(
-        propagation.resolvers_of(cutover(place)), ZONE, nowhere=None, whoami=whoami.name, timeout=1
-    )
+    found = await interference(resolvers(place), ZONE, nowhere=None, whoami=whoami.name, timeout=1)
     assert [one.subject for one in found] == ["several resolvers are one"] and "192.0.2.77" in found[0].seen
 
 
@@ -322,8 +344,9 @@ def test_an_inside_zone_is_named_in_the_wait(town: Towns) -> None:
     data = ZoneData({ZONE: [secret]})
     with AuthoritativeServer(place.places.host(99), place.places.dns_port, data, {}, Faults()) as inside:
         own = [f"{inside.address}:{inside.port}"]
-        seen = looked(cutover(place, own_resolvers=own), ledger(datetime.now(UTC)))
-        again = looked(cutover(place, own_resolvers=own), ledger(datetime.now(UTC)), seen)
+        switched = context(cutover(place, own_resolvers=own), datetime.now(UTC))
+        seen = polled(switched)
+        again = polled(switched, seen)
     for each in (seen, again):
         assert any("split horizon" in line and own[0] in line for line in each.details)
 

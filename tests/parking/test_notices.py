@@ -203,7 +203,13 @@ def test_a_forecast_is_notified_when_it_has_moved_by_more_than_the_plan_says(hoo
     first = now().replace(microsecond=0)
 
     def poll(minutes: float, asks: str | None = None) -> None:
-        result = PollResult(done=False, summary="not yet", forecast=first + timedelta(minutes=minutes), asks=asks)
+        result = PollResult(
+            done=False,
+            summary="not yet",
+            forecast=first + timedelta(minutes=minutes),
+            asks=asks,
+            parked_with="Decide.",
+        )
         keep_result(cutover.parked().run.id, result)
         notified_anew(cutover)
 

@@ -72,13 +72,13 @@ def test_at_the_end_of_patience_a_person_is_asked_once(plan: Cutover) -> None:
         assert "patience" not in cutover.parked().question
     time.sleep(max(0.0, entry.at.timestamp() + PATIENCE + 0.1 - time.time()))
     wait, result = polled_by_the_watch(cutover)
-    if asks_anew(wait, result):
+    if asks_anew(result):
         resume(wait)
         assert cutover.go_on() is None
     assert cutover.state == "Suspended"
     assert "patience ended" in cutover.parked().question and "go on although" in cutover.parked().question
     wait, result = polled_by_the_watch(cutover)
-    assert result.asks and not asks_anew(wait, result), "it is parked with this very question"
+    assert result.asks and not asks_anew(result), "it is parked with this very question"
     resume(wait, {"go_on_anyway": True, "name": "anna", "reason": "the last one is a liar"})
     words = cutover.go_on()
     assert "anna said: the last one is a liar" in words and cutover.state == "Completed"

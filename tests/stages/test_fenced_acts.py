@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -25,6 +26,7 @@ from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.items.copy_mailboxes import copy_mailboxes
 from tasks.items.copy_missing import copy_missing
+from tasks.items.fenced_destination import FENCE_SECONDS, FencedDestination
 from tasks.items.redeliver import deliver_again
 from tasks.items.return_to_source import return_to_source
 from tasks.ledger.entry import EntryKind
@@ -109,3 +111,25 @@ def test_a_wait_carries_out_no_remedy(memory: MemoryEngine) -> None:
     cloud.migration.batch.return_value = Mock(status="Failed")
     remedy = carry_out_remedy(a_plan(), memory.root, Awaited("first_sync"), PollResult(done=False, summary=""))
     refused(asyncio.run, remedy)
+
+
+class Target(Mock):
+    """A destination that counts what is stored."""
+
+    def put(self, mailbox: str, folder_id: str, contents: list[object]) -> list[object]:
+        return []
+
+
+def test_a_copy_that_is_fenced_on_its_way_stores_nothing_more() -> None:
+    """A worker that slept comes back in the middle of a copy of hours: each batch asks, in a thread of its own."""
+    with running_on(MemoryEngine()) as engine:
+        destination = FencedDestination(Context(a_plan(), "copy_mailboxes"), Target())
+        with ThreadPoolExecutor(1) as lane:
+            assert lane.submit(destination.put, "anna@contoso.example", "f", []).result() == []
+            assert engine.acts == 1
+            assert lane.submit(destination.put, "anna@contoso.example", "f", []).result() == [], "asked a moment ago"
+            assert engine.acts == 1
+            destination._asked -= FENCE_SECONDS
+            engine.fenced = True
+            with pytest.raises(InterruptedError):
+                lane.submit(destination.put, "anna@contoso.example", "f", []).result()
