@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,8 @@ class Finding(BaseModel):
     seen: str
     means: str
     todo: str
+    about: Literal["phone", ""] = Field(default="", description="What it is about, where a list sorts by that")
+    needs_action: bool = Field(default=True, description="False: it is only to be known; `todo` says so")
     blocks: bool = Field(default=False, description="True: the cutover must not start like this")
 
 

@@ -12,9 +12,6 @@ from mailmove.inventory.full import FullInventory, Phone
 _STALE = timedelta(days=60)
 """Age of a phone's last sync from which it may no longer exist."""
 
-PHONE = "a phone: "
-"""Beginning of `seen` in a phone's finding."""
-
 
 def of_phones(inventory: FullInventory) -> Iterator[Finding]:
     """A finding for each phone, by name: a person must set it up anew. Age is counted from the newest sync of all."""
@@ -23,7 +20,8 @@ def of_phones(inventory: FullInventory) -> Iterator[Finding]:
         last = f", last seen {phone.last_sync:%Y-%m-%d}" if phone.last_sync else ", never seen"
         yield Finding(
             subject=phone.mailbox,
-            seen=f"{PHONE}{named(phone)}{last}",
+            about="phone",
+            seen=f"a phone: {named(phone)}{last}",
             means="Its account points at the old server; it gets no mail after the switch.",
             todo="It has not synced for two months: ask whether it still exists."
             if _stale(phone, newest)

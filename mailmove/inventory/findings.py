@@ -185,6 +185,7 @@ def _of_groups(inventory: FullInventory) -> Iterator[Finding]:
             seen=f"{len(plain)}: {', '.join(group.address for group in plain)}",
             means="They come along with their members.",
             todo="Nothing to do.",
+            needs_action=False,
         )
     for group in inventory.groups:
         if group.kind == "security":
@@ -229,6 +230,7 @@ def _of_other_recipients(inventory: FullInventory) -> Iterator[Finding]:
             seen=", ".join(recipient.display_name for recipient in own),
             means="They belong to the old server and are not carried.",
             todo="Nothing to do.",
+            needs_action=False,
         )
     for recipient in inventory.others:
         if recipient.kind not in _EXCHANGES_OWN:
@@ -250,6 +252,7 @@ def _of_addresses(inventory: FullInventory) -> Iterator[Finding]:
             seen=f"{len(named)} mailboxes have a legacyExchangeDN" + besides,
             means="Replies to old mail and Outlook's suggestions go by it; lost, they bounce as IMCEAEX (KB 2807779).",
             todo="Nothing to do: after the first sync each becomes an X500 address at Microsoft 365.",
+            needs_action=False,
         )
 
 

@@ -49,6 +49,13 @@ class Decision(BaseModel):
     words: list[str]
 
 
+class ProofLine(BaseModel):
+    """What the last reconciliation counted in a mailbox."""
+
+    mailbox: str
+    words: str
+
+
 class ArrivalBar(BaseModel):
     """Counts of messages that arrived in the `seconds` from `at` on, by side. None: that side could not be read."""
 
@@ -75,6 +82,8 @@ class CutoverReport(BaseModel):
     decisions: list[Decision] = []
     handover: Handover | None = Field(default=None, description="None: the inventory was not kept")
     findings: list[Finding] = Field(default=[], description="What the preflight found")
+    proof_stage: str = Field(default="", description="Stage of the last reconciliation; empty: there was none")
+    proof: list[ProofLine] = Field(default=[], description="What it counted, mailbox by mailbox")
     unmoved_items: list[str] = Field(default=[], description="Items that did not move, each with its reason")
     tidy: list[str] = Field(default=[], description="What to do afterwards by hand: late senders, and DNS")
     landed: list[ArrivalBar] = []

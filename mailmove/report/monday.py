@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailmove.evidence import Finding
-from mailmove.inventory.devices import PHONE
 from mailmove.report.handover import Handover, Person
 
 EVERYBODY = (
@@ -70,7 +69,5 @@ def open_findings(findings: Sequence[Finding], handover: Handover | None) -> lis
     return [
         finding
         for finding in findings
-        if not finding.todo.startswith("Nothing")
-        and not finding.seen.startswith(PHONE)
-        and finding.subject not in known
+        if finding.needs_action and finding.about != "phone" and finding.subject not in known
     ]

@@ -46,12 +46,7 @@ def runbook_html(runbook: Runbook) -> str:
 
 def proof_of(report: CutoverReport) -> tuple[str, list[tuple[str, str]]]:
     """(stage, [(mailbox, its counts)]) of the last reconciliation; ("", []): there was none."""
-    for name in ("reconcile_again", "reconcile_items"):
-        step = report.step(name)
-        if step and step.facts:
-            facts = [fact for fact in step.facts if not any(item in fact for item in report.unmoved_items)]
-            return name, [(who, sentence) for who, _, sentence in (fact.partition(": ") for fact in facts)]
-    return "", []
+    return report.proof_stage, [(line.mailbox, line.words) for line in report.proof]
 
 
 def _page(template: str, zone: tzinfo, **values: Any) -> str:

@@ -49,4 +49,5 @@ def floor_finding(context: Context, zone: str, floor: int) -> Finding:
         seen=f"asked for {low} s; the provider's lowest is {floor} s",
         means=f"After the switch the world may use the old records for {floor} s instead of {low} s.",
         todo="Nothing: it is planned for. Or lift the provider's limit.",
+        needs_action=False,
     )

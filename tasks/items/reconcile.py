@@ -19,7 +19,7 @@ from tasks.items.item_report import compare
 from tasks.items.redeliver import deliver_again
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
-from tasks.ledger.payloads import LeftItem, Reconciliation, SyncRequest
+from tasks.ledger.payloads import LeftItem, ReconciledMailbox, Reconciliation, SyncRequest
 from tasks.traffic.server_clocks import ROUNDED
 
 _NAMED = 20
@@ -31,6 +31,7 @@ class Reconciled:
     """facts: one a mailbox. left: items that stay behind, as the plan tolerates."""
 
     facts: list[str]
+    mailboxes: list[ReconciledMailbox]
     left: list[LeftItem] = field(default_factory=list)
 
 
@@ -42,14 +43,15 @@ def reconcile(context: Context) -> Reconciled:
     """
     accounts = compare(context, context.stage)
     facts = [account.line() for account in accounts]
+    counted = [ReconciledMailbox(mailbox=account.mailbox, words=account.counts()) for account in accounts]
     missing = {account.mailbox: account.lost for account in accounts if account.lost}
     if not missing:
-        return Reconciled(facts)
+        return Reconciled(facts, counted)
     _wait_for_sync(context, missing)
     copied, missing = copy_missing(context, missing)
     if not missing and not copied:
         # Copies of ours bear a mark, and are known by it where the two servers name the same item differently.
-        return Reconciled([*facts, "what is missing by name is there, as copies that bear our mark"])
+        return Reconciled([*facts, "what is missing by name is there, as copies that bear our mark"], counted)
     left = [
         LeftItem(mailbox=address, kind=item.kind, folder=item.folder, subject=item.subject, reason=why)
         for address, item, why in deliver_again(context, missing)
@@ -66,7 +68,7 @@ def reconcile(context: Context) -> Reconciled:
     under_way = sum(map(len, missing.values())) - len(left)
     not_handed_on = sum(account.missing - len(account.lost) for account in accounts)
     if left and not under_way and not copied and not not_handed_on:
-        return Reconciled([*facts, *(f"stays behind, as the plan tolerates: {item}" for item in left)], left)
+        return Reconciled([*facts, *(f"stays behind, as the plan tolerates: {item}" for item in left)], counted, left)
     raise NotYet(
         "Microsoft 365",
         wanted="what was copied and delivered again to show",
@@ -85,7 +87,9 @@ def ask_for_missing(context: Context) -> Receipt:
 def record_reconciled(context: Context) -> Evidence:
     """Compare, and write down the outcome; raises as `reconcile` does."""
     outcome = reconcile(context)
-    return record_evidence(context, context.stage, outcome.facts, Reconciliation(left=outcome.left))
+    return record_evidence(
+        context, context.stage, outcome.facts, Reconciliation(mailboxes=outcome.mailboxes, left=outcome.left)
+    )
 
 
 def _wait_for_sync(context: Context, missing: Missing) -> None:

@@ -175,10 +175,18 @@ class LeftItem(_Payload):
         return f"{self.mailbox}: {self.kind} '{self.subject}' in {self.folder}: {self.reason}"
 
 
+class ReconciledMailbox(_Payload):
+    """What was counted in a mailbox, in words."""
+
+    mailbox: str
+    words: str
+
+
 class Reconciliation(_Payload):
     """What a comparison of both sides found in the end."""
 
     topic: Literal[Topic.RECONCILIATION] = Topic.RECONCILIATION
+    mailboxes: list[ReconciledMailbox] = []
     left: list[LeftItem] = Field(default=[], description="Missing items that the plan tolerates")
 
 

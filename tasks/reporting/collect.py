@@ -12,7 +12,7 @@ from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
-from mailmove.report.cutover_report import CutoverReport, Decision, Question, Step
+from mailmove.report.cutover_report import CutoverReport, Decision, ProofLine, Question, Step
 from mailmove.report.forecast import Outline, Runbook, runbook_of, zone_of
 from mailmove.report.handover import Handover
 from mailmove.report.progress import Progress
@@ -63,7 +63,7 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverRep
             if entry.kind is EntryKind.APPROVAL
         ],
         **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
-        unmoved_items=_left(entries),
+        **_reconciled(entries),
     )
 
 
@@ -172,7 +172,14 @@ def _pictured(results: Iterable[PollResult]) -> dict[str, Any]:
     return fields
 
 
-def _left(entries: list[Entry]) -> list[str]:
-    """Items that stay at the source, by the newest reconciliation."""
+def _reconciled(entries: list[Entry]) -> dict[str, Any]:
+    """Fields of the report that the newest reconciliation gives."""
     outcomes = payloads_of(entries, Reconciliation)
-    return [str(item) for item in outcomes[-1][1].left] if outcomes else []
+    if not outcomes:
+        return {}
+    entry, outcome = outcomes[-1]
+    return {
+        "proof_stage": entry.stage,
+        "proof": [ProofLine(mailbox=counted.mailbox, words=counted.words) for counted in outcome.mailboxes],
+        "unmoved_items": [str(item) for item in outcome.left],
+    }

@@ -68,6 +68,7 @@ def _licences(context: Context, preview: Preview) -> Finding:
         means="They are given after the first sync; shared, room and equipment mailboxes take none. "
         "A mailbox that goes without for 30 days is disabled by Microsoft.",
         todo=f"Buy {short} more before the mailboxes have been copied." if short else "Nothing to do.",
+        needs_action=short > 0,
         blocks=short > 0 and bool(lacking),
     )
 

@@ -46,7 +46,11 @@ def check(context: Context) -> Preview:
         words = f"the tenant does not give the records of {', '.join(unknown)} yet"
         return Preview(
             stage=NAME,
-            findings=[Finding(subject="MX", seen=words, means="They are shown at the gate.", todo="Nothing.")],
+            findings=[
+                Finding(
+                    subject="MX", seen=words, means="They are shown at the gate.", todo="Nothing.", needs_action=False
+                )
+            ],
         )
     preview = preview_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain))
     preview.findings += _guards(context, preview) + policy_findings(context, preview)

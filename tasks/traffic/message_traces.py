@@ -61,4 +61,5 @@ def _finding(seen: Reached) -> Finding:
         if seen.by_way_of_old
         else "Senders have found the cloud by themselves.",
         todo="Point those senders at the new MX." if seen.by_way_of_old else "Nothing to do.",
+        needs_action=bool(seen.by_way_of_old),
     )

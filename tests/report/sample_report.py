@@ -10,7 +10,7 @@ from mailmove.changes import Change, ChangeKind, HostSubject, MailboxSubject, Re
 from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.dns.propagation.resolver_view import RecordState, ServerView
 from mailmove.evidence import Finding
-from mailmove.report.cutover_report import ArrivalBar, CutoverReport, Decision, Question, Step
+from mailmove.report.cutover_report import ArrivalBar, CutoverReport, Decision, ProofLine, Question, Step
 from mailmove.report.handover import Handover, Machine, Person
 from mailmove.report.progress import Progress, watched
 from mailmove.tenant_state import MigrationUser
@@ -111,9 +111,14 @@ def night(**other: Any) -> CutoverReport:
         "findings": [
             Finding(subject="user2@contoso.com", seen="forwards to x@elsewhere.example", means="It is not carried.",
                     todo="Set it again."),
-            Finding(subject="user0@contoso.com", seen="a phone: iPhone 12", means="It points at the old server.",
-                    todo="Add it again."),
-            Finding(subject="contacts", seen="3", means="They come along.", todo="Nothing to do."),
+            Finding(subject="user0@contoso.com", about="phone", seen="a phone: iPhone 12",
+                    means="It points at the old server.", todo="Add it again."),
+            Finding(subject="contacts", seen="3", means="They come along.", todo="Nothing to do.", needs_action=False),
+        ],
+        "proof_stage": "reconcile_again",
+        "proof": [
+            ProofLine(mailbox=person.address, words=f"{person.items} items found again, 3 new, 0 missing")
+            for person in people
         ],
         "unmoved_items": [f"user3@contoso.com: message '{HARM}' in Inbox: larger than 150 MB"],
         "tidy": ["contoso.com: the name mail.contoso.com still receives junk. Remove it when the server goes."],

@@ -20,7 +20,6 @@ ALLOWED: dict[str, set[str]] = {
     "tasks/parking/question_text.py": {"summary"},  # a full stop is taken off, and another put: it is shown
     "tasks/dns/mail_policies.py": {"facts"},  # of an assessment: a table by name
     "mailmove/dns/assessment/advice.py": {"facts"},  # the same
-    "mailmove/report/monday.py": {"seen", "todo"},  # what to do on Monday is sorted; findings have no kind so far
 }
 """Path -> attributes that are read there all the same, and why."""
 

@@ -126,6 +126,7 @@ def _dkim(seen: Assessment) -> Iterator[Finding]:
             seen="no key under a common selector",
             means="The old server probably does not sign its mail (a rare selector cannot be found from outside).",
             todo="Nothing; the move publishes Microsoft's selectors, and mail from the cloud is signed.",
+            needs_action=False,
         )
 
 
@@ -222,7 +223,11 @@ def _dnssec(seen: Assessment) -> Iterator[Finding]:
         )
     elif verdict.faults:
         yield Finding(
-            subject=subject, seen="; ".join(verdict.faults), means="It does no harm.", todo="Nothing tonight."
+            subject=subject,
+            seen="; ".join(verdict.faults),
+            means="It does no harm.",
+            todo="Nothing tonight.",
+            needs_action=False,
         )
 
 

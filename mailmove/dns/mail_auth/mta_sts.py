@@ -203,6 +203,7 @@ def judge(
             f"{remembered.until:%Y-%m-%d %H:%M} UTC",
             means="Such a sender delivers late: it looks for a new policy before it gives up.",
             todo=f"Switch after {clear:%Y-%m-%d %H:%M} UTC." if at < clear else "Nothing; the wait is over.",
+            needs_action=at < clear,
             blocks=at < clear,
         )
     ]

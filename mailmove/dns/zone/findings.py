@@ -112,6 +112,7 @@ def _about_policies(zone: Zone, name: str) -> Iterator[Finding]:
             seen=f"TLSA records at {', '.join(tlsa)}",
             means="They speak of the old server only and do no harm after the switch.",
             todo="Nothing tonight; remove them together with the old server.",
+            needs_action=False,
         )
     if (f"_smtp._tls.{name}", "TXT") not in zone:
         yield Finding(
@@ -152,6 +153,7 @@ def _about_autodiscover(zone: Zone, name: str) -> Iterator[Finding]:
             seen=f"{', '.join(others)} records",
             means="The switch replaces them by a CNAME, which cannot stand beside other records.",
             todo="Nothing; a rollback puts them back.",
+            needs_action=False,
         )
     srv = zone.get((f"_autodiscover._tcp.{name}", "SRV"))
     if srv:
@@ -160,6 +162,7 @@ def _about_autodiscover(zone: Zone, name: str) -> Iterator[Finding]:
             seen=f"SRV {', '.join(srv.values)}",
             means="Outlook follows it where the CNAME fails; the switch leads it to Microsoft (a target of . stays).",
             todo="Nothing; a rollback puts it back.",
+            needs_action=False,
         )
     yield Finding(
         subject="Autodiscover in Active Directory",

@@ -32,11 +32,15 @@ class Account:
     def missing(self) -> int:
         return sum(self.verdicts[verdict] for verdict in LOST)
 
-    def line(self) -> str:
+    def counts(self) -> str:
         """The counts as a sentence, which ends with the number of missing items."""
         explained = [f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict not in LOST]
         more = f"{', '.join(explained)}; " if explained else ""
-        return f"{self.mailbox}: {self.at_source} items at the old server; {more}{self.missing} missing"
+        return f"{self.at_source} items at the old server; {more}{self.missing} missing"
+
+    def line(self) -> str:
+        """The same, with the mailbox before it."""
+        return f"{self.mailbox}: {self.counts()}"
 
 
 class Book:
