@@ -129,7 +129,11 @@ def test_a_night_that_goes_on_or_was_put_back_is_never_called_finished() -> None
     text = report_html(night(steps=put_back))
     assert "It was put back" in text and "The move is finished" not in text
     early = [step.model_copy(update={"ended": None, "began": None, "facts": []}) for step in steps]
-    text = report_html(night(steps=early, unmoved_items=[], landed=[], sweeps={}, progress=None, handover=None))
+    text = report_html(
+        night(
+            steps=early, unmoved_items=[], landed=[], sweeps={}, progress=None, handover=None, proof_stage="", proof=[]
+        )
+    )
     assert "No count has been finished" in text and "not yet" in text
     assert "Every item of every mailbox" not in text
 
