@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from mailmove.clock import clock
 from mailmove.plan.cutover import Cutover
-from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.engine.current import engine
 from tasks.engine.port import Rows
 from tasks.execution.open_blocks import as_port, open_block
 from tasks.ledger.ledger import Ledger, WriteInQuery
+
+if TYPE_CHECKING:  # a resumed run that polls and parks again opens no block: the ports are loaded with the first
+    from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 
 Port = TypeVar("Port")
 
@@ -75,28 +77,40 @@ class Context:
 
     @property
     def source(self) -> SourceServer:
+        from mailmove.ports import SourceServer
+
         return self.block(self.plan.source.server, SourceServer)  # type: ignore[type-abstract]
 
     @property
     def tenant(self) -> Tenant:
+        from mailmove.ports import Tenant
+
         return self.block(self.plan.target.tenant, Tenant)  # type: ignore[type-abstract]
 
     @property
     def dns_provider(self) -> DnsProvider:
+        from mailmove.ports import DnsProvider
+
         return self.block(self.plan.dns.provider, DnsProvider)  # type: ignore[type-abstract]
 
     @property
     def partner(self) -> Partner | None:
         """None: the plan names no partner."""
+        from mailmove.ports import Partner
+
         reference = self.plan.target.partner
         return self.block(reference, Partner) if reference else None  # type: ignore[type-abstract]
 
     @property
     def firewall(self) -> Firewall:
+        from mailmove.ports import Firewall
+
         return self.block(self.plan.firewall.gateway, Firewall)  # type: ignore[type-abstract]
 
     @property
     def certificate_authority(self) -> CertificateAuthority | None:
         """None: the plan leaves the server's certificate alone."""
+        from mailmove.ports import CertificateAuthority
+
         reference = self.plan.source.obtain_certificate
         return self.block(reference, CertificateAuthority) if reference else None  # type: ignore[type-abstract]
