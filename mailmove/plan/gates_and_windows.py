@@ -86,7 +86,7 @@ class Window(Part):
         description="Local time by which all could be back; no switch starts too late for that. None: no such rule",
         examples=["06:00"],
     )
-    way_back_minutes: float = Field(
+    rollback_minutes: float = Field(
         default=30,
         ge=0,
         description="With `reversible_by`: to see that it went wrong, decide, and put the records back; the MX TTL "

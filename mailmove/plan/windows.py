@@ -56,7 +56,7 @@ def _opening(window: Window, day: date, kept: timedelta) -> tuple[datetime, date
 
     end = after_opening(window.closes)
     if window.reversible_by is not None:
-        rollback_time = timedelta(minutes=window.way_back_minutes) + kept
+        rollback_time = timedelta(minutes=window.rollback_minutes) + kept
         end = min(end, after_opening(window.reversible_by) - rollback_time)
     return max(_readings(window, day, window.opens)), end
 

@@ -26,7 +26,7 @@ def rollback_limits(report: CutoverReport) -> list[str]:
         since = report.switched.astimezone(ZoneInfo(report.time_zone))
         lines.append(
             f"Mail that has arrived at Microsoft 365 since {since:%Y-%m-%d %H:%M} stays in the mailboxes "
-            "there after a rollback; with --bring-back it is delivered to the old server too."
+            "there after a rollback; with --return-mail it is delivered to the old server too."
         )
         if ttl := _longest_mx_ttl(report):
             lines.append(

@@ -65,7 +65,7 @@ def _may_go_on_anyway(context: Context, at: datetime) -> bool:
 def _rollback_rules(context: Context, kept: timedelta) -> str:
     bound = [window for window in context.plan.windows if window.reversible_by is not None]
     rules = [
-        f"{window.way_back_minutes:g} min, and {kept.total_seconds():.0f} s of MX TTL, by {window.reversible_by:%H:%M} "
+        f"{window.rollback_minutes:g} min, and {kept.total_seconds():.0f} s of MX TTL, by {window.reversible_by:%H:%M} "
         f"{window.timezone}"
         for window in bound
     ]

@@ -55,7 +55,7 @@ def _windows(context: Context) -> list[Finding]:
             subject="windows",
             seen="in none of them could a switch be undone by `reversible_by`",
             means="The switch would wait for ever.",
-            todo="Let them open earlier or be reversible later, or say fewer way_back_minutes.",
+            todo="Let them open earlier or be reversible later, or say fewer rollback_minutes.",
             blocks=True,
         )
     ]

@@ -254,7 +254,7 @@ def test_who_skips_the_wait_may_switch_before_the_next_window_and_not_after_it()
 
 
 def test_what_could_not_be_back_by_morning_waits_with_the_reason() -> None:
-    plan = windowed(reversible_by=datetime(2026, 1, 1, 6).time(), way_back_minutes=30)
+    plan = windowed(reversible_by=datetime(2026, 1, 1, 6).time(), rollback_minutes=30)
     context = Context(plan, "window", root=CutoverRun(cutover_of_one_stage, plan).id)
     mx = {"name": "contoso.com.", "type": "MX", "values": ["10 mail.contoso.com."]}
     WORLD.at = datetime(2026, 12, 2, 5, 0, tzinfo=UTC)
@@ -265,7 +265,7 @@ def test_what_could_not_be_back_by_morning_waits_with_the_reason() -> None:
     assert not result.done
     assert "could not be back in time (30 min, and 3600 s of MX TTL, by 06:00 UTC)" in result.summary
     assert result.forecast == datetime(2026, 12, 2, 22, 0, tzinfo=UTC)
-    hopeless = windowed(reversible_by=datetime(2026, 1, 1, 22, 30).time(), way_back_minutes=30)
+    hopeless = windowed(reversible_by=datetime(2026, 1, 1, 22, 30).time(), rollback_minutes=30)
     result = poll_window(Context(hopeless, "window", root=context.root))
     assert not result.done and result.asks, "no cutover will ever do: a person is asked"
 

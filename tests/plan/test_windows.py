@@ -69,7 +69,7 @@ def test_around_a_change_of_the_clocks_it_is_open_only_by_the_clock_on_the_wall(
     zone, day = change
     if opens == closing:
         return
-    one = Window(opens=opens, closes=closing, timezone=zone, reversible_by=by, way_back_minutes=20)
+    one = Window(opens=opens, closes=closing, timezone=zone, reversible_by=by, rollback_minutes=20)
     at = datetime.combine(day, datetime.min.time(), ZoneInfo(zone)).astimezone(UTC) + timedelta(minutes=minutes)
     back = timedelta(seconds=kept)
     if is_open([one], at, back):
@@ -109,7 +109,7 @@ def test_on_a_holiday_it_does_not_open_and_the_night_before_goes_on() -> None:
 
 
 def test_no_switch_starts_too_late_to_be_back_by_morning() -> None:
-    early = window(reversible_by="06:00", way_back_minutes=30)
+    early = window(reversible_by="06:00", rollback_minutes=30)
     hour = timedelta(hours=1)
     assert is_open([early], datetime(2026, 12, 2, 4, 29, tzinfo=UTC), hour)
     assert not is_open([early], datetime(2026, 12, 2, 4, 30, tzinfo=UTC), hour), "90 minutes before 06:00"
