@@ -90,7 +90,7 @@ async def _guarded(context: Context, awaited: Awaited, previous: PollResult | No
 def fault(error: Exception, previous: PollResult | None) -> PollResult:
     """What an exception that nobody foresaw comes to: tried again, and from the third in a row on a person's to see."""
     known = previous or PollResult(done=False, summary="")
-    faults, kind = known.faults + 1, type(error).__name__
+    faults, kind = min(known.faults + 1, MOST_FAULTS), type(error).__name__  # said once, then nothing new
     asks = f"This cannot be polled ({kind}). Go on without it, or have it mended?" if faults >= MOST_FAULTS else None
     return PollResult(
         done=False,
