@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from prefect import Flow, get_run_logger
+from prefect import get_run_logger
 from prefect import tags as prefect_tags
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
@@ -75,7 +75,7 @@ class PrefectEngine(Engine):
         whose heart beats for both: one of its own would only be a second to wait for at its end.
         """
         with prefect_tags(*tags), without_heartbeat():
-            state = cast(Any, known_as(sub_flow, name))(*args, return_state=True)
+            state = cast(Any, keyed_by(sub_flow, name))(*args, return_state=True)
         if not state.is_completed():
             state.result()
 
@@ -96,12 +96,3 @@ class PrefectEngine(Engine):
             state = client.read_flow_run(run).state
             if state is not None and (not state.is_final() or cut_short(state)):  # which the watch would restart
                 client.set_flow_run_state(run, Cancelled(message=reason), force=True)
-
-
-def known_as(sub_flow: Flow[P, R], name: str) -> Flow[P, R]:
-    """The same sub-flow, which a resumed cutover re-attaches by what it is for.
-
-    Prefect tells sub-flow runs apart by the function's name and how often it was called before. That count is not
-    the same in a resumed run, when a stage that failed then passes now. So the name goes into the function's name.
-    """
-    return keyed_by(sub_flow, name)

@@ -63,6 +63,9 @@ def without_heartbeat() -> SettingsContext:
 def keyed_by(sub_flow: Flow[P, R], name: str) -> Flow[P, R]:
     """The same sub-flow with `name` in its re-attachment key; `sub_flow` itself stays as it is.
 
+    A resumed cutover re-attaches it by what it is for: how often it was called before is not the same in a resumed
+    run, when a stage that failed then passes now.
+
     A resumed flow re-attaches its sub-flow runs by a task run of the same `task_key` and `dynamic_key`. The first
     comes from the function's `__qualname__` (prefect/tasks.py, `_generate_task_key`), the second counts the calls in
     this process (prefect/utilities/engine, `dynamic_key_for_task_run`). So each name gets a function of its own.

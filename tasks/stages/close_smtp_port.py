@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from mailmove.changes import Change, ChangeKind, HostSubject
-from mailmove.errors import NotYet
+from mailmove.errors import MailmoveError, NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.values import CONSEQUENCES
@@ -17,8 +19,11 @@ from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.traffic.infrequent_senders import infrequent_senders
 from tasks.traffic.message_traces import findings_since_the_switch
+from tasks.traffic.server_clocks import record_clock
 
 NAME = "close_smtp_port"
+
+_log = logging.getLogger(__name__)
 
 
 def question(plan: Cutover) -> str:
@@ -93,7 +98,7 @@ def verify(context: Context) -> Evidence:
             todo="What looks closed from here may be open. Let the worker send on this port, or look from another "
             "network and answer 'go on anyway', saying what was old.",
         )
-    return record_evidence(
+    evidence = record_evidence(
         context,
         NAME,
         [
@@ -101,6 +106,11 @@ def verify(context: Context) -> Evidence:
             *(f"seen beside it: {connection}" for connection in control),
         ],
     )
+    try:
+        record_clock(context, NAME, "source")
+    except MailmoveError as error:  # the port is closed all the same; `when` works the moment out anew then
+        _log.warning("%s: %s", NAME, error)
+    return evidence
 
 
 @rollback_task

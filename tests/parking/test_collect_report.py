@@ -23,7 +23,7 @@ from mailmove.report.progress import watched
 from mailmove.tenant_state import MigrationUser
 from tasks.engine.current import engine
 from tasks.engine.port import Rows
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.ledger.entry import EntryKind
@@ -75,9 +75,9 @@ def evening(plan: Cutover) -> None:
         ledger.record(EntryKind.RECEIPT, "lower_ttl", changes=[LOWERED])
         record_evidence(context, "lower_ttl", ["2 authoritative servers serve it"])
     with tags(PARKED, WAIT_FLOW):
-        known_as(poll_only, "first_sync")(plan, "first_sync")
+        keyed_by(poll_only, "first_sync")(plan, "first_sync")
     with tags(PARKED, GATE_FLOW):
-        known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
+        keyed_by(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
     found_again = ["a@contoso.com: 9 items found again"]
     record_evidence(context, "reconcile_again", found_again, Reconciliation(left=[LEFT]))
     closing = Closing(tidy=["remove the old name"], landed_note="nobody knows")

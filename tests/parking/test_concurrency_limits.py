@@ -16,7 +16,7 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from flows.gate import gate
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.engine.prefect_slots import forget_limits
 from tasks.execution.concurrency_limits import limits_of, within_limits
 from tasks.execution.context import Context
@@ -117,7 +117,7 @@ PLAYED = PlayedStage(__name__.rpartition(".")[2], "a stage that talks to DNS", u
 def cutover_with_a_limit(plan: Cutover) -> str:
     PLAYED.check(plan)
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
+        return keyed_by(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
 
 
 def test_a_task_takes_its_slot_and_a_parked_cutover_holds_none(plan: Cutover, limit: str) -> None:

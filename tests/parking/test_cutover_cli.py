@@ -23,7 +23,7 @@ from flows.cutover import cutover as cutover_flow
 from flows.gate import gate
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Approval
 from tasks.parking.forms import GATE_FLOW, PARKED
@@ -36,7 +36,7 @@ PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old\x1b[2J", "new")])
 @flow(name="cutover", persist_result=True, result_serializer="json")
 def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
+        return keyed_by(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
 
 
 def test_anna_makes_a_key_signs_and_the_gate_opens(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import running_on
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import check_task
 from tasks.ledger.entry import EntryKind
@@ -45,7 +45,7 @@ FRESH = Preview(stage="switch_mail", changes=[mx_change("other", "new")])
 @flow(persist_result=True, result_serializer="json")
 def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
+        return keyed_by(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
 
 
 @check_task

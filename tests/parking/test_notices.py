@@ -25,7 +25,7 @@ from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Notices
 from tasks.engine.current import engine, running_on
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.notifications.deliver import EVENTS, MOST_TRIES, Records, notify_all, outcomes_so_far, within
 from tasks.parking.due_polls import known_results
 from tasks.parking.forms import GATE_FLOW, PARKED, WAIT_FLOW, WaitForm
@@ -40,7 +40,7 @@ SECRET = "hooks-secret-path"
 @flow(name="cutover", persist_result=True, result_serializer="json")
 def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
+        return keyed_by(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
 
 
 @flow(persist_result=True, result_serializer="json")
@@ -51,7 +51,7 @@ def ask(cutover: Cutover, step: str) -> str:
 @flow(persist_result=True, result_serializer="json")
 def cutover_with_a_wait(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return known_as(ask, "propagation")(plan, "propagation")
+        return keyed_by(ask, "propagation")(plan, "propagation")
 
 
 class Hook(WebHook):

@@ -19,8 +19,8 @@ from mailmove.errors import Blocked
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine, running_on
-from tasks.engine.prefect_engine import PrefectEngine, known_as
-from tasks.engine.prefect_internals import form_keys
+from tasks.engine.prefect_engine import PrefectEngine
+from tasks.engine.prefect_internals import form_keys, keyed_by
 from tasks.engine.prefect_parking import PrefectParking
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
@@ -40,7 +40,7 @@ NOW = datetime(2026, 11, 23, 22, tzinfo=UTC)
 @flow(persist_result=True, result_serializer="json")
 def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
+        return keyed_by(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
 
 
 @flow(persist_result=True, result_serializer="json")
@@ -56,13 +56,13 @@ def ask(cutover: Cutover, step: str) -> str:
 @flow(persist_result=True, result_serializer="json")
 def cutover_with_a_wait(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return known_as(ask, "quiet")(plan, "quiet")
+        return keyed_by(ask, "quiet")(plan, "quiet")
 
 
 @flow(persist_result=True, result_serializer="json")
 def cutover_with_two_waits(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return "; ".join(known_as(ask, step)(plan, step) for step in ("quiet", "later"))
+        return "; ".join(keyed_by(ask, step)(plan, step) for step in ("quiet", "later"))
 
 
 def yes(name: str = "anna", **more: Any) -> dict[str, Any]:
@@ -265,14 +265,14 @@ def test_a_question_that_ended_with_its_cutover_keeps_its_end(parked_cutover: Cu
 # --- how a sub-flow is known again ---------------------------------------------------------------------------------
 
 
-def test_known_as_gives_each_name_a_key_of_its_own_and_changes_nothing_else() -> None:
+def test_keyed_by_gives_each_name_a_key_of_its_own_and_changes_nothing_else() -> None:
     @flow
     def double(number: int, times: int = 2) -> int:
         return number * times
 
     @flow
     def root() -> list[int]:
-        return [known_as(double, "a")("21"), known_as(double, "b")(4, times=3), known_as(double, "a")(5), double(6)]  # type: ignore[arg-type]
+        return [keyed_by(double, "a")("21"), keyed_by(double, "b")(4, times=3), keyed_by(double, "a")(5), double(6)]  # type: ignore[arg-type]
 
     state = root(return_state=True)
     assert state.result() == [42, 12, 10, 12]

@@ -21,7 +21,7 @@ from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover, Propagation
 from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
 from tasks.parking.due_polls import asks_anew, poll_all
@@ -40,7 +40,7 @@ PATIENCE = 2.0  # seconds
 @flow(persist_result=True, result_serializer="json")
 def cutover_until_the_world_has_noticed(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return "; ".join(known_as(wait, "propagation")(plan, "propagation").facts)
+        return "; ".join(keyed_by(wait, "propagation")(plan, "propagation").facts)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from flows.wait import wait
 from mailmove.clock import now
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Topic
@@ -38,19 +38,19 @@ NAMES = [step.name for step in RUNBOOK]
 @flow(name="cutover", persist_result=True, result_serializer="json")
 def at_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
-        return known_as(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
+        return keyed_by(gate, "switch_mail")(plan, "switch_mail", Preview(stage="switch_mail"))
 
 
 @flow(name="cutover", persist_result=True, result_serializer="json")
 def at_trouble(plan: Cutover) -> str:
     with tags(PARKED, TROUBLE_FLOW):
-        return known_as(trouble, "reconcile_items")(plan, "reconcile_items", "an item is missing")
+        return keyed_by(trouble, "reconcile_items")(plan, "reconcile_items", "an item is missing")
 
 
 @flow(name="cutover", persist_result=True, result_serializer="json")
 def at_a_wait(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return str(known_as(wait, "old_ttl")(plan, "old_ttl"))
+        return str(keyed_by(wait, "old_ttl")(plan, "old_ttl"))
 
 
 def parked(kind: Any, **gates: Any) -> CutoverRun:

@@ -28,7 +28,7 @@ from mailmove.plan.cutover import Cutover
 from mailmove.records import RRsetChange
 from tasks.dns.zone_changes import change_of
 from tasks.engine.current import engine, running_on
-from tasks.engine.prefect_engine import known_as
+from tasks.engine.prefect_internals import keyed_by
 from tasks.execution.context import Context
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
@@ -50,7 +50,7 @@ LOW = rrset("contoso.com.", "MX", 60, "10 mail.contoso.com.")
 @flow(persist_result=True, result_serializer="json")
 def cutover_until_the_old_ttl_has_run_out(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return "; ".join(known_as(wait, "old_ttl")(plan, "old_ttl").facts)
+        return "; ".join(keyed_by(wait, "old_ttl")(plan, "old_ttl").facts)
 
 
 def parked_cutover() -> CutoverRun:
@@ -228,7 +228,7 @@ def test_what_the_sub_flow_has_polled_since_counts_for_more_than_what_this_proce
 @flow(persist_result=True, result_serializer="json")
 def cutover_with_a_played_wait(plan: Cutover) -> str:
     with tags(PARKED, WAIT_FLOW):
-        return "; ".join(known_as(wait, "first_sync")(plan, "first_sync").facts)
+        return "; ".join(keyed_by(wait, "first_sync")(plan, "first_sync").facts)
 
 
 def test_a_remedy_is_carried_out_by_the_run_of_the_wait_and_not_by_the_watch() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import smtplib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -99,9 +99,9 @@ class Accounts:
         sweep = self.plan.sweep.model_copy(update={"tolerated_missing": items})
         self.plan = self.plan.model_copy(update={"sweep": sweep})
 
-    def put(self, message_id: str) -> None:
+    def put(self, message_id: str, received: datetime | None = None) -> None:
         mime = f"Message-ID: {message_id}\r\nSubject: {message_id[1:-1]}\r\n\r\nA page.\r\n".encode()
-        self.servers.old.put(self.servers.address, mime)
+        self.servers.old.put(self.servers.address, mime, received=received)
 
     def copies(self, message_id: str) -> int:
         return sum(one.message_id == message_id for one in self.servers.cloud.snapshot(self.servers.address))
@@ -178,7 +178,7 @@ def test_a_fenced_process_moves_nothing(accounts: Accounts) -> None:
 
 
 def test_a_sync_is_asked_for_first_and_a_request_without_its_time_asks_again(accounts: Accounts) -> None:
-    accounts.put("<late@x>")
+    accounts.put("<late@x>", received=now() - MINUTE)  # clocks are read in whole seconds: newer ones ask once more
     user = SimpleNamespace(address=accounts.servers.address, last_synced=None)
     cloud = Mock(spec=Microsoft365, wraps=accounts.servers.target)
     cloud.clock, cloud.migration = now, Mock(users=lambda _: [user])

@@ -15,6 +15,7 @@ from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.smtp.port_check import PortCheck, check_port
 from tasks.items.return_to_source import return_to_source
+from tasks.ledger.payloads import ServerClock
 from tasks.parking.gate_questions import Asked
 from tasks.parking.question_text import question_of
 from tasks.progress.rollback_stage import roll_back_stage
@@ -131,6 +132,8 @@ def test_port_25_is_seen_closed_and_the_last_probe_goes_the_new_way(walk: Walk) 
     walk.bring_to(None)
     evidence = walk.ledger.evidence("close_smtp_port")
     assert evidence is not None
+    clocks = [(reading.step, reading.whose) for _, reading in walk.ledger.payloads(ServerClock)]
+    assert clocks.count(("close_smtp_port", "source")) == 1, "a clock that is set right later does not move it"
     places = walk.town.places
     assert f"{places.old_server} port {places.smtp_port}: no answer" in evidence.facts[0]
     assert "as the plan says" not in evidence.facts[0]
