@@ -6,13 +6,14 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests prefect-oldest long fleet lint style types bench docs pages clean setup soak
+.PHONY: demo up help test tests cases prefect-oldest long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's cutover in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and the tests"
+	@echo "make cases   inputs of public reports that failed once, one line each"
 	@echo "make prefect-oldest  what we know of Prefect's inside, on the oldest Prefect that we support"
 	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
 	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium"
@@ -52,6 +53,9 @@ tests: setup
 
 test: style
 	@$(MAKE) --no-print-directory -j 2 types tests
+
+cases: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cases tests/cases
 
 # In a venv of its own, with as little as these tests need.
 OLDEST := .venv-oldest
