@@ -37,6 +37,15 @@ def _decoded(text: str) -> str:
         return text
 
 
+MIME_EMPTY, MIME_MISSING, MIME_BROKEN = "mime empty", "mime missing", "mime broken"
+SICKNESSES = {
+    MIME_EMPTY: "success, with an empty MimeContent (Export: Data)",
+    MIME_MISSING: "success, without MimeContent",
+    MIME_BROKEN: "success, with 4n+1 letters, which no base64 has (exchangelib 707: Exchange 14.3)",
+}
+"""Value of `StoredItem.sick` -> the answer. Every other value is a ResponseCode that the item is answered with."""
+
+
 @dataclass(frozen=True)
 class StoredItem:
     """One item; `mime` is what the wire gives (RFC 5322, or iCalendar / vCard inside it)."""
@@ -49,6 +58,7 @@ class StoredItem:
     message_id: str  # with angle brackets; "" where it has none
     subject: str
     weight: int = 0  # bytes that it says it has where that is more than `mime`: big items cost the lab nothing
+    sick: str = ""  # what a server answers instead of the content: a word of SICKNESSES, or its own error code
 
     @property
     def size(self) -> int:
@@ -106,6 +116,7 @@ class MailStore:
         folder: str = "Inbox",
         kind: str = "message",
         received: datetime | None = None,
+        sick: str = "",
     ) -> StoredItem:
         """File one item; KeyError: no such mailbox."""
         head = mime.partition(b"\r\n\r\n")[0]
@@ -121,6 +132,7 @@ class MailStore:
                 received=received or datetime.now(UTC),
                 message_id=_header(head, b"Message-ID"),
                 subject=_decoded(_header(head, b"Subject")),
+                sick=sick,
             )
             mailbox.items[item.id] = item
             return item
@@ -146,6 +158,15 @@ class MailStore:
                 del mailbox.items[item_id]
                 return None
             return self.move(address, item_id, RECOVERABLE if folder == DELETED else DELETED)
+
+    def make_sick(self, address: str, item_id: str, sick: str) -> StoredItem:
+        """Let an item be answered for so from now on (empty: as it should be). KeyError: no such mailbox or item."""
+        with self.lock:
+            mailbox = self.find(address)
+            if mailbox is None:
+                raise KeyError(address)
+            mailbox.items[item_id] = replace(mailbox.items[item_id], sick=sick)
+            return mailbox.items[item_id]
 
     def snapshot(self, address: str) -> list[StoredItem]:
         """The items of a mailbox at this moment, oldest first."""

@@ -5,9 +5,11 @@
     |   +-- Refused        the other side does not accept our credentials or rights
     |   |   +-- SignInRefused  the sign-in itself; the same for every other request, and more tries lock the account
     |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
+    |   +-- FolderUnreadable  one folder of a mailbox cannot be read, and the others can; it may be left
     |   +-- BadPlan        the plan has faults; all of them are listed
     |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
     +-- Transient          ask again later, with the same words
+    |   +-- AnswerUnreadable   it answered, and not in its own language: HTML, a torn page, nothing
     |   +-- Throttled      ask again after `retry_after` seconds
     |   +-- NotYet         the world does not agree yet; nothing is wrong
     |   |   +-- ByHand     a person must type `records` where no program can; that it was done shows by itself
@@ -74,6 +76,19 @@ class TtlRaised(Blocked):
         self.floor = floor
 
 
+class FolderUnreadable(Blocked):
+    """One folder of a mailbox cannot be read, however often it is asked for; the mailbox itself answers.
+
+    mailbox: SMTP address. folder: names from the top down, one for each folder on the way.
+    """
+
+    def __init__(
+        self, who: str, *, wanted: str, seen: str, todo: str, mailbox: str, folder: list[str], code: str | None = None
+    ) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        self.mailbox, self.folder = mailbox, folder
+
+
 class BadPlan(Blocked):
     """The plan has faults. `seen` lists every one of them."""
 
@@ -84,6 +99,10 @@ class WindowClosed(Blocked):
 
 class Transient(MailmoveError):
     """It may work if asked again."""
+
+
+class AnswerUnreadable(Transient):
+    """Something answered, and what it said cannot be read as an answer of that service."""
 
 
 class Throttled(Transient):
