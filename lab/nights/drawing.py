@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lab.dns.resolver import CLAMPED, HONEST, SERVE_STALE, Behaviour
+from lab.nights.cruelty import Cruelty, draw_cruelty
 from tasks.runbook import RUNBOOK, Stage
 
 Kind = Literal["route53", "rfc2136"]
@@ -110,6 +112,7 @@ class Drawn:
     first_answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # gate -> answers before the yes
     rollback_at: str | None = None
     mends: bool = True
+    cruelty: Cruelty | None = None
 
     def lines(self) -> list[str]:
         """For people: everything that was drawn."""
@@ -118,12 +121,13 @@ class Drawn:
         settings += [f"  {what} at {step}" for what, step in self.events]
         settings += [f"  kill -9 {death['phase']} {death['nth']} of {death['step']}" for death in self.deaths]
         settings += [f"  {gate}: {answers}" for gate, answers in self.first_answers.items()]
+        settings += self.cruelty.lines() if self.cruelty else []
         settings += [f"  rolled back at {self.rollback_at}"] if self.rollback_at else []
         return settings if self.mends else [*settings, "  nobody mends anything"]
 
 
 def draw(seed: int) -> Drawn:
-    """The same seed gives the same night."""
+    """The same seed gives the same night. CRUEL=1 in the environment: every one is cruel; else every other one."""
     luck = random.Random(seed)
     kind = luck.choice(KINDS)
     rate, senders = luck.choice((2.0, 4.0, 6.0)), luck.randint(2, 4)
@@ -156,6 +160,7 @@ def draw(seed: int) -> Drawn:
     }
     night = Drawn(seed, kind, town, plan)
     _draw_troubles(night, luck)
+    night.cruelty = draw_cruelty(seed, always=os.environ.get("CRUEL") == "1")
     return night
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from lab.mail.accountant import BAD
+from lab.nights.cruelty import left_by_decision
 from lab.nights.night import Outcome
 from lab.town import DOMAIN, Town
 
@@ -19,19 +20,19 @@ def judge(town: Town, first: Picture, outcome: Outcome) -> None:
     if not town.senders.drain(30):
         outcome.wrong.append("mail is still queued although every server is there")
     if outcome.ended == "finished":
-        outcome.wrong += _finished(town, first)
+        outcome.wrong += _finished(town, first, outcome)
     else:
         outcome.wrong += _kept(town)
     if outcome.ended == "rolled back":
         outcome.wrong += _back(town, first)
 
 
-def _finished(town: Town, first: Picture) -> list[str]:
+def _finished(town: Town, first: Picture, outcome: Outcome) -> list[str]:
     """Each message is in the new mailbox once, or bounced to its sender; the world is what the plan wanted."""
     accepted = _accepted(town)
     wrong = []
     for entry in town.account().entries:
-        if entry.category not in BAD:
+        if entry.category not in BAD or left_by_decision(entry, outcome.sick, outcome.decisions):
             continue
         if entry.category == "duplicated" and "copies" in entry.reason:
             copies = int(entry.reason.split()[0])

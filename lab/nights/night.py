@@ -16,6 +16,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 from lab.dns.zone_data import rrset
+from lab.mail_store import StoredItem
+from lab.nights.cruelty import CONTROL
 from lab.nights.drawing import LASTING, STOPPING, Drawn
 from lab.nights.shelf import Shelf
 from lab.town import DOMAIN, Town
@@ -78,7 +80,10 @@ class Nursery:
 
 @dataclass
 class Outcome:
-    """How a night ended. ended: finished, rolled back, parked, or never. reason: what it is parked with."""
+    """How a night ended: finished, rolled back, parked, or never. reason: what it is parked with.
+
+    sick: items that nobody can read. decisions: questions that were answered with "leave it out".
+    """
 
     ended: str = "never"
     reason: str = ""
@@ -86,6 +91,8 @@ class Outcome:
     lives: int = 0
     killed: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    sick: list[StoredItem] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -239,12 +246,16 @@ class Night:
         if self.lasting and not self.drawn.mends:
             self._left_parked(text)
             return
-        if not (self.drawn.faults or self.drawn.events):
+        if not (self.drawn.faults or self.drawn.events or self.drawn.cruelty):
             self.outcome.wrong.append(f"trouble although nothing is broken: {text}")
         if len(self.outcome.troubles) > 25:
             self.outcome.wrong.append(f"trouble without end: {text}")
         self._mend()
-        self._answer(asked, {"name": "anna", "reason": "mended"})
+        if any(item.subject.rstrip(CONTROL) in text for item in self.outcome.sick):
+            self.outcome.decisions.append(text)
+            self._answer(asked, {"leave_out": True, "name": "anna", "reason": "nobody can read it"})
+        else:
+            self._answer(asked, {"name": "anna", "reason": "mended"})
 
     def _wait(self, asked: dict[str, Any], text: str) -> None:
         if asked["key"].startswith("wait[quiet") and "the new MX" in text:

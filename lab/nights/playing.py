@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.faults import Faults
+from lab.nights.cruelty import inflict
 from lab.nights.drawing import draw
 from lab.nights.judge import judge
 from lab.nights.night import Night, Nursery, Outcome
@@ -35,6 +36,8 @@ def play(seed: int, folder: Path, nursery: Nursery | None = None) -> Played:
     with Town(dns=drawn.dns, faults=Faults(), **drawn.town) as town:
         first = town.picture()
         night = Night(drawn, town, nursery, folder)
+        if drawn.cruelty:
+            night.outcome.sick = inflict(drawn.cruelty, town)
         outcome = night.walk()
         town.faults.clear()
         judge(town, first, outcome)
