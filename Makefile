@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests cases prefect-oldest long fleet lint style types bench docs pages clean setup soak
+.PHONY: demo up help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make test    ruff, mypy and the tests"
 	@echo "make cases   inputs of public reports that failed once, one line each"
+	@echo "make fuzz    MUTATIONS=300 spoiled answers for every reader of strangers' answers; READER=name SEED=n plays one again"
 	@echo "make prefect-oldest  what we know of Prefect's inside, on the oldest Prefect that we support"
 	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
 	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium"
@@ -57,6 +58,10 @@ test: style
 cases: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cases tests/cases
 
+MUTATIONS ?= 300
+fuzz: setup
+	MUTATIONS=$(MUTATIONS) READER='$(READER)' SEED=$(SEED) $(BIN)/python -m pytest -n 2 --dist loadfile tests/fuzz
+
 # In a venv of its own, with as little as these tests need.
 OLDEST := .venv-oldest
 $(OLDEST)/.ready: .ci/prefect-oldest.txt
@@ -75,6 +80,7 @@ fleet: setup
 	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night/test_fleet_night.py tests/browser/test_night_from_the_ui.py
 
 soak: setup
+	@$(MAKE) --no-print-directory fuzz MUTATIONS=20000
 	$(BIN)/python -W ignore -m lab.nights
 	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/microsoft365/test_fault_matrix.py
 

@@ -1,0 +1,235 @@
+"""Readers of the old server: EWS in plain SOAP and by exchangelib, Autodiscover. Answers: the lab's, and the cases'."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from answers import Answer, Shape
+from mutate_xml import xml_mutation
+from pydantic import SecretStr
+from reader import AsksWithoutEnd, Case, Reader
+from readers_of_texts import RECORDED
+from tape import Tape, TapeServer
+
+from blocks.exchange.ews.client import EwsClient
+from blocks.exchange.ews.copy_source import EwsOrigin
+from blocks.exchange.ews.soap import EwsConnections
+from blocks.exchange.ews.sync_changes import EwsChanges
+from blocks.tls_roots import tls_context
+from lab.authority import Authority
+from lab.company import make_company
+from lab.exchange.old_exchange import OldExchange
+from lab.faults import Faults
+from lab.places import Places
+from mailmove.items.copy.interfaces import Content
+from mailmove.items.item import Item
+from mailmove.items.reconcile.changes import StateLost
+from mailmove.outlook_anywhere.autodiscover import Names, autodiscover_steps
+from mailmove.outlook_anywhere.rpc_http import Account
+from mailmove.outlook_anywhere.steps import Deadline
+
+DOMAIN = "northwind.example"
+ANNA = f"anna@{DOMAIN}"
+_ITEMS = frozenset(
+    {"Message", "CalendarItem", "Contact", "Task", "Item", "MeetingRequest", "DistributionList", "Create", "Update",
+     "Delete", "ReadFlagChange", "PostItem"}
+)  # fmt: skip
+_FOLDERS = frozenset({"Folder", "CalendarFolder", "ContactsFolder", "TasksFolder", "SearchFolder"})
+_SHAPE = Shape(
+    records=_ITEMS | _FOLDERS | {"GetFolderResponseMessage"}, lists=frozenset({"Items", "Folders", "Changes"})
+)
+_UNNAMED = frozenset(
+    {"Subject", "DisplayName", "DateTimeReceived", "Size", "InternetMessageId", "UID", "Start", "End", "TotalCount",
+     "@ChangeKey", "EmailAddresses", "Entry", "@Key", "IncludesLastItemInRange", "@IncludesLastItemInRange",
+     "@TotalItemsInView", "ServerVersionInfo", "Header", "@MajorVersion", "@MinorVersion", "ParentFolderId",
+     "ChildFolderCount", "FolderClass", "ItemClass"}
+)  # fmt: skip
+"""What an item may lack, and is an item all the same; or what ends a list early, as its last page would."""
+
+
+@dataclass
+class Taped:
+    """A server of tapes in front of the lab's old server."""
+
+    server: TapeServer
+    old: OldExchange
+    authority: Authority
+    places: Places
+    connections: EwsConnections
+
+    def case(self, name: str, read: Callable[[], Any]) -> Case:
+        """What `read` asks for is recorded now; later it is given the same, spoiled."""
+        tape = self.server.tape = Tape()
+        read()
+        assert tape.exchanges, f"{name} asks nobody"
+        return self.played(name, tape, read)
+
+    def played(self, name: str, tape: Tape, read: Callable[[], Any]) -> Case:
+        def again(answers: Sequence[Answer]) -> Any:
+            self.server.tape = tape
+            tape.play(answers)
+            result = read()
+            if tape.endless:
+                raise AsksWithoutEnd(name)
+            return result
+
+        return Case(name, [exchange.answer for exchange in tape.exchanges], again)
+
+
+@contextlib.contextmanager
+def taped_server(version: str) -> Iterator[Taped]:
+    places, authority, faults = Places(), Authority(), Faults()
+    company = make_company(users=1, shared=0, public_folders=0, messages=8, domain=DOMAIN)
+    domains = [DOMAIN, f"autodiscover.{DOMAIN}", places.host(60)]
+    with OldExchange(places, authority, company, faults, version=version) as old:
+        upstream = old.ews_url.rpartition("/EWS")[0]
+        with TapeServer(places.host(60), authority.server_context(places.host(60), *domains), upstream) as server:
+            connections = EwsConnections(
+                f"{server.base}/EWS/Exchange.asmx",
+                company.admin,
+                SecretStr(company.accounts[company.admin]),
+                "basic",
+                tls_context(authority.pem),
+                patience=0.0,
+            )
+            yield Taped(server, old, authority, places, connections)
+            connections.close()
+
+
+def _of_contents(contents: list[Content]) -> Counter[str]:
+    """Bytes of each item's content; one that is named as missing is whole."""
+    counted: Counter[str] = Counter()
+    for content in contents:
+        fields = content.fields or {}
+        amount = len(content.mime or "") + len(content.stream or "") + sum(len(str(value)) for value in fields.values())
+        counted[content.item.id] = 10**9 if content.missing else amount
+    return counted
+
+
+def _of_items(items: list[Item]) -> Counter[str]:
+    return Counter({item.id: 1 for item in items if item.id})
+
+
+def _of_folders(folders: list[Any]) -> Counter[str]:
+    return Counter({folder.id: 1 for folder in folders if folder.id})
+
+
+def ews_readers(taped: Taped) -> list[Reader]:
+    origin, changes = EwsOrigin(taped.connections), EwsChanges(taped.connections)
+
+    def items() -> list[Item]:
+        return [item for folder in folders for item in EwsOrigin(taped.connections).items(ANNA, folder)]
+
+    def changed() -> list[Item]:
+        pages = [page for folder in places for page in EwsChanges(taped.connections).changes(ANNA, folder, None)]
+        return [item for page in pages for item in page.items]
+
+    listing = taped.case("folders", lambda: EwsOrigin(taped.connections).folders(ANNA))
+    folders = [folder for folder in origin.folders(ANNA) if folder.count][:5]
+    places = [folder for folder in changes.folders(ANNA) if folder.id in {known.id for known in folders}]
+    reading = taped.case("items", items)
+    every = items()
+    by_kind = {kind: [item for item in every if item.kind == kind][:4] for kind in ("message", "event", "contact")}
+
+    def contents(some: list[Item], streams: bool) -> Callable[[], list[Content]]:
+        return lambda: EwsOrigin(taped.connections).contents(ANNA, some, streams=streams)
+
+    fetching = [taped.case(f"{kind} contents", contents(some, False)) for kind, some in by_kind.items() if some]
+    if taped.connections.server_version >= (14, 1):
+        fetching.append(taped.case("streams", contents(by_kind["message"], True)))
+    fetching += [_of_case(taped, name, contents) for name in _CONTENT_FILES]
+    syncing = taped.case("changes", changed)
+    return [
+        Reader("EWS folders", [listing], [xml_mutation], _SHAPE, _of_folders, _UNNAMED),
+        Reader("EWS items", [reading], [xml_mutation], _SHAPE, _of_items, _UNNAMED),
+        Reader("EWS contents", fetching, [xml_mutation], Shape(), _of_contents, _CONTACT_MAY_LACK),
+        Reader("EWS changes", [syncing], [xml_mutation], _SHAPE, _of_items, _UNNAMED, (StateLost,)),
+    ]
+
+
+_CONTENT_FILES = (
+    "02_one_item_corrupt",
+    "03_one_item_without_conversion",
+    "05_success_without_mimecontent",
+    "12_contact",
+)
+_CONTACT_MAY_LACK = frozenset(
+    {"DisplayName", "GivenName", "MiddleName", "Surname", "CompanyName", "Department", "JobTitle", "FileAs",
+     "EmailAddresses", "PhoneNumbers", "Entry", "@Key", "PhysicalAddresses", "Body", "Birthday", "Street", "City",
+     "State", "CountryOrRegion", "PostalCode", "MessageText", "ServerVersionInfo", "Header", "Notes", "Categories",
+     "ImAddresses", "BusinessHomePage", "Companies", "String", "SpouseName", "Manager", "Nickname", "Initials",
+     "CompleteName", "Generation", "OfficeLocation", "Profession", "AssistantName", "WeddingAnniversary", "Sensitivity",
+     "Title", "Suffix", "FirstName", "LastName", "FullName", "YomiFirstName", "YomiLastName"}
+)  # fmt: skip
+"""A contact without a telephone number is a contact."""
+
+
+def _of_case(taped: Taped, name: str, contents: Callable[[list[Item], bool], Callable[[], Any]]) -> Case:
+    body = (RECORDED / f"{name}.xml").read_bytes()
+    kind = "contact" if "contact" in name else "message"
+    count = max(1, body.count(b"ResponseMessage ResponseClass"))
+    items = [Item(id=f"i{number}", folder="Inbox", kind=kind, key=f"k{number}") for number in range(count)]
+    answer = Answer(body, 200, (("Content-Type", "text/xml; charset=utf-8"),))
+    read = contents(items, False)
+    return taped.played(name, Tape.of(answer), read)
+
+
+def client_readers(taped: Taped) -> list[Reader]:
+    """exchangelib asks the version first, which is known here."""
+
+    def client() -> EwsClient:
+        return EwsClient(
+            f"{taped.server.base}/EWS/Exchange.asmx", taped.connections._username, taped.connections._password, "basic",
+            taped.authority.pem, patience=0.0, version=version,
+        )  # fmt: skip
+
+    version = None
+    with client() as ews:
+        ews.open(ANNA)
+        version = ews.version
+
+    def searching() -> list[Item]:
+        with client() as ews:
+            return list(ews.larger_than(ANNA, 1))
+
+    large = taped.case("larger_than", searching)
+    every = searching()
+    messages = [item for item in every if item.message_id][:2]
+
+    def found() -> list[Item]:
+        with client() as ews:
+            return list(ews.find(ANNA, [str(item.message_id) for item in messages]))
+
+    def content() -> bytes:
+        with client() as ews:
+            return ews.content(ANNA, messages[0].id)
+
+    return [
+        Reader("exchangelib items", [large, taped.case("find", found)], [xml_mutation], _SHAPE, _of_items, _UNNAMED),
+        Reader("exchangelib content", [taped.case("content", content)], [xml_mutation], Shape(),
+               lambda mime: Counter({"bytes": len(mime)})),
+    ]  # fmt: skip
+
+
+def autodiscover_readers(taped: Taped) -> list[Reader]:
+    port = int(taped.server.base.rpartition(":")[2])
+    names = Names(lambda host: [taped.places.host(60)], lambda name: None, port, port, taped.authority.pem)
+    account = Account(taped.connections._username, taped.connections._password)
+
+    def read() -> Any:
+        return autodiscover_steps(names, ANNA, account, lambda: Deadline(10, 2))
+
+    def measure(result: Any) -> Counter[str]:
+        step, settings = result
+        named = 10**9 if step.status != "ok" else 0
+        return Counter({"proxy": named + len(settings.proxy), "server": named + len(settings.server)})
+
+    taped.old.state.set_outlook_anywhere(
+        {"ExternalHostname": f"mail.{DOMAIN}", "ClientAuthenticationMethod": "Basic",
+         "IISAuthenticationMethods": ["Basic", "Ntlm"], "SSLOffloading": False}
+    )  # fmt: skip
+    return [Reader("Autodiscover", [taped.case("settings", read)], [xml_mutation], Shape(), measure)]

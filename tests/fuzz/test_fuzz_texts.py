@@ -1,0 +1,14 @@
+"""Readers of texts and bytes, on spoiled ones: a MailmoveError or all that was in it."""
+
+from __future__ import annotations
+
+import playing
+import pytest
+import readers_of_texts
+
+READERS = {reader.name: reader for reader in readers_of_texts.READERS}
+
+
+@pytest.mark.parametrize("name", playing.names(READERS))
+def test_a_spoiled_text_is_refused_or_read_whole(name: str) -> None:
+    playing.check(READERS[name])
