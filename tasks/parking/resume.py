@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Suspended
 
 from mailmove.errors import Blocked
 from tasks.engine.prefect_internals import has_form
@@ -85,6 +85,10 @@ class Parked:
     @property
     def paused(self) -> bool:
         return self._state.type == StateType.PAUSED
+
+    @property
+    def cancelling(self) -> bool:
+        return self._state.type == StateType.CANCELLING
 
 
 def parked_runs(*states: StateType, started_after: datetime | None = None) -> list[Parked]:
@@ -156,6 +160,8 @@ def mend(parked: Parked) -> str | None:
     its process is just saving it, or died before; then the cutover is restarted as crashed, and asks anew.
     Running under a suspended cutover: it was answered in the UI, which resumes the sub-flow only.
     Paused under an ended cutover: it was cancelled; close the question too.
+    Cancelling under a suspended cutover: somebody pressed Cancel; nobody has a process to end. It is asked anew.
+    Paused under a cutover that a person paused: that has a time limit, which a question has not.
     """
     root = parked.root.state
     if root is None:
@@ -167,6 +173,10 @@ def mend(parked: Parked) -> str | None:
                 return None
             client.set_flow_run_state(parked.run.id, Cancelled(message="Its cutover has ended."), force=True)
         return "closed the question of an ended cutover"
+    if parked.cancelling:
+        return _ask_anew(parked) if root.is_paused() else None
+    if parked.paused and root.is_paused() and root.state_details.pause_timeout and has_form(parked.run):
+        return _suspend_for_good(parked)
     if parked.paused and root.is_running() and has_form(parked.run):
         suspend_cutover(parked.root.id, key=f"{parked.run.id}-{parked.key}")
         return "suspended the cutover of a parked question"
@@ -178,6 +188,26 @@ def mend(parked: Parked) -> str | None:
             resume_cutover(client, parked.root.id)
         return "resumed the cutover of an answered question"
     return None
+
+
+def _ask_anew(parked: Parked) -> str | None:
+    with get_client(sync_client=True) as client:
+        fresh = client.read_flow_run(parked.run.id).state
+        if fresh is None or not fresh.is_cancelling():
+            return None
+        client.set_flow_run_state(parked.run.id, Cancelled(message="Cancelled; it is asked anew."), force=True)
+        resume_cutover(client, parked.root.id)
+    return "closed a cancelled question; it is asked anew"
+
+
+def _suspend_for_good(parked: Parked) -> str | None:
+    with get_client(sync_client=True) as client:
+        fresh, before = client.read_flow_run(parked.root.id).state, parked.root.state
+        if fresh is None or before is None or fresh.id != before.id:
+            return None
+        own: State[Any] = Suspended(pause_key=f"{parked.run.id}-{parked.key}")
+        client.set_flow_run_state(parked.root.id, own, force=True)
+    return "took the time limit from the pause of a cutover whose question is open"
 
 
 def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
