@@ -30,6 +30,7 @@ class Topic(StrEnum):
     CART = "cart"
     TTL_FLOOR = "ttl_floor"
     BATCH_RESTART = "batch_restart"
+    NAME_SERVERS = "name_servers"
 
 
 class _Payload(BaseModel):
@@ -215,6 +216,23 @@ class TtlFloor(_Payload):
     floor: int
 
 
+class NameServer(_Payload):
+    """A name server that does not serve a zone that is delegated to it. address: empty: its name leads nowhere."""
+
+    name: str
+    address: str = ""
+    error: str
+
+
+class NameServers(_Payload):
+    """Who served a zone before this cutover touched it. answered: by address."""
+
+    topic: Literal[Topic.NAME_SERVERS] = Topic.NAME_SERVERS
+    zone: str
+    answered: list[str]
+    lame: list[NameServer] = []
+
+
 class BatchRestart(_Payload):
     """Mailboxes that had failed when the batch was started again."""
 
@@ -239,6 +257,7 @@ Payload = Annotated[
     | Reconciliation
     | Cart
     | TtlFloor
-    | BatchRestart,
+    | BatchRestart
+    | NameServers,
     Field(discriminator="topic"),
 ]
