@@ -14,6 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from mailmove.errors import Blocked
+from mailmove.pem import pem
 
 E = TypeVar("E", bound=BaseException)
 
@@ -25,7 +26,7 @@ def tls_context(extra_ca: str | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if extra_ca:
         try:
-            context.load_verify_locations(cadata=extra_ca)
+            context.load_verify_locations(cadata=pem(extra_ca))
         except (ssl.SSLError, ValueError) as error:
             raise Blocked(
                 "Block",

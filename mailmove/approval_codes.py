@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import BaseModel, ConfigDict
 
+from mailmove.pem import pem
+
 _PURPOSE = "mailmove approval 1"
 
 
@@ -85,7 +87,7 @@ def _public(key: Ed25519PrivateKey) -> str:
 
 
 def _key(private_pem: bytes, passphrase: str | None) -> Ed25519PrivateKey:
-    key = load_pem_private_key(private_pem, passphrase.encode() if passphrase else None)
+    key = load_pem_private_key(pem(private_pem.decode()).encode(), passphrase.encode() if passphrase else None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError("not an Ed25519 key")
     return key

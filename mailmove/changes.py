@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mailmove.domain_names import shown
+
 
 class ChangeKind(StrEnum):
     """What is changed; the subject says of what."""
@@ -104,17 +106,17 @@ RIGHTS = {"full_access": "full access", "send_as": "send as", "send_on_behalf": 
 """Right on a mailbox -> its words."""
 
 _WORDS: dict[ChangeKind, Callable[[Any], str]] = {
-    ChangeKind.RECORD_SET: lambda subject: f"{subject.type} {subject.name}",
+    ChangeKind.RECORD_SET: lambda subject: f"{subject.type} {shown(subject.name)}",
     ChangeKind.CERTIFICATE: lambda _: "certificate that the old server shows",
     ChangeKind.RPC_PROXY_FEATURE: lambda _: "Windows feature RPC over HTTP Proxy",
     ChangeKind.OUTLOOK_ANYWHERE: lambda _: "Outlook Anywhere",
-    ChangeKind.CUSTOMER_TENANT: lambda subject: f"tenant {subject.domain}",
+    ChangeKind.CUSTOMER_TENANT: lambda subject: f"tenant {shown(subject.domain)}",
     ChangeKind.RELATIONSHIP: lambda subject: f"GDAP relationship '{subject.name}'",
     ChangeKind.PARTNER_ACCESS: lambda subject: subject.name,
     ChangeKind.ORDER: lambda subject: f"Order {subject.name}",
-    ChangeKind.DOMAIN: lambda subject: f"domain at Microsoft 365: {subject.domain}",
-    ChangeKind.DKIM_KEYS: lambda subject: f"DKIM keys at Microsoft 365: {subject.domain}",
-    ChangeKind.DKIM_SIGNING: lambda subject: f"DKIM signing: {subject.domain}",
+    ChangeKind.DOMAIN: lambda subject: f"domain at Microsoft 365: {shown(subject.domain)}",
+    ChangeKind.DKIM_KEYS: lambda subject: f"DKIM keys at Microsoft 365: {shown(subject.domain)}",
+    ChangeKind.DKIM_SIGNING: lambda subject: f"DKIM signing: {shown(subject.domain)}",
     ChangeKind.MIGRATION_ENDPOINT: lambda subject: f"migration endpoint {subject.name}",
     ChangeKind.MIGRATION_BATCH: lambda subject: f"migration batch {subject.name}",
     ChangeKind.MAILBOX_TYPE: lambda subject: f"kind of {subject.address}",

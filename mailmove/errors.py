@@ -13,6 +13,7 @@
     |   +-- AnswerUnreadable   it answered, and not in its own language: HTML, a torn page, nothing
     |   +-- Throttled      ask again after `retry_after` seconds
     |   +-- NotYet         the world does not agree yet; nothing is wrong
+    |   |   +-- Overdue    patience has ended; a person is asked `asks`, and it is polled on
     |   |   +-- ByHand     a person must type `records` where no program can; that it was done shows by itself
     |   +-- Drifted        the state changed since it was read; read it again
 
@@ -140,6 +141,14 @@ class Throttled(Transient):
 
 class NotYet(Transient):
     """The change was made, and does not show yet."""
+
+
+class Overdue(NotYet):
+    """It does not show, and patience has ended: a person is asked `asks`, in the same words each time."""
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, asks: str) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo)
+        self.asks = asks
 
 
 class ByHand(NotYet):

@@ -1,14 +1,17 @@
 """DNS records and changes to them, as plain values.
 
 Names and targets are absolute, in presentation format (RFC 1035 section 5), with the last dot:
-`contoso.com.`, `10 mail.contoso.com.`. TTLs are in seconds.
+`contoso.com.`, `10 mail.contoso.com.`. TTLs are in seconds. A value has one spelling (`mailmove.dns.spelling`), from
+the moment when a set is made: sets that say the same are equal, whoever spelled them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from mailmove.domain_names import to_ascii
 
 
 class RRset(BaseModel):
@@ -24,12 +27,20 @@ class RRset(BaseModel):
     @field_validator("name")
     @classmethod
     def _absolute(cls, name: str) -> str:
-        return name.lower().rstrip(".") + "."
+        return to_ascii(name).rstrip(".") + "."
+
+    @field_validator("type")
+    @classmethod
+    def _upper(cls, rtype: str) -> str:
+        return rtype.upper()
 
     @field_validator("values")
     @classmethod
-    def _sorted(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted(set(values)))
+    def _in_one_spelling(cls, values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        from mailmove.dns.spelling import canonical_value  # dnspython: a run that only looks at the ledger needs none
+
+        rtype = str(info.data.get("type", ""))
+        return tuple(sorted({canonical_value(rtype, value) for value in values}))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -38,6 +49,10 @@ class RRset(BaseModel):
 
     def __str__(self) -> str:
         return "; ".join(f"{self.name} {self.ttl} {self.type} {value}" for value in self.values)
+
+
+class AskedZone(dict[tuple[str, str], RRset]):
+    """A Zone of which only what was asked for is known, one question for each set; other sets may stand there too."""
 
 
 class RRsetChange(BaseModel):

@@ -14,7 +14,7 @@ from prefect.blocks.core import Block
 from pydantic import Field
 
 from blocks.dns.read_by_query import NotServed, read_by_query
-from mailmove.dns.canonical import same
+from mailmove.dns.canonical import absolute, same
 from mailmove.dns.zone.apply_changes import outstanding
 from mailmove.dns.zone.authority import Authority, authorities
 from mailmove.dns.zone.mail_record_names import Key
@@ -24,7 +24,7 @@ from mailmove.errors import Blocked, ByHand, NotYet, Transient
 from mailmove.evidence import Finding
 from mailmove.plan.values import split_address
 from mailmove.ports import Checkable, DnsProvider
-from mailmove.records import RRset, RRsetChange, Zone
+from mailmove.records import AskedZone, RRset, RRsetChange, Zone
 
 WHO = "authoritative name servers"
 
@@ -52,9 +52,10 @@ class Manual(Block, DnsProvider, Checkable):
     timeout_seconds: float = Field(default=3, gt=0, description="How long to wait for each answer, in seconds.")
 
     def read_zone(self, zone: str) -> Zone:
-        """What a move needs to see, as every authoritative server serves it.
+        """What a move needs to see, as every authoritative server serves it that answers.
 
-        NotYet: they do not agree (a change is under way). Blocked: no such zone. Transient: one does not answer.
+        NotYet: they do not agree (a change is under way). Blocked: no such zone. Transient: none answers. One that
+        does not answer, or is not in charge of the zone, holds nobody up here: who verifies a change waits for it.
         """
         return self._agreed(zone, ())
 
@@ -84,10 +85,9 @@ class Manual(Block, DnsProvider, Checkable):
     def _agreed(self, zone: str, more: Iterable[Key]) -> Zone:
         resolvers = [split_address(address, self.dns_port) for address in self.resolvers]
         servers = asyncio.run(authorities(zone, resolvers, self.dns_port, timeout=self.timeout_seconds))
-        keys = list(more)
-        zones = {server: self._served_by(server, zone, keys) for server in servers}
-        first = zones[servers[0]]
-        if (zone.lower().rstrip(".") + ".", "SOA") not in first:
+        zones = self._served(servers, zone, list(more))
+        leader, first = next(iter(zones.items()))
+        if (absolute(zone), "SOA") not in first:
             raise self._no_such_zone(zone, "no SOA record of that name")
         for server, other in zones.items():
             for key in sorted(set(first) | set(other)):
@@ -96,12 +96,29 @@ class Manual(Block, DnsProvider, Checkable):
                     raise NotYet(
                         WHO,
                         wanted=f"one answer for {key[1]} {key[0]}",
-                        seen=f"{servers[0].name} serves {_say(first.get(key))}, {server.name} {_say(other.get(key))}",
+                        seen=f"{leader.name} serves {_say(first.get(key))}, {server.name} {_say(other.get(key))}",
                         todo="They differ while a change spreads; it is asked again.",
                     )
         return first
 
-    def _served_by(self, server: Authority, zone: str, keys: list[Key]) -> Zone:
+    def _served(self, servers: Sequence[Authority], zone: str, keys: list[Key]) -> dict[Authority, AskedZone]:
+        """The zone as each server serves it, one at least. Blocked, Transient: none does."""
+        zones: dict[Authority, AskedZone] = {}
+        failures: list[Blocked | Transient] = []
+        for server in servers:
+            try:
+                zones[server] = self._served_by(server, zone, keys)
+            except (Blocked, Transient) as error:
+                failures.append(error)
+        if not zones:
+            passing = [error for error in failures if isinstance(error, Transient)]
+            raise (passing or failures)[0]
+        return zones
+
+    def _served_by(self, server: Authority, zone: str, keys: list[Key]) -> AskedZone:
+        if not server.address:
+            raise self._silent(server, zone, server.fault)
+
         def send(query: dns.message.Message) -> dns.message.Message:
             for last in (False, True):  # UDP may be lost once
                 try:

@@ -1,16 +1,26 @@
-"""A zone as a name server serves it, read by one question for each record set: for where there is no transfer."""
+"""A zone as a name server serves it, read by one question for each record set: for where there is no transfer.
+
+A wildcard answers for names that do not exist (RFC 4592); what stands there only by it is not in the zone that is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import secrets
+from collections.abc import Callable, Iterable, MutableMapping
 
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rrset
 
-from mailmove.dns.canonical import from_dns
-from mailmove.dns.zone.mail_record_names import Key, seen_by_move
-from mailmove.records import Zone
+from mailmove.dns.canonical import absolute, from_dns
+from mailmove.dns.zone.mail_record_names import Key, seen_by_move, usual_other_names
+from mailmove.records import AskedZone, RRset
+
+Send = Callable[[dns.message.Message], dns.message.Message]
+"""`send(query)`: the server's answer."""
+Standing = MutableMapping[Key, dns.rrset.RRset]
+"""Sets as the server has them on the wire, by (name, type)."""
 
 
 class NotServed(Exception):
@@ -21,20 +31,70 @@ class NotServed(Exception):
         self.rcode, self.question = rcode, question
 
 
-def read_by_query(zone: str, more: Iterable[Key], send: Callable[[dns.message.Message], dns.message.Message]) -> Zone:
-    """What a move needs to see of the zone, and `more`. NotServed: the server is not in charge of the zone.
+def read_by_query(zone: str, more: Iterable[Key], send: Send, standing: Standing | None = None) -> AskedZone:
+    """What a move needs to see of the zone, `more`, and the MX of names that are often there.
 
-    What a CNAME leads to is not taken for a set of the name that was asked for.
+    NotServed: the server is not in charge of the zone. What a CNAME leads to is not taken for a set of the name that
+    was asked for. standing: is filled with each set in the very spelling in which the server keeps it.
     """
-    records: Zone = {}
-    for name, rtype in dict.fromkeys([*seen_by_move(zone), *more]):
-        query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
-        query.flags &= ~dns.flags.RD
-        answer = send(query)
-        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not answer.flags & dns.flags.AA:
-            raise NotServed(answer.rcode(), f"{rtype} {name}")
-        for rrset in answer.answer:
-            if (rrset.name, rrset.rdtype) == (query.question[0].name, query.question[0].rdtype):
-                answered = from_dns(rrset)
-                records[answered.key] = answered
+    apex, records = absolute(zone), AskedZone()
+    wildcards = _Wildcards(apex, send)
+    for key in dict.fromkeys([*seen_by_move(zone), *more, *usual_other_names(zone)]):
+        wire = _asked(key, send)
+        if wire is None:
+            continue
+        answered = from_dns(wire)
+        if key[0] != apex and wildcards.made(answered):
+            continue
+        records[answered.key] = answered
+        if standing is not None:
+            standing[answered.key] = wire
     return records
+
+
+class _Wildcards:
+    """Tells what a wildcard made from what stands in the zone, by asking for names that nobody has."""
+
+    def __init__(self, apex: str, send: Send) -> None:
+        self._apex, self._send = apex, send
+        self._label, self._below = f"x{secrets.token_hex(8)}", f"x{secrets.token_hex(8)}"
+        self._values: dict[Key, tuple[str, ...]] = {}
+
+    def made(self, answered: RRset) -> bool:
+        """Does the name have this set only by a wildcard?
+
+        A name beside it that nobody has must be answered with the same values. Then a name *below* it tells: a wildcard
+        makes it too where the name does not exist, and does not where it does (RFC 4592 section 2.2.1). A server whose
+        wildcards are one label long cannot show that; there the same values are the wildcard's.
+        """
+        name, rtype = answered.key
+        if name.startswith("*."):
+            return False
+        above = name.partition(".")[2]
+        if self._at(f"{self._label}.{above}", rtype) != answered.values:
+            return False
+        if self._at(f"{self._below}.{self._label}.{above}", rtype) != answered.values:
+            return True
+        return self._at(f"{self._label}.{name}", rtype) == answered.values
+
+    def _at(self, name: str, rtype: str) -> tuple[str, ...]:
+        key = (name, rtype)
+        if key not in self._values:
+            wire = _asked(key, self._send)
+            self._values[key] = from_dns(wire).values if wire is not None else ()
+        return self._values[key]
+
+
+def _asked(key: Key, send: Send) -> dns.rrset.RRset | None:
+    """The set of this very name and type; None: it has none."""
+    name, rtype = key
+    query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
+    query.flags &= ~dns.flags.RD
+    answer = send(query)
+    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not answer.flags & dns.flags.AA:
+        raise NotServed(answer.rcode(), f"{rtype} {name}")
+    if answer.question and answer.question != query.question:
+        raise NotServed(answer.rcode(), f"{rtype} {name}, with an answer to another question")
+    asked = query.question[0]
+    sets = [rrset for rrset in answer.answer if (rrset.name, rrset.rdtype) == (asked.name, asked.rdtype) and rrset]
+    return sets[0] if sets else None

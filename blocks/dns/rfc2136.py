@@ -14,6 +14,8 @@ import dns.message
 import dns.name
 import dns.query
 import dns.rcode
+import dns.rdata
+import dns.rrset
 import dns.tsig
 import dns.update
 import dns.xfr
@@ -21,8 +23,8 @@ import dns.zone
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from blocks.dns.read_by_query import NotServed, read_by_query
-from mailmove.dns.canonical import from_dns, to_dns
+from blocks.dns.read_by_query import NotServed, Standing, read_by_query
+from mailmove.dns.canonical import absolute, canonical_value, from_dns, to_dns
 from mailmove.dns.zone.apply_changes import apply_changes, outstanding
 from mailmove.dns.zone.mail_record_names import Key
 from mailmove.dns.zone.provider_checks import findings_of
@@ -71,27 +73,26 @@ class Rfc2136(Block, DnsProvider, Checkable):
         Those conditions do not see TTLs, so the SOA that was read is a condition too: no edit by anybody else is
         overwritten, whatever it was. Drifted, Blocked, TtlRaised, Refused, Transient.
         """
-        keys = [change.key for change in changes]
-        soa: list[RRset | None] = [None]
+        keys, soa = [change.key for change in changes], (absolute(zone), "SOA")
+        standing: Standing = {}
 
         def read() -> Zone:
-            records = self._read(zone, keys)
-            soa[0] = records.get((_absolute(zone), "SOA"))
-            return records
+            standing.clear()
+            return self._read(zone, keys, standing)
 
         def write(todo: list[RRsetChange]) -> None:
             for _ in range(_TRIES):
-                guard = soa[0]
+                guard = standing.get(soa)
                 try:
-                    return self._update(zone, todo, guard)
+                    return self._update(zone, todo, guard, standing)
                 except Drifted:
                     todo = outstanding(self.who, read(), todo)  # our sets moved: its Drifted says how
                     if not todo:
                         return None
-                    if guard == soa[0]:
+                    if guard == standing.get(soa):
                         # A server that serves another serial than it keeps (SOA-EDIT, inline signing) can never
                         # fulfil the condition; those on the record sets hold all the same.
-                        return self._update(zone, todo)
+                        return self._update(zone, todo, None, standing)
             raise Drifted(
                 self.who,
                 wanted=f"zone {zone} to stand still for a moment",
@@ -114,16 +115,18 @@ class Rfc2136(Block, DnsProvider, Checkable):
     def who(self) -> str:
         return f"name server {self.server}"
 
-    def _read(self, zone: str, more: Iterable[Key]) -> Zone:
+    def _read(self, zone: str, more: Iterable[Key], standing: Standing | None = None) -> Zone:
+        """The zone. standing: is filled with each set in the very spelling in which the server keeps it."""
+        wire: Standing = {} if standing is None else standing
         with self._translated(f"zone {zone}"):
-            records = self._transferred(zone)
+            records = self._transferred(zone, wire)
             if records is None:
-                records = read_by_query(zone, more, self._send)
-                if (_absolute(zone), "SOA") not in records:
+                records = read_by_query(zone, more, self._send, wire)
+                if (absolute(zone), "SOA") not in records:
                     raise self._no_such_zone(zone)
             return records
 
-    def _transferred(self, zone: str) -> Zone | None:
+    def _transferred(self, zone: str, standing: Standing) -> Zone | None:
         """The zone by AXFR; None: the server allows no transfer."""
         transfer = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
         query = dns.message.make_query(zone, "AXFR")
@@ -142,8 +145,9 @@ class Rfc2136(Block, DnsProvider, Checkable):
             return None  # an unsigned answer to a signed question: some servers refuse so
         records: Zone = {}
         for name, rdataset in transfer.iterate_rdatasets():
-            rrset = from_dns(dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset)))
-            records[rrset.key] = rrset
+            wire = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
+            rrset = from_dns(wire)
+            records[rrset.key], standing[rrset.key] = rrset, wire
         return records
 
     def _in_charge_of(self, zone: str) -> bool:
@@ -152,26 +156,20 @@ class Rfc2136(Block, DnsProvider, Checkable):
         answer = dns.query.tcp(query, self._address(), self.timeout_seconds, self.port)
         return bool(answer.answer) and bool(answer.flags & dns.flags.AA)
 
-    def _update(self, zone: str, changes: Sequence[RRsetChange], guard: RRset | None = None) -> None:
-        """guard: the SOA set that must stand as it was read."""
-        message = dns.update.UpdateMessage(zone)
-        if guard:
-            message.present(dns.name.from_text(guard.name), *to_dns(guard))
-        for change in changes:
-            name, rtype = change.key
-            owner = dns.name.from_text(name)
-            if change.before is None:
-                message.absent(owner, rtype)
-            else:
-                message.present(owner, *to_dns(change.before))
-                message.delete(owner, rtype)
-        # All deletions come before all additions: a CNAME is silently ignored beside other records.
-        for change in changes:
-            if change.after is not None:
-                message.add(dns.name.from_text(change.after.name), change.after.ttl, *to_dns(change.after))
+    def _update(
+        self,
+        zone: str,
+        changes: Sequence[RRsetChange],
+        guard: dns.rrset.RRset | None = None,
+        standing: Standing | None = None,
+    ) -> None:
+        """guard: the SOA set that must stand as it was read. standing: sets as the server spells them.
+
+        Its conditions compare bytes (RFC 2136 section 2.4.2): a text that is cut elsewhere would not be met.
+        """
         wanted = f"to update {', '.join(f'{rtype} {name}' for name, rtype in (each.key for each in changes)) or zone}"
         with self._translated(wanted):
-            rcode = self._send(message).rcode()
+            rcode = self._send(_message(zone, changes, guard, standing or {})).rcode()
         if rcode != dns.rcode.NOERROR:
             raise self._from_rcode(rcode, wanted)
 
@@ -206,6 +204,9 @@ class Rfc2136(Block, DnsProvider, Checkable):
             raise self._from_rcode(error.rcode, wanted) from error
         except NotServed as error:
             raise self._from_rcode(error.rcode, error.question) from error
+        except ValueError as error:  # of ours or of the zone: asked again it would be the same
+            todo = "Mend the record that it names."
+            raise Blocked(self.who, wanted=wanted, seen=str(error), todo=todo) from error
         except (dns.exception.DNSException, OSError, EOFError) as error:
             words = f"{type(error).__name__}: {error}"
             raise Transient(
@@ -236,5 +237,32 @@ class Rfc2136(Block, DnsProvider, Checkable):
         )
 
 
-def _absolute(zone: str) -> str:
-    return zone.lower().rstrip(".") + "."
+def _message(
+    zone: str, changes: Sequence[RRsetChange], guard: dns.rrset.RRset | None, standing: Standing
+) -> dns.update.UpdateMessage:
+    """The UPDATE on condition that every set stands at its `before`. ValueError: a value that no message can hold."""
+    message = dns.update.UpdateMessage(zone)
+    if guard:
+        message.present(guard.name, *guard)
+    for change in changes:
+        name, rtype = change.key
+        owner = dns.name.from_text(name)
+        if change.before is None:
+            message.absent(owner, rtype)
+        else:
+            present = standing.get(change.key)
+            same = present is not None and from_dns(present).values == change.before.values
+            message.present(owner, *(present if present is not None and same else to_dns(change.before)))
+            message.delete(owner, rtype)
+    # All deletions come before all additions: a CNAME is silently ignored beside other records.
+    for change in changes:
+        if change.after is not None:
+            message.add(dns.name.from_text(change.after.name), change.after.ttl, *_kept(change.after, standing))
+    return message
+
+
+def _kept(wanted: RRset, standing: Standing) -> list[dns.rdata.Rdata]:
+    """The records of a set; those that stand there already as they stand there."""
+    present = standing.get(wanted.key, ())
+    known = {canonical_value(wanted.type, rdata.to_text()): rdata for rdata in present}
+    return [known.get(canonical_value(wanted.type, rdata.to_text())) or rdata for rdata in to_dns(wanted)]

@@ -17,11 +17,23 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import Field
 
-from mailmove.dns.canonical import canonical
+from blocks.dns.route53_answers import (
+    WHO,
+    ChangeAnswer,
+    HostedZone,
+    HostedZoneAnswer,
+    HostedZonesAnswer,
+    RecordSet,
+    malformed,
+    read,
+    read_sets,
+)
+from mailmove.dns.canonical import spelled_as
 from mailmove.dns.zone.apply_changes import apply_changes
 from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet, Refused, Throttled, Transient
@@ -29,7 +41,6 @@ from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider
 from mailmove.records import RRset, RRsetChange, Zone
 
-WHO = "Route 53"
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
 _REFUSED = {
     "AccessDenied",
@@ -80,7 +91,7 @@ class Route53(Block, DnsProvider, Checkable):
         Drifted, Blocked, Refused, Throttled, Transient; NotYet: the change is made, Amazon's servers lag.
         """
         zone_id = self._zone_id(zone)
-        raw: list[dict[str, Any]] = []
+        raw: list[RecordSet] = []
 
         def read() -> Zone:
             raw[:] = self._sets(zone_id)
@@ -113,17 +124,14 @@ class Route53(Block, DnsProvider, Checkable):
         if self.hosted_zone_id:
             zone_id = _bare(self.hosted_zone_id)
             answer = self._call("get_hosted_zone", f"hosted zone {zone_id}", Id=zone_id)
-            self._check_zone(answer["HostedZone"], zone)
+            self._check_zone(read(HostedZoneAnswer, answer, f"hosted zone {zone_id}").zone, zone)
             return zone_id
         answer = self._call("list_hosted_zones_by_name", f"the hosted zone of {zone}", DNSName=zone)
-        zones = [
-            each
-            for each in answer["HostedZones"]
-            if _name(each["Name"]) == _name(zone) and not each.get("Config", {}).get("PrivateZone")
-        ]
+        listed = read(HostedZonesAnswer, answer, f"the hosted zone of {zone}").zones
+        zones = [known for known in listed if _name(known.name) == _name(zone) and not known.config.private]
         if len(zones) == 1:
-            return _bare(zones[0]["Id"])
-        ids = ", ".join(_bare(each["Id"]) for each in zones)
+            return _bare(zones[0].id)
+        ids = ", ".join(_bare(known.id) for known in zones)
         raise Blocked(
             WHO,
             wanted=f"the public hosted zone {zone}",
@@ -133,23 +141,24 @@ class Route53(Block, DnsProvider, Checkable):
             else "Check the account of the access key.",
         )
 
-    def _check_zone(self, entry: dict[str, Any], zone: str) -> None:
-        private = entry.get("Config", {}).get("PrivateZone")
-        if private or _name(entry["Name"]) != _name(zone):
+    def _check_zone(self, entry: HostedZone, zone: str) -> None:
+        private = entry.config.private
+        if private or _name(entry.name) != _name(zone):
             raise Blocked(
                 WHO,
                 wanted=f"the public hosted zone {zone}",
-                seen=f"{'private ' if private else ''}zone {entry['Name']}",
+                seen=f"{'private ' if private else ''}zone {entry.name}",
                 todo="Correct hosted_zone_id in the block.",
             )
 
-    def _sets(self, zone_id: str) -> list[dict[str, Any]]:
-        with _translated(f"the record sets of hosted zone {zone_id}"):
-            pages = self._client().get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
-            return [each for page in pages for each in page["ResourceRecordSets"]]
+    def _sets(self, zone_id: str) -> list[RecordSet]:
+        wanted = f"the record sets of hosted zone {zone_id}"
+        with _translated(wanted):
+            pages = list(self._client().get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id))
+        return read_sets(pages, wanted)
 
-    def _change(self, zone_id: str, changes: list[RRsetChange], raw: list[dict[str, Any]]) -> None:
-        standing = {(_name(each["Name"]), each["Type"]): each for each in raw}
+    def _change(self, zone_id: str, changes: list[RRsetChange], raw: list[RecordSet]) -> None:
+        standing = {(_name(record_set.name), record_set.type): record_set for record_set in raw}
         batch = [step for change in changes for step in _api_changes(change, standing.get(change.key))]
         # All deletions come first: a CNAME may not stand beside other sets even for the length of a list.
         batch.sort(key=lambda step: step["Action"] == "CREATE")
@@ -159,7 +168,7 @@ class Route53(Block, DnsProvider, Checkable):
             HostedZoneId=zone_id,
             ChangeBatch={"Comment": "Mailmove", "Changes": batch},
         )
-        self._wait(answer["ChangeInfo"]["Id"])
+        self._wait(read(ChangeAnswer, answer, "the id of the change").info.id)
 
     def _wait(self, change_id: str) -> None:
         deadline, pause = time.monotonic() + self.sync_seconds, 0.1
@@ -179,7 +188,7 @@ class Route53(Block, DnsProvider, Checkable):
             answer = self._call("get_change", f"change {change_id}", Id=change_id)
         except Throttled:
             return False  # the change is made; who asks too often just asks later
-        return bool(answer["ChangeInfo"]["Status"] == "INSYNC")
+        return read(ChangeAnswer, answer, f"change {change_id}").info.status == "INSYNC"
 
     def _check_sign_in(self) -> None:
         if self.hosted_zone_id:
@@ -195,7 +204,8 @@ class Route53(Block, DnsProvider, Checkable):
                 raise
 
     def _check_may_change(self, zone_id: str) -> None:
-        name = self._call("get_hosted_zone", f"hosted zone {zone_id}", Id=zone_id)["HostedZone"]["Name"]
+        answer = self._call("get_hosted_zone", f"hosted zone {zone_id}", Id=zone_id)
+        name = read(HostedZoneAnswer, answer, f"hosted zone {zone_id}").zone.name
         absent = RRset(name=f"mailmove-check-{time.time_ns()}.{name}", type="TXT", ttl=1, values=('"absent"',))
         try:
             self._change(zone_id, [RRsetChange(before=absent, after=None)], [])
@@ -234,26 +244,21 @@ def _to_octal(text: str) -> str:
     return _ESCAPE.sub(lambda match: f"\\{int(match[1]):03o}" if match[1] else match[0], text)
 
 
-def _is_routed(raw: dict[str, Any]) -> bool:
-    """An alias, or one of several sets of the same name and type."""
-    return "AliasTarget" in raw or "SetIdentifier" in raw or not raw.get("ResourceRecords")
-
-
-def _plain(sets: list[dict[str, Any]]) -> Zone:
+def _plain(sets: list[RecordSet]) -> Zone:
     zone: Zone = {}
     for raw in sets:
-        if not _is_routed(raw):
-            values = tuple(_from_octal(each["Value"]) for each in raw["ResourceRecords"])
-            rrset = canonical(RRset(name=_name(raw["Name"]), type=raw["Type"], ttl=int(raw["TTL"]), values=values))
+        if not raw.is_routed and raw.ttl is not None:
+            values = tuple(_from_octal(record.value) for record in raw.records)
+            rrset = RRset(name=_name(raw.name), type=raw.type, ttl=raw.ttl, values=values)
             zone[rrset.key] = rrset
     return zone
 
 
-def _refuse_routed(sets: list[dict[str, Any]], changes: Sequence[RRsetChange]) -> None:
+def _refuse_routed(sets: list[RecordSet], changes: Sequence[RRsetChange]) -> None:
     touched = {change.key for change in changes}
     for raw in sets:
-        key = (_name(raw["Name"]), raw["Type"])
-        if _is_routed(raw) and key in touched:
+        key = (_name(raw.name), raw.type)
+        if raw.is_routed and key in touched:
             raise Blocked(
                 WHO,
                 wanted=f"to change {key[1]} {key[0]}",
@@ -262,7 +267,7 @@ def _refuse_routed(sets: list[dict[str, Any]], changes: Sequence[RRsetChange]) -
             )
 
 
-def _api_changes(change: RRsetChange, raw: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _api_changes(change: RRsetChange, raw: RecordSet | None) -> list[dict[str, Any]]:
     """DELETE what stood there and CREATE what shall: in one batch that is one operation, and what UPSERT does too.
 
     But Route 53 carries out a DELETE only if name, type, TTL and values are the very ones that stand there, and a
@@ -270,14 +275,16 @@ def _api_changes(change: RRsetChange, raw: dict[str, Any] | None) -> list[dict[s
     """
     steps = []
     if change.before is not None:
-        steps.append({"Action": "DELETE", "ResourceRecordSet": raw or _api_set(change.before)})
+        steps.append({"Action": "DELETE", "ResourceRecordSet": raw.as_given if raw else _api_set(change.before)})
     if change.after is not None:
-        steps.append({"Action": "CREATE", "ResourceRecordSet": _api_set(change.after)})
+        standing = [_from_octal(record.value) for record in raw.records] if raw else []
+        steps.append({"Action": "CREATE", "ResourceRecordSet": _api_set(change.after, standing)})
     return steps
 
 
-def _api_set(rrset: RRset) -> dict[str, Any]:
-    records = [{"Value": _to_octal(value)} for value in rrset.values]
+def _api_set(rrset: RRset, standing: Sequence[str] = ()) -> dict[str, Any]:
+    """standing: values there now; one that stays keeps its spelling."""
+    records = [{"Value": _to_octal(value)} for value in spelled_as(rrset, standing)]
     return {"Name": _to_octal(rrset.name), "Type": rrset.type, "TTL": rrset.ttl, "ResourceRecords": records}
 
 
@@ -292,6 +299,8 @@ def _translated(wanted: str) -> Iterator[None]:
         raise Refused(WHO, wanted=wanted, seen=str(error), todo="Put an access key into the block.") from error
     except BotoCoreError as error:  # no connection, no answer in time, no such host
         raise Transient(WHO, wanted=wanted, seen=str(error), todo="Check the way out to Amazon; try again.") from error
+    except ResponseParserError as error:
+        raise malformed(wanted, f"{type(error).__name__}: {error}") from error
 
 
 def _from_answer(wanted: str, answer: Any) -> MailmoveError:

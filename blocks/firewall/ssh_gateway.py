@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding
+from mailmove.pem import pem
 from mailmove.plan.values import Mode
 from mailmove.ports import Checkable, Firewall
 from mailmove.smtp.port_modes import mode_for
@@ -203,7 +204,7 @@ class SshGateway(Block, Firewall, Checkable):
                 self.ssh_port,
                 username=self.username,
                 password=self.password.get_secret_value() if self.password else None,
-                client_keys=[asyncssh.import_private_key(self.private_key.get_secret_value())]
+                client_keys=[asyncssh.import_private_key(pem(self.private_key.get_secret_value()))]
                 if self.private_key
                 else None,
                 known_hosts=([asyncssh.import_public_key(self.host_key)], [], []),

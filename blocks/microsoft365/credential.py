@@ -11,12 +11,13 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Json
 from mailmove.errors import Blocked
+from mailmove.pem import pem
 
 
 def secure_string(value: SecretStr, public_key_pem: str) -> str:
     """A SecureString: base64 of RSA PKCS#1 v1.5 over the UTF-8 bytes (ExoHelper EncryptValue.ps1)."""
     try:
-        key = load_pem_public_key(public_key_pem.encode())
+        key = load_pem_public_key(pem(public_key_pem).encode())
         # The service accepts nothing newer than this padding. Any key but RSA lacks `encrypt`.
         sealed = cast(rsa.RSAPublicKey, key).encrypt(value.get_secret_value().encode(), padding.PKCS1v15())
     except (ValueError, TypeError, AttributeError):

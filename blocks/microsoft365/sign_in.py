@@ -8,7 +8,6 @@ GDAP pages; msal-python. Tokens are kept in memory only; msal writes its cache n
 from __future__ import annotations
 
 import json
-import re
 import ssl
 import threading
 import time
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.entra import CAPABILITIES, WHO, Entra
 from mailmove.errors import Blocked
+from mailmove.pem import section
 
 
 class SignIn:
@@ -109,9 +109,9 @@ def certificate_credential(pem: SecretStr) -> dict[str, Any]:
     """
     text = pem.get_secret_value()
     try:
-        certificate = x509.load_pem_x509_certificate(_section(text, "CERTIFICATE"))
+        certificate = x509.load_pem_x509_certificate(section(text, "CERTIFICATE").encode())
         key = serialization.load_pem_private_key(
-            _section(text, "PRIVATE KEY"), password=None, unsafe_skip_rsa_key_validation=True
+            section(text, "PRIVATE KEY").encode(), password=None, unsafe_skip_rsa_key_validation=True
         )
     except (ValueError, TypeError):
         raise Blocked(
@@ -124,11 +124,3 @@ def certificate_credential(pem: SecretStr) -> dict[str, Any]:
         "private_key": key,
         "public_certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
     }
-
-
-def _section(text: str, label: str) -> bytes:
-    """The first PEM section whose label ends so: `RSA PRIVATE KEY` for `PRIVATE KEY`."""
-    section = re.search(rf"-----BEGIN ([A-Z ]*{label})-----.+?-----END \1-----", text, re.DOTALL)
-    if not section:
-        raise ValueError(f"no {label}")
-    return section[0].encode()

@@ -242,8 +242,18 @@ def check_server(
     from pydantic import SecretStr
 
     from deployments.display.render import print_steps
+    from mailmove.domain_names import to_ascii
     from mailmove.outlook_anywhere import analyze
 
+    try:
+        host = to_ascii(host.strip())
+    except ValueError as error:
+        _fail(f"{host} is not a DNS name: {error}", WRONG, json=json)
+    if user and not mailbox:
+        asked = f"Autodiscover is asked for {user}" if "@" in user else "Autodiscover is not asked, and is not judged"
+        typer.echo(f"no --mailbox: {asked}. Give the address of somebody who has a mailbox there.", err=True)
+    if mailbox and not user:
+        typer.echo("--mailbox without --user: what needs a sign-in is left out.", err=True)
     credentials = (user, SecretStr(typer.prompt("Password", hide_input=True, err=True))) if user else None
     analysis = analyze(host, credentials=credentials, mailbox=mailbox)
     if json:

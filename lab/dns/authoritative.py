@@ -22,10 +22,11 @@ import dns.update
 
 from lab import faults as lab_faults
 from lab.dns.loop import Listener, LoopThread, OnLoop
+from lab.dns.oddities import as_kept, lameness, with_oddities
 from lab.dns.update import Rejected, updated
 from lab.dns.zone_data import Version, ZoneData, wire_set
 from lab.faults import Faults
-from mailmove.records import RRset
+from mailmove.records import RRset, Zone
 
 lab_faults.declare(
     dns_servfail="an authoritative server answers SERVFAIL",
@@ -81,6 +82,15 @@ class AuthoritativeServer(OnLoop):
     def _version(self, zone: str) -> Version:
         return self._zones.latest(zone) if self._primary else self._copy.get(zone) or self._zones.lagging(zone)
 
+    def _content(self, zone: str) -> Zone:
+        """What is served of a zone."""
+        return with_oddities(zone, self._version(zone).zone, self._faults)
+
+    def _at(self, record_set: RRset, name: dns.name.Name) -> dns.rrset.RRset:
+        """The set under the name as it was asked for, so that the question's case comes back."""
+        rdatas = as_kept(wire_set(record_set), self._faults)
+        return dns.rrset.from_rdata_list(name, rdatas.ttl, list(rdatas))
+
     async def _handle(self, wire: bytes, by_tcp: bool) -> list[bytes]:
         if self._faults.take("dns.timeout"):
             return []
@@ -104,7 +114,14 @@ class AuthoritativeServer(OnLoop):
             return [_reply(query, dns.rcode.NOTIMP).to_wire()]
         if query.question[0].rdtype == dns.rdatatype.AXFR:
             return list(self._transfer(query, by_tcp))
+        lame = None if self._primary else lameness(self._faults)
+        if lame == "":
+            return []
+        if lame in ("REFUSED", "SERVFAIL"):
+            return [_reply(query, dns.rcode.from_text(lame)).to_wire()]
         response = self._answer(query)
+        if lame:
+            response.flags &= ~dns.flags.AA
         limit = 65535 if by_tcp else max(512, query.payload if query.edns >= 0 else 512)
         return [response.to_wire(max_size=limit, prefer_truncation=True)]
 
@@ -119,19 +136,20 @@ class AuthoritativeServer(OnLoop):
             origin = self._zones.holding(name)
             if origin is None:
                 return response
-            zone, owner = self._version(origin).zone, name.to_text().lower()
+            zone = self._content(origin)
+            owner = _owner(zone, name.to_text().lower())
             record_sets = [
                 record_set
                 for record_set in zone.values()
                 if record_set.name == owner and rtype in (record_set.type, "ANY")
             ]
-            response.answer.extend(_at(record_set, name) for record_set in record_sets)
+            response.answer.extend(self._at(record_set, name) for record_set in record_sets)
             if record_sets:
                 return response
             alias = zone.get((owner, "CNAME"))
             if alias is None:
                 break
-            response.answer.append(_at(alias, name))
+            response.answer.append(self._at(alias, name))
             name = wire_set(alias)[0].target
         assert origin is not None
         if not any(key[0] == owner or key[0].endswith("." + owner) for key in zone):
@@ -149,9 +167,10 @@ class AuthoritativeServer(OnLoop):
         if not by_tcp or not query.had_tsig or refused:
             yield _reply(query, dns.rcode.REFUSED).to_wire()
             return
-        zone = self._version(origin).zone
+        zone = self._content(origin)
         soa = wire_set(zone[origin, "SOA"])
-        sets = [soa, *(wire_set(record_set) for record_set in zone.values() if record_set.type != "SOA"), soa]
+        others = [record_set for record_set in zone.values() if record_set.type != "SOA"]
+        sets = [soa, *(as_kept(wire_set(record_set), self._faults) for record_set in others), soa]
         context = None
         for first in range(0, len(sets), 100):
             response = _reply(query, dns.rcode.NOERROR)
@@ -160,6 +179,9 @@ class AuthoritativeServer(OnLoop):
             yield response.to_wire(max_size=65535, multi=True, tsig_ctx=context)
             context = response.tsig_ctx
 
+    def _kept(self, record_set: RRset) -> dns.rrset.RRset:
+        return as_kept(wire_set(record_set), self._faults)
+
     def _update(self, message: dns.update.UpdateMessage) -> list[bytes]:
         origin = message.zone[0].name.to_text().lower()
         if origin not in self._zones.names or not self._primary:
@@ -167,7 +189,7 @@ class AuthoritativeServer(OnLoop):
         if not message.had_tsig or self._faults.take("dns.update_refused"):
             return [_reply(message, dns.rcode.REFUSED).to_wire()]
         try:
-            self._zones.change(origin, lambda zone: updated(zone, origin, message))
+            self._zones.change(origin, lambda zone: updated(zone, origin, message, self._kept))
         except Rejected as rejection:
             return [_reply(message, rejection.rcode).to_wire()]
         if self._faults.take("dns.update_lost"):
@@ -175,10 +197,13 @@ class AuthoritativeServer(OnLoop):
         return [_reply(message, dns.rcode.NOERROR).to_wire()]
 
 
-def _at(record_set: RRset, name: dns.name.Name) -> dns.rrset.RRset:
-    """The set under the name as it was asked for, so that the question's case comes back."""
-    rdatas = wire_set(record_set)
-    return dns.rrset.from_rdata_list(name, rdatas.ttl, list(rdatas))
+def _owner(zone: Zone, name: str) -> str:
+    """The name whose records answer: its own, or the wildcard below the closest name that exists (RFC 4592)."""
+    above = name
+    while above and not any(owner == above or owner.endswith(f".{above}") for owner, _ in zone):
+        above = above.partition(".")[2]
+    wildcard = f"*.{above}"
+    return wildcard if above != name and any(owner == wildcard for owner, _ in zone) else name
 
 
 def _reply(query: dns.message.Message, rcode: dns.rcode.Rcode) -> dns.message.Message:

@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -24,7 +25,8 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from lab import faults as lab_faults
-from lab.dns.change_batch import Faulty, apply, check, parse, to_rrsets, upsert
+from lab.dns.change_batch import Change, Faulty, apply, check, parse, to_rrsets, upsert
+from lab.dns.oddities import typed
 from lab.dns.zone_data import ZoneData
 from lab.faults import Faults
 from mailmove.records import RRset
@@ -92,7 +94,7 @@ class AwsServer:
         with self._lock:
             zone = self._backend.create_hosted_zone(name, private_zone=False)
             sets = [record_set for record_set in rrsets if record_set.type != "SOA"]
-            apply([upsert(record_set) for record_set in sets], zone)
+            apply([self._typed(upsert(record_set)) for record_set in sets], zone)
             self._names[zone.resource_id] = name
             return str(zone.resource_id)
 
@@ -100,9 +102,15 @@ class AwsServer:
         """Set record sets as another administrator does, INSYNC at once."""
         with self._lock:
             zone = self._backend.zones[zone_id]
-            apply([upsert(record_set) for record_set in rrsets], zone)
+            apply([self._typed(upsert(record_set)) for record_set in rrsets], zone)
             if self._zones:
                 self._zones.replace(self._names[zone_id], to_rrsets(zone))
+
+    def _typed(self, change: Change) -> Change:
+        """A change as somebody typed it into the console."""
+        if not self._faults.take("route53.other_spelling"):
+            return change
+        return replace(change, values=tuple(typed(change.type, value) for value in change.values))
 
     def _mirror(self) -> None:
         """Bring each change to the name servers when its time has come."""

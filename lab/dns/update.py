@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import dns.name
 import dns.rcode
 import dns.rdata
@@ -11,7 +13,7 @@ import dns.rrset
 import dns.update
 
 from lab.dns.zone_data import rrset, wire_set
-from mailmove.records import Zone
+from mailmove.records import RRset, Zone
 
 
 class Rejected(Exception):
@@ -22,20 +24,26 @@ class Rejected(Exception):
         self.rcode = rcode
 
 
-def updated(zone: Zone, origin: str, message: dns.update.UpdateMessage) -> Zone:
-    """The zone after the update. Rejected: a prerequisite failed, or the message is malformed."""
+def updated(
+    zone: Zone, origin: str, message: dns.update.UpdateMessage, kept: Callable[[RRset], dns.rrset.RRset] = wire_set
+) -> Zone:
+    """The zone after the update. kept: a set in the bytes that are compared. Rejected: a prerequisite failed, or the
+    message is malformed.
+    """
     apex = dns.name.from_text(origin)
     for section in (message.prerequisite, message.update):
         if any(not record_set.name.is_subdomain(apex) for record_set in section):
             raise Rejected(dns.rcode.NOTZONE)
-    _check_prerequisites(zone, message)
+    _check_prerequisites(zone, message, kept)
     new = dict(zone)
     for record_set in message.update:
         _change(new, origin, record_set)
     return new
 
 
-def _check_prerequisites(zone: Zone, message: dns.update.UpdateMessage) -> None:
+def _check_prerequisites(
+    zone: Zone, message: dns.update.UpdateMessage, kept: Callable[[RRset], dns.rrset.RRset]
+) -> None:
     """RFC 2136 section 3.2."""
     expected: dict[tuple[str, str], set[dns.rdata.Rdata]] = {}
     for record_set in message.prerequisite:
@@ -56,7 +64,7 @@ def _check_prerequisites(zone: Zone, message: dns.update.UpdateMessage) -> None:
             expected.setdefault((name, rtype), set()).update(record_set)
     for key, values in expected.items():
         held = zone.get(key)
-        _require(held is not None and set(wire_set(held)) == values, dns.rcode.NXRRSET)
+        _require(held is not None and set(kept(held)) == values, dns.rcode.NXRRSET)
 
 
 def _require(holds: bool, otherwise: dns.rcode.Rcode) -> None:

@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import dns.exception
+import dns.name
 import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from mailmove.dns.spelling import canonical_value, parsed, spelling
+from mailmove.domain_names import to_ascii
 from mailmove.records import RRset, Zone
 
-_NAMES_IN_RDATA = {"MX", "CNAME", "NS", "PTR", "SRV", "SOA", "DNAME"}
-"""Record types whose RDATA holds only names and numbers: case has no meaning (RFC 4343)."""
+__all__ = [
+    "absolute", "canonical", "canonical_value", "displaced_by", "from_dns", "same", "same_values", "spelled_as",
+    "to_dns", "values_of",
+]  # fmt: skip
 
 
 def to_dns(rrset: RRset) -> dns.rrset.RRset:
     """The set as dnspython holds it. ValueError: a value is not valid presentation format."""
     try:
-        return dns.rrset.from_text(rrset.name, rrset.ttl, "IN", rrset.type, *rrset.values)
-    except dns.exception.DNSException as error:
+        rdatas = [parsed(rrset.type, value) for value in rrset.values]
+        return dns.rrset.from_rdata_list(dns.name.from_text(rrset.name), rrset.ttl, rdatas)
+    except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(f"{rrset.name} {rrset.type} has a malformed value: {error}") from error
 
 
 def values_of(answer: dns.rrset.RRset) -> tuple[str, ...]:
     """The values of a set from the wire, each in its one spelling, sorted."""
-    return tuple(sorted({_spelling(dns.rdatatype.to_text(answer.rdtype), rdata) for rdata in answer}))
+    return tuple(sorted({spelling(dns.rdatatype.to_text(answer.rdtype), rdata) for rdata in answer}))
 
 
 def from_dns(answer: dns.rrset.RRset) -> RRset:
@@ -37,17 +42,17 @@ def from_dns(answer: dns.rrset.RRset) -> RRset:
 
 
 def canonical(rrset: RRset) -> RRset:
-    """The same set with every value in its one spelling; a value that cannot be parsed stays as it is."""
-    values = tuple(canonical_value(rrset.type, value) for value in rrset.values)
-    return RRset(name=rrset.name, type=rrset.type, ttl=rrset.ttl, values=values)
+    """The same set with every value in its one spelling, as a new RRset has them; for one that was copied."""
+    return RRset(name=rrset.name, type=rrset.type, ttl=rrset.ttl, values=rrset.values)
 
 
-def canonical_value(rtype: str, value: str) -> str:
-    """One value in its one spelling."""
-    try:
-        return _spelling(rtype, dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(rtype), value))
-    except (dns.exception.DNSException, dns.rdatatype.UnknownRdatatype):
-        return value
+def spelled_as(wanted: RRset, standing: Iterable[str]) -> list[str]:
+    """The values of a set as they are to be written: what stands there already keeps the spelling that it has.
+
+    standing: values as the provider spells them. So nobody else's record is written anew in other pieces.
+    """
+    kept = {canonical_value(wanted.type, value): value for value in standing}
+    return [kept.get(value, value) for value in canonical(wanted).values]
 
 
 def same_values(first: RRset | None, second: RRset | None) -> bool:
@@ -63,16 +68,11 @@ def same(first: RRset | None, second: RRset | None) -> bool:
 
 
 def absolute(domain: str) -> str:
-    """Lower case, with the last dot."""
-    return domain.lower().rstrip(".") + "."
+    """Lower case, letters outside ASCII as `xn--`, with the last dot. ValueError: no registry allows the name."""
+    return to_ascii(domain).rstrip(".") + "."
 
 
 def displaced_by(zone: Zone, wanted: Iterable[RRset]) -> list[RRset]:
     """The sets at names that get a CNAME; it allows no other set beside it (RFC 1034 section 3.6.2)."""
     aliases = {rrset.name for rrset in wanted if rrset.type == "CNAME"}
     return [rrset for key, rrset in sorted(zone.items()) if key[0] in aliases and key[1] != "CNAME"]
-
-
-def _spelling(rtype: str, rdata: dns.rdata.Rdata) -> str:
-    text = str(rdata.to_text())
-    return text.lower() if rtype in _NAMES_IN_RDATA else text

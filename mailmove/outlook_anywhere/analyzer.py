@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from cryptography import x509
 from pydantic import SecretStr
 
 from mailmove.outlook_anywhere import rpc_http, tls
 from mailmove.outlook_anywhere.certificate import certificate_steps
-from mailmove.outlook_anywhere.chain import Fetcher, public_roots
+from mailmove.outlook_anywhere.chain import Fetcher, given_roots, public_roots
 from mailmove.outlook_anywhere.endpoints import endpoint_steps
 from mailmove.outlook_anywhere.rpc_http import Account, RpcReply, Scheme
 from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step
@@ -60,7 +59,7 @@ def check_server(
     account = Account(*credentials) if credentials else None
 
     def judged(shown: Sequence[bytes]) -> Step:
-        roots = [*public_roots(), *(x509.load_pem_x509_certificates(extra_ca.encode()) if extra_ca else ())]
+        roots = [*public_roots(), *(given_roots(extra_ca))]
         return certificate_steps(shown, host, roots, now(), covers=covers, fetch=fetch)
 
     return group(
@@ -85,7 +84,7 @@ def check_certificate(
 ) -> Step:
     """Check only the certificate that each address shows for `host`; arguments as of `check_server`."""
     deadline = Deadline(seconds, seconds / 3)
-    roots = [*public_roots(), *(x509.load_pem_x509_certificates(extra_ca.encode()) if extra_ca else ())]
+    roots = [*public_roots(), *(given_roots(extra_ca))]
     steps = []
     for address in addresses:
         shown: list[tls.Shown] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+from mailmove.pem import pem, sections
 
 Fetcher = Callable[[str], bytes]
 """`fetch(url)` returns the content at an http address; OSError: there is none."""
@@ -41,7 +45,29 @@ class Chain:
 @cache
 def public_roots() -> tuple[x509.Certificate, ...]:
     """Mozilla's root certificates, from certifi; this machine's own trust store is not used."""
-    return tuple(x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes()))
+    return _without_complaint(sections(Path(certifi.where()).read_text("ascii", "replace")))
+
+
+def given_roots(extra_ca: str | None) -> tuple[x509.Certificate, ...]:
+    """Roots that somebody trusts besides, from PEM however it was pasted. ValueError: it holds no certificate."""
+    return tuple(x509.load_pem_x509_certificates(pem(extra_ca).encode())) if extra_ca else ()
+
+
+def _without_complaint(roots: Iterable[str]) -> tuple[x509.Certificate, ...]:
+    """Root certificates, each read by itself: one that the library does not take is not trusted, and stops no other.
+
+    Some roots have the serial number 0; the library warns that it will refuse such certificates one day. Who runs a
+    check can do nothing about it, and the number of a root means nothing. Only here, and only that warning.
+    """
+    certificates = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Parsed a serial number", category=CryptographyDeprecationWarning)
+        for root in roots:
+            try:
+                certificates.append(x509.load_pem_x509_certificate(root.encode()))
+            except ValueError:
+                continue
+    return tuple(certificates)
 
 
 def build(
@@ -158,7 +184,7 @@ def _published(certificate: x509.Certificate, fetch: Fetcher) -> list[x509.Certi
 
 def _read(content: bytes) -> list[x509.Certificate]:
     if content.startswith(b"-----"):
-        return x509.load_pem_x509_certificates(content)
+        return list(given_roots(content.decode("ascii", "replace")))
     try:
         return [x509.load_der_x509_certificate(content)]
     except ValueError:

@@ -10,6 +10,7 @@ from typing import Any
 import certifi
 
 from mailmove.outlook_anywhere.steps import Deadline, StepResult
+from mailmove.pem import pem
 
 _CERTIFICATE_REQUEST = 13  # handshake message, RFC 5246 7.4 and RFC 8446 4
 
@@ -44,7 +45,7 @@ class Dial:
         if key not in self._contexts:  # reading the system's roots takes 30 ms
             context = ssl.create_default_context(cafile=certifi.where())  # public roots, not this machine's own
             if self.extra_ca:
-                context.load_verify_locations(cadata=self.extra_ca)
+                context.load_verify_locations(cadata=pem(self.extra_ca))
             context.check_hostname = check_name
             if old:
                 _allow_old(context)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
+from mailmove.domain_names import to_ascii
 from mailmove.plan.block_refs import AUTHORITY, DNS, EXCHANGE, FIREWALL, PARTNER, TENANT, BlockRef
 from mailmove.plan.gates_and_windows import Gates, Notices, Window
 from mailmove.plan.gates_and_windows import Part as _Part
@@ -23,8 +24,11 @@ _LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
 
 
 def _host_name(value: str) -> str:
-    """A DNS name of two labels or more, lower case, without the last dot."""
-    name = value.strip().rstrip(".").lower()
+    """A DNS name of two labels or more, lower case, without the last dot; letters outside ASCII become `xn--`."""
+    try:
+        name = to_ascii(value.strip()).rstrip(".")
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a DNS name: {error}") from None
     labels = name.split(".")
     if len(name) > 253 or len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
         raise ValueError(f"{value!r} is not a DNS name")
@@ -45,11 +49,10 @@ def _mail_address(value: str) -> str:
     return f"{local}@{_host_name(domain)}"
 
 
-MailAddress = Annotated[str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "format": "email"})]
-HostName = Annotated[
-    str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "format": "hostname", "pattern": "[.]"})
-]
-"""A DNS name. The schema is what the form can check before anything starts; the validator checks the rest."""
+MailAddress = Annotated[str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "pattern": "@"})]
+HostName = Annotated[str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "pattern": "[.]"})]
+"""A DNS name. The schema is what the form can check before anything starts (its formats `hostname` and `email` know no
+letters outside ASCII); the validator checks the rest."""
 ServerAddress = Annotated[str, AfterValidator(_server)]
 
 

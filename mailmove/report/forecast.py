@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from mailmove.changes import Change
+from mailmove.domain_names import shown
 from mailmove.evidence import Finding, Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.report.forecast_rules import Clock, Rule, at_once
@@ -101,7 +102,7 @@ def runbook_of(
     names = {outline.name for outline in outlines}
     return Runbook(
         customer=plan.customer,
-        domains=list(plan.domains),
+        domains=[shown(domain) for domain in plan.domains],
         written=written,
         starts=starts,
         time_zone=zone_of(plan),

@@ -10,9 +10,10 @@ from mailmove.changes import Change, RecordSetSubject
 from mailmove.dns.client.query import Answer
 from mailmove.dns.zone.authority import agree, ask_authorities, authorities, disagreements
 from mailmove.dns.zone.manual_entry import typing_lines
-from mailmove.errors import ByHand, NotYet
+from mailmove.errors import ByHand, NotYet, Overdue
 from mailmove.evidence import PollResult
 from mailmove.records import RRset, RRsetChange
+from tasks.dns.name_servers import answered_before, counted, patience_ended
 from tasks.execution.context import Context
 
 Expected = Callable[[Context], list[RRsetChange]]
@@ -21,11 +22,20 @@ Expected = Callable[[Context], list[RRsetChange]]
 
 @dataclass
 class Served:
-    """facts: who serves what. late: one sentence for each server that does not serve `open` yet."""
+    """facts: who serves what. late: one sentence for each server that does not serve `open` yet. silent: how many of
+    those answered before the cutover touched the zone, and do not now.
+    """
 
     facts: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     open: list[RRsetChange] = field(default_factory=list)
+    silent: int = 0
+
+    def asks(self, context: Context, stage: str) -> str | None:
+        """What a person is asked: patience has ended, and all that is late is that servers do not answer any more."""
+        if not self.late or self.silent < len(self.late) or not (ended := patience_ended(context, stage)):
+            return None
+        return f"{ended}: go on although not every name server answers?"
 
 
 def served_everywhere(context: Context, changes: list[RRsetChange]) -> list[str]:
@@ -41,6 +51,9 @@ def served_everywhere(context: Context, changes: list[RRsetChange]) -> list[str]
     if provider.by_hand:
         todo = "Type what is missing where the zone is edited; it goes on by itself."
         raise ByHand(who, wanted=wanted, seen=late, todo=todo, records=typing_lines(served.open))
+    todo = "Mend the name server, or take it out of the NS set; it goes on by itself once it answers."
+    if asks := served.asks(context, context.stage):
+        raise Overdue(who, wanted=wanted, seen=late, todo=todo, asks=asks)
     raise NotYet(who, wanted=wanted, seen=late, todo="Providers take seconds to minutes; it is asked again.")
 
 
@@ -52,16 +65,24 @@ async def ask_for(context: Context, changes: list[RRsetChange], *, by_hand: bool
         name, rtype = change.key
         if change.after is None and name in aliases:
             continue  # what a CNAME displaced: asking for it gives what the CNAME leads to
-        servers = await authorities(zone_of_name(context, name), resolvers_of(context), port)
-        answers = await ask_authorities(servers, name, rtype, dns_port=port)
+        zone = zone_of_name(context, name)
+        servers = await authorities(zone, resolvers_of(context), port)
+        everybody = await ask_authorities(servers, name, rtype, dns_port=port)
+        answers = counted(everybody, await asyncio.to_thread(answered_before, context, zone))
         typed = _typed_with_another_ttl(context, change, answers) if by_hand else None
         late = [] if typed else [f"{words} ({rtype} {name})" for words in disagreements(answers, change.after)]
         served.late += late
+        served.silent += sum(1 for answer in answers if answer.error) if late else 0
         served.open += [change] if late else []
         asked = f" (asked for {change.after.ttl} s)" if typed and change.after else ""
         served.facts.append(
             f"{len(answers)} authoritative servers serve {typed or change.after or f'no {rtype} {name}'}{asked}"
         )
+        served.facts += [
+            f"{answer.server} does not serve {zone}, and did not before: {answer.error}"
+            for answer in everybody
+            if answer not in answers
+        ]
     return served
 
 
@@ -75,7 +96,8 @@ def poll_served(expected: Expected) -> Callable[[Context, PollResult | None], Aw
         if not served.late:
             return PollResult(done=True, summary="; ".join(served.facts))
         details = [f"to be typed: {line}" for line in typing_lines(served.open)] if by_hand else []
-        return PollResult(done=False, summary="; ".join(served.late), details=details)
+        asks = await asyncio.to_thread(served.asks, context, context.stage)
+        return PollResult(done=False, summary="; ".join(served.late), details=details, asks=asks)
 
     return poll
 

@@ -21,6 +21,7 @@ from tasks.dns.authoritative_check import (
     served_everywhere,
     zone_of_name,
 )
+from tasks.dns.name_servers import note_name_servers
 from tasks.dns.ttl_floor import floor_finding, floors_of, meet_floor, within_floor
 from tasks.execution.apply_and_undo import apply_changes, undo_changes
 from tasks.execution.context import Context
@@ -51,12 +52,12 @@ def preview_zones(context: Context, stage: str, wanted: Wanted) -> Preview:
 
 def act_on_zones(context: Context, stage: str, wanted: Wanted, approved: str | None = None) -> Receipt:
     """Make the difference, one change set for each zone. By hand: returns at once, and `verify` waits for it."""
-    return apply_changes(
-        context,
-        lambda: preview_zones(context, stage, wanted),
-        lambda preview: _make(context, stage, [rrset_change(change) for change in preview.changes]),
-        approved=approved,
-    )
+
+    def make(preview: Preview) -> None:
+        note_name_servers(context, stage)
+        _make(context, stage, [rrset_change(change) for change in preview.changes])
+
+    return apply_changes(context, lambda: preview_zones(context, stage, wanted), make, approved=approved)
 
 
 def put_zones_back(context: Context, receipt: Receipt) -> Receipt:

@@ -33,6 +33,7 @@ class Topic(StrEnum):
     TTL_FLOOR = "ttl_floor"
     BATCH_RESTART = "batch_restart"
     LEFT_OUT = "left_out"
+    NAME_SERVERS = "name_servers"
 
 
 class _Payload(BaseModel):
@@ -236,6 +237,23 @@ class TtlFloor(_Payload):
     floor: int
 
 
+class NameServer(_Payload):
+    """A name server that does not serve a zone that is delegated to it. address: empty: its name leads nowhere."""
+
+    name: str
+    address: str = ""
+    error: str
+
+
+class NameServers(_Payload):
+    """Who served a zone before this cutover touched it. answered: by address."""
+
+    topic: Literal[Topic.NAME_SERVERS] = Topic.NAME_SERVERS
+    zone: str
+    answered: list[str]
+    lame: list[NameServer] = []
+
+
 class BatchRestart(_Payload):
     """Mailboxes that had failed when the batch was started again."""
 
@@ -261,6 +279,7 @@ Payload = Annotated[
     | Cart
     | TtlFloor
     | BatchRestart
-    | LeftOut,
+    | LeftOut
+    | NameServers,
     Field(discriminator="topic"),
 ]

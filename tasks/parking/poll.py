@@ -13,7 +13,7 @@ from typing import Literal, cast
 from uuid import UUID
 
 from mailmove.clock import now
-from mailmove.errors import ByHand, MailmoveError, Transient
+from mailmove.errors import ByHand, MailmoveError, Overdue, Transient
 from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
@@ -115,6 +115,7 @@ def not_yet(error: MailmoveError) -> PollResult:
     """What a `verify` or a `rollback` raised, as a result. What does not pass by itself is a person's to mend."""
     details = [f"to be typed: {line}" for line in error.records] if isinstance(error, ByHand) else []
     asks = None if isinstance(error, Transient) else STUCK
+    asks = error.asks if isinstance(error, Overdue) else asks
     return PollResult(done=False, summary=str(error), details=details, asks=asks)
 
 

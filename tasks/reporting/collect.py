@@ -9,6 +9,7 @@ from uuid import UUID
 
 from mailmove.clock import now
 from mailmove.dns.propagation.measure import PropagationSweep
+from mailmove.domain_names import shown
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult, Preview
 from mailmove.plan.cutover import Cutover
@@ -48,7 +49,7 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverRep
     began = (run.began if run else None) or entries[0].at
     return CutoverReport(
         customer=customer,
-        domains=list(plan.domains) if plan else [],
+        domains=[shown(domain) for domain in plan.domains] if plan else [],
         cutover=root,
         state=run.state if run else "unknown",
         written=now(),

@@ -8,6 +8,7 @@ from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.records import difference
 from mailmove.report import forecast_rules
 from tasks.dns.authoritative_check import poll_served
+from tasks.dns.name_servers import name_server_findings
 from tasks.dns.zone_changes import (
     Wanted,
     act_on_zones,
@@ -34,7 +35,9 @@ def check(context: Context) -> Preview:
     """The MX sets as they are, with the low TTL; and what else in the zone matters tonight."""
     preview = preview_zones(context, NAME, _wanted(context))
     for domain in context.plan.domains:
-        preview.findings += findings(context.dns_provider.read_zone(zone_name(domain)), domain)
+        zone = context.dns_provider.read_zone(zone_name(domain))
+        preview.findings += findings(zone, domain, moving=context.plan.domains)
+    preview.findings += name_server_findings(context)
     return preview
 
 

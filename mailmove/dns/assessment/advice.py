@@ -35,7 +35,7 @@ def _servers(seen: Assessment) -> Iterator[Finding]:
     for server in seen.name_servers:
         if server.error:
             yield Finding(
-                subject=f"name server {server.name} {server.address}",
+                subject=f"name server {server.name} {server.address}".rstrip(),
                 seen=server.error,
                 means="Resolvers lose time there; a change that it does not have is not the world's yet.",
                 todo="Mend it, or take it out of the NS set.",
@@ -86,7 +86,7 @@ def _mx(seen: Assessment) -> Iterator[Finding]:
 
 def _spf(seen: Assessment) -> Iterator[Finding]:
     verdict, subject = seen.spf, f"SPF {seen.domain}"
-    means = "Receivers take the record as broken (permerror), and many refuse mail for it."
+    means = "Receivers take the record as broken (permerror), and many refuse mail for it; or pass over what is meant."
     todo = "Mend it before the move; the switch adds Microsoft's include to it."
     if wrong := _wrong(subject, verdict, means, todo, blocks=True):
         yield wrong

@@ -18,6 +18,7 @@ from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Server
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
 from mailmove.dns.zone.desired import mx_hosts
+from mailmove.domain_names import to_ascii
 from mailmove.plan.cutover import Propagation
 from mailmove.records import RRset
 
@@ -44,7 +45,7 @@ async def assess(
 
     Never raises for trouble on the network; ends within `deadline` seconds and a little.
     """
-    started, name = time.monotonic(), domain.strip().rstrip(".").lower()
+    started, name = time.monotonic(), _as_dns_has_it(domain)
     lookups = Lookups(resolvers)
     assessment = Assessment(domain=name, at=now or time_now())
     parts: dict[Part, Coroutine[Any, Any, PartResult]] = {
@@ -80,6 +81,15 @@ async def assess(
         update={"seconds": round(time.monotonic() - started, 3), "silent": sorted(silent, key=str)}
     )
     return assessment.model_copy(update={"findings": advice(assessment)})
+
+
+def _as_dns_has_it(domain: str) -> str:
+    """Lower case, `xn--` inside, no last dot; what no registry allows is asked for as it was written."""
+    name = domain.strip().rstrip(".").lower()
+    try:
+        return to_ascii(name).rstrip(".")
+    except ValueError:
+        return name
 
 
 def assess_domain(domain: str, resolvers: Sequence[Server] | None = None) -> Assessment:

@@ -14,6 +14,7 @@ from mailmove.dns.mail_auth.mta_sts import MtaStsVerdict
 from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 from mailmove.dns.mail_auth.spf_cost import SpfVerdict
 from mailmove.dns.mail_auth.tls_rpt import TlsRptVerdict
+from mailmove.domain_names import shown
 from mailmove.evidence import Finding
 
 Part = Literal["name servers", "MX", "SPF", "DMARC", "MTA-STS", "TLS-RPT", "DNSSEC", "DKIM", "CAA"]
@@ -66,11 +67,13 @@ class Assessment(BaseModel):
     def lines(self) -> list[str]:
         """Lines of text for people."""
         servers = [
-            f"  {server.name} {server.address}: {server.error or f'MX TTL {server.ttl} s, serial {server.serial}'}"
+            f"  {server.name} {server.address or 'nowhere'}: "
+            f"{server.error or f'MX TTL {server.ttl} s, serial {server.serial}'}"
             for server in self.name_servers
         ]
         lines = [
-            f"{self.domain}, looked at {self.at:%Y-%m-%d %H:%M:%S} UTC in {self.seconds:.1f} s; nothing was changed",
+            f"{shown(self.domain)}, looked at {self.at:%Y-%m-%d %H:%M:%S} UTC in {self.seconds:.1f} s; "
+            "nothing was changed",
             f"zone {self.zone}, {len(self.name_servers)} authoritative servers"
             + ("" if self.agree is None else ", which agree" if self.agree else ", which do NOT agree"),
             *servers,

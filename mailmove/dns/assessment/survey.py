@@ -54,23 +54,32 @@ async def zone_and_servers(domain: str, lookup: Lookup) -> tuple[str, list[tuple
 
 
 async def _addresses(name: str, lookup: Lookup) -> list[tuple[str, str]]:
+    """(name, address) of a name server; one whose name leads nowhere has an empty address."""
     ipv4 = await lookup(name, "A")
     values = ipv4.values or (await lookup(name, "AAAA")).values
-    return [(name, value) for value in values]
+    return [(name, value) for value in values or ("",)]
 
 
 async def name_servers(
     domain: str, zone: str, servers: Sequence[tuple[str, str]], dns_port: int, timeout: float
 ) -> list[NameServer]:
-    """Ask each authoritative server for the MX set and the SOA record."""
-    asked = [(address, dns_port) for _, address in servers]
+    """Ask each authoritative server for the MX set and the SOA record; those without an address come last."""
+    reachable = [pair for pair in servers if pair[1]]
+    asked = [(address, dns_port) for _, address in reachable]
     mx, soa = await asyncio.gather(
         ask_all(asked, f"{domain.rstrip('.')}.", "MX", recursive=False, timeout=timeout),
         ask_all(asked, zone, "SOA", recursive=False, timeout=timeout),
     )
     return [
-        _server(name, address, mx_answer, soa_answer)
-        for (name, address), mx_answer, soa_answer in zip(servers, mx, soa, strict=True)
+        *(
+            _server(name, address, mx_answer, soa_answer)
+            for (name, address), mx_answer, soa_answer in zip(reachable, mx, soa, strict=True)
+        ),
+        *(
+            NameServer(name=name, address="", error="its name has no address")
+            for name, address in servers
+            if not address
+        ),
     ]
 
 

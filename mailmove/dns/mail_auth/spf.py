@@ -32,7 +32,7 @@ class Term(NamedTuple):
 
     text: str
     qualifier: str  # "+", "-", "~", "?"; "" for a modifier
-    name: str  # lower case; "" if it cannot be read
+    name: str  # lower case; "" if it cannot be read; "include=" for a mechanism that is written as a modifier
     value: str = ""
     cidr: str = ""  # "/24", "//64", "/24//64"
 
@@ -77,7 +77,9 @@ def terms(text: str) -> list[Term]:
 
 
 def faults(text: str) -> list[str]:
-    """What makes the record a permanent error by itself, one sentence each (RFC 7208 sections 4.6.1, 6 and 12)."""
+    """What is wrong with the record by itself, one sentence each: a permanent error (RFC 7208 sections 4.6.1, 6 and
+    12), or a mechanism written with `=`, which receivers pass over as a modifier that nobody knows (section 6).
+    """
     read = terms(text)
     sentences = [fault for term in read if (fault := _fault(term))]
     for name in ("redirect", "exp"):
@@ -164,7 +166,8 @@ def _term(word: str) -> Term:
         return Term(word, "", "")
     name, sign, rest = match["name"].lower(), match["sign"], match["rest"]
     if sign == "=":
-        return Term(word, "", name, rest) if not match["qualifier"] else Term(word, "", "")
+        mistaken = name in _MECHANISMS  # costs nothing and matches nobody: it is no mechanism
+        return Term(word, "", f"{name}=" if mistaken else name, rest) if not match["qualifier"] else Term(word, "", "")
     if name not in _MECHANISMS or (rest and not sign and not rest.startswith("/")):
         return Term(word, "", "")
     parts = _DUAL.match(rest)
@@ -179,6 +182,8 @@ def _fault(term: Term) -> str | None:
     """Why a receiver would stumble over this term; None: it would not."""
     if not term.name:
         return f"{term.text} is not a mechanism"
+    if term.name.endswith("="):
+        return f"{term.text}: a mechanism has a colon; receivers pass over this one ({term.name[:-1]}:{term.value}?)"
     if not term.qualifier:
         return _bad_macro(term) if term.name in ("redirect", "exp") or "%" in term.value else None
     if term.name == "all":

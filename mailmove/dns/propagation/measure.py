@@ -9,7 +9,7 @@ resolvers measured extend TTLs ("TTL Violation of DNS Resolvers in the Wild", PA
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
@@ -18,9 +18,10 @@ from mailmove.dns.client.query import Server, ask_all
 from mailmove.dns.propagation.resolver_view import (
     AUTHORITY_INTERVAL,
     ServerView,
+    authority_view,
+    known_to_answer,
     second_answer,
     view_of,
-    with_changes,
     with_history,
 )
 from mailmove.dns.propagation.text_chart import picture
@@ -53,22 +54,31 @@ async def sweep(
     resolvers: Sequence[Server],
     *,
     previous: PropagationSweep | None = None,
+    answered_before: Collection[str] | None = None,
     dns_port: int = 53,
     timeout: float = 5.0,
 ) -> PropagationSweep:
     """Ask every authority, then every resolver, for the set that goes from `before` to `after`.
 
     None stands for "no such set". If only the TTL differs, a resolver is "new" as soon as what it holds will be gone
-    within the new TTL. Trouble on the network is not raised: such a view is "failing".
+    within the new TTL. Trouble on the network is not raised: such a view is "failing". answered_before: addresses of
+    the authorities that answered before the change; any other that never answers is left out after some polls. None:
+    nobody knows.
     """
     present = after or before
     assert present is not None, "one of before and after must be a record set"
     answers = await ask_authorities(authorities, present.name, present.type, dns_port=dns_port, timeout=timeout)
-    authority_views = [view_of(answer, before, after, cached=False) for answer in answers]
-    served_since = _served_since(authority_views, previous)
     earlier = {view.server: view for view in previous.resolvers} if previous else {}
     earlier_authorities = {view.server: view for view in previous.authorities} if previous else {}
-    authority_views = [with_changes(view, earlier_authorities.get(view.server)) for view in authority_views]
+    authority_views = [
+        authority_view(view_of(answer, before, after, cached=False), earlier_authorities.get(answer.server))
+        for answer in answers
+    ]
+    if answered_before is not None:
+        authority_views = [
+            known_to_answer(view) if view.address in answered_before else view for view in authority_views
+        ]
+    served_since = _served_since(authority_views, previous)
 
     async def ask(servers: Sequence[Server]) -> list[ServerView]:
         answers = await ask_all(servers, present.name, present.type, recursive=True, timeout=timeout)
@@ -93,9 +103,11 @@ async def sweep(
 def judge(result: PropagationSweep, policy: Policy | float) -> bool:
     """Is the change propagated? Every authority serves the new set, and enough of the resolvers' weight has it.
 
-    policy: a number is a quorum of that share. A resolver that never answered is left out, unless most did not.
+    policy: a number is a quorum of that share. An authority that never served the zone is left out. So is a resolver
+    that never answered, unless most did not.
     """
-    served = bool(result.authorities) and all(view.sees == "new" for view in result.authorities)
+    authorities = _serving(result.authorities)
+    served = bool(authorities) and all(view.sees == "new" for view in authorities)
     counted = _counted(result, as_policy(policy))
     return served and sum(weight for view, weight in counted if view.sees == "new") + _ENOUGH >= _needed(
         counted, policy
@@ -165,9 +177,14 @@ def _doubtful(view: ServerView, earlier: ServerView | None, before: RRset | None
     return promised is None or (view.at > promised and earlier is not None and earlier.overdue == 0)
 
 
-def _served_since(views: Sequence[ServerView], previous: PropagationSweep | None) -> datetime | None:
+def _serving(views: Sequence[ServerView]) -> list[ServerView]:
+    """The authorities that count: lame ones give out no record, old or new."""
+    return [view for view in views if not view.out_of_reach]
+
+
+def _served_since(everybody: Sequence[ServerView], previous: PropagationSweep | None) -> datetime | None:
     """Since when all authorities serve the new set. One that only fails to answer now has not stopped serving it."""
-    known = previous.served_since if previous else None
+    known, views = previous.served_since if previous else None, _serving(everybody)
     if not views or any(view.sees in ("old", "mixed") for view in views):
         return None
     if all(view.sees == "new" for view in views):

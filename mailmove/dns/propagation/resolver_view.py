@@ -146,6 +146,20 @@ def with_changes(view: ServerView, earlier: ServerView | None) -> ServerView:
     return _with(view, changes=(*known, (view.at, view.sees)) if changed else known)
 
 
+def authority_view(view: ServerView, earlier: ServerView | None) -> ServerView:
+    """The view of an authoritative server with its history. Only an answer for the zone counts as one: REFUSED does
+    not, nor one without authority.
+    """
+    answered = view.sees != "failing" or bool(earlier and earlier.answered)
+    silent = 0 if answered else (earlier.silent if earlier else 0) + 1
+    return _with(with_changes(view, earlier), answered=answered, silent=silent)
+
+
+def known_to_answer(view: ServerView) -> ServerView:
+    """The view of a server that answered before anybody asked here: it is waited for, however long it is silent."""
+    return _with(view, answered=True, silent=0)
+
+
 def with_history(
     view: ServerView,
     earlier: ServerView | None,

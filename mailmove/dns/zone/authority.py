@@ -13,10 +13,11 @@ from mailmove.records import RRset
 
 
 class Authority(NamedTuple):
-    """One authoritative server of a zone."""
+    """One authoritative server of a zone; one whose name leads nowhere has a `fault` and no address."""
 
     name: str  # of the name server, with the last dot
     address: str
+    fault: str = ""
 
 
 async def authorities(
@@ -25,34 +26,48 @@ async def authorities(
     """Every (name, address) that the zone's NS set leads to, IPv4 first and IPv6 where there is none.
 
     `zone` may be a name inside a zone: the closest enclosing zone is taken. `dns_port` is where the servers will
-    be asked. Blocked: there is no such zone. Transient: no resolver answered, or a name server has no address.
+    be asked. Blocked: there is no such zone. Transient: no resolver answered, or no name server has an address.
     """
     names = await _name_servers(zone, resolvers, timeout)
     servers: list[Authority] = []
     for name in names:
-        addresses = await _values(name, "A", resolvers, timeout) or await _values(name, "AAAA", resolvers, timeout)
-        if not addresses:
-            raise Transient(
-                f"name server {name}",
-                wanted="its address",
-                seen="no A or AAAA record",
-                todo=f"Mend the NS set of {zone} or the address of {name}; it cannot be asked otherwise.",
-            )
+        try:
+            addresses = await _values(name, "A", resolvers, timeout) or await _values(name, "AAAA", resolvers, timeout)
+        except Transient as error:  # of this one name: the resolvers have just told the NS set
+            servers.append(Authority(name, "", f"its name cannot be resolved ({error.seen})"))
+            continue
         servers.extend(Authority(name, address) for address in addresses)
+        servers.extend([] if addresses else [Authority(name, "", "its name has no address")])
+    if not any(server.address for server in servers):
+        raise Transient(
+            f"name servers of {zone}",
+            wanted="the address of one of them",
+            seen="; ".join(f"{server.name}: {server.fault}" for server in servers),
+            todo=f"Mend the NS set of {zone} or the addresses of its name servers.",
+        )
     return servers
 
 
 async def ask_authorities(
     servers: Sequence[Authority], name: str, rtype: str, *, dns_port: int = 53, timeout: float = 5.0
 ) -> list[Answer]:
-    """Ask every server. An answer without the AA bit is an error: that server does not serve the zone."""
-    answers = await ask_all(
-        [(server.address, dns_port) for server in servers], name, rtype, recursive=False, timeout=timeout
-    )
+    """Ask every server; the answers come in the order of the servers.
+
+    An answer without the AA bit is an error: that server does not serve the zone. One without an address is one, too.
+    """
+    asked = [(server.address, dns_port) for server in servers if server.address]
+    answers = iter(await ask_all(asked, name, rtype, recursive=False, timeout=timeout))
     return [
-        replace(answer, error="not authoritative") if not answer.error and not answer.authoritative else answer
-        for answer in answers
+        _judged(next(answers, None) if server.address else None, server, name, rtype, dns_port) for server in servers
     ]
+
+
+def _judged(answer: Answer | None, server: Authority, name: str, rtype: str, dns_port: int) -> Answer:
+    if answer is None:
+        return Answer(server=f"{server.name}:{dns_port}", name=name, type=rtype, error=server.fault or "no answer")
+    if not answer.error and not answer.authoritative:
+        return replace(answer, error="not authoritative")
+    return answer
 
 
 def agree(answers: Sequence[Answer], wanted: RRset | None) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mailmove.dns.canonical import absolute
 from mailmove.dns.mail_auth import mta_sts, spf
 from mailmove.dns.zone.desired import mx_hosts
+from mailmove.dns.zone.other_names import findings_after
 from mailmove.evidence import Finding
 from mailmove.records import RRset, Zone
 
@@ -29,6 +30,7 @@ def suggestions(
         *_policy(domain, policy, gone, new_hosts),
         *_tlsa(zone, gone),
         *_names(zone, gone),
+        *findings_after(zone, domain, gone, old_addresses),
     ]
 
 

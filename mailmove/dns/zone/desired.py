@@ -48,9 +48,19 @@ def switch_changes(zone: Zone, domain: str, service_records: Iterable[RRset]) ->
 
 
 def mx_hosts(rrset: RRset) -> list[str]:
-    """The hosts of an MX set, best preference first, with the last dot."""
-    pairs = sorted((int(preference), host) for preference, host in (value.split() for value in rrset.values))
-    return [host.lower() for _, host in pairs]
+    """The hosts of an MX set, best preference first, with the last dot. Blocked: a value that is no MX record."""
+    pairs = []
+    for value in rrset.values:
+        preference, _, host = canonical_value("MX", value).partition(" ")
+        if not preference.isdecimal() or not host.endswith("."):
+            raise Blocked(
+                f"zone of {rrset.name}",
+                wanted=f"MX records of {rrset.name}",
+                seen=f"{value!r}, which is none",
+                todo="Mend the record: a number, and the name of a mail server.",
+            )
+        pairs.append((int(preference), host))
+    return [host for _, host in sorted(pairs)]
 
 
 def _mx(zone: Zone, domain: str) -> RRset:

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mailmove.dns.canonical import absolute
 from mailmove.dns.mail_auth import dmarc, spf
 from mailmove.dns.mail_auth.tls_rpt import proposal
 from mailmove.dns.zone.desired import mx_hosts
+from mailmove.dns.zone.other_names import findings_before
+from mailmove.domain_names import shown
 from mailmove.evidence import Finding
 from mailmove.plan.values import MX_TTL_CEILING
 from mailmove.records import Zone
 
 
-def findings(zone: Zone, domain: str) -> list[Finding]:
-    """Every finding about one domain, those that block first."""
+def findings(zone: Zone, domain: str, *, moving: Iterable[str] = ()) -> list[Finding]:
+    """Every finding about one domain, those that block first. moving: all domains whose mail moves."""
     name = absolute(domain)
     about = [
+        *_about_letters(name),
         *_about_mx(zone, name),
         *_about_spf(zone, name),
         *_about_policies(zone, name),
         *_about_dmarc(zone, name),
         *_about_autodiscover(zone, name),
+        *findings_before(zone, domain, moving),
     ]
     return sorted(about, key=lambda finding: not finding.blocks)
 
 
+def _about_letters(name: str) -> Iterator[Finding]:
+    if (both := shown(name)) != name:
+        yield Finding(
+            subject=f"domain {both}",
+            seen="letters outside ASCII",
+            means=f"DNS, certificates and Microsoft 365 have it as {name.rstrip('.')}; people may write either.",
+            todo="Nothing.",
+            needs_action=False,
+        )
+
+
 def _about_mx(zone: Zone, name: str) -> Iterator[Finding]:
     mx = zone.get((name, "MX"))
-    subject = f"MX {name}"
+    subject = f"MX {shown(name)}"
     if mx is None:
         yield Finding(
             subject=subject,
@@ -69,7 +84,7 @@ def _about_spf(zone: Zone, name: str) -> Iterator[Finding]:
     records = [value for value in (txt.values if txt else ()) if spf.is_spf(value)]
     if len(records) > 1:
         yield Finding(
-            subject=f"SPF {name}",
+            subject=f"SPF {shown(name)}",
             seen=f"{len(records)} SPF records",
             means="Receivers take this as a permanent error (RFC 7208 section 4.5).",
             todo="Merge them into one record.",
@@ -80,16 +95,23 @@ def _about_spf(zone: Zone, name: str) -> Iterator[Finding]:
         cost, more = spf.lookups(text), spf.added_by_switch(text, mx_hosts(mx) if mx else [], name)
         if cost + more > spf.LOOKUP_LIMIT:
             yield Finding(
-                subject=f"SPF {name}",
+                subject=f"SPF {shown(name)}",
                 seen=f"{cost} terms with a DNS look-up",
                 means=f"The switch adds {more} (today's MX by name, and Microsoft); more than {spf.LOOKUP_LIMIT} is a "
                 "permanent error.",
                 todo="Shorten the record.",
                 blocks=True,
             )
+    for fault in [fault for text in map(spf.text_of, records) for fault in spf.faults(text)]:
+        yield Finding(
+            subject=f"SPF {shown(name)}",
+            seen=fault,
+            means="Receivers do not read it as it was meant; the switch leaves it as it is.",
+            todo="Mend it before the switch.",
+        )
     if not records:
         yield Finding(
-            subject=f"SPF {name}",
+            subject=f"SPF {shown(name)}",
             seen="no SPF record",
             means="The switch will add one, with today's servers and Microsoft, ending in ~all.",
             todo="Name here any other service that sends for the domain.",
@@ -99,7 +121,7 @@ def _about_spf(zone: Zone, name: str) -> Iterator[Finding]:
 def _about_policies(zone: Zone, name: str) -> Iterator[Finding]:
     if (f"_mta-sts.{name}", "TXT") in zone or (f"_mta-sts.{name}", "CNAME") in zone:
         yield Finding(
-            subject=f"MTA-STS {name}",
+            subject=f"MTA-STS {shown(name)}",
             seen="a policy is announced",
             means="Senders that hold the policy refuse an MX that it does not list, for as long as its max_age.",
             todo="List the new MX beside the old one in the policy file, change the id of the _mta-sts record, and "
@@ -108,7 +130,7 @@ def _about_policies(zone: Zone, name: str) -> Iterator[Finding]:
     tlsa = sorted(key[0] for key in zone if key[1] == "TLSA" and key[0].startswith("_25._tcp."))
     if tlsa:
         yield Finding(
-            subject=f"DANE {name}",
+            subject=f"DANE {shown(name)}",
             seen=f"TLSA records at {', '.join(tlsa)}",
             means="They speak of the old server only and do no harm after the switch.",
             todo="Nothing tonight; remove them together with the old server.",
@@ -116,7 +138,7 @@ def _about_policies(zone: Zone, name: str) -> Iterator[Finding]:
         )
     if (f"_smtp._tls.{name}", "TXT") not in zone:
         yield Finding(
-            subject=f"TLS-RPT {name}",
+            subject=f"TLS-RPT {shown(name)}",
             seen="no record",
             means="Nobody tells when a delivery fails for want of TLS.",
             todo=f"Optional, before the switch: {proposal(name, 'tls-reports@' + name.rstrip('.'))}",
@@ -128,7 +150,7 @@ def _about_dmarc(zone: Zone, name: str) -> Iterator[Finding]:
     verdict = dmarc.read(txt.values if txt else (), name.rstrip("."))
     if verdict.valid is False:
         yield Finding(
-            subject=f"DMARC {name}",
+            subject=f"DMARC {shown(name)}",
             seen="; ".join(verdict.faults),
             means="Receivers ignore the record. It is left alone.",
             todo="Mend it.",
@@ -136,7 +158,7 @@ def _about_dmarc(zone: Zone, name: str) -> Iterator[Finding]:
     elif verdict.valid:
         policy, strict = verdict.facts.p, verdict.facts.aspf == "s"
         yield Finding(
-            subject=f"DMARC {name}",
+            subject=f"DMARC {shown(name)}",
             seen=f"a policy is published: p={policy}" + (", SPF only of the very domain (aspf=s)" if strict else ""),
             means="It is left alone. Mail from Microsoft 365 passes by SPF, and by DKIM once that is enabled"
             + (f"; what passes by neither is met with {policy}." if policy != "none" else "."),

@@ -78,6 +78,21 @@ async def delegation_findings(
     return findings
 
 
+def lame_findings(servers: Sequence[Authority], answers: Sequence[Answer]) -> list[Finding]:
+    """One for each server that is delegated to and does not answer for the zone. servers, answers: in one order."""
+    return [
+        Finding(
+            subject=f"name server {server.name} {server.address}".rstrip(),
+            seen=answer.error,
+            means="It is delegated to and does not serve the zone (from here): resolvers lose time there. The cutover "
+            "goes by the other name servers; should this one begin to answer, it counts again.",
+            todo="Mend it, or take it out of the NS set, before the switch.",
+        )
+        for server, answer in zip(servers, answers, strict=True)
+        if answer.error
+    ]
+
+
 def _disagreeing(zone: str, servers: Sequence[Authority], answers: Sequence[Answer]) -> list[Finding]:
     sets = {answer.values for answer in answers if not answer.error}
     if len(sets) < 2:
@@ -113,7 +128,8 @@ async def _delegation(zone: str, resolvers: Sequence[Server], dns_port: int, tim
     if parent == ".":
         return set()
     servers = await authorities(parent, resolvers, dns_port, timeout=timeout)
-    asked = [_referral(server.address, zone, dns_port, timeout) for server in servers[:_PARENTS_ASKED]]
+    reachable = [server.address for server in servers if server.address]
+    asked = [_referral(address, zone, dns_port, timeout) for address in reachable[:_PARENTS_ASKED]]
     return set().union(*await asyncio.gather(*asked))
 
 

@@ -1,0 +1,90 @@
+"""Name servers that do not serve the zone: named before the cutover, written down once, and counted without.
+
+The rule: one that was lame before the cutover touched the zone holds nothing up; should it begin to answer, it counts
+again. One that answered before and does not answer now is waited for, until patience ends; then a person is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from mailmove.clock import now
+from mailmove.dns.client.query import Answer
+from mailmove.dns.zone.authority import Authority, ask_authorities, authorities
+from mailmove.dns.zone.guards import lame_findings
+from mailmove.errors import MailmoveError
+from mailmove.evidence import Finding
+from tasks.execution.context import Context
+from tasks.ledger.entry import EntryKind
+from tasks.ledger.payloads import NameServer, NameServers
+
+
+def name_server_findings(context: Context) -> list[Finding]:
+    """Each name server of the plan's zones that does not serve its zone, by name. What cannot be asked is a finding."""
+    findings: list[Finding] = []
+    for domain in context.plan.domains:
+        try:
+            servers, answers = asyncio.run(_asked(context, f"{domain}."))
+        except MailmoveError as error:
+            means = "Whether one of them is out of order could not be told."
+            findings.append(
+                Finding(subject=f"name servers of {domain}.", seen=error.seen, means=means, todo=error.todo)
+            )
+        else:
+            findings += lame_findings(servers, answers)
+    return findings
+
+
+def note_name_servers(context: Context, stage: str) -> None:
+    """Write down, once for each zone and before the first change, which of its name servers answer."""
+    known = {servers.zone for _, servers in context.ledger.payloads(NameServers)}
+    for zone in (f"{domain}." for domain in context.plan.domains):
+        if zone in known:
+            continue
+        try:
+            servers, answers = asyncio.run(_asked(context, zone))
+        except MailmoveError:
+            return  # nobody knows who answered before: then everybody is waited for
+        lame = [
+            NameServer(name=server.name, address=server.address, error=answer.error)
+            for server, answer in zip(servers, answers, strict=True)
+            if answer.error
+        ]
+        if len(lame) == len(servers):
+            return  # this machine may not ask them, rather than all of them being lame
+        facts = [f"{server.name} {server.address} does not serve {zone}: {server.error}" for server in lame]
+        payload = NameServers(zone=zone, lame=lame, answered=[s.address for s, a in _good(servers, answers)])
+        context.ledger.record(EntryKind.EVIDENCE, stage, payload=payload, facts=facts or [f"all serve {zone}"])
+
+
+def answered_before(context: Context, zone: str) -> set[str] | None:
+    """Addresses of the zone's name servers that answered before the cutover touched it; None: that is not known."""
+    noted = [servers for _, servers in context.ledger.payloads(NameServers) if servers.zone == zone]
+    return set(noted[-1].answered) if noted else None
+
+
+def counted(answers: Sequence[Answer], before: set[str] | None) -> list[Answer]:
+    """The answers that count: of those that answer, and of those that did before. before: see `answered_before`."""
+    if before is None:
+        return list(answers)
+    return [answer for answer in answers if not answer.error or answer.address in before] or list(answers)
+
+
+def patience_ended(context: Context, stage: str) -> str | None:
+    """When the plan's patience since the stage's change ended, in words that stay the same; None: it has not."""
+    rule = context.plan.propagation
+    end = context.ledger.receipt(stage).at + timedelta(minutes=rule.patience_minutes)
+    return f"patience ended at {end:%Y-%m-%d %H:%M:%S} UTC" if now() >= end else None
+
+
+async def _asked(context: Context, zone: str) -> tuple[list[Authority], list[Answer]]:
+    """The zone's servers, and what each says to its SOA, in one order."""
+    port = context.plan.propagation.dns_port
+    servers = await authorities(zone, context.plan.propagation.servers, port)
+    return servers, await ask_authorities(servers, zone, "SOA", dns_port=port)
+
+
+def _good(servers: Sequence[Authority], answers: Sequence[Answer]) -> list[tuple[Authority, Answer]]:
+    return [(server, answer) for server, answer in zip(servers, answers, strict=True) if not answer.error]
