@@ -35,6 +35,7 @@ from requests import Session
 from blocks.exchange.ews.soap import PAGE
 from blocks.tls_roots import ContextAdapter, cause_of, tls_context
 from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
+from mailmove.items.folder_path import FolderPath
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 
@@ -44,7 +45,7 @@ logging.getLogger("exchangelib.util").setLevel(logging.INFO)
 FOLDERS = 50  # in a question
 _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "task"}
 _FIELDS = {
-    Message: ("parent_folder_id", "item_class", "subject", "datetime_received", "size", "message_id"),
+    Message: ("parent_folder_id", "item_class", "subject", "datetime_received", "datetime_sent", "size", "message_id"),
     CalendarItem: ("uid", "start"),
     Contact: ("display_name",),
 }
@@ -165,7 +166,7 @@ class EwsClient:
 
     def _search(self, account: Any, condition: Q) -> Iterator[Item]:
         """The items that fulfil a condition, in all folders below the top of the information store."""
-        folders = list(_walk(account.msg_folder_root, ""))
+        folders = list(_walk(account.msg_folder_root, ()))
         for start in range(0, len(folders), self._folders_at_once):
             paths = {folder.id: path for path, folder in folders[start : start + self._folders_at_once]}
             group = [folder for _, folder in folders[start : start + self._folders_at_once]]
@@ -249,28 +250,28 @@ class _Patience(FaultTolerance):  # type: ignore[misc]
         super().raise_response_errors(response)
 
 
-def _walk(folder: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every folder below, with its path, the way people see them: `Inbox/Projects`."""
+def _walk(folder: Any, path: FolderPath) -> Iterator[tuple[FolderPath, Any]]:
+    """Every folder below, with its path."""
     for child in sorted(folder.children, key=lambda below: below.name or ""):
-        below = f"{path}/{child.name}" if path else str(child.name)
+        below = (*path, str(child.name))
         yield below, child
         yield from _walk(child, below)
 
 
-def _item_of(item: Any, path: str) -> Item:
+def _item_of(item: Any, path: FolderPath) -> Item:
     item_class = str(getattr(item, "item_class", None) or "IPM.Note")
     base = ".".join(item_class.split(".")[:2])
     is_message = getattr(item, "message_id", None) or base in ("IPM.Note", "IPM.Schedule", "REPORT.IPM")
     kind = _KINDS.get(base) or ("message" if is_message else "other")
     subject = str(getattr(item, "subject", None) or "")
-    received = _plain(getattr(item, "datetime_received", None))
+    received, sent = (_plain(getattr(item, f"datetime_{name}", None)) for name in ("received", "sent"))
     if kind == "event":
         key = event_key(str(getattr(item, "uid", None) or subject), _plain(getattr(item, "start", None)))
     elif kind == "contact":
         emails = getattr(item, "email_addresses", None) or []
         key = contact_key(str(getattr(item, "display_name", None) or subject), emails[0].email if emails else "")
     else:
-        key = other_key(kind, subject, received)
+        key = other_key(kind, subject, sent or received)
     return Item(
         id=item.id,
         folder=path,
@@ -279,6 +280,7 @@ def _item_of(item: Any, path: str) -> Item:
         key=key,
         subject=subject,
         received=received,
+        sent=sent,
         size=getattr(item, "size", None),
     )
 

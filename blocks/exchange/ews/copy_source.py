@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 from blocks.exchange.ews.soap import BASE_VERSION, EXPORT_VERSION, PAGE, EwsConnections, M, T, error_of
 from mailmove.items.copy.interfaces import Content, Kind, Origin, SourceFolder
+from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 
@@ -24,8 +25,8 @@ _KINDS = {"IPM.Appointment": "event", "IPM.Contact": "contact", "IPM.Task": "tas
 LISTED = "".join(
     f'<t:FieldURI FieldURI="{name}"/>'
     for name in (
-        "item:ItemClass", "item:Subject", "item:DateTimeReceived", "item:Size", "message:InternetMessageId",
-        "calendar:UID", "calendar:Start", "contacts:DisplayName",
+        "item:ItemClass", "item:Subject", "item:DateTimeReceived", "item:DateTimeSent", "item:Size",
+        "message:InternetMessageId", "calendar:UID", "calendar:Start", "contacts:DisplayName",
     )
 ) + '<t:IndexedFieldURI FieldURI="contacts:EmailAddress" FieldIndex="EmailAddress1"/>'  # fmt: skip
 _CONTACT = {
@@ -112,7 +113,7 @@ class EwsOrigin(Origin):
         return names
 
     def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
-        wanted = f"the items in {folder.path} of {mailbox}"
+        wanted = f"the items in {shown(folder.path)} of {mailbox}"
         offset = 0
         while True:
             # Oldest first, so that mail arriving meanwhile joins at the end and shifts no page.
@@ -194,7 +195,7 @@ def _in_order(rows: dict[str, tuple[str, str, int, str]], known: dict[str, str])
             above, name, count, tag = rows[identity]
             parent = make(above) if above in rows else None
             kind = _FOLDER_KINDS.get(tag, "message")
-            path = f"{parent.path}/{name}" if parent else name
+            path = (*parent.path, name) if parent else (name,)
             made[identity] = SourceFolder(identity, path, kind, known.get(identity), count, parent)
         return made[identity]
 
@@ -202,7 +203,7 @@ def _in_order(rows: dict[str, tuple[str, str, int, str]], known: dict[str, str])
     return [make(identity) for identity in usable]
 
 
-def item_of(element: Any, path: str) -> Item:
+def item_of(element: Any, path: FolderPath) -> Item:
     """As `blocks.exchange.ews.client` names items, so that both ways of reading agree on what an item is."""
     text: dict[str, str] = {}
     identity = ""
@@ -218,13 +219,14 @@ def item_of(element: Any, path: str) -> Item:
     is_message = message_id or base in ("IPM.Note", "IPM.Schedule", "REPORT.IPM")
     kind = _KINDS.get(base) or ("message" if is_message else "other")
     subject, received = text.get("Subject", ""), _moment(text.get("DateTimeReceived"))
+    sent = _moment(text.get("DateTimeSent"))
     if kind == "event":
         key = event_key(text.get("UID") or subject, _moment(text.get("Start")))
     elif kind == "contact":
         emails = [entry.text or "" for entry in element.iter(f"{T}Entry") if entry.get("Key") == "EmailAddress1"]
         key = contact_key(text.get("DisplayName") or subject, emails[0] if emails else "")
     else:
-        key = other_key(kind, subject, received)
+        key = other_key(kind, subject, sent or received)
     return Item(
         id=identity,
         folder=path,
@@ -233,6 +235,7 @@ def item_of(element: Any, path: str) -> Item:
         key=key,
         subject=subject,
         received=received,
+        sent=sent,
         size=int(text["Size"]) if text.get("Size") else None,
     )
 

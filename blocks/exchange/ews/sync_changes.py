@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from blocks.exchange.ews.copy_source import LISTED, EwsOrigin, item_of
 from blocks.exchange.ews.soap import EwsConnections, M, T, error_of
+from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, StateLost, place_of
 
 PAGE = 512  # the most that MaxChangesReturned may say
@@ -32,7 +33,7 @@ class EwsChanges(MailboxChanges):
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         if state is None and folder.id in self._empty:
             return
-        wanted = f"the changes in {folder.path} of {mailbox}"
+        wanted = f"the changes in {shown(folder.path)} of {mailbox}"
         while True:
             tree = self._ews.ask(_request(folder, state), wanted)
             message = next(tree.iter(f"{M}SyncFolderItemsResponseMessage"))
@@ -60,7 +61,7 @@ def _request(folder: Folder, state: str | None) -> str:
     )
 
 
-def _page(message: Any, path: str, state: str) -> Page:
+def _page(message: Any, path: FolderPath, state: str) -> Page:
     """Create and Update have the item, Delete its id; that an item was read (ReadFlagChange) is nothing to us."""
     changes = next(message.iter(f"{M}Changes"), ())
     items = [item_of(change[0], path) for change in changes if change.tag in (f"{T}Create", f"{T}Update")]
