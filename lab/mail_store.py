@@ -81,7 +81,8 @@ class StoredItem:
     message_id: str  # with angle brackets; "" where it has none
     subject: str
     weight: int = 0  # bytes that it says it has where that is more than `mime`: big items cost the lab nothing
-    sick: str = ""  # what a server answers instead of the content: a word of SICKNESSES, or its own error code
+    sick: str = field(default="", compare=False)
+    """What a server answers instead of the content: a word of SICKNESSES, or its own error code."""
 
     @property
     def size(self) -> int:
@@ -116,6 +117,8 @@ class MailStore:
         self.mailboxes: dict[str, Mailbox] = {}
         self._alias: dict[str, str] = {}
         self._ids = itertools.count(1)
+        self.sick_folders: dict[tuple[str, str], str] = {}
+        """(Address, path) -> ResponseCode with which a server answers for what lies in that folder."""
         for mailbox in mailboxes:
             self.add_mailbox(mailbox)
 

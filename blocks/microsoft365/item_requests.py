@@ -86,8 +86,8 @@ def _contact(content: Content) -> dict[str, Any]:
 def without_parts(content: Content) -> tuple[str, ...]:
     """Parts of an item that Graph has no place for; it is stored without them. No messages: they go whole."""
     if content.item.kind != "event" or content.mime is None:
-        return ()
-    return parts_lost(base64.b64decode(content.mime))
+        return content.without
+    return (*content.without, *parts_lost(base64.b64decode(content.mime)))
 
 
 def _event(content: Content) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Content:
     """One item with its content. Exactly one of these is set.
 
     mime: RFC 5322 (of an event: iCalendar) in base64. stream: what ExportItems gave, in base64. fields: a contact, as
-    Graph names its properties. missing: why the old server does not give it.
+    Graph names its properties. missing: why the old server does not give it. without: parts that it lacks, in words.
     """
 
     item: Item
@@ -46,6 +46,7 @@ class Content:
     stream: str | None = None
     fields: dict[str, object] | None = None
     missing: str | None = None
+    without: tuple[str, ...] = ()
 
     @property
     def lack(self) -> str:
