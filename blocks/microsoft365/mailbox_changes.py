@@ -14,6 +14,7 @@ from urllib.parse import quote
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.mailbox_items import FIELDS, PAGE, contact_of, event_of, folders_below, message_of
+from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Standing, StateLost, place_of
 
@@ -45,7 +46,7 @@ class GraphChanges(MailboxChanges):
             yield Folder(identity, path, place, standing)
         if deletions := self._well_known(user, RECOVERABLE, mailbox):
             identity = f"{user}/mailFolders/{quote(deletions, safe='')}/messages"
-            yield Folder(identity, "Recoverable Items", RECOVERABLE, "recoverable")
+            yield Folder(identity, ("Recoverable Items",), RECOVERABLE, "recoverable")
 
     def _well_known(self, user: str, name: str, mailbox: str) -> str:
         """The id of a folder; "" where there is none."""
@@ -63,15 +64,15 @@ class GraphChanges(MailboxChanges):
         params = {"$select": "id,name,isDefaultCalendar", "$top": "100"}
         for calendar in self._graph.pages(f"{user}/calendars", wanted=f"calendars of {mailbox}", params=params):
             name = str(calendar.get("name") or "Calendar")
-            known = {name: "calendar"} if calendar.get("isDefaultCalendar") else {}
+            known: dict[FolderPath, str] = {(name,): "calendar"} if calendar.get("isDefaultCalendar") else {}
             identity = f"{user}/calendars/{quote(str(calendar['id']), safe='')}/events"
-            yield Folder(identity, name, place_of("event", name, known))
+            yield Folder(identity, (name,), place_of("event", (name,), known))
 
     def _contacts(self, user: str, mailbox: str) -> Iterator[Folder]:
-        yield Folder(f"{user}/contacts", "Contacts", "contacts")
+        yield Folder(f"{user}/contacts", ("Contacts",), "contacts")
         for row, path in folders_below(self._graph, user, "contactFolders", mailbox):
             identity = f"{user}/contactFolders/{quote(str(row['id']), safe='')}/contacts"
-            yield Folder(identity, f"Contacts/{path}", place_of("contact", path, {}))
+            yield Folder(identity, ("Contacts", *path), place_of("contact", path, {}))
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         kind = folder.id.rpartition("/")[2]
@@ -82,7 +83,7 @@ class GraphChanges(MailboxChanges):
     def _messages(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         if state is None and folder.id in self._empty:
             return
-        wanted = f"the changes in {folder.path} of {mailbox}"
+        wanted = f"the changes in {shown(folder.path)} of {mailbox}"
 
         def fetch(url: str, first: bool) -> Json:
             params = {"$select": FIELDS["message"]} if first and state is None else None
@@ -109,7 +110,7 @@ class GraphChanges(MailboxChanges):
             yield Page(list(items.values()), list(removed), after, last=not following)
 
     def _whole(self, mailbox: str, folder: Folder, kind: str) -> Iterator[Page]:
-        wanted, of = f"{kind}s in {folder.path} of {mailbox}", event_of if kind == "event" else contact_of
+        wanted, of = f"{kind}s in {shown(folder.path)} of {mailbox}", event_of if kind == "event" else contact_of
         params = {"$select": FIELDS[kind], "$top": PAGE}
         bodies = self._graph.follow(
             folder.id, lambda url, first: self._graph.get(url, wanted=wanted, params=params if first else None)

@@ -87,7 +87,7 @@ def _listed(graph: JsonClient, mailbox: str, which: str, without: Collection[str
             continue
         if folder not in names:
             names[folder] = _name(graph, mailbox, folder)
-        yield message_of(row, names[folder])
+        yield message_of(row, (names[folder],))
 
 
 def _name(graph: JsonClient, mailbox: str, folder: str) -> str:

@@ -20,6 +20,7 @@ from lxml import etree
 from lab.cloud.rpc_probe import CANNOT_CONNECT, Reach, Unreachable
 from lab.cloud.tenant import MigrationEndpoint
 from lab.item_parts import ContactParts, contact_mime, event_parts
+from lab.mail_store import kept_name
 
 _M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 _T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -177,5 +178,5 @@ def _path(folders: dict[str, tuple[str, str]], identity: str) -> str:
     parts: list[str] = []
     while identity in folders:
         identity, name = folders[identity]
-        parts.insert(0, name)
+        parts.insert(0, kept_name(name))
     return "/".join(parts)

@@ -45,7 +45,7 @@ def always(body: str, status: int = 200) -> RecordedEws:
 
 
 def items(*identities: str) -> list[Item]:
-    return [Item(id=identity, folder="Inbox", kind="message", subject=identity) for identity in identities]
+    return [Item(id=identity, folder=("Inbox",), kind="message", subject=identity) for identity in identities]
 
 
 def answers(operation: str, *messages: str) -> str:

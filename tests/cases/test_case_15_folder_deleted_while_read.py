@@ -21,9 +21,9 @@ def test_the_ledger_of_items_reads_on(tmp_path: Path) -> None:
         spool.update(SOURCE, w.source.item_changes(), ANNA)
         rows = spool.rows("SELECT folder.path, subject FROM item JOIN folder ON number = item.folder ORDER BY subject")
         assert list(rows) == [
-            ("Deleted Items/Projekte/Alt", "drei"),
-            ("Inbox", "eins"),
-            ("Deleted Items/Projekte", "zwei"),
+            ('["Deleted Items", "Projekte", "Alt"]', "drei"),
+            ('["Inbox"]', "eins"),
+            ('["Deleted Items", "Projekte"]', "zwei"),
         ]
 
 
@@ -58,7 +58,7 @@ def test_a_folder_that_cannot_be_read_says_which_it_is(fault: str, code: str) ->
         [error] = unreadable
         assert (error.mailbox, error.folder, error.code) == (ANNA, ["Projekte"], code) and code in error.seen
         origin = w.source.origin()
-        [folder] = [folder for folder in origin.folders(ANNA) if folder.path == "Projekte"]
+        [folder] = [folder for folder in origin.folders(ANNA) if folder.path == ("Projekte",)]
         with pytest.raises(FolderUnreadable, match=code):
             list(origin.items(ANNA, folder))
         with pytest.raises(FolderUnreadable):  # not shown is not absent

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from blocks.exchange.ews.answers import Answer
 from blocks.exchange.ews.content_reader import ContentReader
-from blocks.exchange.ews.folder_errors import FolderGone, names_of, read_in_folder
+from blocks.exchange.ews.folder_errors import FolderGone, read_in_folder
 from blocks.exchange.ews.folder_reader import read_folders, read_well_known
 from blocks.exchange.ews.item_reader import item_of, listed_shape
 from blocks.exchange.ews.pages import listing_in
@@ -149,7 +149,7 @@ class EwsClient:
         while not last:
             read = partial(self._page, mailbox, [folder], condition, offset)
             try:
-                [(items, last)] = read_in_folder(self._ews, mailbox, folder.id, names_of(folder), read)
+                [(items, last)] = read_in_folder(self._ews, mailbox, folder.id, list(folder.path), read)
             except FolderGone:
                 return
             yield from items

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from blocks.exchange.ews.answers import Answer, M, ResponseMessage, T
-from blocks.exchange.ews.contact_reader import contact_fields, contact_properties
+from blocks.exchange.ews.contact_reader import contact_fields, contact_losses, contact_properties
 from blocks.exchange.ews.folder_reader import read_well_known
 from blocks.exchange.ews.request_xml import Element, id_and, item_ids, m, t
 from blocks.exchange.ews.response_codes import GONE, OF_ITEM
@@ -121,6 +121,8 @@ def _request(items: Sequence[Item], streams: bool) -> Element:
     contacts = items[0].kind == "contact"  # 2007 has no MIME of a contact, and Graph takes none of it
     shape = id_and(*(contact_properties() if contacts else []))
     shape.insert(1, t.IncludeMimeContent("false" if contacts else "true"))
+    if contacts:
+        shape.insert(2, t.BodyType("Text"))
     return m.GetItem(m.ItemShape(*shape), identities)
 
 
@@ -173,7 +175,11 @@ def _content(item: Item, message: Any, streams: bool) -> Content:
         return Content(item, missing="success, and no item in the answer")
     if item.kind == "contact":
         fields = contact_fields(element)
-        return Content(item, fields=fields) if fields else Content(item, missing="a contact without a single property")
+        return (
+            Content(item, fields=fields, without=contact_losses(element))
+            if fields
+            else Content(item, missing="a contact without a single property")
+        )
     return _checked(item, element.findtext(f"{T}MimeContent"), "MimeContent", stream=False)
 
 

@@ -7,13 +7,14 @@ from functools import partial
 
 from blocks.exchange.ews.answers import Answer
 from blocks.exchange.ews.content_reader import ContentReader
-from blocks.exchange.ews.folder_errors import FolderGone, names_of, read_in_folder
+from blocks.exchange.ews.folder_errors import FolderGone, read_in_folder
 from blocks.exchange.ews.folder_reader import read_folders, read_well_known
 from blocks.exchange.ews.item_reader import item_of, listed_shape
 from blocks.exchange.ews.pages import listing_of
 from blocks.exchange.ews.request_xml import folder_id, m, oldest_first, page_of
 from blocks.exchange.ews.soap import PAGE, EwsConnections
 from mailmove.items.copy.interfaces import Content, Origin, SourceFolder
+from mailmove.items.folder_path import shown
 from mailmove.items.item import Item
 
 
@@ -37,7 +38,7 @@ class EwsOrigin(Origin):
         while True:
             read = partial(self._page, mailbox, folder, offset)
             try:
-                page, last = read_in_folder(self._ews, mailbox, folder.id, names_of(folder), read)
+                page, last = read_in_folder(self._ews, mailbox, folder.id, list(folder.path), read)
             except FolderGone:
                 return
             offset += len(page)
@@ -58,7 +59,7 @@ class EwsOrigin(Origin):
             listing = listing_of(answer, "Items", offset)
             return [item_of(answer.speaker, element, folder.path) for element in listing.elements], listing.last
 
-        return self._ews.ask(request, f"the items in {folder.path} of {mailbox}", read)
+        return self._ews.ask(request, f"the items in {shown(folder.path)} of {mailbox}", read)
 
     def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
         return self._contents.contents(mailbox, items, streams=streams) if items else []

@@ -8,20 +8,12 @@ from typing import TypeVar
 from blocks.exchange.ews.folder_reader import is_there
 from blocks.exchange.ews.soap import EwsConnections
 from mailmove.errors import FolderUnreadable, MailmoveError, SignInRefused, Throttled
-from mailmove.items.copy.interfaces import SourceFolder
 
 R = TypeVar("R")
 
 
 class FolderGone(Exception):
     """The folder is no longer in the mailbox's tree. For callers within this room; it does not leave it."""
-
-
-def names_of(folder: SourceFolder) -> list[str]:
-    """Names from the top down. A name may hold a slash, so the path is not split."""
-    if folder.parent is None:
-        return [folder.path]
-    return [*names_of(folder.parent), folder.path[len(folder.parent.path) + 1 :]]
 
 
 def read_in_folder(ews: EwsConnections, mailbox: str, folder_id: str, names: list[str], read: Callable[[], R]) -> R:

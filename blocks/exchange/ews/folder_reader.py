@@ -17,8 +17,17 @@ _WELL_KNOWN = ("inbox", "sentitems", "drafts", "deleteditems", "junkemail", "out
 _FOLDER_KINDS: dict[str, Kind] = {
     f"{T}CalendarFolder": "event",
     f"{T}ContactsFolder": "contact",
-    f"{T}Folder": "message",
+    f"{T}TasksFolder": "other",
 }
+"""Element of a folder -> what it holds; of a plain `Folder` the class says it."""
+_CLASS_KINDS: dict[str, Kind] = {
+    "ipf.appointment": "event",
+    "ipf.contact": "contact",
+    "ipf.task": "other",
+    "ipf.stickynote": "other",
+    "ipf.journal": "other",
+}
+"""Class of a folder, without what stands after its second part -> what it holds; every other class holds mail."""
 _SEARCH_FOLDER = f"{T}SearchFolder"
 _FIELDS = ("folder:DisplayName", "folder:ParentFolderId", "folder:TotalCount", "folder:FolderClass")
 _NAMELESS = "(no name)"
@@ -33,6 +42,7 @@ class _Row:
     name: str
     count: int
     tag: str
+    kind: Kind
 
 
 def read_folders(ews: EwsConnections, mailbox: str) -> list[SourceFolder]:
@@ -97,8 +107,19 @@ def _row(speaker: Speaker, element: Any) -> _Row:
         raise speaker.unreadable("a folder without its name, or without the folder that it lies in")
     known = count.isascii() and count.isdigit()
     return _Row(
-        _id(speaker, element), parent.get("Id"), name or _NAMELESS, int(count) if known else 1, str(element.tag)
+        id=_id(speaker, element),
+        parent=parent.get("Id"),
+        name=name or _NAMELESS,
+        count=int(count) if known else 1,
+        tag=str(element.tag),
+        kind=_kind(str(element.tag), element.findtext(f"{T}FolderClass") or ""),
     )
+
+
+def _kind(tag: str, folder_class: str) -> Kind:
+    """What a folder holds: by its element, else by its class, whose case differs between clients ('IPF.note')."""
+    base = ".".join(folder_class.strip().casefold().split(".")[:2])
+    return _FOLDER_KINDS.get(tag) or _CLASS_KINDS.get(base, "message")
 
 
 def _id(speaker: Speaker, element: Element) -> str:
@@ -120,7 +141,6 @@ def _in_order(speaker: Speaker, rows: dict[str, _Row], known: dict[str, str]) ->
             identity = rows[identity].parent
         for row in reversed(chain):
             parent = made.get(row.parent)
-            path = f"{parent.path}/{row.name}" if parent else row.name
-            kind = _FOLDER_KINDS.get(row.tag, "message")
-            made[row.id] = SourceFolder(row.id, path, kind, known.get(row.id), row.count, parent)
+            path = (*parent.path, row.name) if parent else (row.name,)
+            made[row.id] = SourceFolder(row.id, path, row.kind, known.get(row.id), row.count, parent)
     return [folder for identity, folder in made.items() if rows[identity].tag != _SEARCH_FOLDER]

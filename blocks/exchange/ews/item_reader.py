@@ -7,6 +7,7 @@ from typing import Any
 
 from blocks.exchange.ews.answers import Speaker, T
 from blocks.exchange.ews.request_xml import Element, field, id_and, indexed, m
+from mailmove.items.folder_path import FolderPath
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 
@@ -14,8 +15,8 @@ _ITEM_ID, _PREFIX = f"{T}ItemId", len(T)
 _KINDS = {"ipm.appointment": "event", "ipm.contact": "contact", "ipm.task": "task"}
 _MAIL = ("ipm.note", "ipm.schedule", "report.ipm")
 _LISTED = (
-    "item:ItemClass", "item:Subject", "item:DateTimeReceived", "item:Size", "message:InternetMessageId",
-    "calendar:UID", "calendar:Start", "contacts:DisplayName",
+    "item:ItemClass", "item:Subject", "item:DateTimeReceived", "item:DateTimeSent", "item:Size",
+    "message:InternetMessageId", "calendar:UID", "calendar:Start", "contacts:DisplayName",
 )  # fmt: skip
 _NAMELESS = "IPM.Note"
 """Class of an item whose class the server does not say."""
@@ -27,7 +28,7 @@ def listed_shape(*more: str) -> Element:
     return m.ItemShape(*id_and(*fields, indexed("contacts:EmailAddress", "EmailAddress1")))
 
 
-def item_of(speaker: Speaker, element: Any, path: str) -> Item:
+def item_of(speaker: Speaker, element: Any, path: FolderPath) -> Item:
     """path: of its folder. AnswerUnreadable: it has no id."""
     text: dict[str, str] = {}
     identity = ""
@@ -43,13 +44,14 @@ def item_of(speaker: Speaker, element: Any, path: str) -> Item:
     message_id = text.get("InternetMessageId") or None
     kind = _KINDS.get(base) or ("message" if message_id or base in _MAIL else "other")
     subject, received = text.get("Subject", ""), _moment(text.get("DateTimeReceived"))
+    sent = _moment(text.get("DateTimeSent"))
     if kind == "event":
         key = event_key(text.get("UID") or subject, _moment(text.get("Start")))
     elif kind == "contact":
         emails = [entry.text or "" for entry in element.iter(f"{T}Entry") if entry.get("Key") == "EmailAddress1"]
         key = contact_key(text.get("DisplayName") or subject, emails[0] if emails else "")
     else:
-        key = other_key(kind, subject, received)
+        key = other_key(kind, subject, sent or received)
     return Item(
         id=identity,
         folder=path,
@@ -58,6 +60,7 @@ def item_of(speaker: Speaker, element: Any, path: str) -> Item:
         key=key,
         subject=subject,
         received=received,
+        sent=sent,
         size=_size(text.get("Size")),
     )
 

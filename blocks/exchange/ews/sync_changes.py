@@ -13,13 +13,14 @@ from typing import Any
 from lxml import etree
 
 from blocks.exchange.ews.answers import Answer, M, Speaker, T
-from blocks.exchange.ews.folder_errors import FolderGone, names_of, read_in_folder
+from blocks.exchange.ews.folder_errors import FolderGone, read_in_folder
 from blocks.exchange.ews.folder_reader import read_folders
 from blocks.exchange.ews.item_reader import item_of, listed_shape
 from blocks.exchange.ews.pages import truth
 from blocks.exchange.ews.request_xml import Element, folder_id, m, sayable
 from blocks.exchange.ews.response_codes import STATE_LOST
 from blocks.exchange.ews.soap import EwsConnections
+from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, StateLost, place_of
 
 PAGE = 512  # the most that MaxChangesReturned may say
@@ -30,25 +31,22 @@ class EwsChanges(MailboxChanges):
     def __init__(self, connections: EwsConnections) -> None:
         self._ews = connections
         self._empty: set[str] = set()
-        self._names: dict[str, list[str]] = {}
 
     def folders(self, mailbox: str) -> list[Folder]:
         folders = read_folders(self._ews, mailbox)
         known = {folder.path: folder.well_known for folder in folders if folder.well_known}
         self._empty |= {folder.id for folder in folders if not folder.count}
         self._empty -= {folder.id for folder in folders if folder.count}
-        self._names |= {folder.id: names_of(folder) for folder in folders}
         return [Folder(folder.id, folder.path, place_of(folder.kind, folder.path, known)) for folder in folders]
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         """Of a folder that was deleted meanwhile: that it is empty. FolderUnreadable: this one alone cannot be read."""
         if state is None and folder.id in self._empty:
             return
-        names = self._names.get(folder.id, [folder.path])
         while True:
             read = partial(self._page, mailbox, folder, state)
             try:
-                page = read_in_folder(self._ews, mailbox, folder.id, names, read)
+                page = read_in_folder(self._ews, mailbox, folder.id, list(folder.path), read)
             except FolderGone:
                 yield Page([], whole=True)
                 return
@@ -67,7 +65,7 @@ class EwsChanges(MailboxChanges):
                 return None
             return _page(answer.speaker, answer.only(), folder.path, state)
 
-        return self._ews.ask(_request(folder, state), f"the changes in {folder.path} of {mailbox}", read)
+        return self._ews.ask(_request(folder, state), f"the changes in {shown(folder.path)} of {mailbox}", read)
 
 
 def _request(folder: Folder, state: str | None) -> Element:
@@ -79,7 +77,7 @@ def _request(folder: Folder, state: str | None) -> Element:
     )
 
 
-def _page(speaker: Speaker, message: Any, path: str, before: str | None) -> Page:
+def _page(speaker: Speaker, message: Any, path: FolderPath, before: str | None) -> Page:
     """Create and Update have the item, Delete its id; that an item was read (ReadFlagChange) is nothing to us."""
     state, last = message.findtext(f"{M}SyncState"), truth(message.findtext(f"{M}IncludesLastItemInRange"))
     changes = message.find(f"{M}Changes")
