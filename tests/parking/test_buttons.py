@@ -318,7 +318,7 @@ def test_a_cutover_that_was_rolled_back_does_not_go_on_when_retry_is_pressed() -
     press("Retry", run.id)
     go_on(run)
     assert (run.state, WORLD.acts) == ("Failed", []), "what it had done is put back: it must not count on it"
-    with pytest.raises(Blocked, match="Completed|rolled back"):
+    with pytest.raises(Blocked, match=r"Completed|rolled back"):
         start_again(run.plan.customer)
 
 
