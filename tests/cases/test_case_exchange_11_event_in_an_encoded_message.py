@@ -10,7 +10,10 @@ import pytest
 from mailmove.items.copy.calendar_events import event_fields, event_uid, parts_lost
 
 MESSAGE = (
-    (Path(__file__).parent / "recorded" / "11_event_in_an_encoded_message.eml").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    (Path(__file__).parent / "recorded" / "11_event_in_an_encoded_message.eml")
+    .read_bytes()
+    .replace(b"\r\n", b"\n")
+    .replace(b"\n", b"\r\n")
 )
 PLAIN = MESSAGE.partition(b"\r\n\r\n")[2].replace(b"=C3=9C", "Ü".encode())
 HEAD = "MIME-Version: 1.0\r\nContent-Type: text/calendar; charset={}\r\nContent-Transfer-Encoding: {}\r\n\r\n"
