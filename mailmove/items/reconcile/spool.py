@@ -304,7 +304,7 @@ def _row(item: Item, heavy: int, folder: int) -> tuple[Any, ...]:
         folder,
         item.kind,
         item.id,
-        item.identity,
+        item.message_id or item.key,
         item.message_id is not None,
         item.subject,
         int(item.received.timestamp()) if item.received else None,
