@@ -19,7 +19,7 @@ from tasks.ledger.stored_plan import keep_names
 from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.poll import Awaited
 from tasks.progress.completed_steps import completed_steps, step_completed
-from tasks.progress.interruptions import attempt_name, interrupt, interruptions
+from tasks.progress.interruptions import attempt_name, faults_named, interrupt, interruptions
 from tasks.progress.leave_out import is_left_out
 from tasks.progress.rollback_stage import refuse_rolled_back
 from tasks.progress.verify_or_park import verify_or_park
@@ -64,9 +64,10 @@ def _until_done(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> Non
             if earlier and _is_left_out(plan, stage, earlier):
                 return
             asked = sum(past.kind != "window" for past in earlier)  # a closed window leaves the approval as it is
-            if stage.gate and asked not in approved:
-                approved[asked] = _ask(plan, stage, stage.gate, asked)
-            _perform(plan, stage, approved.get(asked), len(earlier))
+            with faults_named(stage.name):
+                if stage.gate and asked not in approved:
+                    approved[asked] = _ask(plan, stage, stage.gate, asked)
+                _perform(plan, stage, approved.get(asked), len(earlier))
         except MailmoveError as error:
             earlier.append(interrupt(own_ledger(plan), stage.name, error))
         else:

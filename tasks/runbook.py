@@ -226,4 +226,7 @@ def stage_named(name: str) -> Stage:
 
 def stage_of_gate(gate: str) -> Stage:
     """The stage that stands behind a gate."""
-    return stage_named(next(stage.name for stage in STAGES if stage.gate == gate))
+    name = next((stage.name for stage in STAGES if stage.gate == gate), None)
+    if name is None:
+        raise LookupError(f"no stage stands behind the gate {gate}")
+    return stage_named(name)

@@ -109,7 +109,7 @@ def suspend(run: UUID, *, key: str) -> None:
 
 
 def suspended_by_us(state: State[Any]) -> bool:
-    """Whether `suspend` made this Paused state, with a key of Mailmove's: '<run of the question>-<number>'.
+    """Whether `suspend` made this Paused state, with a key of Mailmove's: '<an id>-<number>' (`suspend_key`).
 
     The UI's Pause sends a state without a key (prefect/server/ui-v2), `suspend_flow_run` one that is a bare UUID.
     """

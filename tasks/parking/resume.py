@@ -23,9 +23,10 @@ from prefect.states import Cancelled, Suspended
 
 from mailmove.errors import Blocked
 from tasks.engine.prefect_internals import has_form
-from tasks.engine.prefect_parking import suspend_cutover
+from tasks.engine.prefect_parking import suspend_cutover, suspend_key
+from tasks.engine.prefect_runs import flow_that_parks
 from tasks.execution.run_concurrently import run_concurrently
-from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.forms import PARKED, WAIT_FLOW
 from tasks.parking.poll import Awaited
 
 _PAGE = 200
@@ -60,12 +61,19 @@ class Parked:
     @property
     def flow(self) -> str:
         """Which of the flows that park it is: wait, gate or trouble."""
-        return next(name for name in (WAIT_FLOW, GATE_FLOW, TROUBLE_FLOW) if name in self.run.tags)
+        flow = flow_that_parks(self.run)
+        assert flow is not None, "what is none of ours is not read"
+        return flow
 
     @property
     def key(self) -> str:
         """Pause key under which it is parked now."""
         return str(self._state.state_details.pause_key)
+
+    @property
+    def suspend_key(self) -> str:
+        """Key under which its cutover is suspended for this asking."""
+        return suspend_key(self._state, self.key)
 
     @property
     def question(self) -> str:
@@ -107,7 +115,7 @@ def parked_runs(*states: StateType, started_after: datetime | None = None) -> li
         return [
             Parked(run, roots[parents[run.parent_task_run_id]])
             for run in runs
-            if run.parent_task_run_id in parents and parents[run.parent_task_run_id] in roots
+            if run.parent_task_run_id in parents and parents[run.parent_task_run_id] in roots and _is_readable(run)
         ]
 
 
@@ -178,7 +186,7 @@ def mend(parked: Parked) -> str | None:
     if parked.paused and root.is_paused() and root.state_details.pause_timeout and has_form(parked.run):
         return _suspend_for_good(parked)
     if parked.paused and root.is_running() and has_form(parked.run):
-        suspend_cutover(parked.root.id, key=f"{parked.run.id}-{parked.key}")
+        suspend_cutover(parked.root.id, key=parked.suspend_key)
         return "suspended the cutover of a parked question"
     if not parked.paused and root.is_paused():
         with get_client(sync_client=True) as client:
@@ -205,9 +213,17 @@ def _suspend_for_good(parked: Parked) -> str | None:
         fresh, before = client.read_flow_run(parked.root.id).state, parked.root.state
         if fresh is None or before is None or fresh.id != before.id:
             return None
-        own: State[Any] = Suspended(pause_key=f"{parked.run.id}-{parked.key}")
+        own: State[Any] = Suspended(pause_key=parked.suspend_key)
         client.set_flow_run_state(parked.root.id, own, force=True)
     return "took the time limit from the pause of a cutover whose question is open"
+
+
+def _is_readable(run: FlowRun) -> bool:
+    """Whether it names what `Parked` wants to know; one run that nobody can read hides no other one."""
+    flow, plan = flow_that_parks(run), run.parameters.get("cutover")
+    if flow is None or run.state is None or not isinstance(plan, dict) or not plan.get("customer"):
+        return False
+    return isinstance(run.parameters.get("step" if flow == WAIT_FLOW else "name"), str)
 
 
 def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:

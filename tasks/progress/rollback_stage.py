@@ -11,6 +11,7 @@ from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger, read_entries
+from tasks.progress.interruptions import faults_named
 from tasks.runbook import stage_named
 
 ROLLBACK = "rollback"
@@ -58,6 +59,7 @@ def roll_back_stage(plan: Cutover, stage: str, root: UUID) -> Receipt:
         if not earlier:
             return Receipt(stage=stage)
         return Receipt(stage=stage, changes=earlier[-1].changes, remains=earlier[-1].facts)
-    undone = stage_named(stage).rollback(plan, receipt)
+    with faults_named(stage):
+        undone = stage_named(stage).rollback(plan, receipt)
     ledger.record(EntryKind.ROLLED_BACK, stage, changes=undone.changes, facts=undone.remains)
     return undone

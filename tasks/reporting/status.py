@@ -24,7 +24,7 @@ from tasks.parking.resume import Parked, parked_runs
 from tasks.progress.leave_out import lines_of_boards
 from tasks.reporting.deleted_runs import deleted_cutovers, newest_of_all
 from tasks.reporting.ways_on import way_on
-from tasks.runbook import RUNBOOK, stage_of_gate
+from tasks.runbook import RUNBOOK, STAGES
 
 _PAGE = 200
 DELETED = "Deleted"
@@ -171,7 +171,8 @@ def _completed(run: FlowRun, parked: Parked | None, newest: Entry | None) -> lis
     if run.state is not None and run.state.type == StateType.COMPLETED:
         return list(_NAMES)
     if parked and not (parked.flow == WAIT_FLOW and parked.awaited.until == "rolled_back"):
-        step = stage_of_gate(parked.name).name if parked.flow == GATE_FLOW else parked.name
+        by_gate = {stage.gate: stage.name for stage in STAGES if stage.gate}
+        step = by_gate.get(parked.name, parked.name) if parked.flow == GATE_FLOW else parked.name
         return _NAMES[: _NAMES.index(step)] if step in _NAMES else []
     return _before(newest) if newest else []
 

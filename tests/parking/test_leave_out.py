@@ -166,6 +166,22 @@ def test_a_stage_that_no_cutover_can_do_without_is_mended_or_rolled_back(engine:
     assert night.live() == ""
 
 
+@pytest.mark.parametrize("fault", [KeyError("Thumbprint"), StopIteration(), ValueError("'1 234'"), AttributeError("x")])
+def test_a_fault_of_our_own_asks_a_person_too_and_has_the_same_ways_on(engine: MemoryEngine, fault: Exception) -> None:
+    night = Night(engine, "restore_ttl")
+    WORLD.fault = fault
+    question = night.live()
+    assert f"a fault of its own, {type(fault).__name__}" in question and "`leave_out`" in question
+    night.answer(leave_out=True, name="anna", reason="until it is mended")
+    assert night.live() == ""
+
+
+def test_what_the_engine_raises_stays_what_it_is(engine: MemoryEngine) -> None:
+    WORLD.fault = RuntimeError("the server is away")
+    with pytest.raises(RuntimeError):
+        Night(engine, "restore_ttl").live()
+
+
 def test_an_error_cannot_make_a_stage_leavable_as_a_whole(engine: MemoryEngine) -> None:
     whole = Leavable(kind=LeavableKind.STAGE, stage="switch_mail")
     night = Night(engine, "switch_mail")
