@@ -11,9 +11,10 @@ import re
 _DASH = r"[-\u2010-\u2015\u2212]"
 _SECTION = re.compile(
     rf"{_DASH}{{2,}}\s*BEGIN\s*(?P<label>[A-Z0-9][A-Z0-9 \n]*?)\s*{_DASH}{{2,}}(?P<body>.*?)"
-    rf"{_DASH}{{2,}}\s*END\s*(?P<end>[A-Z0-9][A-Z0-9 \n]*?)\s*{_DASH}{{2,}}",
+    rf"{_DASH}{{2,}}\s*END\s*(?P<end>[A-Z0-9][A-Z0-9 \n]*?)\s*{_DASH}{{2,}}?",
     re.DOTALL,
 )
+"""A section. No more dashes at its end than must be: the next one may follow at once."""
 _ESCAPED = re.compile(r"\\+r\\+n|\\+n|\\+r|\\+t|\r\n?")
 _LABELS = {
     label.replace(" ", ""): label

@@ -54,7 +54,9 @@ class OctoDns(Block, DnsProvider, Checkable):
 
         Blocked: no such zone or package. Refused, Throttled, Transient.
         """
-        return _plain(self._populated(self._provider(), zone))
+        current = self._populated(self._provider(), zone)
+        with translated(self.who, f"zone {zone}", self.settings.get_secret_value()):
+            return _plain(current)
 
     def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """One octoDNS plan that holds these changes and nothing else; a provider without batches may do it in steps.
@@ -116,9 +118,9 @@ class OctoDns(Block, DnsProvider, Checkable):
         for tries_left in reversed(range(_LOOKS)):
             provider = self._provider()
             current = self._populated(provider, zone)
-            refuse_unsafe(self.who, current, changes)
-            outstanding(self.who, _plain(current), changes)
             with translated(self.who, wanted, self.settings.get_secret_value()):
+                refuse_unsafe(self.who, current, changes)
+                outstanding(self.who, _plain(current), changes)
                 plan = provider.plan(_with(current, changes))
             if plan is None:
                 return

@@ -6,11 +6,13 @@ A wildcard answers for names that do not exist (RFC 4592); what stands there onl
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 from mailmove.dns.canonical import absolute, from_dns
@@ -24,7 +26,7 @@ Standing = MutableMapping[Key, dns.rrset.RRset]
 
 
 class NotServed(Exception):
-    """The server gave this response code to this question, or an answer without authority."""
+    """The server gave this response code to this question, or an answer without authority, or to something else."""
 
     def __init__(self, rcode: dns.rcode.Rcode, question: str) -> None:
         super().__init__(f"{dns.rcode.to_text(rcode)} to {question}")
@@ -96,5 +98,19 @@ def _asked(key: Key, send: Send) -> dns.rrset.RRset | None:
     if answer.question and answer.question != query.question:
         raise NotServed(answer.rcode(), f"{rtype} {name}, with an answer to another question")
     asked = query.question[0]
+    if not _hangs_together(asked.name, answer.answer):
+        raise NotServed(answer.rcode(), f"{rtype} {name}, with records of other names")
     sets = [rrset for rrset in answer.answer if (rrset.name, rrset.rdtype) == (asked.name, asked.rdtype) and rrset]
+    aliases = [rrset for rrset in answer.answer if rrset.rdtype == dns.rdatatype.CNAME]
+    if answer.answer and not sets and not aliases:
+        raise NotServed(answer.rcode(), f"{rtype} {name}, with records of other types")
     return sets[0] if sets else None
+
+
+def _hangs_together(name: dns.name.Name, sets: Sequence[dns.rrset.RRset]) -> bool:
+    """Is each set of the name that was asked for, or of one that its aliases lead to?"""
+    reached, targets = {name}, {rrset.name: rrset[0].target for rrset in sets if rrset.rdtype == dns.rdatatype.CNAME}
+    while name in targets and targets[name] not in reached:
+        name = targets[name]
+        reached.add(name)
+    return all(rrset.name in reached or rrset.rdtype == dns.rdatatype.DNAME for rrset in sets)

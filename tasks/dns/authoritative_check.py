@@ -13,7 +13,7 @@ from mailmove.dns.zone.manual_entry import typing_lines
 from mailmove.errors import ByHand, NotYet, Overdue
 from mailmove.evidence import PollResult
 from mailmove.records import RRset, RRsetChange
-from tasks.dns.name_servers import answered_before, counted, patience_ended
+from tasks.dns.name_servers import counted, lame_before, patience_ended
 from tasks.execution.context import Context
 
 Expected = Callable[[Context], list[RRsetChange]]
@@ -68,7 +68,7 @@ async def ask_for(context: Context, changes: list[RRsetChange], *, by_hand: bool
         zone = zone_of_name(context, name)
         servers = await authorities(zone, resolvers_of(context), port)
         everybody = await ask_authorities(servers, name, rtype, dns_port=port)
-        answers = counted(everybody, await asyncio.to_thread(answered_before, context, zone))
+        answers = counted(everybody, await asyncio.to_thread(lame_before, context, zone))
         typed = _typed_with_another_ttl(context, change, answers) if by_hand else None
         late = [] if typed else [f"{words} ({rtype} {name})" for words in disagreements(answers, change.after)]
         served.late += late

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from mailmove.changes import Change, RecordSetSubject
 from mailmove.clock import now
 from mailmove.dns.client.query import Answer
 from mailmove.dns.zone.authority import Authority, ask_authorities, authorities
@@ -18,7 +19,7 @@ from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
 from tasks.execution.context import Context
 from tasks.ledger.entry import EntryKind
-from tasks.ledger.payloads import NameServer, NameServers
+from tasks.ledger.payloads import LameServer, LameServers
 
 
 def name_server_findings(context: Context) -> list[Finding]:
@@ -37,39 +38,40 @@ def name_server_findings(context: Context) -> list[Finding]:
     return findings
 
 
-def note_name_servers(context: Context, stage: str) -> None:
-    """Write down, once for each zone and before the first change, which of its name servers answer."""
-    known = {servers.zone for _, servers in context.ledger.payloads(NameServers)}
+def note_lame_servers(context: Context, stage: str) -> None:
+    """Write down, before the first change of the cutover, which name servers do not serve their zone."""
+    if any(
+        _is_of_dns(change) for entry in context.ledger.entries() for change in entry.changes if entry.stage != stage
+    ):
+        return  # an earlier stage has changed zones: who is silent now may have answered before
+    known = {servers.zone for _, servers in context.ledger.payloads(LameServers)}
     for zone in (f"{domain}." for domain in context.plan.domains):
         if zone in known:
             continue
         try:
             servers, answers = asyncio.run(_asked(context, zone))
         except MailmoveError:
-            return  # nobody knows who answered before: then everybody is waited for
+            continue  # nobody knows: then everybody is waited for
         lame = [
-            NameServer(name=server.name, address=server.address, error=answer.error)
+            LameServer(name=server.name, address=server.address, error=answer.error)
             for server, answer in zip(servers, answers, strict=True)
             if answer.error
         ]
-        if len(lame) == len(servers):
-            return  # this machine may not ask them, rather than all of them being lame
-        facts = [f"{server.name} {server.address} does not serve {zone}: {server.error}" for server in lame]
-        payload = NameServers(zone=zone, lame=lame, answered=[s.address for s, a in _good(servers, answers)])
-        context.ledger.record(EntryKind.EVIDENCE, stage, payload=payload, facts=facts or [f"all serve {zone}"])
+        if lame and len(lame) < len(servers):  # all of them: this machine may not ask them, rather
+            facts = [f"{server.name} {server.address} does not serve {zone}: {server.error}" for server in lame]
+            payload = LameServers(zone=zone, servers=lame)
+            context.ledger.record(EntryKind.EVIDENCE, stage, payload=payload, facts=facts)
 
 
-def answered_before(context: Context, zone: str) -> set[str] | None:
-    """Addresses of the zone's name servers that answered before the cutover touched it; None: that is not known."""
-    noted = [servers for _, servers in context.ledger.payloads(NameServers) if servers.zone == zone]
-    return set(noted[-1].answered) if noted else None
+def lame_before(context: Context, zone: str) -> set[str]:
+    """Addresses (names of those without) of the servers that did not serve the zone before the cutover touched it."""
+    noted = [lame for _, lame in context.ledger.payloads(LameServers) if lame.zone == zone]
+    return {server.address or server.name for lame in noted for server in lame.servers}
 
 
-def counted(answers: Sequence[Answer], before: set[str] | None) -> list[Answer]:
-    """The answers that count: of those that answer, and of those that did before. before: see `answered_before`."""
-    if before is None:
-        return list(answers)
-    return [answer for answer in answers if not answer.error or answer.address in before] or list(answers)
+def counted(answers: Sequence[Answer], lame: set[str]) -> list[Answer]:
+    """The answers that count: of those that answer, and of those that did before. lame: see `lame_before`."""
+    return [answer for answer in answers if not answer.error or answer.address not in lame] or list(answers)
 
 
 def patience_ended(context: Context, stage: str) -> str | None:
@@ -86,5 +88,5 @@ async def _asked(context: Context, zone: str) -> tuple[list[Authority], list[Ans
     return servers, await ask_authorities(servers, zone, "SOA", dns_port=port)
 
 
-def _good(servers: Sequence[Authority], answers: Sequence[Answer]) -> list[tuple[Authority, Answer]]:
-    return [(server, answer) for server, answer in zip(servers, answers, strict=True) if not answer.error]
+def _is_of_dns(change: Change) -> bool:
+    return isinstance(change.subject, RecordSetSubject)

@@ -21,7 +21,7 @@ from tasks.dns.authoritative_check import (
     served_everywhere,
     zone_of_name,
 )
-from tasks.dns.name_servers import note_name_servers
+from tasks.dns.name_servers import note_lame_servers
 from tasks.dns.ttl_floor import floor_finding, floors_of, meet_floor, within_floor
 from tasks.execution.apply_and_undo import apply_changes, undo_changes
 from tasks.execution.context import Context
@@ -54,7 +54,7 @@ def act_on_zones(context: Context, stage: str, wanted: Wanted, approved: str | N
     """Make the difference, one change set for each zone. By hand: returns at once, and `verify` waits for it."""
 
     def make(preview: Preview) -> None:
-        note_name_servers(context, stage)
+        note_lame_servers(context, stage)
         _make(context, stage, [rrset_change(change) for change in preview.changes])
 
     return apply_changes(context, lambda: preview_zones(context, stage, wanted), make, approved=approved)

@@ -33,7 +33,7 @@ class Topic(StrEnum):
     TTL_FLOOR = "ttl_floor"
     BATCH_RESTART = "batch_restart"
     LEFT_OUT = "left_out"
-    NAME_SERVERS = "name_servers"
+    LAME_SERVERS = "lame_servers"
 
 
 class _Payload(BaseModel):
@@ -257,7 +257,7 @@ class TtlFloor(_Payload):
     floor: int
 
 
-class NameServer(_Payload):
+class LameServer(_Payload):
     """A name server that does not serve a zone that is delegated to it. address: empty: its name leads nowhere."""
 
     name: str
@@ -265,13 +265,12 @@ class NameServer(_Payload):
     error: str
 
 
-class NameServers(_Payload):
-    """Who served a zone before this cutover touched it. answered: by address."""
+class LameServers(_Payload):
+    """Name servers that did not serve a zone before this cutover touched it."""
 
-    topic: Literal[Topic.NAME_SERVERS] = Topic.NAME_SERVERS
+    topic: Literal[Topic.LAME_SERVERS] = Topic.LAME_SERVERS
     zone: str
-    answered: list[str]
-    lame: list[NameServer] = []
+    servers: list[LameServer]
 
 
 class BatchRestart(_Payload):
@@ -300,6 +299,6 @@ Payload = Annotated[
     | TtlFloor
     | BatchRestart
     | LeftOut
-    | NameServers,
+    | LameServers,
     Field(discriminator="topic"),
 ]

@@ -17,7 +17,7 @@ from mailmove.evidence import PollResult
 from mailmove.records import RRsetChange
 from mailmove.report import forecast_rules
 from tasks.dns.authoritative_check import is_record_set, resolvers_of, rrset_change, zone_of_name
-from tasks.dns.name_servers import answered_before
+from tasks.dns.name_servers import lame_before
 from tasks.execution.context import Context
 from tasks.traffic.server_clocks import record_clock
 
@@ -120,14 +120,14 @@ async def _sweep(context: Context, change: RRsetChange, previous: PollResult | N
     name, port = change.key[0], context.plan.propagation.dns_port
     known = previous.state.get(name) if previous else None
     servers = await authorities(name, resolvers_of(context), port)
-    before = await asyncio.to_thread(answered_before, context, zone_of_name(context, name))
+    lame = await asyncio.to_thread(lame_before, context, zone_of_name(context, name))
     return await sweep(
         change.before,
         change.after,
         servers,
         resolvers_of(context),
         previous=PropagationSweep.model_validate(known) if known else None,
-        answered_before=before,
+        lame_before=lame,
         dns_port=port,
     )
 

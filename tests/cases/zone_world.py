@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
@@ -20,8 +21,10 @@ from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
 from mailmove.dns.client.answer import Server
+from mailmove.errors import NotYet
 from mailmove.records import RRset
 
+T = TypeVar("T")
 ZONE = "kunde.example."
 SPF = '"v=spf1 mx -all"'
 PLAIN = [
@@ -75,6 +78,16 @@ class ZoneWorld:
             aws_client_parameters=AwsClientParameters(endpoint_url=self.town.route53_endpoint),
         )
         return Route53(credentials=credentials)
+
+
+def settled(work: Callable[[], T]) -> T:
+    """What it gives once the secondary has followed, which takes a moment."""
+    for _ in range(200):
+        try:
+            return work()
+        except NotYet:
+            time.sleep(0.05)
+    return work()
 
 
 @contextmanager

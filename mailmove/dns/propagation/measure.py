@@ -54,16 +54,16 @@ async def sweep(
     resolvers: Sequence[Server],
     *,
     previous: PropagationSweep | None = None,
-    answered_before: Collection[str] | None = None,
+    lame_before: Collection[str] | None = None,
     dns_port: int = 53,
     timeout: float = 5.0,
 ) -> PropagationSweep:
     """Ask every authority, then every resolver, for the set that goes from `before` to `after`.
 
     None stands for "no such set". If only the TTL differs, a resolver is "new" as soon as what it holds will be gone
-    within the new TTL. Trouble on the network is not raised: such a view is "failing". answered_before: addresses of
-    the authorities that answered before the change; any other that never answers is left out after some polls. None:
-    nobody knows.
+    within the new TTL. Trouble on the network is not raised: such a view is "failing". lame_before: addresses (or
+    names, of those without) of the authorities that did not serve the zone before the change: one that goes on so is
+    left out after some polls, any other is waited for. None: nobody knows, and whoever never answers is left out.
     """
     present = after or before
     assert present is not None, "one of before and after must be a record set"
@@ -74,10 +74,8 @@ async def sweep(
         authority_view(view_of(answer, before, after, cached=False), earlier_authorities.get(answer.server))
         for answer in answers
     ]
-    if answered_before is not None:
-        authority_views = [
-            known_to_answer(view) if view.address in answered_before else view for view in authority_views
-        ]
+    if lame_before is not None:
+        authority_views = [view if view.address in lame_before else known_to_answer(view) for view in authority_views]
     served_since = _served_since(authority_views, previous)
 
     async def ask(servers: Sequence[Server]) -> list[ServerView]:
