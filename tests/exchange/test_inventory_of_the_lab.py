@@ -141,7 +141,8 @@ def test_every_fact_is_in_the_findings_or_counted_there(big: Server, found: Full
         len(facts)
         for facts in (
             found.mailboxes, found.groups, found.contacts, found.others, found.forwardings, found.grants,
-            found.archives, found.large_items, found.phones, found.relays, found.not_read,
+            found.archives, found.disconnected, found.accepted_domains, found.large_items, found.phones, found.relays,
+            found.not_read,
         )
     )  # fmt: skip
 
