@@ -93,7 +93,8 @@ def _addresses(inventory: FullInventory, domain: str, planned: set[str]) -> tupl
     """(primary, other) addresses in the domain."""
     people = [(box.address, box.aliases) for box in inventory.mailboxes]
     people += [(group.address, group.aliases) for group in inventory.groups]
-    people += [(recipient.address, ()) for recipient in (*inventory.contacts, *inventory.others)]
+    people += [(contact.address, ()) for contact in inventory.contacts]
+    people += [(recipient.address, ()) for recipient in inventory.others]
 
     def inside(address: str) -> bool:
         host = _ascii(address.rpartition("@")[2])

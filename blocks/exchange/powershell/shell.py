@@ -18,7 +18,6 @@ from pypsrp.exceptions import WinRMError
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 from requests.auth import HTTPBasicAuth
-from spnego.exceptions import SpnegoError
 
 from blocks.exchange.powershell.errors import of_exception, of_records
 from blocks.exchange.powershell.from_clixml import PlainReader, Row
@@ -239,7 +238,7 @@ class ExchangeShell:
             raise
         except MailmoveError:
             raise
-        except (WinRMError, requests.RequestException, SpnegoError, ET.ParseError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # pypsrp raises what it stumbles over in an answer that is none
             self._drop()
             signs_in = f"{self._username} with {self._authentication}"
             named = of_exception(self._who, error, wanted, status=self._status, signs_in=signs_in)
