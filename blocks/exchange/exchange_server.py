@@ -16,7 +16,7 @@ from blocks.exchange.ews.messages import EwsMessages
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.exchange.inventory import read_delegates, read_inventory
-from blocks.exchange.inventory.relays import transports
+from blocks.exchange.inventory.relays import came_by_smtp, transports
 from blocks.exchange.powershell import outlook_anywhere as oa
 from blocks.exchange.powershell import values
 from blocks.exchange.powershell.certificates import ShellCertificates
@@ -170,7 +170,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
                     Start=since,
                     ResultSize="Unlimited",
                 )
-                arrivals += [_arrival(row) for row in rows if values.optional_text(row, "Source").upper() == "SMTP"]
+                arrivals += [_arrival(row) for row in rows if came_by_smtp(row)]
         return sorted(arrivals, key=lambda arrival: arrival.at)
 
     def findings(self) -> list[Finding]:

@@ -71,9 +71,11 @@ def read_grants(
     grants = set()
 
     def granted(row: Row) -> Grant | None:
+        owner, user = known.owner(values.text(row, "Identity")), values.account(row, "User")
+        if row.get(property_name) is None and property_name == "AccessRights":
+            raise values.unreadable(row, property_name)
         if word not in (name.lower() for name in values.names(row, property_name)):
             return None
-        owner, user = known.owner(values.text(row, "Identity")), values.account(row, "User")
         if owner is None or values.flag(row, "IsInherited") or values.flag(row, "Deny") or _nobody(user, self_names):
             return None
         return Grant(mailbox=owner, right=right, trustee=known.trustee(user.name))

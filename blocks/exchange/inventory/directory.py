@@ -108,7 +108,10 @@ def _groups(sessions: Sessions, rows: list[Row]) -> list[Group]:
     """One question each: no cmdlet says for many groups who is in which."""
 
     def members(row: Row, shell: ExchangeShell) -> tuple[str, ...]:
-        return tuple(sorted(address_of(member) for member in shell.stream(_members_of(row)) if address_of(member)))
+        refused: list[str] = []
+        addresses = each(_member, shell.stream(_members_of(row)), refused)
+        sessions.refused(f"members of {address_of(row)}", refused)
+        return tuple(sorted(address for address in addresses if address))
 
     asked = [
         (row, None)
@@ -128,6 +131,11 @@ def _groups(sessions: Sessions, rows: list[Row]) -> list[Group]:
         for row, being_read in asked
     ]
     return sorted(groups, key=lambda group: group.address)
+
+
+def _member(row: Row) -> str:
+    """A member's address; empty: it has a name and no mail."""
+    return address_of(row) or ("" if name_of(row) else values.text(row, "Name"))
 
 
 def _members_of(row: Row) -> Command:
@@ -173,7 +181,10 @@ def _on_behalf(row: Properties, known: Directory) -> list[Grant]:
 
 
 def _other(row: Properties) -> OtherRecipient:
-    return OtherRecipient(address=address_of(row), display_name=name_of(row), kind=_kind(row))
+    name = name_of(row) or address_of(row)
+    if not name:
+        raise values.unreadable(row, "Name")
+    return OtherRecipient(address=address_of(row), display_name=name, kind=_kind(row))
 
 
 def _archive(row: Properties) -> Archive:

@@ -51,7 +51,7 @@ def read_inventory(
         ]
         relays: Future[list[Relay]] = sessions.optional(
             "machines that relay mail",
-            lambda shell: read_relays(shell, shell.run("Get-ExchangeServer"), major),
+            lambda shell: read_relays(sessions, shell, shell.run("Get-ExchangeServer"), major),
             list,
         )
         rules: Future[list[Forwarding]] = sessions.optional(

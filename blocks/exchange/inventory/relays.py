@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from blocks.exchange.inventory.sessions import Sessions
 from blocks.exchange.powershell import values
 from blocks.exchange.powershell.shell import ExchangeShell
 from blocks.exchange.powershell.values import Properties
 from mailmove.clock import now
+from mailmove.errors import Blocked
 from mailmove.inventory.full import Relay
 
 LOOK_BACK = timedelta(days=14)
@@ -27,12 +29,15 @@ class _Machine:
     senders: Counter[str] = field(default_factory=Counter)
 
 
-def read_relays(shell: ExchangeShell, servers: Sequence[Properties], major: int) -> list[Relay]:
+def read_relays(sessions: Sessions, shell: ExchangeShell, servers: Sequence[Properties], major: int) -> list[Relay]:
     """The busiest first."""
     domains = {values.text(row, "DomainName").lower() for row in shell.run("Get-AcceptedDomain")}
     own = {values.optional_text(row, name).lower() for row in servers for name in ("Name", "Fqdn")} - {""}
     rows = (row for server in servers if transports(server) for row in _log(shell, values.text(server, "Name")))
-    return relays(rows, domains, own if major >= 15 else set())
+    refused: list[str] = []
+    machines = relays(rows, domains, own if major >= 15 else set(), refused)
+    sessions.refused("single events of the message tracking log", refused)
+    return machines
 
 
 def transports(server: Properties) -> bool:
@@ -40,25 +45,39 @@ def transports(server: Properties) -> bool:
     return any(values.flag(server, role, absent=False) for role in ("IsHubTransportServer", "IsMailboxServer"))
 
 
+def came_by_smtp(row: Properties) -> bool:
+    """Whether an event of the log is one of SMTP. One that does not say is taken for it: mail is not overlooked."""
+    return values.optional_text(row, "Source", "SMTP").upper() == "SMTP"
+
+
 def _log(shell: ExchangeShell, server: str) -> Iterable[Properties]:
     asked = {"Server": server, "EventId": "RECEIVE", "Start": now() - LOOK_BACK, "ResultSize": "Unlimited"}
     return shell.stream(("Get-MessageTrackingLog", asked), ("Select-Object", {"Property": _WANTED}))
 
 
-def relays(rows: Iterable[Properties], domains: set[str], own: set[str]) -> list[Relay]:
+def relays(
+    rows: Iterable[Properties], domains: set[str], own: set[str], refused: list[str] | None = None
+) -> list[Relay]:
     """Who sends from inside, or in the name of one of the `domains`; mail from the internet is neither.
 
-    own: names by which the server calls itself, for from 2013 on each message passes through it twice.
+    own: names by which the server calls itself, for from 2013 on each message passes through it twice. refused: takes
+    what could not be read of single events.
     """
     machines: dict[str, _Machine] = {}
     for row in rows:
+        try:
+            at = values.known_moment(row, "Timestamp")
+        except Blocked as error:
+            if refused is None:
+                raise
+            refused.append(f"{error.wanted}: {error.seen}")
+            continue
         address, host = values.optional_text(row, "ClientIp"), values.optional_text(row, "ClientHostname")
         sender = values.optional_text(row, "Sender").strip("<>").lower()
         ours = any(sender.endswith(f"@{domain}") for domain in domains)
-        smtp = values.optional_text(row, "Source").upper() == "SMTP"
+        smtp = came_by_smtp(row)
         if not smtp or host.lower() in own or not (ours or _inside(address)):
             continue
-        at = values.known_moment(row, "Timestamp")
         machine = machines.setdefault(address, _Machine(host, at))
         machine.last = max(machine.last, at)
         machine.senders[sender] += 1

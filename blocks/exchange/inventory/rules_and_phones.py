@@ -10,7 +10,7 @@ from blocks.exchange.inventory.directory import ALL, Directory
 from blocks.exchange.inventory.sessions import Sessions
 from blocks.exchange.powershell import values
 from blocks.exchange.powershell.from_clixml import Row
-from blocks.exchange.powershell.recipients import address_of, each
+from blocks.exchange.powershell.recipients import each
 from blocks.exchange.powershell.shell import ExchangeShell
 from mailmove.errors import Blocked
 from mailmove.inventory.full import Forwarding, NotRead, Phone
@@ -66,7 +66,11 @@ def _with_phones(known: Directory, shell: ExchangeShell) -> list[str]:
     """Where the server does not say who has a phone, everybody is asked."""
     mailboxes = {box.address for box in known.mailboxes if box.kind != "public_folder"}
     rows = shell.stream(("Get-CASMailbox", ALL))
-    named = {address_of(row) for row in rows if values.flag(row, "HasActiveSyncDevicePartnership", absent=True)}
+    named = {
+        values.text(row, "PrimarySmtpAddress").lower()
+        for row in rows
+        if values.flag(row, "HasActiveSyncDevicePartnership", absent=True)
+    }
     return sorted(named & mailboxes)
 
 
@@ -111,7 +115,7 @@ def _phone(mailbox: str, row: Row) -> Phone:
     shown = partial(values.optional_text, row)
     return Phone(
         mailbox=mailbox,
-        device_id=shown("DeviceID") or shown("DeviceId"),
+        device_id=shown("DeviceID") or values.text(row, "DeviceId"),
         device_type=shown("DeviceType"),
         model=shown("DeviceModel") or shown("DeviceFriendlyName") or shown("DeviceUserAgent"),
         last_sync=values.moment(row, "LastSuccessSync", zoneless=True),

@@ -35,6 +35,7 @@ def directory(shell: ExchangeShell, server: str) -> Row | None:
 
 def settings(row: Row) -> OutlookAnywhere | None:
     """What the directory says; None: nothing outside may use it."""
+    values.text(row, "Identity")  # an object without any is no directory, and not one that is off
     host = values.optional_text(row, "ExternalHostname")
     if not host:
         return None

@@ -28,6 +28,7 @@ from lab.faults import Faults, declare
 declare(
     shell_shallow="remote PowerShell sends every value below an object's own properties as its text",
     shell_deep="remote PowerShell sends every value as a whole object, over WinRM too",
+    shell_empty_object="remote PowerShell sends $null in all properties of one object",
     shell_scalars="a list with one value comes as that value, and one with none as $null",
 )
 
@@ -87,6 +88,7 @@ class Wire:
     deep: bool
     scalars: bool = False
     whole_certificates: bool = True
+    faults: Faults = field(default_factory=Faults)
 
     @classmethod
     def of(cls, *, own_endpoint: bool, version: str, faults: Faults) -> Wire:
@@ -96,7 +98,7 @@ class Wire:
         if faults.take("shell.shallow"):
             deep = False
         numbers = tuple(int(part) for part in version.split(".")[:2])
-        return cls(deep, faults.take("shell.scalars"), whole_certificates=numbers < (15, 1))
+        return cls(deep, faults.take("shell.scalars"), whole_certificates=numbers < (15, 1), faults=faults)
 
     def row(self, type_name: str, properties: Mapping[str, Any]) -> PSObject:
         """An object that a cmdlet gave. Properties go as adapted ones, which is what a .NET object has."""
@@ -104,6 +106,8 @@ class Wire:
             properties = {"RawData": properties["RawData"], "SerializationData": b"\0\1\0\0\0\xff\xff\xff\xff\1"}
         if type_name == CERTIFICATE and self.whole_certificates:  # nobody has seen these two of a whole one
             properties = {name: value for name, value in properties.items() if name != "SerializationData"}
+        if self.faults.take("shell.empty_object"):
+            properties = dict.fromkeys(properties)
         selected = type_name.startswith("Selected.")
         names = [type_name, "System.Management.Automation.PSCustomObject" if selected else "System.Object"]
         return _ps_object(names, "", {name: self.value(value) for name, value in properties.items()})
