@@ -13,7 +13,7 @@ from blocks.exchange.powershell.from_clixml import properties
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from lab.directory import Directory, Right
 from lab.mail_store import Mailbox
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, MailmoveError
 from mailmove.inventory.full import Grant
 
 ANNA, JOSE, INFO = f"anna@{DOMAIN}", f"jose@{DOMAIN}", f"info@{DOMAIN}"
@@ -71,7 +71,7 @@ def test_each_form_of_deny_in_the_cloud(deny: Any, shown: int) -> None:
 
 @pytest.mark.parametrize("deny", ["perhaps", {"x": 1}, ["False"], 7])
 def test_a_form_that_nobody_knows_is_no_yes_and_no_no(deny: Any) -> None:
-    with pytest.raises(Blocked, match="Deny of Get-MailboxPermission"):
+    with pytest.raises(MailmoveError, match="Deny"):
         MailboxPermissions(_Exchange(deny)).of([ANNA])  # type: ignore[arg-type]
 
 
