@@ -38,6 +38,7 @@ class Right:
     mailbox: str
     trustee: str
     right: str  # FullAccess, Send-As, SendOnBehalf
+    denied: bool = False  # taken away, not given
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,21 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Disconnected:
+    """A mailbox without an owner in the database, kept 30 days: its owner was deleted, or it was moved away.
+
+    reason: Disabled or SoftDeleted; the LegacyDN of a moved one is still that of the mailbox in use.
+    """
+
+    display_name: str
+    legacy_exchange_dn: str
+    items: int
+    size: int
+    since: datetime
+    reason: str = "Disabled"
+
+
+@dataclass(frozen=True)
 class Relay:
     """A machine that sends through the server; `hours` before now, by SMTP."""
 
@@ -97,6 +113,7 @@ class Directory:
     phones: tuple[Phone, ...] = ()
     archives: tuple[Archive, ...] = ()
     relays: tuple[Relay, ...] = ()
+    disconnected: tuple[Disconnected, ...] = ()
     x500: dict[str, tuple[str, ...]] = field(default_factory=dict)  # mailbox -> X500 addresses of earlier moves
 
     def of(self, what: str, mailbox: str) -> list[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
@@ -14,8 +15,11 @@ from blocks.exchange.ews.messages import EwsMessages
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.exchange.inventory import read_delegates, read_inventory
+from blocks.exchange.inventory.relays import came_by_smtp, transports
 from blocks.exchange.powershell import outlook_anywhere as oa
+from blocks.exchange.powershell import values
 from blocks.exchange.powershell.certificates import ShellCertificates
+from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import mailboxes, public_folders, server_version, statistics
 from blocks.exchange.powershell.rpc_proxy_feature import ShellFeature
 from blocks.exchange.powershell.shell import ExchangeShell
@@ -29,6 +33,8 @@ from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports import Checkable, SourceServer
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
@@ -66,9 +72,12 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
         """The server that holds the mailboxes, with every mailbox and mail-enabled public folder."""
         with self._shell() as shell:
             server = self._server(shell)
-            name = str(server["Name"])
-            counts = statistics(shell.run("Get-MailboxStatistics", Server=name))
-            boxes = mailboxes(shell.run("Get-Mailbox", ResultSize="Unlimited"), counts)
+            name = values.text(server, "Name")
+            left: list[str] = []
+            counts = statistics(shell.run("Get-MailboxStatistics", Server=name), left)
+            boxes = mailboxes(shell.run("Get-Mailbox", ResultSize="Unlimited"), counts, left)
+            for words in left:
+                logger.warning("%s: not read, and left out: %s", name, words)
             folders = public_folders(shell.run("Get-MailPublicFolder", ResultSize="Unlimited"))
             return Inventory(server=name, version=server_version(server), mailboxes=[*boxes, *folders])
 
@@ -83,7 +92,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
     def outlook_anywhere(self) -> OutlookAnywhere | None:
         """None also where 2013 and later have the directory but no external name for it."""
         with self._shell() as shell:
-            row = oa.directory(shell, str(self._server(shell)["Name"]))
+            row = oa.directory(shell, values.text(self._server(shell), "Name"))
             return oa.settings(row) if row else None
 
     def set_outlook_anywhere(self, wanted: OutlookAnywhere | None) -> None:
@@ -93,7 +102,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
         """
         with self._shell() as shell:
             server = self._server(shell)
-            name, major = str(server["Name"]), int(server_version(server).split(".")[0])
+            name, major = values.text(server, "Name"), int(server_version(server).split(".")[0])
             row = oa.directory(shell, name)
             if (oa.settings(row) if row else None) == wanted:
                 return
@@ -147,16 +156,16 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
         arrivals: list[Arrival] = []
         with self._shell() as shell:
             for server in shell.run("Get-ExchangeServer"):
-                if not (server.get("IsHubTransportServer") or server.get("IsMailboxServer")):
+                if not transports(server):
                     continue
                 rows = shell.run(
                     "Get-MessageTrackingLog",
-                    Server=str(server["Name"]),
+                    Server=values.text(server, "Name"),
                     EventId="RECEIVE",
                     Start=since,
                     ResultSize="Unlimited",
                 )
-                arrivals += [_arrival(row) for row in rows if str(row.get("Source")).upper() == "SMTP"]
+                arrivals += [_arrival(row) for row in rows if came_by_smtp(row)]
         return sorted(arrivals, key=lambda arrival: arrival.at)
 
     def findings(self) -> list[Finding]:
@@ -177,12 +186,14 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
                         break
         return findings
 
-    def _server(self, shell: ExchangeShell) -> dict[str, Any]:
+    def _server(self, shell: ExchangeShell) -> Row:
         """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
-        rows = [row for row in shell.run("Get-ExchangeServer") if row.get("IsMailboxServer")]
+        servers = shell.run("Get-ExchangeServer")
+        rows = [row for row in servers if values.flag(row, "IsMailboxServer", absent=False)]
         hosts = self.ews_url.lower() + self.shell_url.lower()
         for row in rows:
-            if f"//{str(row['Name']).lower()}." in hosts or f"//{str(row.get('Fqdn')).lower()}" in hosts:
+            name, fqdn = values.text(row, "Name").lower(), values.optional_text(row, "Fqdn").lower()
+            if f"//{name}." in hosts or (fqdn and f"//{fqdn}" in hosts):
                 return row
         if not rows:
             raise Blocked(
@@ -209,18 +220,16 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
         )
 
 
-def _arrival(row: dict[str, Any]) -> Arrival:
-    recipients = row.get("Recipients") or []
+def _arrival(row: Row) -> Arrival:
     # From 2013 on the front end hands mail on, and only this says from whom it came.
-    client = str(row.get("OriginalClientIp") or row.get("ClientIp") or "")
-    name = str(row.get("ClientHostname") or "") if client == str(row.get("ClientIp") or "") else ""
+    address = values.optional_text(row, "ClientIp")
+    client = values.optional_text(row, "OriginalClientIp") or address
+    name = values.optional_text(row, "ClientHostname") if client == address else ""
     return Arrival(
-        at=row["Timestamp"],
-        message_id=str(row.get("MessageId") or ""),
-        sender=str(row.get("Sender") or ""),
-        recipients=tuple(
-            str(address).lower() for address in ([recipients] if isinstance(recipients, str) else recipients)
-        ),
+        at=values.known_moment(row, "Timestamp"),
+        message_id=values.optional_text(row, "MessageId"),
+        sender=values.optional_text(row, "Sender"),
+        recipients=tuple(recipient.lower() for recipient in values.texts(row, "Recipients")),
         client_ip=client,
         client_name=name if name != client else "",
     )

@@ -5,6 +5,7 @@ Sources: pages of *-MailboxPermission, *-RecipientPermission and Set-Mailbox -Gr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,14 @@ from blocks.microsoft365.answers import Json
 from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.recipients import exchange_recipients
-from mailmove.errors import NotYet
+from mailmove.errors import Blocked, NotYet
 from mailmove.inventory.full import Grant
 from mailmove.ports.tenant import TenantPermissions
 
 _NOBODY = ("nt authority\\", "s-1-5-")
+"""Exchange Online's names of well-known accounts are English in every tenant (SecurityPrincipalIdParameter)."""
+_WINDOWS_OWN = re.compile(r"S-1-5-(?!21-)", re.IGNORECASE)
+_FLAGS = {"true": True, "false": False, "deny": True, "allow": False}
 
 
 class MailboxPermissions(TenantPermissions):
@@ -75,8 +79,8 @@ class MailboxPermissions(TenantPermissions):
             str(row.get(whom))
             for row in rows
             if right in ("".join(name.split()).lower() for name in _listed(row.get("AccessRights")))
-            and not (row.get("IsInherited") or row.get("Deny") or str(row.get("AccessControlType")).lower() == "deny")
-            and not str(row.get(whom)).lower().startswith(_NOBODY)
+            and not any(_flag(row, name, cmdlet) for name in ("IsInherited", "Deny", "AccessControlType"))
+            and not _is_nobody(row, whom)
         ]
 
     def _names(self) -> dict[str, str]:
@@ -88,6 +92,35 @@ class MailboxPermissions(TenantPermissions):
         for recipient in exchange_recipients(self._exchange):
             primary.update(dict.fromkeys({*recipient.names, *recipient.addresses}, recipient.address))
         return primary
+
+
+def _flag(row: Json, name: str, cmdlet: str) -> bool:
+    """A bool, a SwitchParameter as object or as text, or AccessControlType; what the cmdlet does not show is no flag.
+
+    Blocked: another form. Nobody has shown all forms that the REST endpoint gives a SwitchParameter.
+    """
+    value = row.get(name)
+    if isinstance(value, dict):
+        value = value.get("IsPresent", value.get("isPresent"))
+    elif value is None:
+        return False
+    if isinstance(value, int) and value in (0, 1):  # AccessControlType: Allow is 0, Deny 1
+        return bool(value)
+    if isinstance(value, str) and value.strip().lower() in _FLAGS:
+        return _FLAGS[value.strip().lower()]
+    raise Blocked(
+        WHO,
+        wanted=f"{name} of {cmdlet} as yes or no",
+        seen=f"{row.get(name)!r}"[:200],
+        todo="Report this line: Mailmove does not know that form.",
+        code="UnreadValue",
+    )
+
+
+def _is_nobody(row: Json, whom: str) -> bool:
+    """The owner, the system, and accounts that are gone: by SID where it is shown (UserSid, TrusteeSidString)."""
+    sids = (str(row.get(name) or "") for name in ("UserSid", "TrusteeSidString"))
+    return str(row.get(whom)).lower().startswith(_NOBODY) or any(_WINDOWS_OWN.match(sid) for sid in sids)
 
 
 def _listed(value: Any) -> list[str]:

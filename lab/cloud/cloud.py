@@ -73,7 +73,7 @@ class Cloud:
             MailboxCmdlets(self.tenant),
             MigrationCmdlets(self.tenant, self.migration),
             DkimCmdlets(self.tenant, resolver, self.faults),
-            DelegateCmdlets(self.tenant),
+            DelegateCmdlets(self.tenant, self.faults),
         )
         graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone))
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")

@@ -7,13 +7,18 @@ from typing import Any
 from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
 from lab.cloud.mailbox_cmdlets import DETAILS, Parameters, Rows, Table, not_found
 from lab.cloud.tenant import CloudUser, OtherRecipient, Tenant
+from lab.faults import Faults, declare
 
+declare(
+    admin_switch_objects="the admin REST shows a SwitchParameter (Deny) as an object with IsPresent",
+    admin_switch_texts="the admin REST shows a SwitchParameter (Deny) as the text False",
+)
 _SELF = "NT AUTHORITY\\SELF"
 
 
 class DelegateCmdlets:
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
+    def __init__(self, tenant: Tenant, faults: Faults) -> None:
+        self.tenant, self.faults = tenant, faults
 
     def table(self) -> Table:
         return {
@@ -69,8 +74,13 @@ class DelegateCmdlets:
         with self.tenant.lock:
             user = self._box(given.get("Identity"))
             trustees = [_SELF, *sorted(upn for held, upn in user.delegates if held == right)]
+            deny: Any = False
+            if self.faults.take("admin.switch_objects"):
+                deny = {"IsPresent": False}
+            elif self.faults.take("admin.switch_texts"):
+                deny = "False"
             return [
-                {"Identity": user.id, whom: holder, "AccessRights": [right], "IsInherited": False, "Deny": False}
+                {"Identity": user.id, whom: holder, "AccessRights": [right], "IsInherited": False, "Deny": deny}
                 for holder in trustees
             ]
 

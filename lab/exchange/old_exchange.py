@@ -22,19 +22,34 @@ from lab.faults import Faults, declare
 from lab.mail_store import MailStore
 from lab.places import Places
 
-declare(exchange_expired_certificate="its HTTPS certificate ran out yesterday (looked at once, when it starts)")
+declare(
+    exchange_expired_certificate="its HTTPS certificate ran out yesterday (looked at once, when it starts)",
+    exchange_german="its Windows is German (looked at once, when it starts)",
+    exchange_french="its Windows is French (looked at once, when it starts)",
+    exchange_japanese="its Windows is Japanese (looked at once, when it starts)",
+)
+_LANGUAGES = {"exchange.german": "de-DE", "exchange.french": "fr-FR", "exchange.japanese": "ja-JP"}
 
 
 class OldExchange:
     """`with OldExchange(places, authority, company, faults) as exchange:` and the server runs.
 
-    version: "8.3.83.6" is 2007 SP3 (SBS 2008), "14.3.123.4" 2010 SP3, "15.0.847.32" 2013 SP1.
+    version: "8.3.83.6" is 2007 SP3 (SBS 2008), "14.3.123.4" 2010 SP3, "15.0.847.32" 2013 SP1, "15.1.2507.6" 2016.
+    culture: language and formats of its Windows, by .NET's name ("de-DE"). domain_types: accepted domain -> its type.
     HTTPS is on `places.old_server`, SMTP on `places.old_server_inside` (and behind the gateway, with PROXY headers, on
     `places.host(23)`).
     """
 
     def __init__(
-        self, places: Places, authority: Authority, company: Company, faults: Faults, *, version: str = "8.3.83.6"
+        self,
+        places: Places,
+        authority: Authority,
+        company: Company,
+        faults: Faults,
+        *,
+        version: str = "8.3.83.6",
+        culture: str = "en-US",
+        domain_types: dict[str, str] | None = None,
     ) -> None:
         self.state = ExchangeState(
             store=MailStore(replace(box, items=dict(box.items)) for box in company.mailboxes),
@@ -43,6 +58,9 @@ class OldExchange:
             domains=company.domains,
             version=version,
             directory=company.directory,
+            culture=next((spoken for fault, spoken in _LANGUAGES.items() if faults.take(fault)), culture),
+            domain_types=dict(domain_types or {}),
+            faults=faults,
         )
         domain = company.domains[0]
         names = [places.old_server, f"mail.{domain}", f"autodiscover.{domain}", *company.domains, "sbs2008.local"]

@@ -1,7 +1,7 @@
 """Recipients as the shell of the old Exchange shows and finds them; shared by its cmdlets.
 
-A row is (type name, properties). Property names and the look of their values are those of the Exchange Management
-Shell; complex values are text there too, for Exchange sends them so over remoting.
+A row is (type name, properties). Property names and values are those of the Exchange Management Shell, complex ones as
+`NetObject`; how they travel says `powershell/objects.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lab.exchange.powershell.cmdlet_contract import CmdletError
+from lab.exchange.powershell.objects import NetObject, account, directory_id, enumeration
 from lab.exchange.state import ExchangeState
 from lab.mail_store import Mailbox
 
@@ -23,6 +24,13 @@ KINDS = {
     "equipment": "EquipmentMailbox",
     "public_folder": "PublicFolder",
 }
+_DETAILS = {
+    "UserMailbox": 1, "LinkedMailbox": 2, "SharedMailbox": 4, "RoomMailbox": 16, "EquipmentMailbox": 32,
+    "MailContact": 64, "MailUser": 128, "MailUniversalDistributionGroup": 256, "MailNonUniversalGroup": 512,
+    "MailUniversalSecurityGroup": 1024, "DynamicDistributionGroup": 2048, "PublicFolder": 4096,
+    "SystemMailbox": 16384, "MailForestContact": 32768, "ArbitrationMailbox": 8388608, "DiscoveryMailbox": 536870912,
+}  # fmt: skip
+"""RecipientTypeDetails (Microsoft.Exchange.Data.Directory.Recipient)."""
 _CREATED = datetime(2009, 3, 2, 9, tzinfo=UTC)
 
 
@@ -44,6 +52,26 @@ def logon_name(state: ExchangeState, address: str) -> str:
     return f"{state.domains[0].partition('.')[0].upper()}\\{address.partition('@')[0]}"
 
 
+def trustee(state: ExchangeState, address: str) -> NetObject:
+    """Somebody who was given a right, as the shell shows accounts."""
+    return account(logon_name(state, address), f"S-1-5-21-1004336348-1177238915-682003330-{1100 + hash_of(address)}")
+
+
+def hash_of(address: str) -> int:
+    """The same number for the same address."""
+    return sum(place * ord(letter) for place, letter in enumerate(address, 1))
+
+
+def windows_account(state: ExchangeState, sid: str) -> NetObject:
+    """One of Windows' own accounts (SELF, SYSTEM), named in the server's language."""
+    return account(state.speech.accounts[sid], sid)
+
+
+def recipient_type(details: str) -> NetObject:
+    kind = "Microsoft.Exchange.Data.Directory.Recipient.RecipientTypeDetails"
+    return enumeration(kind, details, _DETAILS.get(details, 0))
+
+
 def entry(
     state: ExchangeState, address: str, name: str, *, aliases: Sequence[str] = (), dn: str = "", hidden: bool = False
 ) -> dict[str, Any]:
@@ -51,7 +79,7 @@ def entry(
     others = [f"X500:{dn}" for dn in state.directory.x500.get(address, ())]
     return {
         "Name": name,
-        "Identity": canonical(state, name),
+        "Identity": directory_id(canonical(state, name)),
         "Alias": address.partition("@")[0],
         "DisplayName": name,
         "PrimarySmtpAddress": address,
@@ -113,8 +141,7 @@ def this_server(state: ExchangeState, named: Any) -> None:
 
 def object_missing(identity: Any, state: ExchangeState) -> CmdletError:
     return CmdletError(
-        f"The operation couldn't be performed because object '{identity}' couldn't be found on "
-        f"'{state.server.lower()}'.",
+        state.speech.missing.format(identity, state.server.lower()),
         "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException",
         "A5F3D7B1,Microsoft.Exchange.Management.RecipientTasks",
         "InvalidData",
@@ -128,6 +155,21 @@ def result_size(asked: dict[str, Any]) -> int | None:
     return None if size == "unlimited" else int(size)
 
 
-def bytes_shown(state: ExchangeState, size: int) -> str:
-    """2007 says `4366B`; later versions `4.264 KB (4,366 bytes)`."""
-    return f"{size}B" if state.major < 14 else f"{size / 1024:.4g} KB ({size:,} bytes)"
+def bytes_shown(state: ExchangeState, size: int) -> NetObject:
+    """A ByteQuantifiedSize. 2007 says `4366B`; later versions `4.264 KB (4,366 bytes)`."""
+    return NetObject("Microsoft.Exchange.Data.ByteQuantifiedSize", _size_text(state, size))
+
+
+def unlimited_bytes(state: ExchangeState, size: int) -> NetObject:
+    """An Unlimited<ByteQuantifiedSize>, as quotas and totals are."""
+    inner = bytes_shown(state, size)
+    kind = f"Microsoft.Exchange.Data.Unlimited`1[[{inner.type}]]"
+    return NetObject(kind, inner.text, {"IsUnlimited": False, "Value": inner})
+
+
+def _size_text(state: ExchangeState, size: int) -> str:
+    if state.major < 14:
+        return f"{size}B"
+    step = max((step for step in range(5) if size >= 1024**step), default=0)
+    shown = state.speech.number(float(f"{size / 1024**step:.4g}"), ",.4g")
+    return f"{shown} {('B', 'KB', 'MB', 'GB', 'TB')[step]} ({state.speech.number(size, ',')} bytes)"

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from lab.directory import Directory
+from lab.exchange.powershell.cultures import CULTURES, Culture
+from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
 from mailmove.clock import now
 from mailmove.items.item import Arrival
@@ -36,6 +38,9 @@ class ExchangeState:
     directory: Directory = field(default_factory=Directory)
     settings: dict[str, Any] = field(default_factory=dict)  # whatever else a cmdlet may set
     private: dict[str, Any] = field(default_factory=dict, repr=False, init=False)  # keys and files, in no picture
+    culture: str = "en-US"  # the language of its Windows: see `powershell/cultures.py`
+    domain_types: dict[str, str] = field(default_factory=dict)  # accepted domain -> type; Authoritative where not named
+    faults: Faults = field(default_factory=Faults, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
     relayed: list[Arrival] = field(default_factory=list, init=False)  # by the machines of the directory, before today
     hosts: dict[str, str] = field(default_factory=dict, init=False)  # their names, by address
@@ -52,6 +57,10 @@ class ExchangeState:
     def major(self) -> int:
         """8: 2007, 14: 2010, 15: 2013 and later."""
         return int(self.version.split(".")[0])
+
+    @property
+    def speech(self) -> Culture:
+        return CULTURES[self.culture]
 
     def set_outlook_anywhere(self, settings: dict[str, Any] | None) -> None:
         """Change the setting, as the cmdlets do; it takes effect after `effective_after`."""

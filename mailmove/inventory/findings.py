@@ -7,10 +7,11 @@ folders"), KB 2584294 and KB 2807779. What no page says is worded as a likelihoo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mailmove.evidence import Finding
 from mailmove.inventory.devices import of_phones, of_relays
+from mailmove.inventory.domains import of_accepted_domains, of_disconnected
 from mailmove.inventory.full import LARGEST_ITEM, Forwarding, FullInventory, Group
 from mailmove.inventory.server import SourceMailbox
 
@@ -25,12 +26,17 @@ _EXCHANGES_OWN = {
 }  # fmt: skip
 
 
-def findings_of(inventory: FullInventory) -> list[Finding]:
-    """Findings: by name what the batch does not move unchanged, by count what it does."""
+def findings_of(inventory: FullInventory, planned: Sequence[str] | None = None) -> list[Finding]:
+    """Findings: by name what the batch does not move unchanged, by count what it does.
+
+    planned: the plan's domains; None: there is no plan, and nothing is said about domains.
+    """
     return [
         *_of_size(inventory),
         *_of_what_was_not_read(inventory),
+        *(of_accepted_domains(inventory, planned) if planned is not None else ()),
         *_of_mailboxes(inventory),
+        *of_disconnected(inventory),
         *_of_large_items(inventory),
         *_of_archives(inventory),
         *_of_public_folders(inventory),
@@ -86,8 +92,10 @@ def _of_mailboxes(inventory: FullInventory) -> Iterator[Finding]:
 
 def _after_first_sync(box: SourceMailbox) -> str:
     again = f"it is made {_KINDS[box.kind]} again after the first sync"
-    if (box.size or 0) > _WITHOUT_LICENCE:
-        return f"Buy a licence: {again}, but holds {_shown(box.size or 0)}; above 50 GB it needs a licence of its own."
+    if box.size is None:
+        return f"Look up its size: {again}, and needs no licence up to 50 GB; how much it holds could not be read."
+    if box.size > _WITHOUT_LICENCE:
+        return f"Buy a licence: {again}, but holds {_shown(box.size)}; above 50 GB it needs a licence of its own."
     return f"Nothing: {again}, and needs no licence."
 
 
@@ -103,7 +111,8 @@ def _of_large_items(inventory: FullInventory) -> Iterator[Finding]:
 
 def _of_archives(inventory: FullInventory) -> Iterator[Finding]:
     for archive in inventory.archives:
-        content = f", {archive.items:,} items, {_shown(archive.size or 0)}" if archive.items is not None else ""
+        size = f", {_shown(archive.size)}" if archive.size is not None else ", of a size that could not be read"
+        content = f", {archive.items:,} items{size}" if archive.items is not None else ""
         yield Finding(
             subject=archive.mailbox,
             seen=f"an archive mailbox '{archive.name}'{content}",

@@ -22,7 +22,8 @@ class MailFolder(_Fact):
 
     path: str = Field(description="From the mailbox's root, '/'-separated: 'Inbox/Projects'")
     items: int
-    size: int = Field(description="Bytes, without the folders below")
+    size: int | None = Field(description="Bytes, without the folders below; None: the server's form is not known")
+    kind: str = Field(default="", description="FolderType, in every language the same: 'Inbox', 'User Created'")
 
 
 class Group(_Fact):
@@ -76,6 +77,25 @@ class Archive(_Fact):
     size: int | None = Field(default=None, description="Bytes")
 
 
+class DisconnectedMailbox(_Fact):
+    """A mailbox without an owner that the database still keeps: disabled, or left behind by a move."""
+
+    display_name: str
+    mailbox: str = Field(default="", description="Address of the mailbox in use with the same legacyExchangeDN")
+    reason: str = Field(default="", description="As Exchange says it: 'Disabled', 'SoftDeleted'; 2007 says nothing")
+    since: datetime | None = None
+    items: int | None = None
+    size: int | None = Field(default=None, description="Bytes")
+
+
+class AcceptedDomain(_Fact):
+    """A domain for which the server takes mail."""
+
+    name: str = Field(description="Lower case; '*.contoso.com' with every name below it")
+    kind: str = Field(description="As Exchange says it: 'Authoritative', 'InternalRelay', 'ExternalRelay'")
+    default: bool = False
+
+
 class Phone(_Fact):
     """An ActiveSync partnership."""
 
@@ -121,6 +141,8 @@ class FullInventory(Inventory):
     forwardings: list[Forwarding] = Field(default=[])
     grants: list[Grant] = Field(default=[])
     archives: list[Archive] = Field(default=[])
+    disconnected: list[DisconnectedMailbox] = Field(default=[])
+    accepted_domains: list[AcceptedDomain] = Field(default=[])
     folders: dict[str, tuple[MailFolder, ...]] = Field(default={}, description="Address -> folders, by path")
     large_items: list[LargeItem] = Field(default=[])
     phones: list[Phone] = Field(default=[])

@@ -56,6 +56,18 @@ def rows_of(inventory: FullInventory) -> list[Row]:
             for archive in inventory.archives
         ),
         *(
+            _row(
+                "disconnected mailbox",
+                box.display_name,
+                of=box.mailbox,
+                details=box.reason,
+                items=box.items,
+                size=box.size,
+            )
+            for box in inventory.disconnected
+        ),
+        *(_row("accepted domain", domain.name, details=domain.kind) for domain in inventory.accepted_domains),
+        *(
             _row("large item", item.subject, of=item.mailbox, details=item.folder, size=item.size)
             for item in inventory.large_items
         ),

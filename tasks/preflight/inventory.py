@@ -37,7 +37,7 @@ def check_inventory(context: Context) -> Inventoried:
         )
         return Inventoried(preview=Preview(stage=NAME, findings=[finding]))
     return Inventoried(
-        preview=Preview(stage=NAME, findings=findings_of(inventory)),
+        preview=Preview(stage=NAME, findings=findings_of(inventory, context.plan.domains)),
         server=f"Exchange {inventory.version} on {inventory.server}",
         rows=rows_of(inventory),
         handover=handover_of(inventory),

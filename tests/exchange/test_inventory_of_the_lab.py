@@ -141,7 +141,8 @@ def test_every_fact_is_in_the_findings_or_counted_there(big: Server, found: Full
         len(facts)
         for facts in (
             found.mailboxes, found.groups, found.contacts, found.others, found.forwardings, found.grants,
-            found.archives, found.large_items, found.phones, found.relays, found.not_read,
+            found.archives, found.disconnected, found.accepted_domains, found.large_items, found.phones, found.relays,
+            found.not_read,
         )
     )  # fmt: skip
 
@@ -154,6 +155,17 @@ def test_a_session_that_breaks_is_made_again(module_server: Server) -> None:
     finally:
         module_server.faults.clear()
     assert again == found
+
+
+@pytest.mark.parametrize("fault", ["shell.deep", "shell.shallow", "shell.scalars", "exchange.disconnected"])
+def test_however_the_server_sends_values_they_are_the_same(module_server: Server, fault: str) -> None:
+    found = module_server.block().full_inventory()
+    module_server.faults.set(fault)
+    try:
+        again = module_server.block().full_inventory()
+    finally:
+        module_server.faults.clear()
+    assert again.model_copy(update={"disconnected": []}) == found
 
 
 def test_a_server_that_stays_away_is_no_empty_inventory(module_server: Server) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import requests
-from pypsrp.exceptions import AuthenticationError
+from pypsrp.exceptions import AuthenticationError, WSManFaultError
 
 from blocks.exchange.powershell.errors import of_exception, of_records
-from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Transient
+from blocks.exchange.powershell.from_clixml import NotClixml
+from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Throttled, Transient
 
 
 def _record(reason: str, error_id: str, words: str) -> Any:
@@ -60,3 +61,40 @@ def _wrapped(inner: Exception) -> requests.exceptions.SSLError:
 def test_a_failed_connection_is_named_by_its_type(error: Exception, kind: type[MailmoveError], advice: str) -> None:
     named = of_exception("Exchange", error, "a session", status=0, signs_in="mover with basic")
     assert type(named) is kind and advice in named.todo
+
+
+class _Record(SimpleNamespace):
+    def __str__(self) -> str:
+        return "Zugriff verweigert"
+
+
+@pytest.mark.parametrize(
+    ("reason", "category", "kind"),
+    [
+        ("ADOperationException", 18, Refused),
+        ("LocalizedException", 25, Refused),
+        ("MapiAccessDeniedException", 0, Refused),
+        ("SecurityException", 0, Refused),
+        ("LocalizedException", 7, Blocked),
+    ],
+)
+def test_a_refusal_in_another_language_is_known_by_class_and_category(
+    reason: str, category: int, kind: type[MailmoveError]
+) -> None:
+    error = of_records("Exchange", "Get-Mailbox", [_Record(reason=reason, fq_error="x", category=category)])
+    assert type(error) is kind
+
+
+@pytest.mark.parametrize("code", [0x803381A5, 0x803381A7, 0x803381E6])
+def test_a_quota_of_winrm_is_known_by_its_number(code: int) -> None:
+    fault = WSManFaultError(code, "server", "Die Anzahl der Shells ist erreicht.", None, None, None)
+    named = of_exception("Exchange", fault, "a session", status=500, signs_in="mover with basic")
+    assert isinstance(named, Throttled)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("3"), ValueError("x"), AttributeError("text"), NotClixml("no element found")]
+)
+def test_an_answer_that_cannot_be_read_is_asked_for_again(error: Exception) -> None:
+    named = of_exception("Exchange", error, "a session", status=200, signs_in="mover with basic")
+    assert type(named) is Transient and "cannot be read" in named.seen

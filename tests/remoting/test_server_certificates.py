@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import SecretStr
 
 from blocks.exchange.exchange_server import ExchangeServer
+from blocks.exchange.powershell.certificates import _read
+from blocks.exchange.powershell.from_clixml import Row
 from lab.authority import Authority
 from lab.company import make_company
 from lab.exchange.old_exchange import OldExchange
@@ -41,7 +43,7 @@ def shown(exchange: OldExchange) -> str:
         return hashlib.sha1(link.getpeercert(binary_form=True) or b"").hexdigest()
 
 
-@pytest.mark.parametrize("version", ["8.3.83.6", "14.3.123.4", "15.0.847.32"])
+@pytest.mark.parametrize("version", ["8.3.83.6", "14.3.123.4", "15.0.847.32", "15.1.2507.6", "15.2.1118.7"])
 def test_import_use_and_put_back(version: str, caplog: pytest.LogCaptureFixture) -> None:
     authority = Authority()
     company = make_company(users=1, shared=0, public_folders=0, messages=1)
@@ -115,3 +117,60 @@ def test_the_windows_feature_is_installed_as_that_windows_does_it(version: str) 
         assert blind.rpc_proxy_feature() is None
         with pytest.raises(Blocked, match="ServerManagerCmd"):
             blind.set_rpc_proxy_feature(True)
+
+
+@pytest.mark.parametrize("version", ["15.1.2507.6", "15.2.1118.7"])
+def test_a_whole_certificate_of_2016_and_2019_arrives_as_its_bytes(version: str) -> None:
+    """As others have captured it: MicrosoftDocs/office-docs-powershell 3493, 4651, 5256."""
+    authority, company = Authority(), make_company(users=1, shared=0, public_folders=0, messages=1)
+    with OldExchange(Places(), authority, company, Faults(), version=version) as exchange:
+        block = ExchangeServer(
+            ews_url=exchange.ews_url,
+            username=company.admin,
+            password=SecretStr(company.accounts[company.admin]),
+            shell_url=exchange.shell_url,
+            shell_kind="exchange",
+            extra_ca=authority.pem,
+        )
+        with block._shell() as shell:
+            [row] = shell.run("Get-ExchangeCertificate")
+        assert row.keys() == {"RawData", "SerializationData"}
+        [certificate] = block.certificates()
+        assert certificate.thumbprint == shown(exchange).upper() == hashlib.sha1(row["RawData"]).hexdigest().upper()
+        assert certificate.services == ("IIS",) and certificate.ends is not None and certificate.names
+
+
+def _certificate_row(**values: object) -> Row:
+    leaf = make("mail.northwind.example", M.middle, names=("mail.northwind.example",))
+    der = ssl.PEM_cert_to_DER_cert(leaf.pem)
+    row = Row({"RawData": der, "Services": "IIS, SMTP", **values})
+    row.cmdlet = "Get-ExchangeCertificate"
+    return row
+
+
+@pytest.mark.parametrize(
+    ("services", "read"),
+    [
+        ("IIS, SMTP", ("IIS", "SMTP")),
+        ("None", ()),
+        (None, ()),
+        ("", ()),
+        (["IIS"], ("IIS",)),
+        (["IIS", "POP"], ("IIS", "POP")),
+    ],
+)
+def test_services_in_each_form(services: object, read: tuple[str, ...]) -> None:
+    assert _read(_certificate_row(Services=services)).services == read
+
+
+def test_bytes_as_a_list_of_numbers_are_bytes() -> None:
+    row = _certificate_row()
+    assert _read(_certificate_row(RawData=list(row["RawData"]))).thumbprint
+
+
+@pytest.mark.parametrize(
+    "bad", [{"RawData": None}, {"RawData": b""}, {"RawData": b"x"}, {"RawData": "text"}, {"Services": 24}]
+)
+def test_a_certificate_that_cannot_be_read_names_cmdlet_and_property(bad: dict[str, object]) -> None:
+    with pytest.raises(Blocked, match=f"Get-ExchangeCertificate.*{next(iter(bad))}"):
+        _read(_certificate_row(**bad))

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
 from blocks.exchange.inventory.sessions import Sessions
-from blocks.exchange.powershell import recipients
+from blocks.exchange.powershell import recipients, values
+from blocks.exchange.powershell.from_clixml import Row
+from blocks.exchange.powershell.recipients import address_of, addresses_of, aliases_of, each, name_of
 from blocks.exchange.powershell.shell import Command, ExchangeShell
-from mailmove.inventory.full import Archive, Contact, Forwarding, Grant, Group, OtherRecipient
+from blocks.exchange.powershell.values import Properties
+from mailmove.inventory.full import (
+    Archive,
+    Contact,
+    DisconnectedMailbox,
+    Forwarding,
+    Grant,
+    Group,
+    OtherRecipient,
+)
 from mailmove.inventory.server import SourceMailbox
 
 ALL: dict[str, Any] = {"ResultSize": "Unlimited"}
@@ -37,6 +47,7 @@ class Directory:
     forwardings: list[Forwarding]
     archives: list[Archive]
     x500: dict[str, tuple[str, ...]]
+    disconnected: list[DisconnectedMailbox] = field(default_factory=list)
     on_behalf: list[Grant] = field(default_factory=list)
     by_identity: dict[str, str] = field(default_factory=dict)  # canonical name, lower case
     by_logon: dict[str, str] = field(default_factory=dict)  # SamAccountName, lower case
@@ -52,81 +63,91 @@ class Directory:
 
 
 def read_directory(sessions: Sessions, server: str) -> Directory:
-    counting = sessions.start(lambda shell: recipients.statistics(shell.run("Get-MailboxStatistics", Server=server)))
+    counting = sessions.start(lambda shell: shell.run("Get-MailboxStatistics", Server=server))
     reading = sessions.start(lambda shell: list(shell.stream(("Get-Mailbox", ALL))))
     listing = sessions.start(lambda shell: list(shell.stream(("Get-Recipient", ALL))))
-    publishing: Future[list[dict[str, Any]]] = sessions.optional(
+    publishing: Future[list[Row]] = sessions.optional(
         "mail-enabled public folders", lambda shell: shell.run("Get-MailPublicFolder", **ALL), list
     )
-    rows, listed = reading.result(), listing.result()
+    counted, rows, listed = counting.result(), reading.result(), listing.result()
+    refused: list[str] = []
+    boxes = recipients.mailboxes(rows, recipients.statistics(counted, refused), refused)
+    archived = [row for row in rows if values.optional_text(row, "ArchiveGuid", _NO_ARCHIVE) != _NO_ARCHIVE]
+    others = [row for row in listed if _kind(row) not in (_MAILBOXES | _GROUPS.keys() | _CONTACTS.keys())]
+    contacts = each(_contact, (row for row in listed if _kind(row) in _CONTACTS), refused)
+    x500 = each(lambda row: (address_of(row), _x500(row)), (*listed, *rows), refused)
     directory = Directory(
-        mailboxes=[
-            *recipients.mailboxes(rows, counting.result()),
-            *recipients.public_folders(publishing.result()),
-        ],
+        mailboxes=[*boxes, *recipients.public_folders(publishing.result())],
         groups=[],
-        contacts=sorted(
-            (_contact(row) for row in listed if _kind(row) in _CONTACTS), key=lambda contact: contact.address
-        ),
-        others=[
-            OtherRecipient(address=_address(row), display_name=_name(row), kind=_kind(row))
-            for row in listed
-            if _kind(row) not in (_MAILBOXES | _GROUPS.keys() | _CONTACTS.keys())
-        ],
+        contacts=sorted(contacts, key=lambda contact: contact.address),
+        others=each(_other, others, refused),
         forwardings=[],
-        archives=[_archive(row) for row in rows if str(row.get("ArchiveGuid") or _NO_ARCHIVE) != _NO_ARCHIVE],
-        x500={_address(row): _x500(row) for row in (*listed, *rows) if _x500(row)},
+        archives=each(_archive, archived, refused),
+        x500={address: names for address, names in x500 if names},
+        disconnected=recipients.disconnected(counted, boxes),
     )
     for row in (*rows, *listed):
-        directory.by_identity[str(row.get("Identity")).lower()] = _address(row)
-        if row.get("SamAccountName"):
-            directory.by_logon[str(row["SamAccountName"]).lower()] = _address(row)
-        if row.get("LegacyExchangeDN"):
-            directory.by_dn[str(row["LegacyExchangeDN"]).lower()] = _address(row)
-    directory.forwardings = [forwarding for row in rows for forwarding in _forwardings(row, directory)]
-    directory.on_behalf = [grant for row in rows for grant in _on_behalf(row, directory)]
+        for known, name in (
+            (directory.by_identity, "Identity"),
+            (directory.by_logon, "SamAccountName"),
+            (directory.by_dn, "LegacyExchangeDN"),
+        ):
+            if shown := values.optional_text(row, name):
+                known[shown.lower()] = address_of(row)
+    forwardings = each(partial(_forwardings, known=directory), rows, refused)
+    on_behalf = each(partial(_on_behalf, known=directory), rows, refused)
+    directory.forwardings = [forwarding for of_one in forwardings for forwarding in of_one]
+    directory.on_behalf = [grant for of_one in on_behalf for grant in of_one]
+    sessions.refused("single recipients", dict.fromkeys(refused))
     directory.groups = _groups(sessions, [row for row in listed if _kind(row) in _GROUPS])
     _count_archives(sessions, directory)
     return directory
 
 
-def _groups(sessions: Sessions, rows: list[dict[str, Any]]) -> list[Group]:
+def _groups(sessions: Sessions, rows: list[Row]) -> list[Group]:
     """One question each: no cmdlet says for many groups who is in which."""
 
-    def members(row: dict[str, Any], shell: ExchangeShell) -> tuple[str, ...]:
-        return tuple(
-            sorted(_address(member) for member in shell.stream(_members_of(row)) if member.get("PrimarySmtpAddress"))
-        )
+    def members(row: Row, shell: ExchangeShell) -> tuple[str, ...]:
+        refused: list[str] = []
+        addresses = each(_member, shell.stream(_members_of(row)), refused)
+        sessions.refused(f"members of {address_of(row)}", refused)
+        return tuple(sorted(address for address in addresses if address))
 
     asked = [
         (row, None)
         if _GROUPS[_kind(row)] == "dynamic"
-        else (row, sessions.optional(f"members of {_address(row)}", partial(members, row), tuple))
+        else (row, sessions.optional(f"members of {address_of(row)}", partial(members, row), tuple))
         for row in rows
     ]
     groups = [
         Group(
-            address=_address(row),
-            display_name=_name(row),
+            address=address_of(row),
+            display_name=name_of(row),
             kind=_GROUPS[_kind(row)],
             members=being_read.result() if being_read else (),
-            aliases=tuple(sorted(name[5:].lower() for name in _addresses(row) if name.startswith("smtp:"))),
-            hidden=bool(row.get("HiddenFromAddressListsEnabled")),
+            aliases=aliases_of(row),
+            hidden=values.flag(row, "HiddenFromAddressListsEnabled", absent=False),
         )
         for row, being_read in asked
     ]
     return sorted(groups, key=lambda group: group.address)
 
 
-def _members_of(row: dict[str, Any]) -> Command:
-    return "Get-DistributionGroupMember", {"Identity": str(row["Identity"]), **ALL}
+def _member(row: Row) -> str:
+    """A member's address; empty: it has a name and no mail."""
+    return address_of(row) or ("" if name_of(row) else values.text(row, "Name"))
+
+
+def _members_of(row: Row) -> Command:
+    return "Get-DistributionGroupMember", {"Identity": values.text(row, "Identity"), **ALL}
 
 
 def _count_archives(sessions: Sessions, directory: Directory) -> None:
     def counted(archive: Archive, shell: ExchangeShell) -> Archive:
         rows = shell.run("Get-MailboxStatistics", Identity=archive.mailbox, Archive=True)
-        count, size = next(iter(recipients.statistics(rows).values()), (None, None))
-        return archive.model_copy(update={"items": count, "size": size})
+        counts = [recipients.counts_of(row) for row in rows]
+        items, size = counts[0] if len(counts) == 1 else (None, None)
+        return archive.model_copy(update={"items": items, "size": size})
 
     counting = [
         sessions.optional(
@@ -141,54 +162,49 @@ def _same(archive: Archive) -> Archive:
     return archive
 
 
-def _forwardings(row: dict[str, Any], known: Directory) -> Iterable[Forwarding]:
-    target = row.get("ForwardingAddress")
-    outside = str(row.get("ForwardingSmtpAddress") or "").lower().removeprefix("smtp:")
-    to = known.by_identity.get(str(target).lower(), str(target)) if target else outside
-    if to:
-        yield Forwarding(mailbox=_address(row), to=to, keeps_copy=bool(row.get("DeliverToMailboxAndForward")))
+def _forwardings(row: Properties, known: Directory) -> list[Forwarding]:
+    target = values.optional_text(row, "ForwardingAddress")
+    outside = values.optional_text(row, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
+    to = known.by_identity.get(target.lower(), target) if target else outside
+    if not to:
+        return []
+    keeps_copy = values.flag(row, "DeliverToMailboxAndForward", absent=False)
+    return [Forwarding(mailbox=address_of(row), to=to, keeps_copy=keeps_copy)]
 
 
-def _on_behalf(row: dict[str, Any], known: Directory) -> Iterable[Grant]:
+def _on_behalf(row: Properties, known: Directory) -> list[Grant]:
     """Who may send on behalf of a mailbox: the shell names them as it names `Identity`."""
-    named = row.get("GrantSendOnBehalfTo") or []
-    for name in sorted([named] if isinstance(named, str) else map(str, named)):
-        trustee = known.by_identity.get(name.lower(), name)
-        yield Grant(mailbox=_address(row), right="send_on_behalf", trustee=trustee)
+    return [
+        Grant(mailbox=address_of(row), right="send_on_behalf", trustee=known.by_identity.get(name.lower(), name))
+        for name in sorted(values.texts(row, "GrantSendOnBehalfTo"))
+    ]
 
 
-def _archive(row: dict[str, Any]) -> Archive:
-    names = row.get("ArchiveName") or []
-    name = names if isinstance(names, str) else next(iter(names), "")
-    return Archive(mailbox=_address(row), name=str(name))
+def _other(row: Properties) -> OtherRecipient:
+    name = name_of(row) or address_of(row)
+    if not name:
+        raise values.unreadable(row, "Name")
+    return OtherRecipient(address=address_of(row), display_name=name, kind=_kind(row))
 
 
-def _contact(row: dict[str, Any]) -> Contact:
-    target = str(row.get("ExternalEmailAddress") or _address(row))
+def _archive(row: Properties) -> Archive:
+    names = values.texts(row, "ArchiveName")
+    return Archive(mailbox=address_of(row), name=names[0] if names else "")
+
+
+def _contact(row: Properties) -> Contact:
+    target = values.optional_text(row, "ExternalEmailAddress") or address_of(row)
     return Contact(
-        address=_address(row),
-        display_name=_name(row),
+        address=address_of(row),
+        display_name=name_of(row),
         kind=_CONTACTS[_kind(row)],
         target=target.partition(":")[2].lower() if ":" in target else target.lower(),
     )
 
 
-def _kind(row: dict[str, Any]) -> str:
-    return str(row.get("RecipientTypeDetails"))
+def _kind(row: Properties) -> str:
+    return values.optional_text(row, "RecipientTypeDetails", "unknown")
 
 
-def _address(row: dict[str, Any]) -> str:
-    return str(row.get("PrimarySmtpAddress") or "").lower()
-
-
-def _name(row: dict[str, Any]) -> str:
-    return str(row.get("DisplayName") or row.get("Name"))
-
-
-def _addresses(row: dict[str, Any]) -> list[str]:
-    addresses = row.get("EmailAddresses") or []
-    return [str(address) for address in ([addresses] if isinstance(addresses, str) else addresses)]
-
-
-def _x500(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(address[5:] for address in _addresses(row) if address.upper().startswith("X500:")))
+def _x500(row: Properties) -> tuple[str, ...]:
+    return tuple(sorted(address[5:] for address in addresses_of(row) if address.upper().startswith("X500:")))

@@ -24,7 +24,7 @@ def suspects(boxes: list[SourceMailbox], folders: dict[str, tuple[MailFolder, ..
 
     def may(box: SourceMailbox) -> bool:
         if box.address in folders:
-            return any(folder.size > LARGEST_ITEM for folder in folders[box.address])
+            return any(folder.size is None or folder.size > LARGEST_ITEM for folder in folders[box.address])
         return box.size is None or box.size > LARGEST_ITEM
 
     return [box.address for box in boxes if box.kind != "public_folder" and may(box)]

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from blocks.exchange.inventory.contents import read_folders, read_grants
 from blocks.exchange.inventory.directory import Directory, read_directory
+from blocks.exchange.inventory.domains import read_accepted_domains
 from blocks.exchange.inventory.large_items import read_large_items, suspects
 from blocks.exchange.inventory.relays import read_relays
 from blocks.exchange.inventory.rules_and_phones import read_rules, start_phones
 from blocks.exchange.inventory.sessions import Sessions
+from blocks.exchange.powershell import values
+from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import server_version
 from blocks.exchange.powershell.shell import ExchangeShell
-from mailmove.inventory.full import Forwarding, FullInventory, Grant, MailFolder, Relay
+from mailmove.inventory.full import AcceptedDomain, Forwarding, FullInventory, Grant, MailFolder, Relay
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -25,14 +28,16 @@ if TYPE_CHECKING:
 def read_inventory(
     open_shell: Callable[[], ExchangeShell],
     open_ews: Callable[[], AbstractContextManager[EwsClient]],
-    choose_server: Callable[[ExchangeShell], dict[str, Any]],
+    choose_server: Callable[[ExchangeShell], Row],
 ) -> FullInventory:
     """What the server cannot or will not tell stands in `not_read`. Errors: Refused, Blocked, Throttled, Transient."""
     with Sessions(open_shell) as sessions:
         server = sessions.start(choose_server).result()
         version = server_version(server)
         major = int(version.split(".")[0])
-        known = read_directory(sessions, str(server["Name"]))
+        name = values.text(server, "Name")
+        known = read_directory(sessions, name)
+        domains: Future[list[AcceptedDomain]] = sessions.optional("accepted domains", read_accepted_domains, list)
         folders: Future[dict[str, tuple[MailFolder, ...]]] = sessions.optional(
             "folders", lambda shell: read_folders(sessions, shell, known), dict
         )
@@ -46,7 +51,7 @@ def read_inventory(
         ]
         relays: Future[list[Relay]] = sessions.optional(
             "machines that relay mail",
-            lambda shell: read_relays(shell, shell.run("Get-ExchangeServer"), major),
+            lambda shell: read_relays(sessions, shell, shell.run("Get-ExchangeServer"), major),
             list,
         )
         rules: Future[list[Forwarding]] = sessions.optional(
@@ -55,7 +60,7 @@ def read_inventory(
         phones = start_phones(sessions, major, known)
         large, closed = read_large_items(open_ews, suspects(known.mailboxes, folders.result()))
         return FullInventory(
-            server=str(server["Name"]),
+            server=name,
             version=version,
             mailboxes=known.mailboxes,
             x500=known.x500,
@@ -65,6 +70,8 @@ def read_inventory(
             forwardings=[*known.forwardings, *rules.result()],
             grants=[*(grant for part in grants for grant in part.result()), *known.on_behalf],
             archives=known.archives,
+            disconnected=known.disconnected,
+            accepted_domains=domains.result(),
             folders=folders.result(),
             large_items=large,
             phones=[phone for share in phones for phone in share.result()],
@@ -74,11 +81,11 @@ def read_inventory(
 
 
 def read_delegates(
-    open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], dict[str, Any]]
+    open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], Row]
 ) -> list[Grant]:
     """Only who may open mailboxes, send as them, and send on their behalf. What cannot be read is an error here."""
     with Sessions(open_shell) as sessions:
-        known = read_directory(sessions, str(sessions.start(choose_server).result()["Name"]))
+        known = read_directory(sessions, values.text(sessions.start(choose_server).result(), "Name"))
         rights: tuple[Literal["full_access", "send_as"], ...] = ("full_access", "send_as")
         asked = [sessions.start(partial(_grants, sessions, known, right)) for right in rights]
         return [*(grant for part in asked for grant in part.result()), *known.on_behalf]

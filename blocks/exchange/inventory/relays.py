@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
+from blocks.exchange.inventory.sessions import Sessions
+from blocks.exchange.powershell import values
 from blocks.exchange.powershell.shell import ExchangeShell
+from blocks.exchange.powershell.values import Properties
 from mailmove.clock import now
+from mailmove.errors import Blocked
 from mailmove.inventory.full import Relay
 
 LOOK_BACK = timedelta(days=14)
@@ -26,37 +29,57 @@ class _Machine:
     senders: Counter[str] = field(default_factory=Counter)
 
 
-def read_relays(shell: ExchangeShell, servers: list[dict[str, Any]], major: int) -> list[Relay]:
+def read_relays(sessions: Sessions, shell: ExchangeShell, servers: Sequence[Properties], major: int) -> list[Relay]:
     """The busiest first."""
-    domains = {str(row.get("DomainName")).lower() for row in shell.run("Get-AcceptedDomain")}
-    own = {str(row.get(name)).lower() for row in servers for name in ("Name", "Fqdn")}
-    rows = (row for server in servers if _transports(server) for row in _log(shell, str(server["Name"])))
-    return relays(rows, domains, own if major >= 15 else set())
+    domains = {values.text(row, "DomainName").lower() for row in shell.run("Get-AcceptedDomain")}
+    own = {values.optional_text(row, name).lower() for row in servers for name in ("Name", "Fqdn")} - {""}
+    rows = (row for server in servers if transports(server) for row in _log(shell, values.text(server, "Name")))
+    refused: list[str] = []
+    machines = relays(rows, domains, own if major >= 15 else set(), refused)
+    sessions.refused("single events of the message tracking log", refused)
+    return machines
 
 
-def _transports(server: dict[str, Any]) -> bool:
-    return bool(server.get("IsHubTransportServer") or server.get("IsMailboxServer"))
+def transports(server: Properties) -> bool:
+    """Whether mail goes through the server, and stands in its log."""
+    return any(values.flag(server, role, absent=False) for role in ("IsHubTransportServer", "IsMailboxServer"))
 
 
-def _log(shell: ExchangeShell, server: str) -> Iterable[dict[str, Any]]:
+def came_by_smtp(row: Properties) -> bool:
+    """Whether an event of the log is one of SMTP. One that does not say is taken for it: mail is not overlooked."""
+    return values.optional_text(row, "Source", "SMTP").upper() == "SMTP"
+
+
+def _log(shell: ExchangeShell, server: str) -> Iterable[Properties]:
     asked = {"Server": server, "EventId": "RECEIVE", "Start": now() - LOOK_BACK, "ResultSize": "Unlimited"}
     return shell.stream(("Get-MessageTrackingLog", asked), ("Select-Object", {"Property": _WANTED}))
 
 
-def relays(rows: Iterable[dict[str, Any]], domains: set[str], own: set[str]) -> list[Relay]:
+def relays(
+    rows: Iterable[Properties], domains: set[str], own: set[str], refused: list[str] | None = None
+) -> list[Relay]:
     """Who sends from inside, or in the name of one of the `domains`; mail from the internet is neither.
 
-    own: names by which the server calls itself, for from 2013 on each message passes through it twice.
+    own: names by which the server calls itself, for from 2013 on each message passes through it twice. refused: takes
+    what could not be read of single events.
     """
     machines: dict[str, _Machine] = {}
     for row in rows:
-        address, host = str(row.get("ClientIp") or ""), str(row.get("ClientHostname") or "")
-        sender = str(row.get("Sender") or "").strip("<>").lower()
-        ours = any(sender.endswith(f"@{domain}") for domain in domains)
-        if str(row.get("Source")).upper() != "SMTP" or host.lower() in own or not (ours or _inside(address)):
+        try:
+            at = values.known_moment(row, "Timestamp")
+        except Blocked as error:
+            if refused is None:
+                raise
+            refused.append(f"{error.wanted}: {error.seen}")
             continue
-        machine = machines.setdefault(address, _Machine(host, row["Timestamp"]))
-        machine.last = max(machine.last, row["Timestamp"])
+        address, host = values.optional_text(row, "ClientIp"), values.optional_text(row, "ClientHostname")
+        sender = values.optional_text(row, "Sender").strip("<>").lower()
+        ours = any(sender.endswith(f"@{domain}") for domain in domains)
+        smtp = came_by_smtp(row)
+        if not smtp or host.lower() in own or not (ours or _inside(address)):
+            continue
+        machine = machines.setdefault(address, _Machine(host, at))
+        machine.last = max(machine.last, at)
         machine.senders[sender] += 1
     senders_inside = [
         Relay(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
 
 from blocks.exchange.inventory.directory import ALL, Directory
 from blocks.exchange.inventory.sessions import Sessions
+from blocks.exchange.powershell import values
+from blocks.exchange.powershell.from_clixml import Row
+from blocks.exchange.powershell.recipients import each
 from blocks.exchange.powershell.shell import ExchangeShell
 from mailmove.errors import Blocked
 from mailmove.inventory.full import Forwarding, NotRead, Phone
@@ -29,7 +31,7 @@ def read_rules(sessions: Sessions, shell: ExchangeShell, major: int, known: Dire
     wanted = {"Property": ["MailboxOwnerId", "Name", "Enabled", *_ACTIONS]}
     refused: list[str] = []
     rows = shell.stream(("Get-Mailbox", ALL), ("Get-InboxRule", {}), ("Select-Object", wanted), refused=refused)
-    rules = [rule for row in rows for rule in _rule(row, known)]
+    rules = [rule for of_one in each(partial(_rule, known=known), rows, refused) for rule in of_one]
     sessions.refused("inbox rules", refused)
     return rules
 
@@ -46,15 +48,17 @@ def start_phones(sessions: Sessions, major: int, known: Directory) -> list[Futur
 
 
 def _phones(sessions: Sessions, major: int, known: Directory, shell: ExchangeShell) -> list[Phone]:
-    every, each = ("Get-MobileDevice", "Get-MobileDeviceStatistics") if major >= 15 else _OF_2010
+    every, statistics = ("Get-MobileDevice", "Get-MobileDeviceStatistics") if major >= 15 else _OF_2010
     refused: list[str] = []
-    rows = list(shell.stream((every, ALL), (each, {}), refused=refused))
-    sessions.refused("mobile phones", refused)
-    phones = []
-    for row in rows:
-        identity = str(row.get("Identity"))
+    rows = list(shell.stream((every, ALL), (statistics, {}), refused=refused))
+
+    def owned(row: Row) -> Phone:
+        identity = values.text(row, "Identity")
         owner = known.owner(identity.partition(_DEVICES)[0])
-        phones.append(_phone(owner or identity, row))  # of a mailbox that is gone: shown as the server shows it
+        return _phone(owner or identity, row)  # of a mailbox that is gone: shown as the server shows it
+
+    phones = each(owned, rows, refused)
+    sessions.refused("mobile phones", refused)
     return phones
 
 
@@ -62,37 +66,40 @@ def _with_phones(known: Directory, shell: ExchangeShell) -> list[str]:
     """Where the server does not say who has a phone, everybody is asked."""
     mailboxes = {box.address for box in known.mailboxes if box.kind != "public_folder"}
     rows = shell.stream(("Get-CASMailbox", ALL))
-    named = {str(row["PrimarySmtpAddress"]).lower() for row in rows if row.get("HasActiveSyncDevicePartnership", True)}
+    named = {
+        values.text(row, "PrimarySmtpAddress").lower()
+        for row in rows
+        if values.flag(row, "HasActiveSyncDevicePartnership", absent=True)
+    }
     return sorted(named & mailboxes)
 
 
 def _phones_of_2007(sessions: Sessions, mailboxes: list[str], shell: ExchangeShell) -> list[Phone]:
-    phones, refused = [], []
+    phones: list[Phone] = []
+    refused: list[str] = []
     for mailbox in mailboxes:
         try:
-            phones += [_phone(mailbox, row) for row in shell.run("Get-ActiveSyncDeviceStatistics", Mailbox=mailbox)]
+            rows = shell.run("Get-ActiveSyncDeviceStatistics", Mailbox=mailbox)
+            phones += each(partial(_phone, mailbox), rows, refused)
         except Blocked as error:
             refused.append(f"{mailbox}: {error.seen}")
     sessions.refused("mobile phones", refused)
     return phones
 
 
-def _rule(row: dict[str, Any], known: Directory) -> list[Forwarding]:
-    owner = str(row.get("MailboxOwnerId"))
-    mailbox, forwardings = known.owner(owner) or owner, []
-    for what in _ACTIONS:
-        targets = row.get(what) or []
-        for target in [targets] if isinstance(targets, str) else targets:
-            forwardings.append(
-                Forwarding(
-                    mailbox=mailbox,
-                    to=_rule_target(str(target), known),
-                    keeps_copy=True,  # a rule that also deletes is rare, and its copy is in Deleted Items
-                    rule=str(row.get("Name")),
-                    enabled=bool(row.get("Enabled", True)),
-                )
-            )
-    return forwardings
+def _rule(row: Row, known: Directory) -> list[Forwarding]:
+    owner = values.text(row, "MailboxOwnerId")
+    return [
+        Forwarding(
+            mailbox=known.owner(owner) or owner,
+            to=_rule_target(target, known),
+            keeps_copy=True,  # a rule that also deletes is rare, and its copy is in Deleted Items
+            rule=values.optional_text(row, "Name"),
+            enabled=values.flag(row, "Enabled", absent=True),
+        )
+        for action in _ACTIONS
+        for target in values.texts(row, action)
+    ]
 
 
 def _rule_target(shown: str, known: Directory) -> str:
@@ -103,11 +110,13 @@ def _rule_target(shown: str, known: Directory) -> str:
     return match[2].lower() if match[1].upper() == "SMTP" else known.by_dn.get(match[2].lower(), match[2])
 
 
-def _phone(mailbox: str, row: dict[str, Any]) -> Phone:
+def _phone(mailbox: str, row: Row) -> Phone:
+    """The day of its last sync is what counts, so that a moment without a zone does."""
+    shown = partial(values.optional_text, row)
     return Phone(
         mailbox=mailbox,
-        device_id=str(row.get("DeviceID") or row.get("DeviceId") or ""),
-        device_type=str(row.get("DeviceType") or ""),
-        model=str(row.get("DeviceModel") or row.get("DeviceFriendlyName") or row.get("DeviceUserAgent") or ""),
-        last_sync=row.get("LastSuccessSync"),
+        device_id=shown("DeviceID") or values.text(row, "DeviceId"),
+        device_type=shown("DeviceType"),
+        model=shown("DeviceModel") or shown("DeviceFriendlyName") or shown("DeviceUserAgent"),
+        last_sync=values.moment(row, "LastSuccessSync", zoneless=True),
     )

@@ -16,6 +16,8 @@ T = TypeVar("T")
 SESSIONS = 3
 """At once. WinRM 2.0 lets a user have five shells, Exchange 2010's policy eighteen; others work there, too."""
 _TRIES = 3
+_NAMED = 50
+"""Objects of one kind that are named in a finding; more are counted."""
 
 
 class Sessions:
@@ -57,8 +59,8 @@ class Sessions:
         """Note the server's errors about single objects."""
         words = list(errors)
         if words:
-            more = f" (and {len(words) - 3} more)" if len(words) > 3 else ""
-            self.not_read.append(NotRead(what=what, why="; ".join(words[:3]) + more))
+            more = f" (and {len(words) - _NAMED} more)" if len(words) > _NAMED else ""
+            self.not_read.append(NotRead(what=what, why="; ".join(words[:_NAMED]) + more))
 
     def _do(self, job: Callable[[ExchangeShell], T]) -> T:
         with self._free() as shell:

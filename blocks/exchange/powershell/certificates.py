@@ -9,14 +9,18 @@ from __future__ import annotations
 import contextlib
 import secrets
 from abc import abstractmethod
-from datetime import UTC, datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from pydantic import SecretStr
 from pypsrp.complex_objects import ObjectMeta
 
+from blocks.exchange.powershell import values
+from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import server_version
 from blocks.exchange.powershell.shell import ExchangeShell
+from mailmove.certificate_names import names_of
 from mailmove.certificates import Issued, ServerCertificate
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports import HoldsCertificates
@@ -97,26 +101,31 @@ def _import_2007(shell: ExchangeShell, thumbprint: str, pfx: bytes, sealed: Any)
 
 
 def _listed(shell: ExchangeShell) -> list[ServerCertificate]:
-    return [_read(row) for row in shell.run("Get-ExchangeCertificate")]
+    """Each by its bytes. Whole certificates do not travel from 2016 and 2019: only their bytes do, and what uses them
+    does not; so both are asked for at the server, where the object is whole."""
+    wanted = ("Select-Object", {"Property": ["Thumbprint", "RawData", "Services"]})
+    return [_read(row) for row in shell.stream(("Get-ExchangeCertificate", {}), wanted)]
 
 
 def _find(shell: ExchangeShell, thumbprint: str) -> ServerCertificate | None:
     return next((certificate for certificate in _listed(shell) if certificate.thumbprint == thumbprint.upper()), None)
 
 
-def _read(row: dict[str, Any]) -> ServerCertificate:
-    names, ends = row.get("CertificateDomains") or [], row.get("NotAfter")
-    if isinstance(ends, str):
-        ends = datetime.fromisoformat(ends)
-    if isinstance(ends, datetime) and ends.tzinfo is None:
-        ends = ends.replace(tzinfo=UTC)
-    services = str(row.get("Services") or "").split(",")
+def _read(row: Row) -> ServerCertificate:
+    """Blocked: its bytes are not there, or no certificate."""
+    der = values.octets(row, "RawData")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        names, ends = names_of(certificate), certificate.not_valid_after_utc
+        self_signed = certificate.issuer == certificate.subject
+    except ValueError:
+        raise values.unreadable(row, "RawData") from None
     return ServerCertificate(
-        thumbprint=str(row["Thumbprint"]).upper(),
-        names=tuple(str(name) for name in ([names] if isinstance(names, str) else names)),
+        thumbprint=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303  # Windows' name for it
+        names=tuple(names),
         ends=ends,
-        services=tuple(service.strip() for service in services if service.strip() not in ("", "None")),
-        self_signed=bool(row.get("IsSelfSigned")),
+        services=values.names(row, "Services"),
+        self_signed=self_signed,
     )
 
 

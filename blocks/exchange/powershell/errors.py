@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import requests
-from pypsrp.exceptions import AuthenticationError, WinRMTransportError, WSManFaultError
+from pypsrp.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
 from spnego.exceptions import SpnegoError
 
 from blocks.tls_roots import cause_of, is_untrusted
@@ -20,7 +20,11 @@ from mailmove.errors import Blocked, MailmoveError, Refused, SignInRefused, Thro
 
 _ACCESS_DENIED = 5  # WSManFault codes are Win32 errors or of the WinRM family (winerror.h, wsmerror.h)
 _SHELL_GONE = 2150858843  # 0x8033805B
+_QUOTAS = {0x8033803F, *range(0x803381A5, 0x803381A9), 0x803381AB, *range(0x803381E4, 0x803381EB)}
+"""ERROR_WSMAN_QUOTA_* (wsmerror.h): shells, operations, users, commands."""
 _BUSY = re.compile(r"exceeded|too many|quota|throttl", re.IGNORECASE)
+_REFUSED = re.compile(r"UnauthorizedAccess|AccessDenied|SecurityException")
+_REFUSALS = {18, 25}  # ErrorCategory PermissionDenied, SecurityError (System.Management.Automation)
 _TRANSIENT = re.compile(r"Transient|Timeout|ServerBusy|Unavailable")
 
 
@@ -29,7 +33,8 @@ def of_records(who: str, cmdlet: str, errors: list[Any]) -> MailmoveError:
     words = "; ".join(dict.fromkeys(str(error) for error in errors))
     codes = [code for error in errors for code in _codes(error)]
     code = codes[0] if codes else None
-    if any("UnauthorizedAccess" in name for name in codes) or _access_denied(words):
+    categories = {getattr(error, "category", None) for error in errors}
+    if any(_REFUSED.search(name) for name in codes) or categories & _REFUSALS or _access_denied(words):
         todo = "Give the account the rights of an Exchange organization administrator."
         return Refused(who, wanted=cmdlet, seen=words, todo=todo, code=code)
     if any(_TRANSIENT.search(name) for name in codes):
@@ -63,7 +68,7 @@ def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_
         return SignInRefused(who, wanted=wanted, seen=words, todo=todo)
     if isinstance(error, requests.exceptions.SSLError):
         return _tls(who, error, wanted)
-    if isinstance(error, ValueError):  # requests' own: InvalidURL and its kin
+    if isinstance(error, ValueError) and isinstance(error, requests.RequestException):  # InvalidURL and its kin
         return Blocked(who, wanted=wanted, seen=_short(error), todo="Write the address as https://host[:port]/path.")
     if isinstance(error, requests.RequestException):
         todo = "Is the server up, and the port open? Ask again."
@@ -75,7 +80,11 @@ def of_exception(who: str, error: Exception, wanted: str, *, status: int, signs_
     if isinstance(error, ET.ParseError):
         todo = "Check the address: something else than remote PowerShell answers there."
         return Blocked(who, wanted=wanted, seen=f"HTTP {status} and no WS-Management", todo=todo)
-    return Transient(who, wanted=wanted, seen=_short(error), todo="Ask again; the session was started anew.")
+    if isinstance(error, (WinRMError, OSError)):
+        return Transient(who, wanted=wanted, seen=_short(error), todo="Ask again; the session was started anew.")
+    words = f"an answer that cannot be read ({type(error).__name__}: {_short(error)[:200]})"
+    todo = "Ask again; if it stays so, something between here and the server changes its answers."
+    return Transient(who, wanted=wanted, seen=words, todo=todo)
 
 
 def _tls(who: str, error: Exception, wanted: str) -> MailmoveError:
@@ -98,15 +107,14 @@ def _fault(who: str, fault: WSManFaultError, wanted: str) -> MailmoveError:
         return Refused(who, wanted=wanted, seen=words, todo=todo, code=code)
     if fault.code == _SHELL_GONE:
         return Transient(who, wanted=wanted, seen=words, todo="Ask again; a new session is made.", code=code)
-    if _is_busy(words):
+    if fault.code in _QUOTAS or _is_busy(words):
         return Throttled(who, wanted=wanted, seen=words, todo="Ask again later.", retry_after=30, code=code)
     todo = "Check the address and the server's WinRM settings."
     return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)
 
 
 def _is_busy(words: str) -> bool:
-    """wsmerror.h has a dozen numbers for quotas (ERROR_WSMAN_QUOTA_*), and Exchange's own throttling comes with a
-    general one: the sentence says it of all."""
+    """Exchange's own throttling comes with a general number; its sentence is English on every Windows."""
     return _BUSY.search(words) is not None
 
 

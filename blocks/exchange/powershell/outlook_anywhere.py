@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from blocks.exchange.powershell import values
+from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.shell import ExchangeShell
 from mailmove.errors import Blocked
 from mailmove.inventory.server import OutlookAnywhere
@@ -18,25 +20,27 @@ _METHODS: dict[str, Method] = {"basic": "Basic", "ntlm": "NTLM", "negotiate": "N
 _SPELT: dict[Method, str] = {"Basic": "Basic", "NTLM": "Ntlm", "Negotiate": "Negotiate"}
 
 
-def directory(shell: ExchangeShell, server: str) -> dict[str, Any] | None:
+def directory(shell: ExchangeShell, server: str) -> Row | None:
     """The virtual directory of the server; None: it has none. Blocked: more than one."""
     rows = shell.run("Get-OutlookAnywhere", Server=server)
     if len(rows) > 1:
         raise Blocked(
             f"Get-OutlookAnywhere on {server}",
             wanted="one virtual directory",
-            seen=", ".join(str(row.get("Identity")) for row in rows),
+            seen=", ".join(values.optional_text(row, "Identity") for row in rows),
             todo="Remove those that are not the default web site's.",
         )
     return rows[0] if rows else None
 
 
-def settings(row: dict[str, Any]) -> OutlookAnywhere | None:
+def settings(row: Row) -> OutlookAnywhere | None:
     """What the directory says; None: nothing outside may use it."""
-    host = str(row.get("ExternalHostname") or "")
+    values.text(row, "Identity")  # an object without any is no directory, and not one that is off
+    host = values.optional_text(row, "ExternalHostname")
     if not host:
         return None
-    shown = str(row.get("ExternalClientAuthenticationMethod") or row.get("ClientAuthenticationMethod"))
+    known = ("ExternalClientAuthenticationMethod", "ClientAuthenticationMethod")  # of 2013 and later; of 2007 and 2010
+    shown = next((text for name in known if (text := values.optional_text(row, name))), "no method")
     method = _METHODS.get(shown.lower())
     if method is None:
         raise Blocked(
@@ -45,12 +49,11 @@ def settings(row: dict[str, Any]) -> OutlookAnywhere | None:
             seen=shown,
             todo="Set it to Basic by hand: what stands there now could not be put back.",
         )
-    return OutlookAnywhere(external_host=host, authentication=method, ssl_offloading=bool(row.get("SSLOffloading")))
+    offloading = values.flag(row, "SSLOffloading")
+    return OutlookAnywhere(external_host=host, authentication=method, ssl_offloading=offloading)
 
 
-def change(
-    shell: ExchangeShell, server: str, major: int, row: dict[str, Any] | None, wanted: OutlookAnywhere | None
-) -> None:
+def change(shell: ExchangeShell, server: str, major: int, row: Row | None, wanted: OutlookAnywhere | None) -> None:
     """Bring the directory from `row` to `wanted`. `major` is 8 for 2007, 14 for 2010, 15 from 2013 on."""
     if wanted is not None and row is not None:
         _accepted(row, wanted)
@@ -68,10 +71,10 @@ def change(
         if row is None:
             shell.run("Enable-OutlookAnywhere", Server=server, **common)
         else:
-            shell.run("Set-OutlookAnywhere", Identity=str(row["Identity"]), **common)
+            shell.run("Set-OutlookAnywhere", Identity=values.text(row, "Identity"), **common)
 
 
-def _change_2013(shell: ExchangeShell, server: str, row: dict[str, Any] | None, wanted: OutlookAnywhere | None) -> None:
+def _change_2013(shell: ExchangeShell, server: str, row: Row | None, wanted: OutlookAnywhere | None) -> None:
     if row is None:
         raise Blocked(
             f"Get-OutlookAnywhere on {server}",
@@ -89,13 +92,12 @@ def _change_2013(shell: ExchangeShell, server: str, row: dict[str, Any] | None, 
             "ExternalClientsRequireSsl": True,
             "SSLOffloading": wanted.ssl_offloading,
         }
-    shell.run("Set-OutlookAnywhere", Identity=str(row["Identity"]), **outside)
+    shell.run("Set-OutlookAnywhere", Identity=values.text(row, "Identity"), **outside)
 
 
-def _accepted(row: dict[str, Any], wanted: OutlookAnywhere) -> None:
+def _accepted(row: Row, wanted: OutlookAnywhere) -> None:
     """Telling clients to use a method that IIS turns down would lock everybody out."""
-    methods = row.get("IISAuthenticationMethods") or []
-    shown = {str(method).lower() for method in ([methods] if isinstance(methods, str) else methods)}
+    shown = {method.lower() for method in values.names(row, "IISAuthenticationMethods")}
     if shown and _SPELT[wanted.authentication].lower() not in shown:
         raise Blocked(
             f"IIS under {row.get('Identity')}",

@@ -18,10 +18,9 @@ from pypsrp.exceptions import WinRMError
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 from requests.auth import HTTPBasicAuth
-from spnego.exceptions import SpnegoError
 
 from blocks.exchange.powershell.errors import of_exception, of_records
-from blocks.exchange.powershell.from_clixml import PlainReader
+from blocks.exchange.powershell.from_clixml import PlainReader, Row
 from blocks.exchange.powershell.to_powershell import sent
 from blocks.tls_roots import ContextAdapter, tls_context
 from mailmove.errors import Blocked, MailmoveError, Transient
@@ -65,18 +64,18 @@ class ExchangeShell:
         self._status = 0  # of the last HTTP answer
         self._who = f"Remote PowerShell at {url}"
 
-    def run(self, cmdlet: str, **parameters: Any) -> list[dict[str, Any]]:
+    def run(self, cmdlet: str, **parameters: Any) -> list[Row]:
         """Run one cmdlet; each object it gives becomes a dict of its properties.
 
-        Parameter values: str, int, bool (also for switches), datetime, lists of these. Property values: str, int,
-        float, bool, aware datetime, None, or lists and dicts of these. Refused: sign-in or rights. Blocked: the
+        Parameter values: str, int, bool (also for switches), datetime, lists of these. Properties are read by
+        `values.py`. Refused: sign-in or rights. Blocked: the
         cmdlet says no, in its own words. Transient: the connection failed or nothing came in time; a cmdlet that
         changes something may have done it, so look before asking again.
         """
         with self._translated(_spelt((cmdlet, parameters))):
             return self._invoke(self._opened(), cmdlet, parameters)
 
-    def stream(self, *commands: Command, refused: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    def stream(self, *commands: Command, refused: list[str] | None = None) -> Iterator[Row]:
         """Run cmdlets as one pipeline and give its objects as they come: `stream(("Get-Mailbox", {...}), (...))`.
 
         What the server says of a single object that it cannot do is put into `refused`, and the rest goes on; without
@@ -190,16 +189,17 @@ class ExchangeShell:
             todo="Install the Exchange management tools there, or name the server that has them.",
         )
 
-    def _invoke(self, pool: RunspacePool, cmdlet: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    def _invoke(self, pool: RunspacePool, cmdlet: str, parameters: dict[str, Any]) -> list[Row]:
         errors: list[Any] = []
         rows = list(self._flow(pool, ((cmdlet, parameters),), errors))
         if errors:
             raise of_records(self._who, cmdlet, errors)
         return rows
 
-    def _flow(self, pool: RunspacePool, commands: Sequence[Command], refused: list[Any]) -> Iterator[dict[str, Any]]:
+    def _flow(self, pool: RunspacePool, commands: Sequence[Command], refused: list[Any]) -> Iterator[Row]:
         """Yield the objects of a pipeline; errors about single objects go into `refused`."""
         cmdlet = commands[-1][0]
+        giver = next((name for name, _ in reversed(commands) if name != "Select-Object"), cmdlet)
         shell = PowerShell(pool)
         for name, parameters in commands:
             shell.add_cmdlet(name).add_parameters({key: sent(value) for key, value in parameters.items()})
@@ -218,7 +218,9 @@ class ExchangeShell:
             if shell.output:
                 deadline = time.monotonic() + self._timeout
                 rows, shell.output[:] = list(shell.output), []
-                yield from rows
+                for row in rows:
+                    row.cmdlet = giver
+                    yield row
         # `had_errors` is false when a cmdlet wrote errors and went on; the stream has them all.
         failed, errors = shell.state == PSInvocationState.FAILED, list(shell.streams.error)
         shell.close()
@@ -236,7 +238,7 @@ class ExchangeShell:
             raise
         except MailmoveError:
             raise
-        except (WinRMError, requests.RequestException, SpnegoError, ET.ParseError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # pypsrp raises what it stumbles over in an answer that is none
             self._drop()
             signs_in = f"{self._username} with {self._authentication}"
             named = of_exception(self._who, error, wanted, status=self._status, signs_in=signs_in)

@@ -1,4 +1,4 @@
-"""Import-, Enable- and Remove-ExchangeCertificate, in the spelling of each version, on a server that shows them.
+"""Get-, Import-, Enable- and Remove-ExchangeCertificate, in the spelling of each version.
 
 What stands in `state.settings["certificates"]` is what Get-ExchangeCertificate lists; keys are held apart, for a
 picture of the settings must not show them. 2007 imports from a file on its own disk (-Path), later ones from -FileData.
@@ -18,10 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
 from lab.exchange.powershell.cmdlet_contract import CmdletError
+from lab.exchange.powershell.objects import CERTIFICATE, NetObject, enumeration
 from lab.exchange.recipients import Row
 from lab.exchange.state import ExchangeState
 
-_TYPE = "Microsoft.Exchange.Management.SystemConfigurationTasks.ExchangeCertificate"
+_SERVICES = {"IMAP": 1, "POP": 2, "UM": 4, "IIS": 8, "SMTP": 16, "Federation": 32}
+"""AllowedServices (Microsoft.Exchange.Management.SystemConfigurationTasks), flags."""
 
 
 def show_on_https(state: ExchangeState, show: Callable[[ssl.SSLContext], None], chain: str, key: str) -> None:
@@ -29,6 +31,36 @@ def show_on_https(state: ExchangeState, show: Callable[[ssl.SSLContext], None], 
     state.private["show"] = show
     thumbprint = _store(state, chain, key)
     _use(state, thumbprint, ["IIS"])
+
+
+def get(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    wanted = str(asked.get("Thumbprint") or asked.get("Identity") or "").upper()
+    for thumbprint in state.settings.get("certificates", {}):
+        if wanted in ("", thumbprint):
+            yield _row(state, thumbprint)
+
+
+def _row(state: ExchangeState, thumbprint: str) -> Row:
+    """An ExchangeCertificate as the server has it; which properties of a whole one travel says `objects.py`."""
+    held = state.settings["certificates"][thumbprint]
+    chain, _key = state.private["keys"][thumbprint]
+    certificate = x509.load_pem_x509_certificates(chain.encode())[0]
+    numbers = [_SERVICES[name] for name in held["Services"].split(", ") if name != "None"]
+    return CERTIFICATE, {
+        "Thumbprint": thumbprint,
+        "Subject": held["Subject"],
+        "CertificateDomains": [
+            NetObject("Microsoft.Exchange.Data.SmtpDomainWithSubdomains", name) for name in held["CertificateDomains"]
+        ],
+        "NotAfter": certificate.not_valid_after_utc,
+        "NotBefore": certificate.not_valid_before_utc,
+        "IsSelfSigned": held["IsSelfSigned"],
+        "Services": enumeration(f"{CERTIFICATE.rpartition('.')[0]}.AllowedServices", held["Services"], sum(numbers)),
+        "Status": enumeration(f"{CERTIFICATE.rpartition('.')[0]}.CertificateStatus", held["Status"], 1),
+        "RawData": certificate.public_bytes(Encoding.DER),
+        "HasPrivateKey": True,
+        "SerializationData": b"",
+    }
 
 
 def import_(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
@@ -53,7 +85,7 @@ def import_(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
             f"The certificate with thumbprint {_thumbprint(chain[0])} already exists.", "InvalidOperationException"
         )
     thumbprint = _store(state, pem, key)
-    yield _TYPE, {**state.settings["certificates"][thumbprint], "Thumbprint": thumbprint}
+    yield _row(state, thumbprint)
 
 
 def enable(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
@@ -145,6 +177,7 @@ def _error(message: str, kind: str) -> CmdletError:
 
 
 CMDLETS: dict[str, Callable[[ExchangeState, dict[str, Any]], Iterable[Row]]] = {
+    "Get-ExchangeCertificate": get,
     "Import-ExchangeCertificate": import_,
     "Enable-ExchangeCertificate": enable,
     "Remove-ExchangeCertificate": remove,

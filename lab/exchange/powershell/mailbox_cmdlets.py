@@ -9,6 +9,8 @@ from typing import Any
 from lab.directory import Phone
 from lab.exchange.ews.folders import DISTINGUISHED
 from lab.exchange.powershell.cmdlet_contract import CmdletError
+from lab.exchange.powershell.cultures import SELF, SYSTEM
+from lab.exchange.powershell.objects import NetObject, account, directory_id, enumeration, switch
 from lab.exchange.recipients import (
     MANAGEMENT,
     Row,
@@ -18,11 +20,12 @@ from lab.exchange.recipients import (
     mailbox_entry,
     mailboxes_asked,
     result_size,
+    trustee,
+    windows_account,
 )
 from lab.exchange.state import ExchangeState
 from lab.mail_store import Mailbox
 
-_SELF = "NT AUTHORITY\\SELF"
 _DEVICES = "/ExchangeActiveSyncDevices/"
 _TOP = "Top of Information Store"
 _DEFAULT = tuple(path for path in DISTINGUISHED.values() if path[:1] > "\x01")
@@ -37,17 +40,28 @@ def get_mailbox_folder_statistics(state: ExchangeState, asked: dict[str, Any]) -
         else:
             held = _folders(box)
         for path, (items, size) in held.items():
+            shown = state.speech.folder(path)
             yield (
                 "Microsoft.Exchange.Management.Tasks.MailboxFolderConfiguration",
                 {
-                    "Name": path.rpartition("/")[2],
-                    "FolderPath": f"/{path}",
-                    "FolderType": path.replace(" ", "") if path in _DEFAULT else "User Created",
+                    "Name": shown.rpartition("/")[2],
+                    "FolderPath": f"/{shown}",
+                    "FolderType": _folder_type(path),
                     "ItemsInFolder": items,
                     "FolderSize": bytes_shown(state, size),
-                    "Identity": f"{canonical(state, box.display_name)}\\{path.replace('/', chr(92))}",
+                    "Identity": NetObject(
+                        "Microsoft.Exchange.Configuration.Tasks.MailboxFolderId",
+                        f"{canonical(state, box.display_name)}\\{shown.replace('/', chr(92))}",
+                    ),
                 },
             )
+
+
+def _folder_type(path: str) -> str:
+    """DefaultFolderType (Microsoft.Exchange.Data.Storage), the same in every language."""
+    if path == _TOP:
+        return "Root"
+    return {"Junk E-Mail": "JunkEmail"}.get(path, path.replace(" ", "")) if path in _DEFAULT else "User Created"
 
 
 def _folders(box: Mailbox) -> dict[str, tuple[int, int]]:
@@ -66,24 +80,25 @@ def _folders(box: Mailbox) -> dict[str, tuple[int, int]]:
 def get_mailbox_permission(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     for box in _chosen(state, asked):
         given = [
-            (logon_name(state, entry.trustee), ["FullAccess"], False, False)
+            (trustee(state, entry.trustee), ["FullAccess"], False, entry.denied)
             for entry in state.directory.of("rights", box.address)
             if entry.right == "FullAccess"
         ]
         always = [
-            (_SELF, ["FullAccess", "ReadPermission"], False, False),
-            (logon_name(state, "Domain Admins"), ["FullAccess"], True, True),
-            ("NT AUTHORITY\\SYSTEM", ["FullAccess"], True, False),
+            (windows_account(state, SELF), ["FullAccess", "ReadPermission"], False, False),
+            (_domain_admins(state), ["FullAccess"], True, True),
+            (windows_account(state, SYSTEM), ["FullAccess"], True, False),
         ]
-        for user, rights, inherited, deny in (*always, *given):
+        for user, rights, inherited, deny in _about(asked, (*always, *given)):
             yield (
-                f"{MANAGEMENT}.MailboxAcePresentationObject",
+                "Microsoft.Exchange.Management.RecipientTasks.MailboxAcePresentationObject",
                 {
-                    "Identity": canonical(state, box.display_name),
+                    "Identity": directory_id(canonical(state, box.display_name)),
                     "User": user,
-                    "AccessRights": rights,
+                    "AccessRights": [enumeration(_RIGHTS, right, _MAILBOX_RIGHTS[right]) for right in rights],
                     "IsInherited": inherited,
-                    "Deny": deny,
+                    "Deny": switch(deny),
+                    "InheritanceType": _INHERITANCE,
                 },
             )
 
@@ -92,27 +107,46 @@ def get_ad_permission(state: ExchangeState, asked: dict[str, Any]) -> Iterable[R
     """In life there are dozens of entries on each object; here the few that a reader must tell apart."""
     for box in _chosen(state, asked):
         given = [
-            (logon_name(state, entry.trustee), ["Send-As"], False)
+            (trustee(state, entry.trustee), ["Send-As"], False, entry.denied)
             for entry in state.directory.of("rights", box.address)
             if entry.right == "Send-As"
         ]
         always = [
-            (_SELF, ["Send-As"], False),
-            (_SELF, ["Receive-As"], False),
-            (logon_name(state, "Exchange Servers"), ["ms-Exch-Store-Constrained-Delegation"], True),
+            (windows_account(state, SELF), ["Send-As"], False, False),
+            (windows_account(state, SELF), ["Receive-As"], False, False),
+            (trustee(state, "Exchange Servers"), ["ms-Exch-Store-Constrained-Delegation"], True, False),
         ]
-        for user, rights, inherited in (*always, *given):
+        for user, rights, inherited, deny in _about(asked, (*always, *given)):
             yield (
                 "Microsoft.Exchange.Management.RecipientTasks.ADAcePresentationObject",
                 {
-                    "Identity": canonical(state, box.display_name),
+                    "Identity": directory_id(canonical(state, box.display_name)),
                     "User": user,
-                    "AccessRights": ["ExtendedRight"],
-                    "ExtendedRights": rights,
+                    "AccessRights": [_AD_RIGHT],
+                    "ExtendedRights": [NetObject(_EXTENDED, right) for right in rights],
                     "IsInherited": inherited,
-                    "Deny": False,
+                    "Deny": switch(deny),
                 },
             )
+
+
+_AD_RIGHT = enumeration("System.DirectoryServices.ActiveDirectoryRights", "ExtendedRight", 256)
+_INHERITANCE = enumeration("System.DirectoryServices.ActiveDirectorySecurityInheritance", "All", 1)
+_RIGHTS = "Microsoft.Exchange.Management.RecipientTasks.MailboxRights"
+_EXTENDED = "Microsoft.Exchange.Configuration.Tasks.ExtendedRightIdParameter"
+_MAILBOX_RIGHTS = {"FullAccess": 1, "ReadPermission": 131072}
+
+
+def _domain_admins(state: ExchangeState) -> NetObject:
+    return account(logon_name(state, "Domain Admins"), "S-1-5-21-1004336348-1177238915-682003330-512")
+
+
+def _about(asked: dict[str, Any], entries: Iterable[tuple[NetObject, list[str], bool, bool]]) -> Iterable[Any]:
+    """Entries of the account that User names, by SID or name; all, where it names none. The task compares SIDs."""
+    user = str(asked.get("User", "")).lower()
+    for entry in entries:
+        if user in ("", str(entry[0]).lower(), str(entry[0].parts["SecurityIdentifier"]).lower()):
+            yield entry
 
 
 def get_inbox_rule(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lab.exchange.powershell.cmdlet_contract import CmdletError
+from lab.exchange.powershell.objects import NetObject, enumeration
 from lab.exchange.powershell.remote_shell_cmdlets import Row, object_missing
 from lab.exchange.state import ExchangeState
 
@@ -31,16 +32,28 @@ def get(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
         "Name": "Rpc (Default Web Site)",
         "ServerName": state.server,
         "Server": state.server,
-        "ExternalHostname": settings["ExternalHostname"],
-        "IISAuthenticationMethods": settings["IISAuthenticationMethods"],
+        "ExternalHostname": _host(settings["ExternalHostname"]),
+        "IISAuthenticationMethods": [_method(name) for name in settings["IISAuthenticationMethods"]],
         "SSLOffloading": settings["SSLOffloading"],
     }
     if state.major < 15:
-        row["ClientAuthenticationMethod"] = settings["ClientAuthenticationMethod"]
+        row["ClientAuthenticationMethod"] = _method(settings["ClientAuthenticationMethod"])
     else:
-        row["ExternalClientAuthenticationMethod"] = settings["ClientAuthenticationMethod"]
+        row["ExternalClientAuthenticationMethod"] = _method(settings["ClientAuthenticationMethod"])
         row |= {n: settings.get(n, d) for n, d in _DEFAULTS_2013.items() if n not in row}
     yield _TYPE, row
+
+
+def _host(name: str) -> NetObject | None:
+    return NetObject("Microsoft.Exchange.Data.Hostname", name) if name else None
+
+
+def _method(name: str) -> NetObject:
+    kind = "Microsoft.Exchange.Data.Directory.SystemConfiguration.AuthenticationMethod"
+    return enumeration(kind, name, _NUMBERS.get(name, 99))
+
+
+_NUMBERS = {"Basic": 0, "Digest": 1, "Ntlm": 2, "Fba": 3, "WindowsIntegrated": 4, "Negotiate": 13}
 
 
 _DEFAULTS_2013: dict[str, Any] = {

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lab.directory import Group, OtherRecipient
+from lab.exchange.powershell.objects import NetObject, enumeration
 from lab.exchange.recipients import (
     KINDS,
     MANAGEMENT,
@@ -14,6 +15,7 @@ from lab.exchange.recipients import (
     identity_of,
     mailbox_entry,
     object_missing,
+    recipient_type,
     result_size,
 )
 from lab.exchange.state import ExchangeState
@@ -23,6 +25,9 @@ _GROUPS = {
     "security": "MailUniversalSecurityGroup",
     "dynamic": "DynamicDistributionGroup",
 }
+
+
+_DOMAIN_TYPES = {"Authoritative": 0, "ExternalRelay": 1, "InternalRelay": 2}
 
 
 def get_recipient(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
@@ -65,8 +70,15 @@ def get_mail_user(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
 
 
 def get_accepted_domain(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
+    kind = "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomainType"
     for index, domain in enumerate(state.domains):
-        properties = {"Name": domain, "DomainName": domain, "DomainType": "Authoritative", "Default": index == 0}
+        name = state.domain_types.get(domain, "Authoritative")
+        properties = {
+            "Name": domain,
+            "DomainName": NetObject("Microsoft.Exchange.Data.SmtpDomainWithSubdomains", domain, {"Domain": domain}),
+            "DomainType": enumeration(kind, name, _DOMAIN_TYPES[name]),
+            "Default": index == 0,
+        }
         if asked.get("Identity") in (None, domain):
             yield "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain", properties
 
@@ -76,7 +88,11 @@ def _recipients(state: ExchangeState) -> Iterable[dict[str, Any]]:
         boxes = list(state.store.mailboxes.values())
     for box in boxes:
         kind = "PublicFolder" if box.kind == "public_folder" else "UserMailbox"
-        yield {**mailbox_entry(state, box), "RecipientType": kind, "RecipientTypeDetails": KINDS[box.kind]}
+        yield {
+            **mailbox_entry(state, box),
+            "RecipientType": kind,
+            "RecipientTypeDetails": recipient_type(KINDS[box.kind]),
+        }
     for group in state.directory.groups:
         yield _group(state, group)
     for other in state.directory.others:
@@ -91,15 +107,17 @@ def _group(state: ExchangeState, group: Group) -> dict[str, Any]:
     kind = _GROUPS[group.kind]
     properties = entry(state, group.address, group.display_name, aliases=group.aliases, hidden=group.hidden)
     logon = group.address.partition("@")[0]
-    return {**properties, "RecipientType": kind, "RecipientTypeDetails": kind, "SamAccountName": logon}
+    return {**properties, "RecipientType": kind, "RecipientTypeDetails": recipient_type(kind), "SamAccountName": logon}
 
 
 def _other(state: ExchangeState, other: OtherRecipient) -> dict[str, Any]:
     return {
         **entry(state, other.address, other.display_name),
-        "ExternalEmailAddress": f"SMTP:{other.target or other.address}",
+        "ExternalEmailAddress": NetObject(
+            "Microsoft.Exchange.Data.SmtpProxyAddress", f"SMTP:{other.target or other.address}"
+        ),
         "RecipientType": other.details if other.details.startswith("Mail") else "UserMailbox",
-        "RecipientTypeDetails": other.details,
+        "RecipientTypeDetails": recipient_type(other.details),
     }
 
 

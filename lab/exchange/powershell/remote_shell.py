@@ -58,7 +58,7 @@ class RemoteShell:
 
     def _answer(self, request: wsman.Request, account: str, own: bool) -> str:
         if account != self._state.admin or self._faults.take("shell.denied"):
-            raise _WSManFault(wsman.ACCESS_DENIED, "Access is denied.")
+            raise _WSManFault(wsman.ACCESS_DENIED, self._state.speech.denied)
         if request.action == "Create":
             return self._create(request, account, own)
         shell = self._shell(request)
@@ -88,7 +88,7 @@ class RemoteShell:
                 wsman.NO_SUCH_RESOURCE, f"The WS-Management service has no resource URI {request.resource}."
             )
         shell_id = (request.attribute("rsp:Shell", "ShellId") or str(uuid.uuid4())).upper()
-        shell = Runspace(self._state, exchange_ready=own)
+        shell = Runspace(self._state, self._faults, exchange_ready=own)
         shell.feed(request.data("rsp:Shell/pwsh:creationXml"))
         with self._lock:
             self._shells[shell_id] = shell

@@ -1,30 +1,35 @@
 """What the cmdlets of the old Exchange do, on `ExchangeState`. Parameters come bound and checked (`cmdlet_contract`).
 
-Each returns rows: (type name, properties). Property names and the look of their values are those of the Exchange
-Management Shell; complex values are text there too, for Exchange sends them so over remoting.
+Each returns rows: (type name, properties). Property names and values are those of the Exchange Management Shell.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.exchange.powershell.cmdlet_contract import CmdletError
+from lab.exchange.powershell.objects import directory_id, enumeration, version_number
 from lab.exchange.recipients import (
     KINDS,
     MANAGEMENT,
     Row,
-    bytes_shown,
     identity_of,
     mailbox_entry,
     mailboxes_asked,
     object_missing,
+    recipient_type,
     result_size,
     this_server,
+    unlimited_bytes,
 )
 from lab.exchange.state import ExchangeState
+from lab.faults import declare
 from lab.mail_store import Mailbox
+
+declare(exchange_disconnected="beside each mailbox in use a disconnected one with its LegacyDN stands in the database")
 
 __all__ = ["READERS", "Row", "object_missing"]
 
@@ -32,16 +37,16 @@ __all__ = ["READERS", "Row", "object_missing"]
 def get_exchange_server(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     this_server(state, asked.get("Identity"))
     major, minor, build, revision = (*state.version.split("."), "0", "0", "0")[:4]
-    roles = ["Mailbox", "ClientAccess", "HubTransport"]
+    roles = "Mailbox, ClientAccess, HubTransport"
     yield (
         f"{MANAGEMENT}.ExchangeServer",
         {
             "Name": state.server,
             "Fqdn": f"{state.server}.{state.domains[0].partition('.')[0]}.local".lower(),
             "Identity": state.server,
-            "AdminDisplayVersion": f"Version {major}.{minor} (Build {build}.{revision})",
+            "AdminDisplayVersion": version_number(f"Version {major}.{minor} (Build {build}.{revision})"),
             "Edition": "Standard",
-            "ServerRole": ", ".join(roles),
+            "ServerRole": enumeration("Microsoft.Exchange.Data.Directory.SystemConfiguration.ServerRole", roles, 38),
             "IsClientAccessServer": True,
             "IsMailboxServer": True,
             "IsHubTransportServer": True,
@@ -59,7 +64,7 @@ def get_mailbox(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
             {
                 **mailbox_entry(state, box),
                 "RecipientType": "UserMailbox",
-                "RecipientTypeDetails": KINDS[box.kind],
+                "RecipientTypeDetails": recipient_type(KINDS[box.kind]),
                 "IsShared": box.kind == "shared",
                 "IsResource": box.kind in ("room", "equipment"),
                 "SamAccountName": box.address.partition("@")[0],
@@ -67,7 +72,7 @@ def get_mailbox(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
                 "ServerName": state.server.lower(),
                 "Database": f"{state.server}\\First Storage Group\\Mailbox Database",
                 "GrantSendOnBehalfTo": [
-                    identity_of(state, entry.trustee)
+                    directory_id(identity_of(state, entry.trustee))
                     for entry in state.directory.of("rights", box.address)
                     if entry.right == "SendOnBehalf"
                 ],
@@ -85,7 +90,7 @@ def _forwarding(state: ExchangeState, box: Mailbox) -> dict[str, Any]:
         if forwarding.by_address and state.major >= 14:
             known["ForwardingSmtpAddress"] = f"smtp:{forwarding.to}"
         elif not forwarding.by_address:
-            known["ForwardingAddress"] = identity_of(state, forwarding.to)
+            known["ForwardingAddress"] = directory_id(identity_of(state, forwarding.to))
         known["DeliverToMailboxAndForward"] = forwarding.keeps_copy
     return known
 
@@ -110,18 +115,54 @@ def get_mailbox_statistics(state: ExchangeState, asked: dict[str, Any]) -> Itera
             if not held:
                 raise object_missing(f"archive of {box.display_name}", state)
             count, size = sum(archive.items for archive in held), sum(archive.size for archive in held)
-        yield (
-            "Microsoft.Exchange.Data.Mapi.MailboxStatistics",
-            {
-                "DisplayName": box.display_name,
-                "LegacyDN": box.legacy_exchange_dn,
-                "ItemCount": count,
-                "TotalItemSize": bytes_shown(state, size),
-                "DeletedItemCount": 0,
-                "ServerName": state.server,
-                "LastLogonTime": max((item.received for item in items), default=None),
-            },
+        yield _statistics(
+            state,
+            box.display_name,
+            box.legacy_exchange_dn,
+            count,
+            size,
+            LastLogonTime=max((item.received for item in items), default=None),
         )
+    if "Identity" not in asked:
+        yield from _besides(state)
+
+
+def _besides(state: ExchangeState) -> Iterable[Row]:
+    """What a database holds beside mailboxes in use: disconnected ones, and archives (2010 and later)."""
+    moved = state.store.mailboxes.values() if state.faults.take("exchange.disconnected") else ()
+    for box in moved:
+        gone = {"DisconnectDate": _GONE, "DisconnectReason": _REASONS["SoftDeleted"]}
+        yield _statistics(state, box.display_name, box.legacy_exchange_dn, 3, 4096, **gone)
+    for left in state.directory.disconnected:
+        gone = {"DisconnectDate": left.since, "DisconnectReason": _REASONS[left.reason]}
+        yield _statistics(state, left.display_name, left.legacy_exchange_dn, left.items, left.size, **gone)
+    for archive in state.directory.archives if state.major >= 14 else ():
+        owner = state.store.find(archive.mailbox)
+        dn = owner.legacy_exchange_dn if owner else ""
+        yield _statistics(state, archive.name, dn, archive.items, archive.size, IsArchiveMailbox=True)
+
+
+_GONE = datetime(2026, 11, 2, 3, tzinfo=UTC)
+_REASONS = {
+    name: enumeration("Microsoft.Exchange.Data.Mapi.MailboxState", name, number)
+    for number, name in enumerate(("Disabled", "SoftDeleted"), 1)
+}
+
+
+def _statistics(state: ExchangeState, name: str, dn: str, count: int, size: int, **more: Any) -> Row:
+    row = {
+        "DisplayName": name,
+        "LegacyDN": dn,
+        "ItemCount": count,
+        "TotalItemSize": unlimited_bytes(state, size),
+        "DeletedItemCount": 0,
+        "ServerName": state.server,
+        "LastLogonTime": None,
+        "DisconnectDate": None,
+    }
+    if state.major >= 14:
+        row |= {"DisconnectReason": None, "IsArchiveMailbox": False}
+    return "Microsoft.Exchange.Data.Mapi.MailboxStatistics", row | {k: v for k, v in more.items() if k in row}
 
 
 def get_mail_public_folder(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
@@ -169,19 +210,10 @@ def get_message_tracking_log(state: ExchangeState, asked: dict[str, Any]) -> Ite
         )
 
 
-def get_exchange_certificate(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
-    """Certificates stand in `state.settings["certificates"]`: thumbprint -> properties."""
-    for thumbprint, certificate in state.settings.get("certificates", {}).items():
-        if asked.get("Thumbprint", asked.get("Identity")) in (None, thumbprint):
-            properties = {**certificate, "Thumbprint": thumbprint}
-            yield "System.Security.Cryptography.X509Certificates.X509Certificate2", properties
-
-
 READERS: dict[str, Callable[[ExchangeState, dict[str, Any]], Iterable[Row]]] = {
     "Get-ExchangeServer": get_exchange_server,
     "Get-Mailbox": get_mailbox,
     "Get-MailboxStatistics": get_mailbox_statistics,
     "Get-MailPublicFolder": get_mail_public_folder,
     "Get-MessageTrackingLog": get_message_tracking_log,
-    "Get-ExchangeCertificate": get_exchange_certificate,
 }

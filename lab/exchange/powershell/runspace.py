@@ -10,7 +10,6 @@ import threading
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from psrpcore import CreatePipelineEvent, PSRPPayload, ServerPipeline, ServerRunspacePool, StreamType
@@ -19,17 +18,15 @@ from psrpcore.types import (
     ErrorCategoryInfo,
     ErrorRecord,
     NETException,
-    PSDateTime,
     PSInvocationState,
-    PSList,
-    PSNoteProperty,
-    PSObject,
 )
 
 from lab.exchange.powershell.cmdlet_contract import CmdletError, not_found
+from lab.exchange.powershell.objects import Wire
 from lab.exchange.powershell.pipeline import OF_WINDOWS, Command, stream
 from lab.exchange.recipients import Row
 from lab.exchange.state import ExchangeState
+from lab.faults import Faults
 
 SNAP_INS = {
     8: "Microsoft.Exchange.Management.PowerShell.Admin",
@@ -43,12 +40,13 @@ _CHUNK = 100_000  # bytes of PSRP per envelope; base64 and the envelope must fit
 class Runspace:
     """A pool and its pipelines. `take` gives what is to be sent to the client, by pipeline (None: the pool)."""
 
-    def __init__(self, state: ExchangeState, *, exchange_ready: bool) -> None:
-        self._state = state
+    def __init__(self, state: ExchangeState, faults: Faults, *, exchange_ready: bool) -> None:
+        self._state, self._faults = state, faults
         self._own_endpoint = exchange_ready  # False: an ordinary session, where the snap-in must be added first
         self._ready = exchange_ready
         self._pool = ServerRunspacePool()
         self._running: dict[uuid.UUID, Iterator[Row | CmdletError]] = {}  # output that is still to be made
+        self._wires: dict[uuid.UUID, Wire] = {}
         self._out: defaultdict[uuid.UUID | None, deque[bytes]] = defaultdict(deque)
         self._change = threading.Condition()
 
@@ -80,6 +78,7 @@ class Runspace:
         with self._change:
             self._pool.pipeline_table.pop(pipeline_id, None)
             self._running.pop(pipeline_id, None)
+            self._wires.pop(pipeline_id, None)
             self._out.pop(pipeline_id, None)
             self._change.notify_all()
 
@@ -95,6 +94,9 @@ class Runspace:
 
     def _run(self, pipeline: ServerPipeline, commands: list[Any]) -> None:
         pipeline.start()
+        self._wires[pipeline.pipeline_id] = Wire.of(
+            own_endpoint=self._own_endpoint, version=self._state.version, faults=self._faults
+        )
         try:
             self._running[pipeline.pipeline_id] = self._call(commands)
         except CmdletError as error:
@@ -104,6 +106,7 @@ class Runspace:
     def _go_on(self, pipeline_id: uuid.UUID) -> None:
         """Make the next objects of a pipeline, and end it where there are no more."""
         pipeline, objects = self._pool.pipeline_table[pipeline_id], self._running[pipeline_id]
+        wire = self._wires[pipeline_id]
         try:
             for _ in range(_ROWS):
                 row = next(objects)
@@ -112,7 +115,7 @@ class Runspace:
                         raise row
                     self._write_error(pipeline, row)
                 else:
-                    pipeline.write_output(_object(*row))
+                    pipeline.write_output(wire.row(*row))
         except StopIteration:
             del self._running[pipeline_id]
             pipeline.complete()
@@ -167,25 +170,6 @@ def _plain(value: Any) -> Any:
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)
-    return value
-
-
-def _object(type_name: str, properties: Mapping[str, Any]) -> PSObject:
-    """Properties go as adapted ones, which is what a serialised .NET object has."""
-    out = PSObject()
-    out.PSObject.type_names = [type_name, "System.Object"]
-    out.PSObject.adapted_properties = [PSNoteProperty(name, _sent(value)) for name, value in properties.items()]
-    return out
-
-
-def _sent(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return PSDateTime.fromisoformat(value.isoformat())
-    if isinstance(value, list):
-        # Exchange's lists are typed collections; clients see a list inside an object, not a plain array.
-        out = PSList(value)
-        out.PSObject.type_names = ["Microsoft.Exchange.Data.MultiValuedProperty`1", "System.Object"]
-        return out
     return value
 
 
