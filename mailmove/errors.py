@@ -21,6 +21,11 @@ No vendor exception leaves `blocks/`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailmove.leavable import Leavable
+
 
 class MailmoveError(Exception):
     """Root of the tree; raised only as one of its children.
@@ -40,12 +45,25 @@ class MailmoveError(Exception):
                 DNS                               rcode                    "REFUSED"
 
             Where a service has a sentence only, the one reader in its client gives the sentence a code.
+    leaves: the things that stand in the way and that the stage can do without, every one of them; a person is asked
+            whether they are left out. Empty: there is nothing smaller than the stage itself.
     """
 
     code: str | None = None
+    leaves: tuple[Leavable, ...] = ()
 
-    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        who: str,
+        *,
+        wanted: str,
+        seen: str,
+        todo: str,
+        code: str | None = None,
+        leaves: tuple[Leavable, ...] = (),
+    ) -> None:
         self.who, self.wanted, self.seen, self.todo, self.code = who, wanted, seen, todo, code
+        self.leaves = leaves
         super().__init__(who, wanted, seen, todo)
 
     def __str__(self) -> str:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from mailmove.clock import clock
+from mailmove.leavable import Leavable
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.engine.port import Rows
 from tasks.execution.open_blocks import as_port, open_block
 from tasks.ledger.ledger import Ledger, WriteInQuery
+from tasks.ledger.payloads import LeftOut
 
 if TYPE_CHECKING:  # a resumed run that polls and parks again opens no block: the ports are loaded with the first
     from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
@@ -44,6 +46,14 @@ class Context:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.plan.customer, self.root, read_only=self.read_only)
+
+    def left_out(self) -> tuple[Leavable, ...]:
+        """Everything of this cutover that a person decided to do without, in whichever stage; oldest first."""
+        return tuple(thing for _, left in self.ledger.payloads(LeftOut) for thing in left.things)
+
+    def is_left_out(self, thing: Leavable) -> bool:
+        """Whether a person decided to do without it, or without what it is in: by names, whatever its trouble is now."""
+        return any(left.covers(thing) for left in self.left_out())
 
     def now(self) -> datetime:
         return clock().now()

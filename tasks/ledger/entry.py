@@ -15,12 +15,14 @@ from mailmove.clock import now
 from mailmove.errors import Blocked
 from tasks.ledger.payloads import Payload, Topic
 
-VERSION = 1
+VERSION = 2
 """Number of the shape in which entries are written. Who changes the shape counts it up and writes a migration."""
 
 Row = dict[str, Any]
-MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {}
-"""Version of a stored row -> what makes it a row of the next version."""
+MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict}
+"""Version of a stored row -> what makes it a row of the next version. 2: the topic `left_out`, and what a trouble names
+as things to do without; whatever stands in a row of version 1 means the same.
+"""
 
 
 class EntryKind(StrEnum):
@@ -31,6 +33,7 @@ class EntryKind(StrEnum):
     EVIDENCE = "evidence"
     APPROVAL = "approval"
     INTERRUPTION = "interruption"
+    DECISION = "decision"
     COMPLETED = "completed"
     ROLLED_BACK = "rolled_back"
 

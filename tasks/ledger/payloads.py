@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mailmove.leavable import Leavable
+
 
 class Topic(StrEnum):
     """What an entry is about."""
@@ -30,6 +32,7 @@ class Topic(StrEnum):
     CART = "cart"
     TTL_FLOOR = "ttl_floor"
     BATCH_RESTART = "batch_restart"
+    LEFT_OUT = "left_out"
 
 
 class _Payload(BaseModel):
@@ -55,6 +58,24 @@ class Interruption(_Payload):
     topic: Literal[Topic.INTERRUPTION] = Topic.INTERRUPTION
     kind: Literal["drifted", "window", "trouble"]
     why: str = Field(description="The error's message, for people")
+    leaves: tuple[Leavable, ...] = Field(default=(), description="What the error named as things to do without")
+
+
+class LeftOut(_Payload):
+    """What a person decided to do without, so that a stage goes on; `things` of kind stage: the stage as a whole.
+
+    question: the asking that was answered (run of the question and number of the asking).
+    """
+
+    topic: Literal[Topic.LEFT_OUT] = Topic.LEFT_OUT
+    things: tuple[Leavable, ...]
+    by: str
+    reason: str
+    question: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"left by decision of {self.by}: {self.reason}"
 
 
 class WaitEnded(_Payload):
@@ -239,6 +260,7 @@ Payload = Annotated[
     | Reconciliation
     | Cart
     | TtlFloor
-    | BatchRestart,
+    | BatchRestart
+    | LeftOut,
     Field(discriminator="topic"),
 ]

@@ -25,7 +25,7 @@ def interruptions(entries: Iterable[Entry]) -> dict[str, list[Interruption]]:
 
 def interrupt(ledger: Ledger, stage: str, error: MailmoveError) -> Interruption:
     """Write down why a try could not go on."""
-    interruption = Interruption(kind=_kind(error), why=str(error))
+    interruption = Interruption(kind=_kind(error), why=str(error), leaves=error.leaves)
     ledger.record(EntryKind.INTERRUPTION, stage, payload=interruption, facts=[interruption.why])
     return interruption
 

@@ -1,0 +1,110 @@
+"""A thing that a cutover can do without: named by an error that stops a stage, left out when a person says so."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class LeavableKind(StrEnum):
+    """What kind of thing it is."""
+
+    MAILBOX = "mailbox"
+    FOLDER = "folder"
+    ITEM = "item"
+    RECORD = "record"
+    STAGE = "stage"
+
+
+_NAMED_BY = {
+    LeavableKind.MAILBOX: ("mailbox",),
+    LeavableKind.FOLDER: ("mailbox", "folder"),
+    LeavableKind.ITEM: ("mailbox", "item"),
+    LeavableKind.RECORD: ("record",),
+    LeavableKind.STAGE: ("stage",),
+}
+
+
+class Leavable(BaseModel):
+    """One thing that can be left out, by its names; which of them are needed depends on the kind.
+
+        mailbox   mailbox
+        folder    mailbox, folder (a name each, root first), folder_id where the side gives one
+        item      mailbox, item (its id at the side that it is read from); folder and subject where they are known
+        record    record: name and type of a DNS record set, "contoso.com MX"
+        stage     stage: its name in the runbook
+
+    reason: why it stops the stage, in the server's words. Only `key` says whether two are the same thing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: LeavableKind
+    mailbox: str = Field(default="", description="Address")
+    folder: tuple[str, ...] = Field(default=(), description="Names from the root on; none of them is split again")
+    folder_id: str = Field(default="", description="Id of the folder at its side; empty: it is known by its path")
+    item: str = Field(default="", description="Id of the item at its side")
+    record: str = Field(default="", description="Name and type of a record set")
+    stage: str = ""
+    subject: str = Field(default="", description="Of an item, for people")
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _is_named(self) -> Self:
+        missing = [name for name in _NAMED_BY[self.kind] if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"a {self.kind} is named by {', '.join(missing)} too")
+        return self
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What it is, without words: equal for the same thing, whatever was its trouble. DNS names: absolute or not."""
+        match self.kind:
+            case LeavableKind.MAILBOX:
+                names: tuple[str, ...] = (self.mailbox.casefold(),)
+            case LeavableKind.FOLDER:
+                known = ("id", self.folder_id) if self.folder_id else ("path", *self.folder)
+                names = (self.mailbox.casefold(), *known)
+            case LeavableKind.ITEM:
+                names = (self.mailbox.casefold(), self.item)
+            case LeavableKind.RECORD:
+                name, _, kind = self.record.rpartition(" ")
+                names = (name.rstrip(".").casefold(), kind.upper())
+            case LeavableKind.STAGE:
+                names = (self.stage,)
+        return (self.kind.value, *names)
+
+    def covers(self, other: Leavable) -> bool:
+        """Whether nothing is left of `other` to be done without it too: a mailbox covers all that is in it, a folder its
+        items (not the folders below it), and everything itself.
+        """
+        if self.key == other.key:
+            return True
+        if not self.mailbox or self.mailbox.casefold() != other.mailbox.casefold():
+            return False
+        if self.kind is LeavableKind.MAILBOX:
+            return True
+        if self.kind is not LeavableKind.FOLDER or other.kind is not LeavableKind.ITEM:
+            return False
+        return self.folder_id == other.folder_id if self.folder_id and other.folder_id else self.folder == other.folder
+
+    def __str__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.kind} {self._name()}{reason}"
+
+    def _name(self) -> str:
+        folder = " > ".join(self.folder)
+        match self.kind:
+            case LeavableKind.MAILBOX:
+                return self.mailbox
+            case LeavableKind.FOLDER:
+                return f"'{folder}' of {self.mailbox}"
+            case LeavableKind.ITEM:
+                within = f" in '{folder}'" if folder else ""
+                return f"'{self.subject or self.item}'{within} of {self.mailbox}"
+            case LeavableKind.RECORD:
+                return self.record
+            case LeavableKind.STAGE:
+                return self.stage
