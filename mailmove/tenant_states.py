@@ -1,10 +1,9 @@
 """States that Microsoft gives things, and what follows from each: one table for an enumeration.
 
 A value that no table has asks a person: nobody here knows whether it ends by itself.
-Sources: the pages of Get-MigrationUser and Get-MigrationBatch, MigrationUserStatus and MigrationBatchStatus (ews managed
-reference jj939831), "Manage migration batches"; Graph v1.0's schema (delegatedAdminRelationshipStatus,
-delegatedAdminAccessAssignmentStatus, delegatedAdminRelationshipRequestStatus); partner-center/developer order-resources
-and cart-resources.
+Sources: the pages of Get-MigrationUser and Get-MigrationBatch, the enumeration MigrationUserStatus (jj939831), "Manage
+migration batches"; Graph v1.0's schema (delegatedAdminRelationshipStatus, delegatedAdminAccessAssignmentStatus,
+delegatedAdminRelationshipRequestStatus); partner-center/developer order-resources and cart-resources.
 """
 
 from __future__ import annotations

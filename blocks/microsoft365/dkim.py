@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import CNAME_MISSING, NOT_CUSTOMIZED, WHO, is_absent
-from blocks.microsoft365.fields import flag, text_or
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import flag, text_or
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports.tenant import TenantDkim
 from mailmove.records import RRset

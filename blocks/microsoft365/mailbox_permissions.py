@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.cmdlet_errors import WHO
-from blocks.microsoft365.fields import flag_or, text, texts_or, word_or
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import flag_or, text, texts_or, word_or
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import NotYet
 from mailmove.inventory.full import Grant
@@ -76,7 +76,7 @@ class MailboxPermissions(TenantPermissions):
             for row in rows
             if right in ("".join(name.split()).lower() for name in _listed(row, "AccessRights"))
             and not (flag_or(row, "IsInherited") or flag_or(row, "Deny"))
-            and not word_or(row, "AccessControlType").lower() == "deny"
+            and word_or(row, "AccessControlType").lower() != "deny"
             and not text(row, whom).lower().startswith(_NOBODY)
         ]
 

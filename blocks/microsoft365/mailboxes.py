@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
-from blocks.microsoft365.fields import text, texts_or, word_or
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import text, texts_or, word_or
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports.tenant import TenantMailboxes
 from mailmove.tenant_state import MailboxKind

@@ -140,6 +140,8 @@ class Migration(TenantMigration):
         """Start it, or its failed users again; one that runs without failures is left alone."""
         existing = self._existing(name)
         step = MIGRATION_BATCHES.step(existing.status)
+        if existing.status.lower() == "stopping":
+            raise _not_yet(f"the batch {name} started", "it is being stopped")
         if step is Step.WAIT or (step is Step.DONE and not existing.failed):
             return
         self._exchange.run("Start-MigrationBatch", {"Identity": name}, wanted=f"the batch {name} started")
@@ -180,9 +182,7 @@ class Migration(TenantMigration):
             "Get-MigrationUser", {"BatchId": batch, "ResultSize": "Unlimited"}, wanted=f"the users of {batch}"
         )
         silent = [
-            _identity(row)
-            for row in rows
-            if MIGRATION_USERS.step(word(row, "Status")) not in (Step.WAIT, Step.DONE) and not text_or(row, "ErrorSummary")
+            _identity(row) for row in rows if not _goes_on(word(row, "Status")) and not text_or(row, "ErrorSummary")
         ]
         why = self._why(silent) if silent else {}
         return [self._user(row, why) for row in rows]
@@ -242,6 +242,10 @@ class Migration(TenantMigration):
             if text(row, "Identity").lower() == name.lower():
                 return row
         return None
+
+
+def _goes_on(status: str) -> bool:
+    return MIGRATION_USERS.step(status) in (Step.WAIT, Step.DONE)
 
 
 def _identity(user: Json) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blocks.microsoft365.answers import Json
-from blocks.microsoft365.fields import flag_or, text, text_or, texts_or, word_or
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import flag_or, text, text_or, texts_or, word_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.ports.tenant import TenantRecipients
 from mailmove.tenant_state import Recipient
