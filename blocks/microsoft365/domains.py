@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import NO_USER, Json, Rejected
+from pydantic import ValidationError
+
+from blocks.microsoft365.answers import NO_USER, Json, Rejected, damaged
 from blocks.microsoft365.fields import flag, number, number_or, text, text_or, texts_or
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import read_thrice
@@ -165,7 +167,12 @@ def rrset_of(record: Json, domain: str) -> RRset | None:
             rrtype, value = "CNAME", _absolute(text(record, "canonicalName"))
         case _:
             return None
-    return RRset(name=owner_name(record, domain), type=rrtype, ttl=number_or(record, "ttl", _TTL), values=(value,))
+    try:
+        return RRset(name=owner_name(record, domain), type=rrtype, ttl=number_or(record, "ttl", _TTL), values=(value,))
+    except ValidationError:
+        raise damaged(
+            WHO, f"the DNS records that {domain} needs", f"a record that DNS cannot hold: {dict(record)}"[:200]
+        ) from None
 
 
 def owner_name(record: Json, domain: str) -> str:

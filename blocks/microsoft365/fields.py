@@ -18,9 +18,9 @@ from mailmove.errors import AnswerUnreadable
 
 
 def text(row: Mapping[str, Any], name: str) -> str:
-    """A text that is not empty."""
+    """A text that is not empty, and that can be part of an address: no half of a surrogate pair."""
     value = text_or(row, name)
-    if not value:
+    if not value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise unreadable(row, name)
     return value
 
@@ -51,11 +51,15 @@ def number(row: Mapping[str, Any], name: str) -> int:
         raise unreadable(row, name)
     try:
         whole = Decimal(str(value))
-        if whole != int(whole) or whole < 0:
+        if whole != int(whole) or not 0 <= whole <= _LARGEST:
             raise unreadable(row, name)
         return int(whole)
     except (InvalidOperation, ValueError, OverflowError):
         raise unreadable(row, name) from None
+
+
+_LARGEST = 2**53
+"""Largest whole number of JSON that every program reads alike (RFC 8259 section 6)."""
 
 
 def number_or(row: Mapping[str, Any], name: str, default: int) -> int:

@@ -97,7 +97,7 @@ class GraphChanges(MailboxChanges):
                 raise
         else:
             return
-        yield from self._whole(mailbox, folder, "message")
+        yield from self._whole(mailbox, folder, "message", failed=True)
 
     def _tracked(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         wanted, sizes = f"the changes in {folder.path} of {mailbox}", PageSizes(self._graph)
@@ -134,11 +134,11 @@ class GraphChanges(MailboxChanges):
         prefer = {"Prefer": f"odata.maxpagesize={size}"}
         return self._graph.call("GET", url, wanted=wanted, params=params, headers=prefer, patience=seconds).body
 
-    def _whole(self, mailbox: str, folder: Folder, kind: str) -> Iterator[Page]:
+    def _whole(self, mailbox: str, folder: Folder, kind: str, *, failed: bool = False) -> Iterator[Page]:
         wanted = f"{kind}s in {folder.path} of {mailbox}"
         user = f"users/{quote(mailbox, safe='@')}"
         careful = CarefulList(self._graph, mailbox, [folder.path], lambda: self._well_known(user, "inbox", mailbox))
-        for page in careful.pages(folder.id, {"$select": FIELDS[kind]}, wanted):
+        for page in careful.pages(folder.id, {"$select": FIELDS[kind]}, wanted, failed=failed):
             items: list[Item] = []
             unreadable = [_broken(kind, broken, folder.path) for broken in page.broken]
             for row in page.rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.fields import number, rows_or, text, text_or, time_or, word, word_or
+from blocks.microsoft365.fields import number_or, rows_or, text, text_or, time_or, word, word_or
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
@@ -101,9 +101,9 @@ class Migration(TenantMigration):
         return MigrationBatch(
             name=name,
             status=word(row, "Status"),
-            total=number(row, "TotalCount"),
-            synced=number(row, "SyncedCount"),
-            failed=number(row, "FailedCount"),
+            total=number_or(row, "TotalCount", 0),
+            synced=number_or(row, "SyncedCount", 0),
+            failed=number_or(row, "FailedCount", 0),
         )
 
     def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
@@ -200,8 +200,9 @@ class Migration(TenantMigration):
         return MigrationUser(
             address=(text_or(row, "MailboxEmailAddress") or text(row, "Identity")).lower(),
             status=word(row, "Status"),
-            synced_items=number(row, "SyncedItemCount"),
-            skipped_items=number(row, "SkippedItemCount"),
+            # Of one that has failed early there may be no counts.
+            synced_items=number_or(row, "SyncedItemCount", 0),
+            skipped_items=number_or(row, "SkippedItemCount", 0),
             last_synced=time_or(row, "LastSuccessfulSyncTime"),
             error=text_or(row, "ErrorSummary") or why.get(_identity(row), ""),
         )

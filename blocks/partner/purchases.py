@@ -25,7 +25,7 @@ from mailmove.tenant_states import ORDERS, Step
 
 WHO, _SHEET = "Partner Center", "Partner Center's price sheet"
 
-_COLUMNS = ("ProductId", "SkuId", "TermDuration", "BillingPlan", "Currency", "UnitPrice")
+_COLUMNS = ("ProductId", "SkuId", "TermDuration", "BillingPlan", "UnitPrice")
 
 
 class Customers:
@@ -241,6 +241,8 @@ def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime)
                 todo="Order this product in Partner Center by hand, and take it out of `target.purchase`.",
             )
         prices[item] = price
+    if unnamed := [item for item, price in prices.items() if not price.currency]:
+        raise damaged(_SHEET, "the prices' currency", f"none for {', '.join(unnamed)}")
     return prices
 
 
@@ -262,15 +264,15 @@ def _rows(lines: Iterable[str]) -> Iterator[dict[str, str]]:
 
 
 def _price(given: dict[str, str], item: str) -> Price:
-    """A price is a finite number, in a currency."""
+    """A price is a finite number."""
     try:
         amount = Decimal(given["UnitPrice"])
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0 or not given["Currency"]:
-        raise damaged(_SHEET, f"the price of {item}", f"{given['UnitPrice']!r} in the currency {given['Currency']!r}")
+    if not amount.is_finite() or amount < 0:
+        raise damaged(_SHEET, f"the price of {item}", f"{given['UnitPrice']!r}")
     title = given.get("SkuTitle") or given.get("ProductTitle") or item
-    return Price(title=title, unit_price=amount, currency=given["Currency"])
+    return Price(title=title, unit_price=amount, currency=given.get("Currency", ""))
 
 
 def _holds(given: dict[str, str], at: datetime) -> bool:

@@ -58,11 +58,18 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
         return Receipt(stage=NAME, remains=remains)
     ours, returned = sent_probes(entries), _Returned(remains=remains)
     for box in source.inventory().moving:
-        messages = [
-            item
-            for item in cloud.messages.since(box.address, since - _CLOCKS)
-            if item.message_id and item.message_id not in ours
+        try:
+            arrived = list(cloud.messages.since(box.address, since - _CLOCKS))
+        except Refused:
+            raise
+        except Blocked as error:
+            returned.remains.append(f"{box.address}: what reached the cloud is not known. {error}")
+            continue
+        # Without a Message-ID nobody can ask the source for it.
+        returned.remains += [
+            f"{_title(box.address, item)}: look for it by hand" for item in arrived if not item.message_id
         ]
+        messages = [item for item in arrived if item.message_id and item.message_id not in ours]
         at_source = _at_source(source, box.address, messages)
         alone = [item for item in messages if item.message_id not in at_source]
         if wanted:

@@ -24,7 +24,7 @@ from tasks.ledger.payloads import BatchRestart
 PROGRESS = "progress"
 """Key of the poll's state: `mailmove.report.progress.Progress`."""
 
-_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (0, 10, 10, 60, 120, 240, 480))
+_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (0, 10, 10, 120, 480))
 """Time before each start of failed mailboxes, since the one before; then there is no further one. Each is written down
 (BatchRestart)."""
 _TRIES = 3

@@ -27,8 +27,7 @@ _MOST = 1000
 
 
 declare(
-    graph_broken_item="the newest message of the folder that is listed cannot be converted from now on: each page that has "
-    "it is a 500, and so is the message",
+    graph_broken_item="the newest message of the folder listed cannot be converted from now on: 500 to it and its page",
     graph_unlicensed="mailboxes whose user has no licence are not opened (MailboxNotEnabledForRESTAPI)",
 )
 
