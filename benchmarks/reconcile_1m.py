@@ -137,7 +137,7 @@ class Made(MailboxChanges):
         }
 
     def folders(self, mailbox: str) -> list[Folder]:
-        return [Folder(place, place, place, _TRASH.get(place, "live")) for place in (*_MAIL, *_OTHERS)]
+        return [Folder(place, (place,), place, _TRASH.get(place, "live")) for place in (*_MAIL, *_OTHERS)]
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         if state is not None:
@@ -196,7 +196,7 @@ class Made(MailboxChanges):
         # Not validated, for both alike: what is compared is how they are reconciled.
         return Item.model_construct(
             id=f"AAMkAGI2TG93AAA{self._side + 1}{number:012d}{twin}AAAAAAENAAA=",
-            folder=place,
+            folder=(place,),
             kind=kind,
             message_id=None if wrong == "unnamed" or not is_message else f"<{named}>",
             key="" if is_message else f"{kind}|{named}",

@@ -10,21 +10,44 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 DELETED = "Deleted Items"
 RECOVERABLE = "\x02Recoverable Items/Deletions"
 """Not below the top of the information store: no list of folders shows it."""
+_SLASH = "\u2215"
+"""Stands for a slash within a folder's name, for the lab's own paths are '/'-separated; no wire shows it."""
 # Not by the email package: it takes half of the time of a whole delivery to understand what nobody asks for.
 _HEADERS = {
     name: re.compile(rb"^%s:(.*(?:\r?\n[ \t].*)*)" % name, re.IGNORECASE | re.MULTILINE)
-    for name in (b"Message-ID", b"Subject")
+    for name in (b"Message-ID", b"Subject", b"Date")
 }
+
+
+def kept_name(name: str) -> str:
+    """A folder's name as a part of a path of the lab's."""
+    return name.replace("/", _SLASH)
+
+
+def shown_name(path: str) -> str:
+    """The name of the last folder of a path, as the wire shows it."""
+    return path.rpartition("/")[2].replace(_SLASH, "/")
 
 
 def _header(head: bytes, name: bytes) -> str:
     """The first field of that name, unfolded; "" where there is none."""
     match = _HEADERS[name].search(head)
     return " ".join(part.strip() for part in match[1].decode("ascii", "replace").splitlines()).strip() if match else ""
+
+
+@lru_cache(maxsize=4096)
+def _date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _decoded(text: str) -> str:
@@ -58,12 +81,19 @@ class StoredItem:
     message_id: str  # with angle brackets; "" where it has none
     subject: str
     weight: int = 0  # bytes that it says it has where that is more than `mime`: big items cost the lab nothing
-    sick: str = ""  # what a server answers instead of the content: a word of SICKNESSES, or its own error code
+    sick: str = field(default="", compare=False)
+    """What a server answers instead of the content: a word of SICKNESSES, or its own error code."""
 
     @property
     def size(self) -> int:
         """Size in bytes."""
         return max(self.weight, len(self.mime))
+
+    @property
+    def sent(self) -> datetime:
+        """The message's own date; a server gives the moment of arrival to one that has none (inferred)."""
+        head = self.mime.partition(b"\r\n\r\n")[0]
+        return _date(_header(head, b"Date")) or self.received
 
 
 @dataclass
@@ -87,6 +117,8 @@ class MailStore:
         self.mailboxes: dict[str, Mailbox] = {}
         self._alias: dict[str, str] = {}
         self._ids = itertools.count(1)
+        self.sick_folders: dict[tuple[str, str], str] = {}
+        """(Address, path) -> ResponseCode with which a server answers for what lies in that folder."""
         for mailbox in mailboxes:
             self.add_mailbox(mailbox)
 

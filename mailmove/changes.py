@@ -87,12 +87,16 @@ class NamedSubject(_Subject):
 
 
 class MessageSubject(_Subject):
-    """One message in one mailbox. `message_id` has its angle brackets; `title` names it to people."""
+    """One message in one mailbox. `message_id` has its angle brackets; `title` names it to people.
+
+    holds: digest of subject and date, which tells several messages of one Message-ID apart; "": any of them.
+    """
 
     of: Literal["message"] = "message"
     mailbox: str
     message_id: str
     title: str = ""
+    holds: str = ""
 
 
 Subject = Annotated[

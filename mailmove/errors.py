@@ -6,6 +6,7 @@
     |   |   +-- SignInRefused  the sign-in itself; the same for every other request, and more tries lock the account
     |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
     |   +-- FolderUnreadable  one folder of a mailbox cannot be read, and the others can; it may be left
+    |   +-- ItemUnreadable    one item of a mailbox cannot be had, and the others can; it may be left
     |   +-- BadPlan        the plan has faults; all of them are listed
     |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
     +-- Transient          ask again later, with the same words
@@ -105,6 +106,10 @@ class FolderUnreadable(Blocked):
     ) -> None:
         super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
         self.mailbox, self.folder = mailbox, folder
+
+
+class ItemUnreadable(Blocked):
+    """One item of a mailbox cannot be had, however often it is asked for; the mailbox itself answers."""
 
 
 class BadPlan(Blocked):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.exchange.ews.client import EwsClient
 from blocks.exchange.ews.copy_source import EwsOrigin
 from blocks.exchange.ews.messages import EwsMessages
 from blocks.exchange.ews.soap import EwsConnections
@@ -30,9 +29,6 @@ from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.ports import Checkable, SourceServer
-
-if TYPE_CHECKING:
-    from blocks.exchange.ews.client import EwsClient
 
 PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
@@ -64,7 +60,6 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
     authentication: Literal["basic", "ntlm"] = Field(default="basic", description="How the account signs in.")
     extra_ca: str | None = Field(default=None, description="PEM of a root certificate to trust besides the system's.")
 
-    _version: Any = PrivateAttr(default=None)
     _patience: float = PrivateAttr(default=PATIENCE)
 
     def inventory(self) -> Inventory:
@@ -203,23 +198,15 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
             self.shell_url, self.shell_kind, self.username, self.password, self.authentication, self.extra_ca
         )
 
-    @contextmanager
-    def _ews(self) -> Iterator[EwsClient]:
-        from blocks.exchange.ews.client import (
-            EwsClient,  # here: exchangelib takes 0.4 s, and most stages open the shell only
-        )
-
-        with EwsClient(
+    def _ews(self) -> EwsClient:
+        return EwsClient(
             self.ews_url,
             self.username,
             self.password,
             self.authentication,
             self.extra_ca,
             patience=self._patience,
-            version=self._version,
-        ) as client:
-            yield client
-            self._version = client.version
+        )
 
 
 def _arrival(row: dict[str, Any]) -> Arrival:

@@ -7,7 +7,7 @@ is known, and what stands before it. `$skip` steps over it (graph/query-paramete
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blocks.microsoft365.answers import Json, MailboxClosed, Rejected, ServerFailed
@@ -90,11 +90,11 @@ class PageSizes:
 
 
 class CarefulList:
-    """mailbox: SMTP address. folder: its path, for people. alive: asks the same mailbox for something else; it raises
+    """mailbox: SMTP address. folder: its path. alive: asks the same mailbox for something else; it raises
     when it is the mailbox, or all of Graph, that does not answer.
     """
 
-    def __init__(self, graph: JsonClient, mailbox: str, folder: list[str], alive: Callable[[], object]) -> None:
+    def __init__(self, graph: JsonClient, mailbox: str, folder: Sequence[str], alive: Callable[[], object]) -> None:
         self._graph, self._mailbox, self._folder, self._alive = graph, mailbox, folder, alive
 
     def pages(
@@ -164,6 +164,6 @@ class CarefulList:
             seen=f"{broken} items in a row that it does not give out: {error.seen}",
             todo="Look at the folder in Outlook on the web; leave it out, or have Microsoft's support mend it.",
             mailbox=self._mailbox,
-            folder=self._folder,
+            folder=list(self._folder),
             code=error.code,
         )

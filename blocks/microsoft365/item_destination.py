@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -15,11 +16,13 @@ from blocks.microsoft365.fields import number, part_or, rows, rows_or, text, tex
 from blocks.microsoft365.http import JsonClient, next_link
 from blocks.microsoft365.item_folders import Folders
 from blocks.microsoft365.item_import import Importer
-from blocks.microsoft365.item_requests import Unsendable, mark, mark_property, outcome_of, request_for
+from blocks.microsoft365.item_requests import Unsendable, mark_property, outcome_of, request_for, without_parts
 from blocks.microsoft365.mailbox_items import FIELDS, contact_of, event_of, message_of
 from mailmove.errors import Throttled, Transient
-from mailmove.items.copy.interfaces import Content, Destination, Outcome, SourceFolder
+from mailmove.items.copy.interfaces import Content, Destination, Outcome, Present, SourceFolder
 from mailmove.items.copy.rate_limits import Limits, Pace
+from mailmove.items.folder_path import shown
+from mailmove.items.identity import holds, is_searchable, known_name, marked_message_id
 from mailmove.items.item import Item
 
 WHO = "Microsoft Graph"
@@ -62,10 +65,7 @@ class GraphDestination(Destination):
         with opened(mailbox), box.lock, box.pace.slot():
             return self._folders.find(mailbox, folder)
 
-    def name(self, item: Item) -> str:
-        return item.identity if item.message_id else _MARK + mark(item)
-
-    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
+    def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
         prop = mark_property(folder.kind)
         params = {
             "$select": FIELDS[folder.kind],
@@ -73,10 +73,10 @@ class GraphDestination(Destination):
         }
         place = _place(mailbox, folder.kind, folder_id)
         pace = self._box(mailbox).pace
-        wanted = f"the items in {folder.path} of {mailbox}"
+        wanted = f"the items in {shown(folder.path)} of {mailbox}"
         user = f"users/{quote(mailbox, safe='@')}"
         careful = CarefulList(
-            self._graph, mailbox, [folder.path], lambda: self._graph.get(f"{user}/mailFolders/inbox", wanted=wanted)
+            self._graph, mailbox, folder.path, lambda: self._graph.get(f"{user}/mailFolders/inbox", wanted=wanted)
         )
         pages = careful.pages(place, params, wanted)
         with opened(mailbox):
@@ -88,21 +88,29 @@ class GraphDestination(Destination):
                 # What Graph does not give out has no name that could be counted.
                 for row in page.rows:
                     marks = [mark for kept in rows_or(row, _EXTENDED) if (mark := text_or(kept, "value"))]
-                    yield _MARK + marks[0] if marks else _READERS[folder.kind](row, "").identity
+                    item = _READERS[folder.kind](row, folder.path)
+                    name = _marked(folder.kind, marks[0]) if marks else item.identity
+                    yield Present(name, item.identity, holds(item))
 
-    def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
-        wanted = f"whether {len(names)} items are in {folder.path} of {mailbox}"
+    def copies(
+        self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
+    ) -> list[int]:
+        names = [known_name(item, streams) for item in items]
+        wanted = f"whether {len(names)} items are in {shown(folder.path)} of {mailbox}"
         if folder_id is None and folder.kind != "message":
             folder_id = self.folder(mailbox, folder)
         place = "/" + _place(mailbox, folder.kind, folder_id)
-        filters = [_filter(name, folder.kind) for name in names]
+        filters = [
+            _filter(item.message_id if item.message_id else name, folder.kind)
+            for item, name in zip(items, names, strict=True)
+        ]
         asked = {name: f for name, f in zip(names, filters, strict=True) if f is not None}
         counts: Counter[str] = Counter()
         failures: Counter[str] = Counter()
         if len(asked) < len(set(names)):  # what has neither Message-ID nor mark can only be found by reading all
             if folder_id is None:
                 folder_id = self.folder(mailbox, folder)
-            counts.update(self.marks(mailbox, folder, folder_id))
+            counts.update(present.name for present in self.present(mailbox, folder, folder_id))
         waiting = list(asked)
         pace = self._box(mailbox).pace
         while waiting:
@@ -158,7 +166,9 @@ class GraphDestination(Destination):
             wait = max((outcome.wait for outcome in answered if outcome.state == "unsent"), default=0.0)
             if wait:
                 pace.hold(wait)
-            outcomes |= dict(zip(requests, answered, strict=True))
+            for place, outcome in zip(requests, answered, strict=True):
+                without = without_parts(contents[place]) if outcome.state == "stored" else ()
+                outcomes[place] = replace(outcome, without=without) if without else outcome
         return [outcomes[place] for place in range(len(contents))]
 
     def _store(self, requests: list[Json], wanted: str) -> list[Outcome]:
@@ -201,15 +211,20 @@ def _place(mailbox: str, kind: str, folder_id: str | None) -> str:
     return f"{user}/contactFolders/{folder_id}/contacts" if folder_id else f"{user}/contacts"
 
 
+def _marked(kind: str, digits: str) -> str:
+    """The name of a copy that bears this mark."""
+    return marked_message_id(digits) if kind == "message" else _MARK + digits
+
+
 def _filter(name: str, kind: str) -> str | None:
-    """By our mark, or by Message-ID; None: there is no filter for it."""
+    """By our mark, or by Message-ID; None: there is no filter that finds it for certain."""
     if name.startswith(_MARK):
         return (
             f"singleValueExtendedProperties/any(p: p/id eq '{mark_property(kind)}' and "
             f"p/value eq '{name.removeprefix(_MARK)}')"
         )
     quoted = name.replace("'", "''")
-    return f"internetMessageId eq '{quoted}'" if kind == "message" and name.startswith("<") else None
+    return f"internetMessageId eq '{quoted}'" if kind == "message" and is_searchable(name) else None
 
 
 def _query(options: dict[str, str]) -> str:

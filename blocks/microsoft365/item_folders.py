@@ -20,13 +20,13 @@ class Folders:
 
     def __init__(self, graph: JsonClient) -> None:
         self._graph = graph
-        self._ids: dict[tuple[str, str], str] = {}
+        self._ids: dict[tuple[str, str, str], str] = {}
         self.names: dict[tuple[str, str], tuple[str, ...]] = {}
         """(mailbox, folder id) -> display names from the top; "" stands for the default contacts folder."""
 
     def find(self, mailbox: str, folder: SourceFolder) -> str:
         """Id, quoted for a path; "" for the default contacts folder. Blocked, Refused, Transient."""
-        key = mailbox, folder.path
+        key = mailbox, folder.kind, folder.id
         if key not in self._ids:
             identity, names = self._find(mailbox, folder)
             self._ids[key] = identity
@@ -34,7 +34,7 @@ class Folders:
         return self._ids[key]
 
     def _find(self, mailbox: str, folder: SourceFolder) -> tuple[str, tuple[str, ...]]:
-        user, name = f"users/{quote(mailbox, safe='@')}", folder.path.rpartition("/")[2]
+        user, name = f"users/{quote(mailbox, safe='@')}", folder.name
         if folder.kind == "event":
             return self._calendar(user, mailbox, folder, name)
         if folder.kind == "contact":
@@ -52,7 +52,7 @@ class Folders:
         if folder.parent is None:
             return self._named(f"{user}/mailFolders", name, mailbox), (name,)
         if folder.parent.kind != "message":
-            return self._named(f"{user}/mailFolders", folder.path.replace("/", " - "), mailbox), (name,)
+            return self._named(f"{user}/mailFolders", " - ".join(folder.path), mailbox), (name,)
         above = self.find(mailbox, folder.parent)
         place = f"{user}/mailFolders/{above}/childFolders"
         return self._named(place, name, mailbox), (*self.names[mailbox, above], name)

@@ -22,6 +22,7 @@ from blocks.microsoft365.item_requests import outcome_of
 from blocks.retry_budget import read_thrice
 from blocks.tls_roots import is_untrusted, untrusted
 from mailmove.errors import NotYet
+from mailmove.items.content import NONE as NO_CONTENT
 from mailmove.items.copy.interfaces import Content, Outcome
 from mailmove.items.copy.rate_limits import Pace
 
@@ -50,6 +51,8 @@ class Importer:
     def put(self, mailbox: str, names: tuple[str, ...], content: Content, pace: Pace) -> Outcome:
         """names: display names of the folder from the top; the first may be "": the default contacts folder."""
         wanted = f"'{content.item.subject}' of {mailbox} to be imported"
+        if not content.stream:
+            return Outcome("refused", NO_CONTENT)
         with self._lock:
             folder = self._folder(mailbox, names, content.item.kind)
             session = self._session(mailbox)

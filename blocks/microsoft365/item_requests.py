@@ -7,14 +7,15 @@ draft and dated today: `docs/unverified.md`). Events and contacts as JSON: calen
 from __future__ import annotations
 
 import base64
-from hashlib import blake2b
+import re
 from typing import Any
 
 from blocks.microsoft365.answers import CLOSED, Json, closed, retry_after
 from mailmove.errors import Refused
-from mailmove.items.copy.calendar_events import Unmovable, event_fields, event_uid, global_object_id
+from mailmove.items.content import NONE, lack_of_base64
+from mailmove.items.copy.calendar_events import Unmovable, event_fields, event_uid, global_object_id, parts_lost
 from mailmove.items.copy.interfaces import Content, Outcome
-from mailmove.items.item import Item
+from mailmove.items.identity import mark, marked_message_id
 
 WHO = "Microsoft Graph"
 LARGEST = 4_000_000
@@ -28,6 +29,7 @@ Unverified for messages that Graph makes from MIME.
 """
 MARK = "String {6d41f1a2-7c2e-4d0b-9a55-0f2b8c7e31aa} Name MailmoveItem"
 """Our own property on events and contacts."""
+_MESSAGE_ID = re.compile(rb"^Message-ID:", re.IGNORECASE | re.MULTILINE)
 _GLOBAL_OBJECT_ID = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x3"
 _CLEAN_GLOBAL_OBJECT_ID = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x23"
 
@@ -40,11 +42,6 @@ class Unsendable(ValueError):
     """Graph cannot take this item at all; the message says why."""
 
 
-def mark(item: Item) -> str:
-    """32 hex digits that stand for the source's item."""
-    return blake2b(item.id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
 def mark_property(kind: str) -> str:
     return MARK_OF_MESSAGE if kind == "message" else MARK
 
@@ -54,11 +51,9 @@ def request_for(content: Content, user: str, folder_id: str) -> Json:
     kind = content.item.kind
     if kind == "message":
         return _message(content, f"/{user}/mailFolders/{folder_id}/messages")
-    fields = content.fields if kind == "contact" else _event(content)
-    if fields is None:
-        raise Unsendable("its content was not read")
-    properties = list(fields.pop("singleValueExtendedProperties", []))  # type: ignore[call-overload]
-    fields["singleValueExtendedProperties"] = [*properties, {"id": MARK, "value": mark(content.item)}]
+    fields = _contact(content) if kind == "contact" else _event(content)
+    properties = [*fields.get("singleValueExtendedProperties", []), {"id": MARK, "value": mark(content.item)}]
+    fields = {**fields, "singleValueExtendedProperties": properties}
     if kind == "event":
         url = f"/{user}/calendars/{folder_id}/events"
     else:
@@ -68,18 +63,42 @@ def request_for(content: Content, user: str, folder_id: str) -> Json:
 
 def _message(content: Content, url: str) -> Json:
     """Unverified: that a batch takes MIME so; a body that is no JSON is base64 there, and MIME is base64 anyway."""
-    mime = content.mime or ""
+    if lack := lack_of_base64(content.mime):
+        raise Unsendable(lack)
+    mime = str(content.mime)
     if len(mime) > LARGEST:
         raise Unsendable(f"{len(mime) * 3 // 4:,} bytes: Graph takes at most 3,000,000 of a message as MIME")
     if not content.item.message_id:
-        # 51 bytes: a multiple of three, so that base64 before base64 is base64.
-        mime = base64.b64encode(f"{HEADER}: {mark(content.item)}\r\n".encode()).decode() + mime
+        mime = base64.b64encode(_named(base64.b64decode(mime), mark(content.item))).decode()
     return {"method": "POST", "url": url, "headers": {"Content-Type": "text/plain"}, "body": mime}
 
 
-def _event(content: Content) -> dict[str, object]:
+def _named(mime: bytes, digits: str) -> bytes:
+    """A message without a Message-ID, with one that stands for the source's item; an empty or odd one is kept aside."""
+    gap = re.search(rb"\r?\n\r?\n", mime)
+    end = gap.start() if gap else len(mime)
+    head = _MESSAGE_ID.sub(rb"X-Original-Message-ID:", mime[:end])
+    return f"{HEADER}: {digits}\r\nMessage-ID: {marked_message_id(digits)}\r\n".encode() + head + mime[end:]
+
+
+def _contact(content: Content) -> dict[str, Any]:
+    if not content.fields or not any(content.fields.values()):
+        raise Unsendable(NONE)
+    return dict(content.fields)
+
+
+def without_parts(content: Content) -> tuple[str, ...]:
+    """Parts of an item that Graph has no place for; it is stored without them. No messages: they go whole."""
+    if content.item.kind != "event" or content.mime is None:
+        return content.without
+    return (*content.without, *parts_lost(base64.b64decode(content.mime)))
+
+
+def _event(content: Content) -> dict[str, Any]:
+    if lack := lack_of_base64(content.mime):
+        raise Unsendable(lack)
     try:
-        calendar = base64.b64decode(content.mime or "")
+        calendar = base64.b64decode(str(content.mime))
         fields, goid = event_fields(calendar), global_object_id(event_uid(calendar))
     except (Unmovable, ValueError) as error:
         raise Unsendable(f"{error}; move it by hand") from None
@@ -105,7 +124,7 @@ def outcome_of(status: int, headers: dict[str, Any], body: Any, wanted: str) -> 
         # The one before it failed; the token ran out; a folder just made is not known everywhere yet.
         return Outcome("unsent", why, 1.0 if status == 404 else 0.0)
     if status == 429 or (status == 503 and "Retry-After" in headers):
-        return Outcome("unsent", why, retry_after(headers))
+        return Outcome("unsent", why, retry_after(headers), busy=True)
     if status == 403:
         todo = "Grant the application Mail.ReadWrite, Calendars.ReadWrite and Contacts.ReadWrite, with admin consent."
         raise Refused(WHO, wanted=wanted, seen=why, todo=todo)

@@ -18,6 +18,7 @@ from blocks.microsoft365.fields import flag_or, number_or, text, text_or
 from blocks.microsoft365.http import JsonClient, next_link
 from blocks.microsoft365.mailbox_items import FIELDS, contact_of, event_of, folders_below, message_of
 from mailmove.errors import AnswerUnreadable, MailmoveError
+from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Standing, StateLost, Unreadable, place_of
 
@@ -50,7 +51,7 @@ class GraphChanges(MailboxChanges):
             yield Folder(identity, path, place, standing)
         if deletions := self._well_known(user, RECOVERABLE, mailbox):
             identity = f"{user}/mailFolders/{quote(deletions, safe='')}/messages"
-            yield Folder(identity, "Recoverable Items", RECOVERABLE, "recoverable")
+            yield Folder(identity, ("Recoverable Items",), RECOVERABLE, "recoverable")
 
     def _well_known(self, user: str, name: str, mailbox: str) -> str:
         """The id of a folder; "" where there is none."""
@@ -68,15 +69,15 @@ class GraphChanges(MailboxChanges):
         params = {"$select": "id,name,isDefaultCalendar", "$top": "100"}
         for calendar in self._graph.pages(f"{user}/calendars", wanted=f"calendars of {mailbox}", params=params):
             name = text_or(calendar, "name") or "Calendar"
-            known = {name: "calendar"} if flag_or(calendar, "isDefaultCalendar") else {}
+            known: dict[FolderPath, str] = {(name,): "calendar"} if flag_or(calendar, "isDefaultCalendar") else {}
             identity = f"{user}/calendars/{quote(text(calendar, 'id'), safe='')}/events"
-            yield Folder(identity, name, place_of("event", name, known))
+            yield Folder(identity, (name,), place_of("event", (name,), known))
 
     def _contacts(self, user: str, mailbox: str) -> Iterator[Folder]:
-        yield Folder(f"{user}/contacts", "Contacts", "contacts")
+        yield Folder(f"{user}/contacts", ("Contacts",), "contacts")
         for row, path in folders_below(self._graph, user, "contactFolders", mailbox):
             identity = f"{user}/contactFolders/{quote(text(row, 'id'), safe='')}/contacts"
-            yield Folder(identity, f"Contacts/{path}", place_of("contact", path, {}))
+            yield Folder(identity, ("Contacts", *path), place_of("contact", path, {}))
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
         with opened(mailbox):
@@ -100,7 +101,7 @@ class GraphChanges(MailboxChanges):
         yield from self._whole(mailbox, folder, "message", failed=True)
 
     def _tracked(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
-        wanted, sizes = f"the changes in {folder.path} of {mailbox}", PageSizes(self._graph)
+        wanted, sizes = f"the changes in {shown(folder.path)} of {mailbox}", PageSizes(self._graph)
 
         def fetch(url: str, first: bool) -> Json:
             params = {"$select": FIELDS["message"]} if first and state is None else None
@@ -135,9 +136,9 @@ class GraphChanges(MailboxChanges):
         return self._graph.call("GET", url, wanted=wanted, params=params, headers=prefer, patience=seconds).body
 
     def _whole(self, mailbox: str, folder: Folder, kind: str, *, failed: bool = False) -> Iterator[Page]:
-        wanted = f"{kind}s in {folder.path} of {mailbox}"
+        wanted = f"{kind}s in {shown(folder.path)} of {mailbox}"
         user = f"users/{quote(mailbox, safe='@')}"
-        careful = CarefulList(self._graph, mailbox, [folder.path], lambda: self._well_known(user, "inbox", mailbox))
+        careful = CarefulList(self._graph, mailbox, folder.path, lambda: self._well_known(user, "inbox", mailbox))
         for page in careful.pages(folder.id, {"$select": FIELDS[kind]}, wanted, failed=failed):
             items: list[Item] = []
             unreadable = [_broken(kind, broken, folder.path) for broken in page.broken]
@@ -149,11 +150,11 @@ class GraphChanges(MailboxChanges):
             yield Page(items, last=page.last, whole=True, unreadable=unreadable)
 
 
-def _broken(kind: str, broken: Broken, path: str) -> Unreadable:
+def _broken(kind: str, broken: Broken, path: FolderPath) -> Unreadable:
     row = broken.before or {}
     subject, received = (row.get("subject") or row.get("displayName"), str(row.get("receivedDateTime") or "")[:16])
     after = f", after '{subject}' {received}".rstrip() if subject else ""
-    return Unreadable(kind, f"{kind} number {broken.place + 1} of {path}{after}", broken.error.seen)
+    return Unreadable(kind, f"{kind} number {broken.place + 1} of {shown(path)}{after}", broken.error.seen)
 
 
 def _torn(kind: str, row: Json, error: AnswerUnreadable) -> Unreadable:

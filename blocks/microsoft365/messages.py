@@ -117,14 +117,14 @@ class Messages(TenantMessages):
         for page in careful.pages(f"{_user(mailbox)}/messages", params, wanted):
             for broken in page.broken:
                 subject = f"a message that Microsoft does not give out: {broken.error.seen}"
-                yield Item(id="", folder="", kind="message", message_id=named or None, subject=subject)
+                yield Item(id="", folder=(), kind="message", message_id=named or None, subject=subject)
             for row in page.rows:
                 folder = text_or(row, "parentFolderId")
                 if folder in without:
                     continue
                 if folder not in names:
                     names[folder] = _name(self._graph, mailbox, folder)
-                yield message_of(row, names[folder])
+                yield message_of(row, (names[folder],))
 
 
 def _name(graph: JsonClient, mailbox: str, folder: str) -> str:

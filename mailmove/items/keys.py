@@ -14,7 +14,7 @@ _MINUTE = len("2026-11-23T09:00")
 _DAY = len(_GLOBAL_OBJECT_ID)  # four bytes follow: year, month, day of an occurrence, or zeros
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Normalize text: NFC, one space between words, lower case; servers differ in these."""
     return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
 
@@ -36,15 +36,15 @@ def event_key(uid: str, start: datetime | None) -> str:
     moment = start.astimezone(UTC).isoformat()[:_MINUTE] if start and not alone else ""
     if alone:
         uid = f"{uid[:_DAY]}{'0' * 8}{uid[_DAY + 8 :]}"
-    return f"event|{_plain(uid)}|{moment}"
+    return f"event|{plain(uid)}|{moment}"
 
 
 def contact_key(name: str, email: str) -> str:
     """`contact|<display name>|<first e-mail address>`: EWS `DisplayName`, Graph `contact.displayName`."""
-    return f"contact|{_plain(name)}|{_plain(email)}"
+    return f"contact|{plain(name)}|{plain(email)}"
 
 
 def other_key(kind: str, subject: str, received: datetime | None) -> str:
     """`<kind>|<subject>|<received, UTC, to the minute>`, for messages without Message-ID, tasks and notes."""
     moment = received.astimezone(UTC).isoformat()[:_MINUTE] if received else ""
-    return f"{kind}|{_plain(subject)}|{moment}"
+    return f"{kind}|{plain(subject)}|{moment}"

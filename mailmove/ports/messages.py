@@ -17,7 +17,8 @@ class MessageStore(ABC):
 
     @abstractmethod
     def content(self, mailbox: str, item_id: str) -> bytes:
-        """A message as RFC 5322 bytes. Blocked: it is not there. Refused: we lack the right."""
+        """A message as RFC 5322 bytes, never empty. ItemUnreadable: it is not there, or cannot be given, or holds
+        nothing; `seen` says why. Refused: we lack the right."""
 
     @abstractmethod
     def remove(self, mailbox: str, item_id: str) -> None:

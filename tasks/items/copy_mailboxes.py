@@ -12,6 +12,7 @@ from mailmove.ports import SourceServer, TenantItems
 from tasks.execution.context import Context
 from tasks.items.copy_progress import CopyProgress
 from tasks.items.fenced_destination import FencedDestination
+from tasks.items.left_out import Decisions, ask_about, left_folder, mailbox_or_folder, of_copy
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.payloads import CopiedMailbox, MailboxCopy
 
@@ -24,15 +25,19 @@ def copy_mailboxes(context: Context) -> list[Moved]:
     """Everything that is not there yet. Called again, it goes on where it stopped.
 
     Its journals lie on this worker's disk; where they are lost, both sides are compared first. Blocked: a mailbox is
-    missing in the tenant.
+    missing in the tenant. A mailbox that a person left out is not copied.
     """
-    missing = missing_mailboxes(context)
+    decisions = Decisions(context)
+    missing = [
+        address for address in missing_mailboxes(context) if not decisions.words(mailbox_or_folder(address, (), "", ""))
+    ]
     if missing:
         raise Blocked(
             "Exchange Online",
             wanted="a mailbox for everybody who moves",
             seen=f"none for {', '.join(missing)}",
             todo="Make them in the admin centre: people with a licence, shared, room and equipment mailboxes as such.",
+            leaves=tuple(mailbox_or_folder(address, (), "", "it is not in the tenant") for address in missing),
         )
     origin, destination = sides(context)
     folder = PREFECT_HOME.value() / "mailmove" / context.plan.customer / str(context.root)
@@ -40,7 +45,11 @@ def copy_mailboxes(context: Context) -> list[Moved]:
     context.fence()
     target = FencedDestination(context, destination.destination())
     mover = DirectMover(origin.origin(), target, in_folder(folder))
-    boxes = [box.address for box in context.source.inventory().moving]
+    boxes = [
+        box.address
+        for box in context.source.inventory().moving
+        if not decisions.words(mailbox_or_folder(box.address, (), "", ""))
+    ]
     with room_in(folder):
         return mover.move(boxes, CopyProgress(context).show)
 
@@ -57,12 +66,32 @@ def sides(context: Context) -> tuple[SourceServer, TenantItems]:
 
 
 def record_copy(context: Context, moved: list[Moved]) -> None:
-    """Write down what a copy came to, for this stage; what was left is named."""
+    """Write down what a copy came to, for this stage; what was left is named.
+
+    Blocked: a mailbox or folder was not copied, and nobody has decided yet to do without it; the others were.
+    """
     copied = [
-        CopiedMailbox(mailbox=copy.mailbox, copied=copy.copied, present=copy.already_present, left=len(copy.left))
+        CopiedMailbox(
+            mailbox=copy.mailbox,
+            copied=copy.copied,
+            present=copy.already_present,
+            left=len(copy.left),
+            reduced=len(copy.reduced),
+        )
         for copy in moved
     ]
-    context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=MailboxCopy(mailboxes=copied), facts=_lines(moved))
+    decisions, things = Decisions(context), of_copy(moved)
+    left = [left_folder(thing, decisions.words(thing)) for thing in things]
+    payload = MailboxCopy(mailboxes=copied, not_copied=left)
+    facts = [*_lines(moved), *(f"not copied: {folder}" for folder in left)]
+    context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=payload, facts=facts)
+    if undecided := decisions.undecided(things):
+        raise ask_about(
+            "our own copy",
+            "every folder of every mailbox at Microsoft 365",
+            undecided,
+            "Everything else was copied. Mend it, and it is tried again; or leave it out.",
+        )
 
 
 def copies(context: Context) -> list[Entry]:
@@ -72,9 +101,6 @@ def copies(context: Context) -> list[Entry]:
 
 def _lines(moved: list[Moved]) -> list[str]:
     counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.already_present} there already" for copy in moved]
-    left = [
-        f"{copy.mailbox}: left {item.kind} '{item.subject}' in {item.folder}: {why}"
-        for copy in moved
-        for item, why in copy.left
-    ]
-    return [*counted, *left]
+    left = [f"{copy.mailbox}: left {item.title}: {why}" for copy in moved for item, why in copy.left]
+    reduced = [f"{copy.mailbox}: copied {item.title} without {what}" for copy in moved for item, what in copy.reduced]
+    return [*counted, *left, *reduced]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextvars import copy_context
 
-from mailmove.items.copy.interfaces import Content, Destination, Outcome, SourceFolder
+from mailmove.items.copy.interfaces import Content, Destination, Outcome, Present, SourceFolder
 from mailmove.items.item import Item
 from tasks.execution.context import Context
 
@@ -36,17 +36,16 @@ class FencedDestination(Destination):
         self._fence()
         return self._inner.put(mailbox, folder_id, contents)
 
-    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
-        return self._inner.marks(mailbox, folder, folder_id)
+    def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        return self._inner.present(mailbox, folder, folder_id)
 
-    def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
-        return self._inner.copies(mailbox, folder, folder_id, names)
+    def copies(
+        self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
+    ) -> list[int]:
+        return self._inner.copies(mailbox, folder, folder_id, items, streams=streams)
 
     def takes_streams(self, mailbox: str) -> bool:
         return self._inner.takes_streams(mailbox)
-
-    def name(self, item: Item) -> str:
-        return self._inner.name(item)
 
     def _fence(self) -> None:
         with self._lock:

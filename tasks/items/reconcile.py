@@ -10,71 +10,107 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mailmove.errors import Blocked, NotYet
+from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Receipt
+from mailmove.items.item import Item
+from mailmove.items.reconcile.report import Account
+from mailmove.leavable import Leavable
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.items.copy_missing import Missing, copy_missing
-from tasks.items.item_report import compare
+from tasks.items.item_report import compare, thing_of
+from tasks.items.left_out import Decisions, ask_about, left_folder, left_item, single_item
 from tasks.items.redeliver import deliver_again
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
-from tasks.ledger.payloads import LeftItem, ReconciledMailbox, Reconciliation, SyncRequest
+from tasks.ledger.payloads import LeftFolder, LeftItem, ReconciledMailbox, Reconciliation, SyncRequest
 from tasks.traffic.server_clocks import ROUNDED
-
-_NAMED = 20
-"""Items named in a message; a message is read by people."""
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """facts: one a mailbox. left: items that stay behind, as the plan tolerates."""
+    """facts: one a mailbox. left: items that stay behind, as the plan tolerates or a person decided. not_read: what
+    could not be compared, and a person decided to do without."""
 
     facts: list[str]
     mailboxes: list[ReconciledMailbox]
     left: list[LeftItem] = field(default_factory=list)
+    not_read: list[LeftFolder] = field(default_factory=list)
 
 
 def reconcile(context: Context) -> Reconciled:
     """Return when every item is accounted for.
 
     NotYet: a sync is under way, or what was delivered again is not visible yet. Blocked: more items than the plan
-    tolerates cannot be moved; each is named, the first of them here and all in the list of items.
+    tolerates cannot be moved, or a folder or mailbox cannot be read; all of them in one question, once nothing is under
+    way any more. What a person left out is not asked about again.
     """
+    decisions = Decisions(context)
     accounts = compare(context, context.stage)
     facts = [account.line() for account in accounts]
     counted = [ReconciledMailbox(mailbox=account.mailbox, words=account.counts()) for account in accounts]
-    missing = {account.mailbox: account.lost for account in accounts if account.lost}
-    if not missing:
-        return Reconciled(facts, counted)
-    _wait_for_sync(context, missing)
-    copied, missing = copy_missing(context, missing)
-    if not missing and not copied:
-        # Copies of ours bear a mark, and are known by it where the two servers name the same item differently.
-        return Reconciled([*facts, "what is missing by name is there, as copies that bear our mark"], counted)
-    left = [
-        LeftItem(mailbox=address, kind=item.kind, folder=item.folder, subject=item.subject, reason=why)
-        for address, item, why in deliver_again(context, missing)
-    ]
-    if len(left) > context.plan.sweep.tolerated_missing:
-        more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-        raise Blocked(
-            "accounting",
-            wanted="every item at Microsoft 365",
-            seen=f"{len(left)} cannot be moved: {'; '.join(str(item) for item in left[:_NAMED])}{more}",
-            todo=f"The artifact items-{context.plan.customer} lists all. Move them by hand, or raise "
-            "sweep.tolerated_missing in the plan.",
-        )
-    under_way = sum(map(len, missing.values())) - len(left)
+    not_read = [thing_of(account.mailbox, part) for account in accounts for part in account.unread]
+    missing, decided = _undecided(decisions, accounts)
+    copied, given_up = 0, list[tuple[str, Item, str]]()
+    if missing:
+        _wait_for_sync(context, missing)
+        copied, remaining = copy_missing(context, missing)
+        if not remaining and not copied:
+            # Copies of ours bear a mark, and are known by it where the two servers name the same item differently.
+            facts.append("what is missing by name is there, as copies that bear our mark")
+        given_up = deliver_again(context, remaining)
+        missing = remaining
+    under_way = sum(map(len, missing.values())) - len(given_up)
     not_handed_on = sum(account.missing - len(account.lost) for account in accounts)
-    if left and not under_way and not copied and not not_handed_on:
-        return Reconciled([*facts, *(f"stays behind, as the plan tolerates: {item}" for item in left)], counted, left)
-    raise NotYet(
-        "Microsoft 365",
-        wanted="what was copied and delivered again to show",
-        seen=f"{copied} copied just now, {under_way} delivered and not visible yet, {not_handed_on} for the next round",
-        todo="It is looked at again.",
-    )
+    if under_way or copied or not_handed_on:
+        raise NotYet(
+            "Microsoft 365",
+            wanted="what was copied and delivered again to show",
+            seen=f"{copied} copied just now, {under_way} delivered and not visible yet, {not_handed_on} for the next "
+            "round",
+            todo="It is looked at again.",
+        )
+    _ask(context, decisions, not_read, given_up)
+    left = [*decided, *(left_item(address, item, why) for address, item, why in given_up)]
+    closed = [left_folder(thing, decisions.words(thing)) for thing in not_read]
+    facts += [_stays_behind(item) for item in left]
+    facts += [f"not compared: {folder}" for folder in closed]
+    return Reconciled(facts, counted, left, closed)
+
+
+def _stays_behind(item: LeftItem) -> str:
+    return f"stays behind: {item}" if item.decision else f"stays behind, as the plan tolerates: {item}"
+
+
+def _undecided(decisions: Decisions, accounts: list[Account]) -> tuple[Missing, list[LeftItem]]:
+    """(what is to be moved, what a person decided to leave), of the missing items."""
+    missing: Missing = {}
+    decided: list[LeftItem] = []
+    for account in accounts:
+        for item in account.lost:
+            words = decisions.words(single_item(account.mailbox, item, ""))
+            if words:
+                decided.append(left_item(account.mailbox, item, "missing at the target", words))
+            else:
+                missing.setdefault(account.mailbox, []).append(item)
+    return missing, decided
+
+
+def _ask(
+    context: Context, decisions: Decisions, not_read: list[Leavable], given_up: list[tuple[str, Item, str]]
+) -> None:
+    """Blocked: what a person must decide about, all of it at once."""
+    things = list(decisions.undecided(not_read))
+    if len(given_up) > context.plan.sweep.tolerated_missing:
+        things += [single_item(address, item, why) for address, item, why in given_up]
+    if things:
+        raise ask_about(
+            "accounting",
+            "every item at Microsoft 365",
+            things,
+            f"The artifact items-{context.plan.customer} lists all. Mend it, or move them by hand, or raise "
+            "sweep.tolerated_missing in the plan for single items, or leave out what is named here.",
+        )
 
 
 def ask_for_missing(context: Context) -> Receipt:
@@ -88,7 +124,10 @@ def record_reconciled(context: Context) -> Evidence:
     """Compare, and write down the outcome; raises as `reconcile` does."""
     outcome = reconcile(context)
     return record_evidence(
-        context, context.stage, outcome.facts, Reconciliation(mailboxes=outcome.mailboxes, left=outcome.left)
+        context,
+        context.stage,
+        outcome.facts,
+        Reconciliation(mailboxes=outcome.mailboxes, left=outcome.left, not_read=outcome.not_read),
     )
 
 

@@ -14,7 +14,9 @@ from typing import Literal
 
 from mailmove.changes import Change, ChangeKind, MessageSubject
 from mailmove.clock import now
-from mailmove.errors import Blocked, Transient
+from mailmove.errors import Blocked, MailmoveError, SignInRefused, Transient
+from mailmove.items.content import lack_of
+from mailmove.items.identity import holds_digest
 from mailmove.items.item import Item
 from mailmove.smtp.redeliver import MaybeTaken, redeliver
 from mailmove.tenant_state import TraceEntry
@@ -28,28 +30,37 @@ SETTLE = timedelta(minutes=15)
 than message traces lag."""
 SHOWS = timedelta(minutes=30)
 """From Exchange Online's 250 until the message is in the mailbox, at the most."""
+_BEFORE = timedelta(minutes=5)
+"""How far a trace may lie before what the ledger says of its delivery, by clocks that differ."""
 _CLOCKS = timedelta(hours=1)
 """How far an item's date may lie after its arrival in the log."""
+
+TRIES = 5
+"""Sessions in which a message was not taken in passing, after which it stays behind by name."""
 
 Lost = list[tuple[str, Item, str]]
 """Mailbox, item, why it cannot be delivered."""
 
 
-MessageKey = tuple[str, str]
-"""Mailbox, Message-ID."""
+MessageKey = tuple[str, str, str]
+"""Mailbox, Message-ID, and what the message holds: others may bear the same Message-ID."""
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What the ledger knows of one message. answer: the server's words."""
+    """What the ledger knows of one message. answer: the server's words. refusals: sessions that did not take it."""
 
     state: Literal["doubtful", "taken", "not taken"]
     at: datetime
     answer: str = ""
+    refusals: int = 0
 
 
 def deliver_again(context: Context, missing: dict[str, list[Item]]) -> Lost:
-    """What cannot be delivered, each with the reason. Transient: Exchange Online takes nothing now."""
+    """What cannot be delivered, each with the reason. Every message has its chance.
+
+    Transient, in the end: a message was not taken now, and is tried in the next round.
+    """
     fates = _fates(context)
     lost: Lost = []
     waiting: list[tuple[str, Item]] = []
@@ -61,10 +72,11 @@ def deliver_again(context: Context, missing: dict[str, list[Item]]) -> Lost:
                 lost.append((address, item, "it is no message with a Message-ID, so it cannot be delivered by SMTP"))
     traces = _traces(context, [fate for fate in fates.values() if fate.state == "doubtful"])
     senders = _senders(context, [item for _, item in waiting])
+    delivery = _Round(context)
     for address, item in waiting:
-        fate = fates.get((address, str(item.message_id)))
+        fate = fates.get(_key(address, item)) or fates.get((address, str(item.message_id), ""))
         if fate is not None and fate.state != "not taken":
-            trace = traces.get((str(item.message_id).strip("<>"), address.lower()))
+            trace = _trace_of(item, address, fate, fates, traces)
             since = now() - fate.at
             if fate.state == "taken" or trace:
                 if since > SHOWS:
@@ -72,44 +84,87 @@ def deliver_again(context: Context, missing: dict[str, list[Item]]) -> Lost:
                 continue
             if since < SETTLE:
                 continue
-        why = _deliver(context, address, item, senders.get(str(item.message_id), ""))
+        why = delivery.deliver(address, item, senders.get(str(item.message_id), ""), fate.refusals if fate else 0)
         if why:
             lost.append((address, item, why))
+    delivery.end()
     return lost
 
 
-def _deliver(context: Context, address: str, item: Item, sender: str) -> str:
-    """ "" when it was taken, or may have been; else why it never will be. Transient: it was not taken now."""
-    try:
-        content = context.source.messages.content(address, item.id)
-    except Blocked as error:
-        return f"the old server does not give it: {error.seen}"
-    subject = MessageSubject(mailbox=address, message_id=str(item.message_id))
-    change = Change(kind=ChangeKind.DELIVERY, subject=subject, before=None, after="delivered")
-    context.ledger.record(EntryKind.INTENT, context.stage, topic=Topic.DELIVERY, changes=[change])
-    context.fence()
-    try:
-        answer = redeliver(
-            content,
-            sender=sender,
-            recipient=address,
-            mx=_mx(context, address),
-            helo=context.plan.source.smtp_host,
-        )
-    except MaybeTaken:
+def _key(address: str, item: Item) -> MessageKey:
+    return address, str(item.message_id), holds_digest(item)
+
+
+class _Round:
+    """One round of deliveries: an error about one message or one domain keeps no other back."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._hosts: dict[str, tuple[str, int] | Blocked] = {}
+        self._passing: list[Transient] = []
+        self._read = False
+        self._unread: list[MailmoveError] = []
+
+    def end(self) -> None:
+        """Transient: what was not taken now is tried again; and a source that gave nothing at all is away."""
+        if self._unread and not self._read:
+            raise self._unread[0]
+        if self._passing:
+            raise self._passing[0]
+
+    def deliver(self, address: str, item: Item, sender: str, refusals: int) -> str:
+        """ "" when it was taken, may have been, or is to be tried again; else why it never will be."""
+        context = self._context
+        try:
+            content = context.source.messages.content(address, item.id)
+        except SignInRefused:
+            raise
+        except MailmoveError as error:
+            if isinstance(error, Transient):
+                self._unread.append(error)
+            return f"the old server does not give it: {error.seen}"
+        self._read = True
+        if lack := lack_of(content):
+            return f"the old server does not give it: {lack}"
+        mx = self._mx(address)
+        if isinstance(mx, Blocked):
+            return f"there is no way to deliver it: {mx.seen}"
+        subject = MessageSubject(mailbox=address, message_id=str(item.message_id), holds=holds_digest(item))
+        change = Change(kind=ChangeKind.DELIVERY, subject=subject, before=None, after="delivered")
+        context.ledger.record(EntryKind.INTENT, context.stage, topic=Topic.DELIVERY, changes=[change])
+        context.fence()
+        try:
+            answer = redeliver(content, sender=sender, recipient=address, mx=mx, helo=context.plan.source.smtp_host)
+        except MaybeTaken:
+            return ""
+        except Transient as error:
+            _record(context, subject, False, error.seen)
+            if refusals + 1 >= TRIES:
+                return f"Exchange Online did not take it, {refusals + 1} times: {error.seen}"
+            self._passing.append(error)
+            return ""
+        except Blocked as error:
+            _record(context, subject, False, error.seen)
+            return f"Exchange Online refused it: {error.seen}"
+        _record(context, subject, True, answer)
         return ""
-    except Transient as error:
-        _record(context, subject, False, error.seen)
-        raise
-    except Blocked as error:
-        _record(context, subject, False, error.seen)
-        return f"Exchange Online refused it: {error.seen}"
-    _record(context, subject, True, answer)
-    return ""
+
+    def _mx(self, address: str) -> tuple[str, int] | Blocked:
+        domain = address.partition("@")[2].casefold()
+        if domain not in self._hosts:
+            try:
+                self._hosts[domain] = _mx(self._context, address)
+            except SignInRefused:
+                raise
+            except Blocked as error:
+                self._hosts[domain] = error
+        return self._hosts[domain]
 
 
 def _record(context: Context, message: MessageSubject, taken: bool, answer: str) -> None:
-    outcome = Delivery(mailbox=message.mailbox, message_id=message.message_id, taken=taken, answer=answer)
+    outcome = Delivery(
+        mailbox=message.mailbox, message_id=message.message_id, taken=taken, answer=answer, holds=message.holds
+    )
     words = f"{message.mailbox} {message.message_id}: {'taken' if taken else 'not taken'}: {answer}"
     context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=outcome, facts=[words])
 
@@ -122,21 +177,47 @@ def _fates(context: Context) -> dict[MessageKey, Fate]:
             continue
         for change in entry.changes:
             if isinstance(change.subject, MessageSubject):
-                fates[change.subject.mailbox, change.subject.message_id] = Fate("doubtful", entry.at)
+                key = change.subject.mailbox, change.subject.message_id, change.subject.holds
+                fates[key] = Fate("doubtful", entry.at, refusals=_refusals(fates.get(key)))
         if isinstance(entry.payload, Delivery):
             outcome = entry.payload
+            key = outcome.mailbox, outcome.message_id, outcome.holds
             state: Literal["taken", "not taken"] = "taken" if outcome.taken else "not taken"
-            fates[outcome.mailbox, outcome.message_id] = Fate(state, entry.at, outcome.answer)
+            fates[key] = Fate(state, entry.at, outcome.answer, _refusals(fates.get(key)) + (not outcome.taken))
     return fates
 
 
-def _traces(context: Context, doubtful: list[Fate]) -> dict[tuple[str, str], TraceEntry]:
-    """(Message-ID without brackets, recipient) -> what reached the tenant since the first of these."""
-    if not doubtful:
-        return {}
-    since = min(fate.at for fate in doubtful) - timedelta(minutes=5)
-    traces = context.tenant.messages.traces(since)
-    return {(trace.message_id.strip("<>"), trace.recipient): trace for trace in traces}
+def _refusals(fate: Fate | None) -> int:
+    return fate.refusals if fate else 0
+
+
+Traces = dict[tuple[str, str], list[TraceEntry]]
+"""(Message-ID without brackets, recipient) -> what reached the tenant, oldest first."""
+
+
+def _traces(context: Context, doubtful: list[Fate]) -> Traces:
+    """What reached the tenant since the first of these."""
+    traces: Traces = {}
+    if doubtful:
+        since = min(fate.at for fate in doubtful) - _BEFORE
+        for trace in sorted(context.tenant.messages.traces(since), key=lambda trace: trace.at):
+            traces.setdefault((trace.message_id.strip("<>"), trace.recipient), []).append(trace)
+    return traces
+
+
+def _trace_of(item: Item, address: str, fate: Fate, fates: dict[MessageKey, Fate], traces: Traces) -> TraceEntry | None:
+    """The trace of a message of unknown fate; others of its Message-ID that were surely taken have their own first."""
+    if fate.state != "doubtful":
+        return None
+    since = fate.at - _BEFORE
+    known = traces.get((str(item.message_id).strip("<>"), address.lower()), [])
+    arrived = [trace for trace in known if trace.at >= since]
+    taken = sum(
+        other.state == "taken" and other.at >= since
+        for (mailbox, message_id, held), other in fates.items()
+        if (mailbox, message_id) == (address, str(item.message_id)) and held != holds_digest(item)
+    )
+    return arrived[-1] if len(arrived) > taken else None
 
 
 def _not_shown(fate: Fate, trace: TraceEntry | None) -> str:
@@ -159,12 +240,12 @@ def _senders(context: Context, items: Iterable[Item]) -> dict[str, str]:
 def _mx(context: Context, address: str) -> tuple[str, int]:
     known = context.tenant.domains.get(address.partition("@")[2])
     records = known.service_records if known else ()
-    host = next((rrset.values[0].split()[-1] for rrset in records if rrset.type == "MX"), None)
-    if host is None:
+    hosts = [value.split()[-1] for rrset in records if rrset.type == "MX" for value in rrset.values if value.strip()]
+    if not hosts:
         raise Blocked(
             "Microsoft 365",
             wanted=f"the mail server for {address}",
             seen="the tenant names none for that domain",
             todo="See in the admin centre whether the domain is there, and has mail switched on.",
         )
-    return addresses_of(context, host.rstrip("."))[0], context.plan.sweep.smtp_port
+    return addresses_of(context, hosts[0].rstrip("."))[0], context.plan.sweep.smtp_port

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from mailmove.changes import Change, ChangeKind, MessageSubject
-from mailmove.errors import Blocked, Refused, Transient
+from mailmove.errors import Blocked, MailmoveError, SignInRefused, Transient
 from mailmove.evidence import Receipt
+from mailmove.items.content import lack_of
+from mailmove.items.folder_path import shown
+from mailmove.items.identity import holds_digest, is_marked, without_match
 from mailmove.items.item import Item
 from mailmove.plan.cutover import Cutover
 from mailmove.ports import SourceServer, Tenant
@@ -53,30 +57,20 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
         if (entry.stage, entry.kind, entry.topic) == ("switch_mail", EntryKind.INTENT, Topic.STAGE)
     ]
     since = min(switched, default=None)
-    cloud, source = context.tenant, context.source
     if since is None:
         return Receipt(stage=NAME, remains=remains)
     ours, returned = sent_probes(entries), _Returned(remains=remains)
-    for box in source.inventory().moving:
+    boxes, unread = context.source.inventory().moving, list[MailmoveError]()
+    for box in boxes:
         try:
-            arrived = list(cloud.messages.since(box.address, since - _CLOCKS))
-        except Refused:
+            _look_into(context, box.address, since, ours, wanted, returned)
+        except SignInRefused:
             raise
-        except Blocked as error:
-            returned.remains.append(f"{box.address}: what reached the cloud is not known. {error}")
-            continue
-        # Without a Message-ID nobody can ask the source for it.
-        returned.remains += [
-            f"{_title(box.address, item)}: look for it by hand" for item in arrived if not item.message_id
-        ]
-        messages = [item for item in arrived if item.message_id and item.message_id not in ours]
-        at_source = _at_source(source, box.address, messages)
-        alone = [item for item in messages if item.message_id not in at_source]
-        if wanted:
-            _return_mailbox(context, source, cloud, box.address, alone, returned)
-        else:
-            returned.only_at_target += len(alone)
-            returned.remains += [f"{_title(box.address, item)} is only in the cloud" for item in alone]
+        except MailmoveError as error:
+            unread.append(error)
+            returned.remains.append(f"{box.address}: mail that only the cloud has was not looked at: {error}")
+    if unread and len(unread) == len(boxes):
+        raise unread[0]  # no mailbox could be looked into: that is no mailbox's fault
     if returned.only_at_target:
         returned.remains.append(
             f"{returned.only_at_target} messages can be returned: `mailmove rollback --return-mail` with the plan"
@@ -88,48 +82,80 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
     return Receipt(stage=NAME, changes=returned.changes, remains=returned.remains)
 
 
+def _look_into(
+    context: Context, mailbox: str, since: datetime, ours: Collection[str], wanted: bool, returned: _Returned
+) -> None:
+    """Name what only the target's mailbox has, or return it."""
+    source, cloud = context.source, context.tenant
+    messages = [
+        item
+        for item in cloud.messages.since(mailbox, since - _CLOCKS)
+        if (item.message_id or "") not in ours and not is_marked(item.message_id or "")
+    ]
+    named = [item for item in messages if item.message_id]
+    returned.remains += [
+        f"{_title(mailbox, item)} has no Message-ID, so that nothing shows whether the old server has it: look for it"
+        for item in messages
+        if not item.message_id
+    ]
+    alone = without_match(named, _at_source(source, mailbox, named))
+    if wanted:
+        _return_mailbox(context, source, cloud, mailbox, alone, returned)
+    else:
+        returned.only_at_target += len(alone)
+        returned.remains += [f"{_title(mailbox, item)} is only in the cloud" for item in alone]
+
+
 def _return_mailbox(
     context: Context, source: SourceServer, cloud: Tenant, mailbox: str, alone: list[Item], returned: _Returned
 ) -> None:
     failures = {item.id: _deliver(context, cloud, mailbox, item) for item in alone}
-    arrived = _wait_for(context, source, mailbox, [item for item in alone if not failures[item.id]])
+    waited_for = [item for item in alone if not failures[item.id]]
+    late = {item.id for item in _wait_for(context, source, mailbox, waited_for)}
     for item in alone:
-        if item.message_id in arrived:
+        if not failures[item.id] and item.id not in late:
             returned.changes.append(_change(mailbox, item, "only in the cloud", "at the old server too"))
         else:
             why = failures[item.id] or "delivered, and not seen there yet: look again"
             returned.remains.append(f"{_title(mailbox, item)}: {why}")
 
 
-def _at_source(source: SourceServer, mailbox: str, items: list[Item]) -> set[str]:
-    """Which of these the source's mailbox has, by Message-ID."""
+def _at_source(source: SourceServer, mailbox: str, items: list[Item]) -> list[Item]:
+    """What the source's mailbox has of these Message-IDs."""
     ids = list(dict.fromkeys(item.message_id for item in items if item.message_id))
-    return {
-        item.message_id
+    return [
+        item
         for start in range(0, len(ids), _BATCH)
         for item in source.messages.find(mailbox, ids[start : start + _BATCH])
         if item.message_id
-    }
+    ]
 
 
-def _wait_for(context: Context, source: SourceServer, mailbox: str, items: list[Item]) -> set[str]:
+def _wait_for(context: Context, source: SourceServer, mailbox: str, items: list[Item]) -> list[Item]:
+    """Those of the items that the source does not show, even after a while."""
     deadline = context.now() + timedelta(seconds=_SEEN_WITHIN)
-    wanted = {item.message_id for item in items}
     while True:
-        arrived = _at_source(source, mailbox, items)
-        if len(arrived) >= len(wanted) or context.now() > deadline:
-            return arrived
+        late = without_match(items, _at_source(source, mailbox, items))
+        if not late or context.now() > deadline:
+            return late
         context.sleep(1)
 
 
 def _deliver(context: Context, cloud: Tenant, mailbox: str, item: Item) -> str:
     """Deliver it to the source, unless an earlier try may have done so; "": done, else why not."""
-    message_id = str(item.message_id)
-    if _may_be_there(context, mailbox, message_id):
+    if _may_be_there(context, mailbox, item):
         return ""
     try:
         content = cloud.messages.content(mailbox, item.id)
-    except Refused as error:
+    except SignInRefused:
+        raise
+    except MailmoveError as error:
+        return f"not delivered: {error}"
+    if lack := lack_of(content):
+        return f"not delivered: the cloud does not give it: {lack}"
+    try:
+        address = addresses_of(context, context.plan.source.smtp_host)[0]
+    except Blocked as error:
         return f"not delivered: {error}"
     intent = _change(mailbox, item, None, "delivered")
     context.fence()
@@ -140,50 +166,53 @@ def _deliver(context: Context, cloud: Tenant, mailbox: str, item: Item) -> str:
             content,
             sender="",
             recipient=mailbox,
-            mx=(addresses_of(context, context.plan.source.smtp_host)[0], context.plan.sweep.smtp_port),
+            mx=(address, context.plan.sweep.smtp_port),
             helo=context.plan.source.smtp_host,
         )
     except MaybeTaken:
         return ""
     except Transient as error:
-        _record_refusal(context, mailbox, message_id, error.seen)
+        _record_refusal(context, mailbox, item, error.seen)
         return f"not delivered: {error.seen}. Run the rollback once more"
     except Blocked as error:
-        _record_refusal(context, mailbox, message_id, error.seen)
+        _record_refusal(context, mailbox, item, error.seen)
         return f"not delivered: {error}"
     return ""
 
 
-def _may_be_there(context: Context, mailbox: str, message_id: str) -> bool:
-    """Was its delivery begun, and not refused since?"""
-    begun = False
+def _may_be_there(context: Context, mailbox: str, item: Item) -> bool:
+    """Was its delivery begun, and not refused since? Entries of before do not say which of a Message-ID's it was."""
+    begun, wanted = False, (mailbox, str(item.message_id))
+    mine = ("", holds_digest(item))
     for entry in context.ledger.entries():
         if entry.topic is not Topic.RETURN:
             continue
         for change in entry.changes:
-            if isinstance(change.subject, MessageSubject):
-                begun |= (change.subject.mailbox, change.subject.message_id) == (mailbox, message_id)
-        if isinstance(entry.payload, Return) and (entry.payload.mailbox, entry.payload.message_id) == (
-            mailbox,
-            message_id,
-        ):
+            subject = change.subject
+            if isinstance(subject, MessageSubject) and subject.holds in mine:
+                begun |= (subject.mailbox, subject.message_id) == wanted
+        refused = entry.payload
+        if isinstance(refused, Return) and refused.holds in mine and (refused.mailbox, refused.message_id) == wanted:
             begun = False
     return begun
 
 
-def _record_refusal(context: Context, mailbox: str, message_id: str, answer: str) -> None:
-    refused = Return(mailbox=mailbox, message_id=message_id, answer=answer)
+def _record_refusal(context: Context, mailbox: str, item: Item, answer: str) -> None:
+    message_id = str(item.message_id)
+    refused = Return(mailbox=mailbox, message_id=message_id, answer=answer, holds=holds_digest(item))
     context.ledger.record(EntryKind.EVIDENCE, NAME, payload=refused, facts=[f"{mailbox} {message_id}: {answer}"])
 
 
 def _change(mailbox: str, item: Item, before: str | None, after: str) -> Change:
-    subject = MessageSubject(mailbox=mailbox, message_id=str(item.message_id), title=_title(mailbox, item))
+    subject = MessageSubject(
+        mailbox=mailbox, message_id=str(item.message_id), title=_title(mailbox, item), holds=holds_digest(item)
+    )
     return Change(kind=ChangeKind.RETURN, subject=subject, before=before, after=after)
 
 
 def _title(mailbox: str, item: Item) -> str:
     when = f" of {item.received:%Y-%m-%d %H:%M:%S} UTC" if item.received else ""
-    return f"{mailbox}: '{item.subject}'{when} in {item.folder}"
+    return f"{mailbox}: '{item.subject}'{when} in {shown(item.folder)}"
 
 
 def list_unreturned(plan: Cutover, error: object) -> Receipt:

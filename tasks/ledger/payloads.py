@@ -95,6 +95,7 @@ class Delivery(_Payload):
     message_id: str
     taken: bool
     answer: str = ""
+    holds: str = Field(default="", description="Digest of subject and date: which of several of one Message-ID")
 
 
 class Return(_Payload):
@@ -104,6 +105,7 @@ class Return(_Payload):
     mailbox: str
     message_id: str
     answer: str
+    holds: str = Field(default="", description="Digest of subject and date: which of several of one Message-ID")
 
 
 class ProbeMailbox(_Payload):
@@ -174,6 +176,20 @@ class CopiedMailbox(_Payload):
     copied: int
     present: int = Field(description="Items that were at the target already")
     left: int = Field(description="Items that were not copied; the facts name them")
+    reduced: int = Field(default=0, description="Items that were copied without a part of them; the facts name both")
+
+
+class LeftFolder(_Payload):
+    """A folder that stays at the source, or, without `folder`, a mailbox, with the reason."""
+
+    mailbox: str
+    folder: tuple[str, ...] = Field(default=(), description="Names from the root on; none of them is split again")
+    reason: str
+    decision: str = Field(default="", description="Who decided to leave it, and why; empty: nobody was asked yet")
+
+    def __str__(self) -> str:
+        what = f"folder '{' > '.join(self.folder)}'" if self.folder else "the mailbox"
+        return f"{self.mailbox}: {what}: {self.reason}" + (f"; {self.decision}" if self.decision else "")
 
 
 class MailboxCopy(_Payload):
@@ -181,6 +197,7 @@ class MailboxCopy(_Payload):
 
     topic: Literal[Topic.MAILBOX_COPY] = Topic.MAILBOX_COPY
     mailboxes: list[CopiedMailbox]
+    not_copied: list[LeftFolder] = Field(default=[], description="Mailboxes and folders that were not copied")
 
 
 class LeftItem(_Payload):
@@ -191,9 +208,11 @@ class LeftItem(_Payload):
     folder: str
     subject: str
     reason: str
+    decision: str = Field(default="", description="Who decided to leave it, and why; empty: the plan tolerates it")
 
     def __str__(self) -> str:
-        return f"{self.mailbox}: {self.kind} '{self.subject}' in {self.folder}: {self.reason}"
+        decision = f"; {self.decision}" if self.decision else ""
+        return f"{self.mailbox}: {self.kind} '{self.subject}' in {self.folder}: {self.reason}{decision}"
 
 
 class ReconciledMailbox(_Payload):
@@ -208,7 +227,8 @@ class Reconciliation(_Payload):
 
     topic: Literal[Topic.RECONCILIATION] = Topic.RECONCILIATION
     mailboxes: list[ReconciledMailbox] = []
-    left: list[LeftItem] = Field(default=[], description="Missing items that the plan tolerates")
+    left: list[LeftItem] = Field(default=[], description="Missing items that the plan tolerates, or a person")
+    not_read: list[LeftFolder] = Field(default=[], description="Mailboxes and folders that could not be compared")
 
 
 class CartLine(_Payload):

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from mailmove.changes import Change, ChangeKind, MessageSubject
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused
 from mailmove.evidence import Evidence, Finding, Receipt
+from mailmove.items.folder_path import shown
 from mailmove.items.item import Item
 from mailmove.ports import MessageStore
 from mailmove.smtp.probe_message import new_message_id, probe, routes
@@ -188,7 +189,7 @@ def _landed(context: Context, mailbox: str, sent: Probe) -> ProbeLanded | None:
         for item in _copies(context, side, place, mailbox, sent):
             # The servers' clocks and ours differ: what comes out below zero says no more than "at once".
             took = max(0.0, ((item.received or context.now()) - sent.at).total_seconds())
-            return ProbeLanded(message_id=sent.message_id, side=side, folder=item.folder, seconds=took)
+            return ProbeLanded(message_id=sent.message_id, side=side, folder=shown(item.folder), seconds=took)
     return None
 
 

@@ -11,11 +11,13 @@ from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 from mailmove.items.reconcile.verdicts import differences
 
 
-@pytest.mark.parametrize("local", ["o'brien", "anna+lager", "a#1", "kids/family", "x=y?z"])
+@pytest.mark.parametrize("local", ["r&d", "a&amp;b", "'x&y'", "o'brien", "anna+lager", "a#1", "kids/family", "x=y?z"])
 def test_a_mailbox_of_any_address_is_read_moved_and_reconciled(local: str, tmp_path: Path) -> None:
     box = f"{local}@{DOMAIN}"
     with world({box: [message("a", "Hallo")]}) as w:
         assert [one.address for one in w.source.inventory().moving] == [box]
+        [item] = w.source.messages.find(box, [f"<a@{DOMAIN}>"])
+        assert w.source.messages.content(box, item.id)
         [moved] = w.mover(tmp_path).move([box])
         assert (moved.copied, moved.left, w.held(box)) == (1, [], ["Inbox: Hallo"])
         with Spool(tmp_path / "s.sqlite") as spool:

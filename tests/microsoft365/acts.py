@@ -79,8 +79,8 @@ MONTHLY = Product(catalog_item=BUSINESS_BASIC, quantity=2, term="P1M", billing="
 BY_NAME: dict[str, Any] = {
     "name": "night", "batch": "night", "endpoint": "oa", "domain": DOMAIN, "mailbox": ANNA, "user": ANNA, "on": True,
     "display_name": TITLE, "since": datetime.now(UTC) - timedelta(days=1),
-    "folder": SourceFolder("i", "Inbox", "message", "inbox"), "folder_id": "inbox", "names": ["<0@x.example>"],
-    "item": Item(id="1", folder="Inbox", kind="message", key="k", subject="s"), "item_id": MESSAGE,
+    "folder": SourceFolder("i", ("Inbox",), "message", "inbox"), "folder_id": "inbox", "names": ["<0@x.example>"],
+    "item": Item(id="1", folder=("Inbox",), kind="message", key="k", subject="s"), "item_id": MESSAGE,
     "mailboxes": [ANNA, INFO], "message_ids": ["<0@x.example>"], "cart": "cart-1", "note": "Mailmove northwind",
     "password": SecretStr("pa55-of-anna"), "must_change": True, "products": [MONTHLY],
     "wanted": Purchase(market="GB", products=[MONTHLY]), "customer": lambda world: world.cloud.tenant_id,
@@ -147,11 +147,11 @@ class Shelf(Origin):
 
     def __init__(self, streams: bool) -> None:
         self._streams = streams
-        inbox = SourceFolder("i", "Inbox", "message", "inbox")
+        inbox = SourceFolder("i", ("Inbox",), "message", "inbox")
         self._folders = [
-            SourceFolder("m", "Inbox/Fresh", "message", None, 3, inbox),
-            SourceFolder("e", "Kalender", "event", None, 3),
-            SourceFolder("c", "Leute", "contact", None, 3),
+            SourceFolder("m", ("Inbox", "Fresh"), "message", None, 3, inbox),
+            SourceFolder("e", ("Kalender",), "event", None, 3),
+            SourceFolder("c", ("Leute",), "contact", None, 3),
         ]
 
     def folders(self, mailbox: str) -> list[SourceFolder]:

@@ -29,7 +29,7 @@ THEN = datetime(2026, 1, 2, 9, tzinfo=UTC)
 ROLES = [*DEFAULT_ROLES, CONSENT_ROLE]
 MESSAGE = "item-00000001"
 """The first that `furnish` puts into a mailbox, Anna's."""
-CALENDAR = SourceFolder("k", "Kalender", "event", "calendar")
+CALENDAR = SourceFolder("k", ("Kalender",), "event", "calendar")
 
 
 def furnish(cloud: Cloud) -> None:

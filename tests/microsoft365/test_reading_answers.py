@@ -73,7 +73,7 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
     ),  # fmt: skip
     "messages": (
         lambda graph: list(
-            GraphChanges(graph).changes(MAILBOX, Folder("users/a/mailFolders/f/messages", "I", "i"), None)
+            GraphChanges(graph).changes(MAILBOX, Folder("users/a/mailFolders/f/messages", ("I",), "i"), None)
         ),
         {
             "value": [{"id": "1", "internetMessageId": "<a@b>", "subject": "s", "receivedDateTime": AT}],
@@ -81,11 +81,13 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
         },
     ),
     "contacts": (
-        lambda graph: list(GraphChanges(graph).changes(MAILBOX, Folder("users/a/contacts", "C", "c"), None)),
+        lambda graph: list(GraphChanges(graph).changes(MAILBOX, Folder("users/a/contacts", ("C",), "c"), None)),
         {"value": [{"id": "1", "displayName": "B", "emailAddresses": [{"address": "b@c.example"}]}]},
     ),
     "events": (
-        lambda graph: list(GraphChanges(graph).changes(MAILBOX, Folder("users/a/calendars/k/events", "K", "k"), None)),
+        lambda graph: list(
+            GraphChanges(graph).changes(MAILBOX, Folder("users/a/calendars/k/events", ("K",), "k"), None)
+        ),
         {"value": [{"id": "1", "subject": "s", "iCalUId": "u", "start": {"dateTime": "2026-11-27T02:00:00.0000000"}}]},
     ),
     "found": (

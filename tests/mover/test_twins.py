@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
-from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, Outcome, SourceFolder
+from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, Outcome, Present, SourceFolder
 from mailmove.items.copy.mailbox import MailboxCopy, Manners
+from mailmove.items.identity import holds
 from mailmove.items.item import Item
 
 ANNA = "anna@northwind.example"
-INBOX = SourceFolder("inbox", "Inbox", "message", count=2)
-TWINS = [Item(id=one, folder="Inbox", kind="message", message_id="<same@x>") for one in ("first", "second")]
+INBOX = SourceFolder("inbox", ("Inbox",), "message", count=2)
+TWINS = [Item(id=one, folder=("Inbox",), kind="message", message_id="<same@x>") for one in ("first", "second")]
 
 
 class Killed(BaseException):
@@ -31,7 +32,7 @@ class Old(Origin):
         return False
 
     def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
-        return [Content(item, mime="") for item in items]
+        return [Content(item, mime="VG86IHhAeA0KDQo=") for item in items]
 
 
 class New(Destination):
@@ -44,17 +45,17 @@ class New(Destination):
     def folder(self, mailbox: str, folder: SourceFolder) -> str:
         return "inbox"
 
-    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
-        yield from (self.name(TWINS[0]) for _ in self.stored)
+    def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        twin = TWINS[0]
+        yield from (Present(twin.identity, twin.identity, holds(twin)) for _ in self.stored)
 
-    def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
-        return [len(self.stored) for _ in names]
+    def copies(
+        self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
+    ) -> list[int]:
+        return [len(self.stored) for _ in items]
 
     def takes_streams(self, mailbox: str) -> bool:
         return False
-
-    def name(self, item: Item) -> str:
-        return item.identity
 
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:
         outcomes = []

@@ -13,7 +13,9 @@ from mailmove.items.reconcile.verdicts import MEANS, Difference
 
 def _lost(subject: str, verdict: str = "lost") -> Difference:
     when = datetime(2026, 11, 26, 2, 3, tzinfo=UTC)
-    item = Item(id=subject, folder="Inbox", kind="message", message_id="<1@x>", subject=subject, received=when, size=9)
+    item = Item(
+        id=subject, folder=("Inbox",), kind="message", message_id="<1@x>", subject=subject, received=when, size=9
+    )
     return Difference(verdict, item, MEANS[verdict])  # type: ignore[arg-type,index]
 
 

@@ -11,13 +11,15 @@ from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, State
 
 def a_folder(place: str) -> Folder:
     standing = {"deleteditems": "deleted", "recoverableitemsdeletions": "recoverable"}.get(place, "live")
-    return Folder(id=f"id of {place}", path=place.title(), place=place, standing=standing)  # type: ignore[arg-type]
+    return Folder(id=f"id of {place}", path=(place.title(),), place=place, standing=standing)  # type: ignore[arg-type]
 
 
 def an_item(place: str, identity: str, name: str | None, kind: str = "message") -> Item:
     message_id = name if kind == "message" else None
     key = "" if kind == "message" or name is None else f"{kind}|{name}"
-    return Item(id=identity, folder=place.title(), kind=kind, message_id=message_id, key=key, subject=f"About {name}")
+    return Item(
+        id=identity, folder=(place.title(),), kind=kind, message_id=message_id, key=key, subject=f"About {name}"
+    )
 
 
 @dataclass

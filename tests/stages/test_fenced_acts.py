@@ -35,8 +35,8 @@ from tasks.parking.poll import Awaited, carry_out_remedy
 from tasks.traffic.probes import remove_probes
 
 ANNA = "anna@contoso.com"
-LATE = Item(id="1", folder="Inbox", kind="message", message_id="<late@x>", subject="Late")
-MEETING = Item(id="2", folder="Calendar", kind="event", key="event|Late", subject="Late")
+LATE = Item(id="1", folder=("Inbox",), kind="message", message_id="<late@x>", subject="Late")
+MEETING = Item(id="2", folder=("Calendar",), kind="event", key="event|Late", subject="Late")
 ACTS = {
     "messages.remove", "migration.sync_now", "migration.start_batch", "users.set_password", "migration.create_batch",
 }  # fmt: skip

@@ -75,8 +75,8 @@ def test_prefect_itself_opens_a_block_that_a_form_names_by_its_id() -> None:
     assert "pypsrp" in loaded_by(code)
 
 
-def test_who_opens_the_old_server_pays_for_exchangelib_only_when_it_speaks_ews() -> None:
-    assert "exchangelib" not in loaded_by("import blocks.exchange.exchange_server")
+def test_nobody_in_production_reads_ews_by_another_client() -> None:
+    assert "exchangelib" not in loaded_by("import blocks, blocks.exchange.exchange_server, blocks.exchange.ews.client")
 
 
 def test_prefect_finds_every_block_type_in_the_package() -> None:

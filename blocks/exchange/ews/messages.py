@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
+from blocks.exchange.ews.client import EwsClient
 from mailmove.items.item import Item
 from mailmove.ports import MessageStore
-
-if TYPE_CHECKING:  # exchangelib takes 0.4 s to import
-    from blocks.exchange.ews.client import EwsClient
 
 
 class EwsMessages(MessageStore):
@@ -24,7 +21,7 @@ class EwsMessages(MessageStore):
             return list(ews.find(mailbox, message_ids)) if message_ids else []
 
     def content(self, mailbox: str, item_id: str) -> bytes:
-        """An event comes as a message of type text/calendar. Blocked also: a contact, of Exchange 2007."""
+        """An event comes as a message of type text/calendar. ItemUnreadable also: a contact, of Exchange 2007."""
         with self._open() as ews:
             return ews.content(mailbox, item_id)
 

@@ -7,63 +7,91 @@ has it too. A SyncState stays good when its answer is lost, and is asked with ag
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
-from blocks.exchange.ews.copy_source import LISTED, EwsOrigin, item_of
-from blocks.exchange.ews.soap import EwsConnections, M, T, error_of
+from lxml import etree
+
+from blocks.exchange.ews.answers import Answer, M, Speaker, T
+from blocks.exchange.ews.folder_errors import FolderGone, read_in_folder
+from blocks.exchange.ews.folder_reader import read_folders
+from blocks.exchange.ews.item_reader import item_of, listed_shape
+from blocks.exchange.ews.pages import truth
+from blocks.exchange.ews.request_xml import Element, folder_id, m, sayable
+from blocks.exchange.ews.response_codes import STATE_LOST
+from blocks.exchange.ews.soap import EwsConnections
+from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, StateLost, place_of
 
 PAGE = 512  # the most that MaxChangesReturned may say
+_ITEM, _REMOVED, _OTHER = (f"{T}Create", f"{T}Update"), f"{T}Delete", f"{T}ReadFlagChange"
 
 
 class EwsChanges(MailboxChanges):
     def __init__(self, connections: EwsConnections) -> None:
-        self._ews, self._origin = connections, EwsOrigin(connections)
+        self._ews = connections
         self._empty: set[str] = set()
 
     def folders(self, mailbox: str) -> list[Folder]:
-        folders = self._origin.folders(mailbox)
+        folders = read_folders(self._ews, mailbox)
         known = {folder.path: folder.well_known for folder in folders if folder.well_known}
         self._empty |= {folder.id for folder in folders if not folder.count}
         self._empty -= {folder.id for folder in folders if folder.count}
         return [Folder(folder.id, folder.path, place_of(folder.kind, folder.path, known)) for folder in folders]
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
+        """Of a folder that was deleted meanwhile: that it is empty. FolderUnreadable: this one alone cannot be read."""
         if state is None and folder.id in self._empty:
             return
-        wanted = f"the changes in {folder.path} of {mailbox}"
         while True:
-            tree = self._ews.ask(_request(folder, state), wanted)
-            message = next(tree.iter(f"{M}SyncFolderItemsResponseMessage"))
-            code = message.findtext(f"{M}ResponseCode") or ""
-            if code == "ErrorInvalidSyncStateData":
+            read = partial(self._page, mailbox, folder, state)
+            try:
+                page = read_in_folder(self._ews, mailbox, folder.id, list(folder.path), read)
+            except FolderGone:
+                yield Page([], whole=True)
+                return
+            if page is None:
                 raise StateLost
-            if message.get("ResponseClass") != "Success":
-                raise error_of(self._ews.who, wanted, code, message.findtext(f"{M}MessageText") or "")
-            state = message.findtext(f"{M}SyncState") or ""
-            page = _page(message, folder.path, state)
-            last = page.last
-            del tree, message
+            state = page.state
             yield page
-            if last:
+            if page.last:
                 return
 
+    def _page(self, mailbox: str, folder: Folder, state: str | None) -> Page | None:
+        """None: the server no longer knows the state."""
 
-def _request(folder: Folder, state: str | None) -> str:
-    known = f"<m:SyncState>{escape(state)}</m:SyncState>" if state else ""
-    return (
-        "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>"
-        f"<t:AdditionalProperties>{LISTED}</t:AdditionalProperties></m:ItemShape>"
-        f"<m:SyncFolderId><t:FolderId Id={quoteattr(folder.id)}/></m:SyncFolderId>{known}"
-        f"<m:MaxChangesReturned>{PAGE}</m:MaxChangesReturned></m:SyncFolderItems>"
+        def read(answer: Answer) -> Page | None:
+            if state is not None and [message.code for message in answer.messages] == [STATE_LOST]:
+                return None
+            return _page(answer.speaker, answer.only(), folder.path, state)
+
+        return self._ews.ask(_request(folder, state), f"the changes in {shown(folder.path)} of {mailbox}", read)
+
+
+def _request(folder: Folder, state: str | None) -> Element:
+    return m.SyncFolderItems(
+        listed_shape(),
+        m.SyncFolderId(folder_id(folder.id)),
+        *([m.SyncState(sayable(state))] if state else []),
+        m.MaxChangesReturned(str(PAGE)),
     )
 
 
-def _page(message: Any, path: str, state: str) -> Page:
+def _page(speaker: Speaker, message: Any, path: FolderPath, before: str | None) -> Page:
     """Create and Update have the item, Delete its id; that an item was read (ReadFlagChange) is nothing to us."""
-    changes = next(message.iter(f"{M}Changes"), ())
-    items = [item_of(change[0], path) for change in changes if change.tag in (f"{T}Create", f"{T}Update")]
-    removed = [change.find(f"{T}ItemId").get("Id") for change in changes if change.tag == f"{T}Delete"]
-    last = message.findtext(f"{M}IncludesLastItemInRange", "true") == "true"
+    state, last = message.findtext(f"{M}SyncState"), truth(message.findtext(f"{M}IncludesLastItemInRange"))
+    changes = message.find(f"{M}Changes")
+    if not state or last is None or changes is None:
+        raise speaker.unreadable("changes without their state, or without saying whether more follow")
+    items, removed = [], []
+    for change in changes.iterchildren(etree.Element):
+        inner = next(change.iterchildren(etree.Element), None)
+        if change.tag in _ITEM and inner is not None:
+            items.append(item_of(speaker, inner, path))
+        elif change.tag == _REMOVED and inner is not None and inner.get("Id"):
+            removed.append(str(inner.get("Id")))
+        elif change.tag != _OTHER:
+            raise speaker.unreadable("a change that is none of create, update and delete")
+    if not last and not items and not removed and state == before:
+        raise speaker.unreadable("no change, the same state, and more to follow")
     return Page(items, removed, state, last)

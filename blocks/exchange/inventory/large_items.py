@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mailmove.errors import Blocked
 from mailmove.inventory.full import LARGEST_ITEM, LargeItem, MailFolder, NotRead
 from mailmove.inventory.server import SourceMailbox
+from mailmove.items.folder_path import shown
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -40,7 +41,7 @@ def read_large_items(
                 return [
                     LargeItem(
                         mailbox=mailbox,
-                        folder=item.folder,
+                        folder=shown(item.folder),
                         subject=item.subject,
                         size=item.size,
                         received=item.received,

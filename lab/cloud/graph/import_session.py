@@ -20,6 +20,7 @@ from lab.cloud.graph.writing import Writing
 from lab.cloud.tenant import CloudUser, Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes, page
 from lab.faults import Faults, declare
+from lab.mail_store import shown_name
 
 declare(graph_import_expired="an import session is over at once")
 _KINDS = {"message": "IPF.Note", "event": "IPF.Appointment", "contact": "IPF.Contact"}
@@ -60,7 +61,7 @@ class Importing:
         with self.tenant.lock:
             kinds = {path: kind for kind in _KINDS for path in sorted(self._writing.paths(address, kind))}
         rows = [
-            {"id": folder_id(path), "displayName": path.rpartition("/")[2], "type": _KINDS[kind],
+            {"id": folder_id(path), "displayName": shown_name(path), "type": _KINDS[kind],
              "parentFolderId": folder_id(above), "childFolderCount": sum(p.startswith(path + "/") for p in kinds)}
             for path, kind in kinds.items() if path.rpartition("/")[0] == above
         ]  # fmt: skip

@@ -16,7 +16,7 @@ from lab.cloud.tenant import Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes, entity, page
 from lab.faults import Faults, declare
 from lab.item_parts import contact_parts, event_parts
-from lab.mail_store import RECOVERABLE, StoredItem
+from lab.mail_store import RECOVERABLE, StoredItem, shown_name
 
 _MAIL = ("Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic.All")
 _CALENDARS = ("Calendars.Read", "Calendars.ReadWrite")
@@ -106,7 +106,7 @@ class Mail:
         return {
             path: {
                 "id": folder_id(path),
-                "displayName": path.rpartition("/")[2],
+                "displayName": shown_name(path),
                 "parentFolderId": folder_id(path.rpartition("/")[0]),
                 "childFolderCount": len(_children(list(counts), path)),
                 "unreadItemCount": 0,
@@ -180,8 +180,7 @@ class Mail:
     def calendars(self, call: Call, key: str) -> Reply:
         names = sorted({"Calendar", *self._made(key, "event"), *(item.folder for item in self._items(key, "event"))})
         rows = [
-            {"id": folder_id(name), "name": name.rpartition("/")[2], "isDefaultCalendar": name == "Calendar"}
-            for name in names
+            {"id": folder_id(name), "name": shown_name(name), "isDefaultCalendar": name == "Calendar"} for name in names
         ]
         return page(call, rows, size=10, most=_MOST)
 
@@ -198,7 +197,7 @@ class Mail:
         paths = sorted({"Contacts", *self._made(key, "contact"), *(item.folder for item in items)})
         parent = folder_path(folder) if folder else "Contacts"
         rows = [
-            {"id": folder_id(path), "displayName": path.rpartition("/")[2], "parentFolderId": folder_id(parent)}
+            {"id": folder_id(path), "displayName": shown_name(path), "parentFolderId": folder_id(parent)}
             for path in _children(paths, parent)
         ]
         return page(call, rows, size=10, most=_MOST)
@@ -249,6 +248,7 @@ def message_row(item: StoredItem, *, draft: bool = False) -> dict[str, Any]:
         "internetMessageId": item.message_id or None,
         "subject": item.subject,
         "receivedDateTime": utc(item.received),
+        "sentDateTime": utc(item.sent),
         "parentFolderId": folder_id(item.folder),
         "isDraft": draft,
         "hasAttachments": b"attachment" in item.mime,

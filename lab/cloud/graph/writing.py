@@ -16,7 +16,7 @@ from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply, Routes
 from lab.faults import Faults, declare
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
-from lab.mail_store import StoredItem
+from lab.mail_store import StoredItem, kept_name
 
 declare(graph_lagging_items="a new item shows in lists and look-ups a second and a half after its 201")
 LAG = 1.5  # seconds
@@ -65,7 +65,7 @@ class Writing:
     def _make_folder(self, address: str, kind: str, above: str | None, name: str, label: str = "displayName") -> Reply:
         if not name:
             raise ApiError(400, "ErrorInvalidRequest", "A folder needs a name.")
-        path = f"{folder_path(above)}/{name}" if above else name
+        path = f"{folder_path(above)}/{kept_name(name)}" if above else kept_name(name)
         with self.tenant.lock:
             made = self.tenant.folders.setdefault((address, kind), set())
             if path.lower() in (known.lower() for known in self.paths(address, kind)):

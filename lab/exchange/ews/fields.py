@@ -24,7 +24,7 @@ _PLAIN: dict[str, Callable[[StoredItem], str]] = {
     "item:Subject": lambda item: item.subject,
     "item:DateTimeReceived": lambda item: stamp(item.received),
     "item:Size": lambda item: str(item.size),
-    "item:DateTimeSent": lambda item: stamp(item.received),
+    "item:DateTimeSent": lambda item: stamp(item.sent),
     "item:DateTimeCreated": lambda item: stamp(item.received),
     "item:HasAttachments": lambda item: str(b"Content-Disposition: attachment" in item.mime).lower(),
     "item:LastModifiedTime": lambda item: stamp(item.received),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.exchange.ews.session import Session
 from lab.exchange.ews.xml import Element, EwsError, attribute, each, find, local, make_id, page_xml, read_id, text_of
-from lab.mail_store import RECOVERABLE, Mailbox, StoredItem
+from lab.mail_store import RECOVERABLE, Mailbox, StoredItem, shown_name
 
 _TOP, _FINDER = "\x01top", "\x01finder"  # not paths that a mail folder can have
 DISTINGUISHED = {
@@ -101,7 +101,7 @@ class FolderTree:
         folder_class = f"<t:FolderClass>{folder.folder_class}</t:FolderClass>" if folder.folder_class else ""
         return (
             f'<t:{folder.tag}><t:FolderId Id="{self.identifier(folder.path)}" ChangeKey="AQ=="/>{parent}{folder_class}'
-            f"<t:DisplayName>{text_of(folder.name)}</t:DisplayName><t:TotalCount>{len(items)}</t:TotalCount>"
+            f"<t:DisplayName>{text_of(shown_name(folder.name))}</t:DisplayName><t:TotalCount>{len(items)}</t:TotalCount>"
             f"<t:ChildFolderCount>{len(self.children(folder.path))}</t:ChildFolderCount>"
             f"{''.join(_extended(uri, items) for uri in extended)}{unread}</t:{folder.tag}>"
         )

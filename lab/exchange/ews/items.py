@@ -12,6 +12,7 @@ from lab.changes import Changes, Memory, Unknown
 from lab.exchange.ews.fields import asked_for, item_xml, matches
 from lab.exchange.ews.folders import FolderTree, resolve
 from lab.exchange.ews.session import Session
+from lab.exchange.ews.sickness import refuse_folder, refuse_item, spoil_content, spoil_subject
 from lab.exchange.ews.xml import Element, EwsError, attribute, each, local, make_id, page_xml, read_id
 from lab.faults import Faults, declare
 from lab.mail_store import Mailbox, StoredItem
@@ -46,11 +47,12 @@ def find_item(session: Session, request: Element) -> str:
 
     def page_of(reference: Element) -> str:
         tree, folder = resolve(session, reference, trees)
+        refuse_folder(session, tree, folder)
         items = tree.items.get(folder.path, [])
         matching = [item for item in items if restriction is None or matches(item, restriction)]
         matching.sort(key=lambda item: (item.received, item.id), reverse=not ascending)
         page = matching[offset : offset + limit]
-        inner = "".join(item_xml(tree.box.address, item, uris) for item in page)
+        inner = "".join(spoil_subject(session, item, item_xml(tree.box.address, item, uris)) for item in page)
         return page_xml("Items", inner, offset + len(page), len(matching))
 
     return each("FindItem", request.findall("{*}ParentFolderIds/*"), page_of)
@@ -63,9 +65,11 @@ def get_item(session: Session, request: Element) -> str:
 
     def item_response(reference: Element) -> str:
         box, item = _item(session, reference)
+        item = refuse_item(session, box, item)
         if session.is_2007 and item.kind == "contact" and "mime" in uris:
             raise EwsError("ErrorUnsupportedMimeConversion", "Contacts have no MIME content in this version.")
-        return f"<m:Items>{item_xml(box.address, item, uris)}</m:Items>"
+        content = spoil_content(session, item, item_xml(box.address, item, uris))
+        return f"<m:Items>{spoil_subject(session, item, content)}</m:Items>"
 
     return each("GetItem", request.findall("{*}ItemIds/*"), item_response)
 
@@ -137,6 +141,7 @@ class Synchronisation:
 
         def synchronise(reference: Element) -> str:
             tree, folder = resolve(session, reference, {})
+            refuse_folder(session, tree, folder)
             try:
                 delta = self._memory.since(
                     (tree.box.address, folder.path), state, tree.items.get(folder.path, []), limit
@@ -145,14 +150,17 @@ class Synchronisation:
                 raise EwsError(
                     "ErrorInvalidSyncStateData", "The synchronization state data is corrupt or otherwise invalid."
                 ) from None
-            return _changes_xml(tree.box.address, delta, uris)
+            return _changes_xml(session, tree.box.address, delta, uris)
 
         return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), synchronise)
 
 
-def _changes_xml(address: str, delta: Changes, uris: set[str]) -> str:
-    changes = "".join(f"<t:Create>{item_xml(address, item, uris)}</t:Create>" for item in delta.new)
-    changes += "".join(f"<t:Update>{item_xml(address, item, uris)}</t:Update>" for item in delta.changed)
+def _changes_xml(session: Session, address: str, delta: Changes, uris: set[str]) -> str:
+    changes = "".join(
+        f"<t:{name}>{spoil_subject(session, item, item_xml(address, item, uris))}</t:{name}>"
+        for name, items in (("Create", delta.new), ("Update", delta.changed))
+        for item in items
+    )
     changes += "".join(
         f'<t:Delete><t:ItemId Id="{make_id("item", address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
         for item_id in delta.gone
@@ -167,10 +175,11 @@ def export_items(session: Session, request: Element) -> str:
     """An opaque stream per item. (Exchange's is FTS, which no client reads either.)"""
 
     def export(reference: Element) -> str:
-        _, item = _item(session, reference)
+        item = refuse_item(session, *_item(session, reference))
         kept = {"kind": item.kind, "received": item.received.isoformat(), "mime": item.mime.decode("latin-1")}
         data = base64.b64encode(json.dumps(kept).encode()).decode()
-        return f'<m:ItemId Id={attribute(reference.get("Id", ""))} ChangeKey="AQ=="/><m:Data>{data}</m:Data>'
+        content = f'<m:ItemId Id={attribute(reference.get("Id", ""))} ChangeKey="AQ=="/><m:Data>{data}</m:Data>'
+        return spoil_content(session, item, content)
 
     return each("ExportItems", request.findall("{*}ItemIds/*"), export)
 

@@ -18,6 +18,7 @@ from lab.exchange.ews.items import (
     upload_items,
 )
 from lab.exchange.ews.session import Session, newest_api, open_session
+from lab.exchange.ews.sickness import spoil_answer
 from lab.exchange.ews.xml import SOAP, Element, EwsError, envelope, fault, local
 from lab.exchange.state import ExchangeState
 from lab.exchange.web import WebHandler
@@ -69,7 +70,10 @@ class Ews:
             answer, status = self._answer(account, handler.body()), 200
         except EwsError as error:
             answer, status = fault(error), 500
-        handler.reply(status, envelope(self._header(), answer), kind="text/xml; charset=utf-8")
+        content, kind = envelope(self._header(), answer), "text/xml; charset=utf-8"
+        if status == 200:
+            content, kind = spoil_answer(self._faults, content)
+        handler.reply(status, content, kind=kind)
 
     def _answer(self, account: str, body: bytes) -> str:
         try:

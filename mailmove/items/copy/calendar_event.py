@@ -36,7 +36,12 @@ class EventTime:
 
 @dataclass(frozen=True)
 class CalendarEvent:
-    """An event, or a series without exceptions. people: (name, address), the organizer first."""
+    """An event, or a series without exceptions.
+
+    people: (name, address), the organizer first. html: the description as HTML; "": there is none. sensitivity,
+    importance: Graph's words. reminder: minutes before the start; None: there is none. notes: what Graph has no
+    property for, and text can say. lost: what even text cannot keep, in words.
+    """
 
     uid: str
     subject: str
@@ -47,3 +52,10 @@ class CalendarEvent:
     end: EventTime | None
     rule: vRecur | None
     people: tuple[tuple[str, str], ...]
+    html: str = ""
+    sensitivity: str = "normal"
+    importance: str = "normal"
+    categories: tuple[str, ...] = ()
+    reminder: int | None = None
+    notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()

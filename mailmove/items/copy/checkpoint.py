@@ -17,7 +17,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 _WIDTH = 12  # bytes of a digest: two of a million items are alike with a chance of 1 in 10**17
-_SENT, _DONE, _OPENED = "s", "d", "o"
+_SENT, _DONE, _OPENED, _VERSION = "s", "d", "o", "v"
+VERSION = "2"
+"""Number of the shape: folders are known by id. Lines of another shape count for nothing; the folders are compared."""
 
 
 class Journal(ABC):
@@ -108,11 +110,17 @@ class Checkpoint:
         self._done: set[bytes] = set()
         self._doubtful: set[bytes] = set()
         self._opened: set[str] = set()
+        self._version: str | None = None
         for line in journal.lines():
             self._read(line)
+        self._written = self._version == VERSION
 
     def _read(self, line: str) -> None:
         kind, _, rest = line.partition(" ")
+        if kind == _VERSION:
+            self._version = rest
+        if self._version != VERSION:
+            return
         if kind == _OPENED:
             self._opened.add(rest)
         elif kind in (_SENT, _DONE):
@@ -133,20 +141,20 @@ class Checkpoint:
     def is_doubtful(self, item_id: str) -> bool:
         return _digest(item_id) in self._doubtful
 
-    def knows(self, path: str) -> bool:
+    def knows(self, folder_id: str) -> bool:
         """Has this folder been compared with the target's, before the first item was sent to it?"""
-        return _digest(path).hex() in self._opened
+        return _digest(folder_id).hex() in self._opened
 
-    def opened(self, path: str) -> None:
+    def opened(self, folder_id: str) -> None:
         """Record that a folder has been compared."""
-        word = _digest(path).hex()
-        self._journal.append(f"{_OPENED} {word}", safe=True)
+        word = _digest(folder_id).hex()
+        self._append(f"{_OPENED} {word}", safe=True)
         self._opened.add(word)
 
     def sent(self, item_ids: Iterable[str]) -> None:
         """Record items as about to be sent; only after this returns may they be sent."""
         digests = [_digest(item_id) for item_id in item_ids]
-        self._journal.append(f"{_SENT} {' '.join(digest.hex() for digest in digests)}", safe=True)
+        self._append(f"{_SENT} {' '.join(digest.hex() for digest in digests)}", safe=True)
         with self._lock:
             self._doubtful.update(digests)
 
@@ -156,10 +164,18 @@ class Checkpoint:
         if not digests:
             return
         # Losing this line to a power cut costs a look-up.
-        self._journal.append(f"{_DONE} {' '.join(digest.hex() for digest in digests)}", safe=False)
+        self._append(f"{_DONE} {' '.join(digest.hex() for digest in digests)}", safe=False)
         with self._lock:
             self._done.update(digests)
             self._doubtful.difference_update(digests)
+
+    def _append(self, line: str, *, safe: bool) -> None:
+        """Append a line; before the first of ours, the version of what follows."""
+        with self._lock:
+            if not self._written:
+                self._journal.append(f"{_VERSION} {VERSION}", safe=False)
+                self._written = True
+        self._journal.append(line, safe=safe)
 
 
 def _digest(text: str) -> bytes:

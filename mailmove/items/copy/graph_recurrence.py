@@ -40,8 +40,10 @@ def _last_day(until: date, start: EventTime) -> date:
     """Local date of the last occurrence at or before UNTIL, which is in UTC where the start has a time zone."""
     if not isinstance(until, datetime):
         return until
-    if not isinstance(start.wall, datetime) or (until.tzinfo is not None and start.rules is None):
+    if until.tzinfo is not None and start.rules is None:
         return until.date()
+    if not isinstance(start.wall, datetime):
+        return (until.astimezone(start.rules) if until.tzinfo is not None else until).date()
     local = until.astimezone(start.rules) if until.tzinfo is not None else until
     return local.date() - timedelta(days=int(local.time() < start.wall.time()))
 

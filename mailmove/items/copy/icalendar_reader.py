@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from icalendar import Calendar, Event, vDDDTypes, vRecur
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
+from mailmove.items.copy.calendar_details import Details, all_of, calendar_text, text_of, whole_days
 from mailmove.items.copy.calendar_event import CalendarEvent, EventTime, Unmovable
 
 _CALENDAR = re.compile(r"^BEGIN:VCALENDAR[ \t]*\r?$.*?^END:VCALENDAR", re.MULTILINE | re.DOTALL)
@@ -21,7 +22,17 @@ _WINDOWS_ZONE = re.compile(r"UTC|[\w. ]+ Standard Time")
 
 def read_event(content: bytes) -> CalendarEvent:
     """The event in iCalendar, alone or in a message. Unmovable: it has none, several, or what Graph cannot hold."""
-    event = _only_event(content)
+    try:
+        return _event_of(content)
+    except Unmovable:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise Unmovable(f"its iCalendar cannot be read: {error}") from None
+
+
+def _event_of(content: bytes) -> CalendarEvent:
+    text, attached = calendar_text(content)
+    event = _only_event(text)
     for name in ("EXDATE", "RDATE", "EXRULE"):
         if name in event:
             raise Unmovable("a series with occurrences left out or added")
@@ -31,45 +42,41 @@ def read_event(content: bytes) -> CalendarEvent:
     end = _time(event, "DTEND")
     if end is None and "DURATION" in event:
         raise Unmovable("a duration in place of an end")
+    start, end, whole = whole_days(start, end, text_of(event, "X-MICROSOFT-CDO-ALLDAYEVENT"))
+    details = Details(event, start, end, attached)
     return CalendarEvent(
-        uid=_text(event, "UID"),
-        subject=_text(event, "SUMMARY"),
-        description=_text(event, "DESCRIPTION"),
-        location=_text(event, "LOCATION"),
-        busy=_text(event, "X-MICROSOFT-CDO-BUSYSTATUS").upper(),
+        uid=text_of(event, "UID"),
+        subject=text_of(event, "SUMMARY"),
+        description=text_of(event, "DESCRIPTION"),
+        location=text_of(event, "LOCATION"),
+        busy=details.busy(),
         start=start,
         end=end,
         rule=_rule(event),
-        people=tuple(_person(address) for name in ("ORGANIZER", "ATTENDEE") for address in _all(event, name)),
+        people=tuple(_person(address) for name in ("ORGANIZER", "ATTENDEE") for address in all_of(event, name)),
+        html=details.html(),
+        sensitivity=details.sensitivity(),
+        importance=details.importance(),
+        categories=details.categories(),
+        reminder=details.reminder(),
+        notes=details.notes(),
+        lost=(*whole, *details.lost()),
     )
 
 
-def _only_event(content: bytes) -> Event:
-    match = _CALENDAR.search(content.decode("utf-8", "replace"))
+def _only_event(text: str) -> Event:
+    match = _CALENDAR.search(text)
     if match is None:
         raise Unmovable("no event in its iCalendar")
-    try:
-        calendar = Calendar.from_ical(match[0])
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:  # of a broken line or time zone
-        raise Unmovable(f"its iCalendar cannot be read: {error}") from None
+    calendar = Calendar.from_ical(match[0])
     events = [component for component in calendar.subcomponents if isinstance(component, Event)]
     if len(events) != 1:
         raise Unmovable("a series with changed occurrences" if events else "no event in its iCalendar")
     return events[0]
 
 
-def _all(event: Event, name: str) -> list[Any]:
-    """Values of a property, which icalendar gives as a list only where it stands more than once."""
-    value = event.get(name, [])
-    return value if isinstance(value, list) else [value]
-
-
-def _text(event: Event, name: str) -> str:
-    return next((str(value) for value in _all(event, name)), "")
-
-
 def _time(event: Event, name: str) -> EventTime | None:
-    value = next(iter(_all(event, name)), None)
+    value = next(iter(all_of(event, name)), None)
     if value is None:
         return None
     moment = value.dt if isinstance(value, vDDDTypes) else None
@@ -84,7 +91,7 @@ def _time(event: Event, name: str) -> EventTime | None:
 
 
 def _rule(event: Event) -> vRecur | None:
-    rules = _all(event, "RRULE")
+    rules = all_of(event, "RRULE")
     if not rules:
         return None
     if len(rules) > 1:

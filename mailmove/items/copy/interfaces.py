@@ -7,21 +7,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mailmove.items.content import NONE, lack_of_base64
+from mailmove.items.folder_path import FolderPath
+from mailmove.items.identity import Holds
 from mailmove.items.item import Item
 
-Kind = Literal["message", "event", "contact"]
+Kind = Literal["message", "event", "contact", "other"]
+"""What a folder holds. other: tasks, notes, journal entries; Graph has no folders for them."""
 
 
 @dataclass(frozen=True)
 class SourceFolder:
-    """A folder of the old server. path: as people see it, 'Inbox/Projects'. well_known: its name in Graph, if any."""
+    """A folder of the old server. path: names from the top down. well_known: its name in Graph, if any."""
 
     id: str
-    path: str
+    path: FolderPath
     kind: Kind
     well_known: str | None = None
     count: int = 0
     parent: SourceFolder | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path[-1]
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Content:
     """One item with its content. Exactly one of these is set.
 
     mime: RFC 5322 (of an event: iCalendar) in base64. stream: what ExportItems gave, in base64. fields: a contact, as
-    Graph names its properties. missing: why the old server does not give it.
+    Graph names its properties. missing: why the old server does not give it. without: parts that it lacks, in words.
     """
 
     item: Item
@@ -37,6 +46,18 @@ class Content:
     stream: str | None = None
     fields: dict[str, object] | None = None
     missing: str | None = None
+    without: tuple[str, ...] = ()
+
+    @property
+    def lack(self) -> str:
+        """Why there is nothing to be stored; "": there is. What is empty or cannot be read is no content."""
+        if self.missing is not None:
+            return self.missing or NONE
+        if self.stream is not None:
+            return "" if self.stream else NONE
+        if self.item.kind == "contact":
+            return "" if self.fields and any(self.fields.values()) else NONE
+        return lack_of_base64(self.mime)
 
     @property
     def weight(self) -> int:
@@ -49,12 +70,24 @@ class Outcome:
     """The result of sending one item.
 
     stored: at the target. refused: permanently, `why` says it. unsent: not at the target, send it again after `wait`
-    seconds. unknown: the answer was lost; search the target before it is sent again.
+    seconds. unknown: the answer was lost; search the target before it is sent again. busy: the target takes nothing at
+    all now, so the item is not to blame. without: parts of the item that the target has no place for.
     """
 
     state: Literal["stored", "refused", "unsent", "unknown"]
     why: str = ""
     wait: float = 0.0
+    busy: bool = False
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NotCopied:
+    """A folder that could not be read or written, for all tries; path (): the mailbox as a whole. why: the words."""
+
+    path: FolderPath
+    why: str
+    folder_id: str = ""
 
 
 @dataclass
@@ -62,14 +95,26 @@ class Moved:
     """Counts of a mailbox's copy: final if `over`, so far if not.
 
     already_present: at the target before, by an earlier run or another way. left: items that were not copied, each
-    with the reason.
+    with the reason. reduced: items that were copied without a part of them, which is named. not_copied: folders, or the
+    mailbox.
     """
 
     mailbox: str
     copied: int = 0
     already_present: int = 0
     left: list[tuple[Item, str]] = field(default_factory=list)
+    reduced: list[tuple[Item, str]] = field(default_factory=list)
+    not_copied: list[NotCopied] = field(default_factory=list)
     over: bool = False
+
+
+@dataclass(frozen=True)
+class Present:
+    """An item of the target: the name by which a copy is known, its identity, and what it holds."""
+
+    name: str
+    identity: str
+    holds: Holds
 
 
 class Origin(ABC):
@@ -100,21 +145,19 @@ class Destination(ABC):
         """Id of the target's folder for these items; it and its parents are created where they are missing."""
 
     @abstractmethod
-    def marks(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[str]:
-        """For every item in the folder: our mark, or its identity (`Item.identity`) where it has no mark."""
+    def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        """Every item in the folder: its name (`identity.known_name` of the original), and what it holds."""
 
     @abstractmethod
-    def copies(self, mailbox: str, folder: SourceFolder, folder_id: str | None, names: Sequence[str]) -> list[int]:
-        """Count of items with each of these names in the folder (None: of messages in the whole mailbox); read from
-        the server at each call."""
+    def copies(
+        self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
+    ) -> list[int]:
+        """Count of items in the folder (None: of messages in the whole mailbox) that have the name of each of these of
+        the source (`identity.known_name`); read from the server at each call."""
 
     @abstractmethod
     def takes_streams(self, mailbox: str) -> bool:
         """Can the target import whole items (ExportItems streams)?"""
-
-    @abstractmethod
-    def name(self, item: Item) -> str:
-        """The name of a copy that is not a stream: our mark where it has one, else its identity."""
 
     @abstractmethod
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:

@@ -18,7 +18,10 @@ class Mover(ABC):
 
     @abstractmethod
     def move(self, mailboxes: Sequence[str], report: Callable[[Sequence[Moved]], None] = lambda _: None) -> list[Moved]:
-        """Copy everything in these mailboxes (SMTP addresses), several at once; items not copied are in `Moved.left`.
+        """Copy everything in these mailboxes (SMTP addresses), several at once; items not copied are in `Moved.left`,
+        folders and mailboxes in `Moved.not_copied`.
+
+        Raised: a refused sign-in, a full disk, and an error that all of them have.
 
         report: called twice a minute, and at the end, with the progress of each mailbox.
         """

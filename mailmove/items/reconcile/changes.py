@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mailmove.items.folder_path import FolderPath, placed, shown
 from mailmove.items.item import Item
 
 Standing = Literal["live", "deleted", "recoverable"]
 """State of a folder. live: shown to people. deleted: Deleted Items and below. recoverable: emptied from there."""
+
+
+Side = Literal["source", "target"]
 
 
 class StateLost(Exception):
@@ -21,12 +25,12 @@ class StateLost(Exception):
 class Folder:
     """A folder of one side.
 
-    id: the server's. path: as people see it, 'Inbox/Projects'. place: the same folder has the same place on both
-    sides, whatever its language: 'inbox/projects'.
+    id: the server's. path: names from the top down. place: a key, the same for the same folder on both sides, whatever
+    its language: 'inbox/projects'; it is compared and never taken apart.
     """
 
     id: str
-    path: str
+    path: FolderPath
     place: str
     standing: Standing = "live"
 
@@ -60,6 +64,27 @@ class Page:
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """What of a mailbox could not be read, for all tries; the rest of it was.
+
+    path: () for the mailbox as a whole. folder_id, place: of the folder. why: the server's words. passing: by an error
+    that may pass.
+    """
+
+    side: Side
+    path: FolderPath
+    why: str
+    folder_id: str = ""
+    place: str = ""
+    passing: bool = False
+
+    def __str__(self) -> str:
+        where = "the old server" if self.side == "source" else "Microsoft 365"
+        what = f"folder {shown(self.path)} " if self.path else ""
+        return f"{what}could not be read at {where}: {self.why}"
+
+
 class MailboxChanges(ABC):
     """One side's changes. Blocking calls; errors of `mailmove.errors`. Pages may repeat, and items in two pages."""
 
@@ -72,7 +97,7 @@ class MailboxChanges(ABC):
         """Pages from `state` on; None: from the beginning. StateLost: the server no longer knows the state."""
 
 
-def place_of(kind: str, path: str, well_known: dict[str, str]) -> str:
+def place_of(kind: str, path: FolderPath, well_known: Mapping[FolderPath, str]) -> str:
     """The place of a folder. well_known: path -> Graph's well-known name, of those folders that have one.
 
     Graph shows calendars beside each other, and contact folders below the default one, so these go by their last name.
@@ -80,6 +105,6 @@ def place_of(kind: str, path: str, well_known: dict[str, str]) -> str:
     if path in well_known:
         return well_known[path]
     if kind in ("event", "contact"):
-        return f"{kind}:{path.rpartition('/')[2].casefold()}"
-    above, slash, name = path.rpartition("/")
-    return f"{place_of(kind, above, well_known) if slash else ''}/{name.casefold()}"
+        return f"{kind}:{placed(path[-1:])}"
+    above = place_of(kind, path[:-1], well_known) if path[1:] else ""
+    return f"{above}/{placed(path[-1:])}"

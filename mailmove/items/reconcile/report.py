@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import html
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
+from mailmove.items.folder_path import shown
 from mailmove.items.item import Item
+from mailmove.items.reconcile.changes import Unread
 from mailmove.items.reconcile.verdicts import LOST, MEANS, Difference, Verdict
 
 COLUMNS = ("mailbox", "verdict", "kind", "folder", "subject", "received", "message id", "size", "reason")
@@ -20,23 +22,36 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run inst
 
 @dataclass
 class Account:
-    """Counts of one mailbox. at_source, at_target: items. lost: the first of those that are not accounted for."""
+    """Counts of one mailbox. at_source, at_target: items. lost: the first of those that are not accounted for.
+
+    unread: what of it could not be read; where that is the mailbox as a whole, nothing was counted.
+    """
 
     mailbox: str
     at_source: int = 0
     at_target: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     lost: list[Item] = field(default_factory=list)
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def compared(self) -> bool:
+        """Whether the mailbox was read on both sides, but for single folders."""
+        return all(part.path for part in self.unread)
 
     @property
     def missing(self) -> int:
         return sum(self.verdicts[verdict] for verdict in LOST)
 
     def counts(self) -> str:
-        """The counts as a sentence, which ends with the number of missing items."""
+        """The counts as a sentence, which ends with the number of missing items, and with what could not be read."""
+        unread = "; ".join(map(str, self.unread))
+        if not self.compared:
+            return f"not compared: {unread}"
         explained = [f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict not in LOST]
         more = f"{', '.join(explained)}; " if explained else ""
-        return f"{self.at_source} items at the old server; {more}{self.missing} missing"
+        counted = f"{self.at_source} items at the old server; {more}{self.missing} missing"
+        return f"{counted}, without what could not be read: {unread}" if unread else counted
 
     def line(self) -> str:
         """The same, with the mailbox before it."""
@@ -55,23 +70,37 @@ class Book:
         self.rows: list[dict[str, str]] = []
         self.count = 0
 
-    def add(self, mailbox: str, sizes: tuple[int, int], differences: Iterable[Difference]) -> Account:
-        """Add a mailbox's differences. sizes: items at source and target. New mail is counted and not listed."""
-        account = Account(mailbox, *sizes)
+    def add(
+        self,
+        mailbox: str,
+        sizes: tuple[int, int],
+        differences: Iterable[Difference],
+        unread: Sequence[tuple[Unread, str]] = (),
+    ) -> Account:
+        """Add a mailbox's differences. sizes: items at source and target. New mail is counted and not listed.
+
+        unread: what of it could not be read, each with what is to be said of it besides: a row of its own.
+        """
+        account = Account(mailbox, *sizes, unread=tuple(part for part, _ in unread))
         self.accounts.append(account)
+        for part, more in unread:
+            kind, reason = "folder" if part.path else "mailbox", f"{part}; {more}" if more else str(part)
+            self._list((mailbox, "not read", kind, shown(part.path), "", "", "", "", reason))
         room = self._most_lost - sum(len(earlier.lost) for earlier in self.accounts)
         for difference in differences:
             account.verdicts[difference.verdict] += 1
             if difference.verdict == "new":
                 continue
-            row = _cells(mailbox, difference)
-            self._csv.writerow(_harmless(cell) for cell in row)
-            self.count += 1
-            if len(self.rows) < SHOWN:
-                self.rows.append(dict(zip(COLUMNS, row, strict=True)))
+            self._list(_cells(mailbox, difference))
             if difference.lost and len(account.lost) < room:
                 account.lost.append(difference.item)
         return account
+
+    def _list(self, row: tuple[str, ...]) -> None:
+        self._csv.writerow(_harmless(cell) for cell in row)
+        self.count += 1
+        if len(self.rows) < SHOWN:
+            self.rows.append(dict(zip(COLUMNS, row, strict=True)))
 
     def csv(self) -> bytes:
         """The CSV in UTF-8 with a byte order mark, which spreadsheets need."""
@@ -83,10 +112,7 @@ class Book:
         head = "".join(f"<th>{_text(title)}</th>" for title in ("mailbox", "old server", "Microsoft 365", *verdicts))
         sums = "".join(
             f"<tr><td>{_text(account.mailbox)}</td>"
-            + "".join(
-                f"<td>{n}</td>"
-                for n in (account.at_source, account.at_target, *(account.verdicts[v] for v in verdicts))
-            )
+            + "".join(f"<td>{number}</td>" for number in _numbers(account, verdicts))
             + "</tr>"
             for account in self.accounts
         )
@@ -110,12 +136,19 @@ _STYLE = (
 )
 
 
+def _numbers(account: Account, verdicts: Sequence[Verdict]) -> Sequence[int | str]:
+    """Of a mailbox that was not compared there are none."""
+    if not account.compared:
+        return ["not read"] * (2 + len(verdicts))
+    return [account.at_source, account.at_target, *(account.verdicts[verdict] for verdict in verdicts)]
+
+
 def _cells(mailbox: str, difference: Difference) -> tuple[str, ...]:
     item = difference.item
     received = f"{item.received:%Y-%m-%d %H:%M:%S}" if item.received else ""
     size = "" if item.size is None else str(item.size)
     return (
-        mailbox, difference.verdict, item.kind, item.folder, item.subject, received, item.message_id or "", size,
+        mailbox, difference.verdict, item.kind, shown(item.folder), item.subject, received, item.message_id or "", size,
         difference.reason,
     )  # fmt: skip
 

@@ -3,10 +3,13 @@
 A page's rows and the state to continue from are written in one transaction, so that kill -9 between any two lines
 costs at most a page. The file can always be built again from the two servers: it saves time. Only items that were at
 the target and are gone since are known from here alone (and, for some weeks, from the target's recoverable items).
+
+One folder that cannot be read keeps no other back: it is named, and asked for once more when the others are done.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -17,10 +20,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mailmove.errors import MailmoveError, SignInRefused, Transient
+from mailmove.items.identity import compared, holds
 from mailmove.items.item import Item
-from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, StateLost
+from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Side, StateLost, Unread
 
 SOURCE, TARGET = 1, -1
+VERSION = 2
+"""Number of the shape below; a file of another shape is begun anew."""
+IN_A_ROW = 3
+"""Folders that fail in passing one after the other, after which the mailbox as a whole is given up."""
 _PROVABLE = ("message", "event", "contact")
 """Kinds of items that Graph lists; it lists no tasks, notes and journal entries."""
 _ONE = 1 << 44  # above every number of a place, so that a sum of weights is 0 only where counts and places agree
@@ -30,38 +39,50 @@ CREATE TABLE IF NOT EXISTS folder (
     number INTEGER PRIMARY KEY, side INTEGER, id TEXT, path TEXT, place TEXT, standing TEXT, state TEXT,
     UNIQUE (side, id));
 CREATE TABLE IF NOT EXISTS item (
-    name BLOB, weight INTEGER, folder INTEGER, kind TEXT, id TEXT, named TEXT, by_message_id INTEGER, subject TEXT,
-    received INTEGER, size INTEGER);
+    name BLOB, weight INTEGER, holds INTEGER, folder INTEGER, kind TEXT, id TEXT, named TEXT, by_message_id INTEGER,
+    subject TEXT, received INTEGER, sent INTEGER, size INTEGER);
 CREATE TABLE IF NOT EXISTS gone (
     name BLOB, side INTEGER, path TEXT, kind TEXT, id TEXT, named TEXT, by_message_id INTEGER, subject TEXT,
-    received INTEGER, size INTEGER, at INTEGER);
+    received INTEGER, sent INTEGER, size INTEGER, at INTEGER);
 CREATE INDEX IF NOT EXISTS gone_name ON gone (name);
 """
-_COLUMNS = "kind, id, named, by_message_id, subject, received, size"
+_COLUMNS = "kind, id, named, by_message_id, subject, received, sent, size"
 
 
 class Spool:
-    """`with Spool(path) as spool:`; one process at a time. A corrupt file is replaced by an empty one."""
+    """`with Spool(path) as spool:`; one process at a time. A corrupt file, or one of another version, is replaced by an
+    empty one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._open()
+            readable = self._version() == VERSION
         except sqlite3.DatabaseError as error:
-            self._db.close()
             if isinstance(error, sqlite3.OperationalError):  # a full disk, not a torn file
+                self._db.close()
                 raise
+            readable = False
+        if not readable:
+            self._db.close()
             for end in ("", "-wal", "-shm"):
                 Path(f"{path}{end}").unlink(missing_ok=True)
             self._open()
+        self._db.executescript(_SCHEMA)
+        self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _open(self) -> None:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # subjects are nobody else's business
         self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
-        self._db.executescript(
-            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{_CACHE_KB}; {_SCHEMA}"
-        )
+        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{_CACHE_KB};")
+        self._db.create_function("compared", 1, compared, deterministic=True)
+
+    def _version(self) -> int:
+        """Version of the file's shape; an empty file has ours."""
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version) if tables else VERSION
 
     def __enter__(self) -> Self:
         return self
@@ -71,23 +92,61 @@ class Spool:
     ) -> None:
         self._db.close()
 
-    def update(self, side: int, changes: MailboxChanges, mailbox: str) -> None:
-        """Bring one side up to date, reading only changes. Errors of `changes` are raised; call again to resume."""
+    def update(self, side: int, changes: MailboxChanges, mailbox: str) -> list[Unread]:
+        """Bring one side up to date, reading only changes; the folders that cannot be read.
+
+        Raised, to be called again: errors of the mailbox as a whole, and an error that every folder has.
+        """
         folders = changes.folders(mailbox)
         self._settle_folders(side, folders)
+        failed = self._try(side, changes, mailbox, folders)
+        if not failed:
+            return []
+        # A second look: a folder that its user has deleted meanwhile is gone, and nothing is wrong.
+        there = changes.folders(mailbox)
+        self._settle_folders(side, there)
+        again = self._try(side, changes, mailbox, [folder for folder in there if folder.id in failed])
+        if again and len(again) == len(there):
+            raise next(iter(again.values()))
+        named: Side = "source" if side == SOURCE else "target"
+        return [
+            Unread(named, folder.path, error.seen, folder.id, folder.place, isinstance(error, Transient))
+            for folder in there
+            if (error := again.get(folder.id)) is not None
+        ]
+
+    def _try(
+        self, side: int, changes: MailboxChanges, mailbox: str, folders: Iterable[Folder]
+    ) -> dict[str, MailmoveError]:
+        """Read each of these folders; the error of each that cannot be read, by its id."""
+        failed: dict[str, MailmoveError] = {}
+        in_a_row = 0
         for folder in folders:
-            number, state = self._db.execute(
-                "SELECT number, state FROM folder WHERE side = ? AND id = ?", (side, folder.id)
-            ).fetchone()
             try:
-                self._read(side, folder, number, changes.changes(mailbox, folder, state), fresh=state is None)
-            except StateLost:
-                self._forget(number)
-                self._read(side, folder, number, changes.changes(mailbox, folder, None), fresh=True)
+                self._bring(side, changes, mailbox, folder)
+                in_a_row = 0
+            except SignInRefused:
+                raise
+            except MailmoveError as error:
+                failed[folder.id] = error
+                in_a_row += isinstance(error, Transient)
+                if in_a_row == IN_A_ROW:
+                    raise
+        return failed
+
+    def _bring(self, side: int, changes: MailboxChanges, mailbox: str, folder: Folder) -> None:
+        number, state = self._db.execute(
+            "SELECT number, state FROM folder WHERE side = ? AND id = ?", (side, folder.id)
+        ).fetchone()
+        try:
+            self._read(side, folder, number, changes.changes(mailbox, folder, state), fresh=state is None)
+        except StateLost:
+            self._forget(number)
+            self._read(side, folder, number, changes.changes(mailbox, folder, None), fresh=True)
 
     def _settle_folders(self, side: int, folders: list[Folder]) -> None:
         known = {
-            folder_id: (number, place, path)
+            folder_id: (number, place, tuple(json.loads(path)))
             for folder_id, number, place, path in self._db.execute(
                 "SELECT id, number, place, path FROM folder WHERE side = ?", (side,)
             )
@@ -106,13 +165,13 @@ class Spool:
                 if folder.id not in known:
                     self._db.execute(
                         "INSERT INTO folder (side, id, path, place, standing) VALUES (?, ?, ?, ?, ?)",
-                        (side, folder.id, folder.path, folder.place, folder.standing),
+                        (side, folder.id, json.dumps(folder.path), folder.place, folder.standing),
                     )
                 elif known[folder.id][1:] != (folder.place, folder.path):
                     number = known[folder.id][0]
                     self._db.execute(
                         "UPDATE folder SET path = ?, place = ?, standing = ? WHERE number = ?",
-                        (folder.path, folder.place, folder.standing, number),
+                        (json.dumps(folder.path), folder.place, folder.standing, number),
                     )
                     self._db.execute("UPDATE item SET weight = ? WHERE folder = ?", (weight(side, folder), number))
 
@@ -150,7 +209,7 @@ class Spool:
 
     def _insert(self, table: str, items: list[Item], heavy: int, number: int) -> None:
         self._db.executemany(
-            f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (_row(item, heavy, number) for item in _last_of_each(items)),
         )
 
@@ -200,6 +259,10 @@ class Spool:
     def run(self, statement: str) -> None:
         self._db.execute(statement)
 
+    def put(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Rows of a temporary table."""
+        self._db.executemany(statement, rows)
+
 
 def weight(side: int, folder: Folder) -> int:
     """A number whose sum over a name's items is 0 only when both sides hold as many in the same places.
@@ -212,16 +275,32 @@ def weight(side: int, folder: Folder) -> int:
 
 def name_of(item: Item) -> bytes | None:
     """Digest of an item's identity on both sides; None: it has no identity, or Graph does not list such items."""
-    identity = item.identity.strip()
+    identity = item.identity
     if not identity or item.kind not in _PROVABLE:
         return None
+    return digest(identity)
+
+
+def digest(identity: str) -> bytes:
+    """An identity as the spool keeps it."""
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _holds(item: Item, heavy: int) -> int:
+    """A number whose sum over a name's items is 0 only when both sides hold the same messages."""
+    if item.kind != "message":
+        return 0
+    subject, second = holds(item)
+    text = f"{subject}\n{second}".encode("utf-8", "surrogatepass")
+    number = int.from_bytes(blake2b(text, digest_size=5).digest())
+    return number if heavy > 0 else -number
 
 
 def _row(item: Item, heavy: int, folder: int) -> tuple[Any, ...]:
     return (
         name_of(item),
         heavy,
+        _holds(item, heavy),
         folder,
         item.kind,
         item.id,
@@ -229,6 +308,7 @@ def _row(item: Item, heavy: int, folder: int) -> tuple[Any, ...]:
         item.message_id is not None,
         item.subject,
         int(item.received.timestamp()) if item.received else None,
+        int(item.sent.timestamp()) if item.sent else None,
         item.size,
     )
 
@@ -239,16 +319,17 @@ def _last_of_each(items: list[Item]) -> Iterable[Item]:
 
 
 def item_of(path: str, columns: tuple[Any, ...]) -> Item:
-    """The item of a row; columns: kind, id, named, by_message_id, subject, received, size."""
-    kind, identity, named, by_message_id, subject, received, size = columns
+    """The item of a row. path: as it is stored. columns: as in `_COLUMNS`."""
+    kind, identity, named, by_message_id, subject, received, sent, size = columns
     return Item(
         id=identity,
-        folder=path,
+        folder=tuple(json.loads(path)),
         kind=kind,
         message_id=named if by_message_id else None,
         key="" if by_message_id else named,
         subject=subject,
         received=datetime.fromtimestamp(received, UTC) if received is not None else None,
+        sent=datetime.fromtimestamp(sent, UTC) if sent is not None else None,
         size=size,
     )
 

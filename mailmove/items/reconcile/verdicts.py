@@ -1,28 +1,43 @@
 """Reconcile the two sides of one mailbox: a verdict for each item, with the reason.
 
-Names whose items lie in the same places on both sides are compared inside the database. Only the others are read into
-memory, one name at a time.
+Names whose items hold the same and lie in the same places on both sides are compared inside the database. Only the
+others are read into memory, one name at a time. Two messages of one name are told apart by what they hold
+(`mailmove.items.identity`), so that the one that is missing is the one that is named.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from mailmove.items.folder_path import shown
+from mailmove.items.identity import Holds, Pairing, holds, mark_of_id, marked_message_id, may_be_same
 from mailmove.items.item import Item
-from mailmove.items.reconcile.changes import Standing
-from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool, item_of
+from mailmove.items.reconcile.changes import Standing, Unread
+from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool, digest, item_of
 
 Verdict = Literal[
-    "lost", "copy lost", "unnamed", "not shown", "moved", "deleted", "recoverable", "purged", "duplicate", "kept", "new"
+    "lost",
+    "copy lost",
+    "unnamed",
+    "not compared",
+    "not shown",
+    "moved",
+    "deleted",
+    "recoverable",
+    "purged",
+    "duplicate",
+    "kept",
+    "new",
 ]
 MEANS: dict[Verdict, str] = {
     "lost": "the target does not hold it, and never did as far as was seen",
     "copy lost": "the old server holds more copies of it than the target",
     "unnamed": "it has nothing that names it, so that nothing can prove where it is",
+    "not compared": "the target's folder for it could not be read, so that nothing shows whether it is there",
     "not shown": "Graph shows no items of this kind; look for it in Outlook",
     "moved": "its user keeps it in another folder now",
     "deleted": "its user has deleted it: it lies in the target's Deleted Items",
@@ -58,18 +73,28 @@ class Difference:
         return self.verdict in LOST
 
 
-def differences(spool: Spool) -> Iterator[Difference]:
-    """Every item that is not where it was, or is one too many, and the target's new mail."""
+def differences(spool: Spool, unread: Collection[Unread] = ()) -> Iterator[Difference]:
+    """Every item that is not where it was, or is one too many, and the target's new mail.
+
+    unread: folders of this mailbox that could not be read. Of what the old server has in an unread place of the target
+    nothing is said to be lost.
+    """
+    closed = {folder.place for folder in unread if folder.side == "target"}
     for path, *columns in spool.rows(
-        "SELECT path, kind, item.id, named, by_message_id, subject, received, size FROM item JOIN folder ON "
-        "folder = number WHERE name IS NULL AND side = ? ORDER BY item.rowid",
+        "SELECT path, kind, item.id, named, by_message_id, subject, received, sent, size FROM item JOIN folder "
+        "ON folder = number WHERE name IS NULL AND side = ? ORDER BY item.rowid",
         (SOURCE,),
     ):
         item = item_of(path, tuple(columns))
         verdict: Verdict = "unnamed" if item.kind in ("message", "event", "contact") else "not shown"
         yield Difference(verdict, item, MEANS[verdict])
     for sources, targets, was_there, was_source in _unequal(spool):
-        yield from judge(sources, targets, was_there, was_source)
+        places = {copy.item.id: copy.place for copy in sources} if closed else {}
+        for difference in judge(sources, targets, was_there, was_source):
+            if difference.lost and places.get(difference.item.id) in closed:
+                yield Difference("not compared", difference.item, MEANS["not compared"])
+            else:
+                yield difference
 
 
 def counts(spool: Spool) -> tuple[int, int]:
@@ -91,35 +116,34 @@ def judge(
     """Verdicts for all copies of one name. was_there: copies that the target held earlier; was_source: count of copies
     that left the source.
 
-    A copy at the target is matched in the same folder first, then in others, then among what its user has deleted.
+    What holds the same is matched first, in the same folder, then in others, then among what its user has deleted.
     """
-    by_place: dict[str, list[ItemCopy]] = {}
-    for copy in targets:
-        by_place.setdefault(copy.place, []).append(copy)
-    left = []
-    for copy in sources:
-        same_place = by_place.get(copy.place)
-        if same_place:
-            same_place.pop(0)
-        else:
-            left.append(copy)
-    rest = [copy for same_place in by_place.values() for copy in same_place]
-    live = [copy for copy in rest if copy.standing == "live"]
-    thrown = sorted((copy for copy in rest if copy.standing != "live"), key=lambda copy: copy.standing)
+    order: dict[Standing, int] = {"live": 0, "deleted": 1, "recoverable": 2}
+    ranked = sorted(targets, key=lambda copy: order[copy.standing])
+    pairing = Pairing([(copy.item, copy.place) for copy in sources], [(copy.item, copy.place) for copy in ranked])
+    partners = dict(pairing.pairs)
     once = list(was_there)
-    for copy in left:
-        if live:
-            yield Difference("moved", copy.item, f"{MEANS['moved']}: {live.pop(0).item.folder}")
-        elif thrown:
-            verdict: Verdict = "deleted" if thrown.pop(0).standing == "deleted" else "recoverable"
-            yield Difference(verdict, copy.item, MEANS[verdict])
-        elif once:
-            item, at = once.pop(0)
-            last_place = f"; it lay in {item.folder} until about {at:%Y-%m-%d %H:%M} UTC"
+    for index, copy in enumerate(sources):
+        partner = ranked[partners[index]] if index in partners else None
+        if partner is not None:
+            if partner.place == copy.place:
+                continue
+            if partner.standing == "live":
+                yield Difference("moved", copy.item, f"{MEANS['moved']}: {shown(partner.item.folder)}")
+            else:
+                yield Difference(partner.standing, copy.item, MEANS[partner.standing])
+            continue
+        gone = next((number for number, (item, _) in enumerate(once) if may_be_same(copy.item, holds(item))), None)
+        if gone is not None:
+            item, at = once.pop(gone)
+            last_place = f"; it lay in {shown(item.folder)} until about {at:%Y-%m-%d %H:%M} UTC"
             yield Difference("purged", copy.item, MEANS["purged"] + last_place)
         else:
-            short: Verdict = "copy lost" if len(sources) > len(left) or targets else "lost"
+            others = [source for number, source in enumerate(sources) if number in partners]
+            known = {holds(other.item) for other in (*others, *targets)}
+            short: Verdict = "copy lost" if holds(copy.item) in known else "lost"
             yield Difference(short, copy.item, MEANS[short])
+    live = [ranked[index] for index in pairing.over if ranked[index].standing == "live"]
     yield from _too_many(live, bool(sources), was_source)
 
 
@@ -133,21 +157,60 @@ def _too_many(live: Iterable[ItemCopy], at_source: bool, was_source: int) -> Ite
             yield Difference("new", copy.item, MEANS["new"])
 
 
+_ALIASES = """
+CREATE TEMP TABLE alias AS SELECT copy.rowid AS item, named.name AS name FROM item copy
+    JOIN (SELECT name, compared(subject) AS subject, coalesce(sent, received) AS at FROM item
+          WHERE kind = 'message' AND NOT by_message_id AND weight > 0 AND name IS NOT NULL) named
+    ON compared(copy.subject) = named.subject AND coalesce(copy.sent, copy.received) = named.at
+    WHERE copy.kind = 'message' AND copy.by_message_id AND copy.weight < 0
+        AND copy.name NOT IN (SELECT name FROM item WHERE weight > 0 AND name IS NOT NULL)
+    GROUP BY copy.rowid
+"""
+"""Copies at the target that got a Message-ID there, of messages that have none at the source: by what they hold."""
+
+
+_MARKED = """
+INSERT OR REPLACE INTO alias SELECT copy.rowid, marked.name FROM item copy JOIN marked ON copy.name = marked.copied
+    WHERE copy.weight < 0
+"""
+
+
+def _find_aliases(spool: Spool) -> None:
+    """Give copies of messages without Message-ID the name of their original: by our mark, or by what they hold."""
+    for table in ("alias", "marked"):
+        spool.run(f"DROP TABLE IF EXISTS temp.{table}")
+    nameless = spool.rows(
+        "SELECT id, name FROM item WHERE kind = 'message' AND NOT by_message_id AND weight > 0 AND name IS NOT NULL"
+    )
+    marked = [(digest(marked_message_id(mark_of_id(identity))), name) for identity, name in nameless]
+    if not marked:
+        spool.run("CREATE TEMP TABLE alias (item INTEGER PRIMARY KEY, name BLOB)")
+        return
+    spool.run(_ALIASES)
+    spool.run("CREATE UNIQUE INDEX temp.alias_item ON alias (item)")
+    spool.run("CREATE TEMP TABLE marked (copied BLOB PRIMARY KEY, name BLOB)")
+    spool.put("INSERT OR REPLACE INTO temp.marked VALUES (?, ?)", marked)
+    spool.run(_MARKED)
+
+
 _Group = tuple[list[ItemCopy], list[ItemCopy], list[tuple[Item, datetime]], int]
 
 
 def _unequal(spool: Spool) -> Iterator[_Group]:
     """Names whose items differ between the sides, each with all its copies and its history."""
+    _find_aliases(spool)
     spool.run("DROP TABLE IF EXISTS temp.unequal")
     spool.run(
-        "CREATE TEMP TABLE unequal AS SELECT name FROM item WHERE name IS NOT NULL "
-        "GROUP BY name HAVING sum(weight) <> 0"
+        "CREATE TEMP TABLE unequal AS SELECT coalesce(alias.name, item.name) AS name FROM item "
+        "LEFT JOIN temp.alias ON alias.item = item.rowid WHERE item.name IS NOT NULL "
+        "GROUP BY 1 HAVING sum(weight) <> 0 OR sum(holds) <> 0"
     )
     spool.run("CREATE UNIQUE INDEX temp.unequal_name ON unequal (name)")
     name, sources, targets = None, list[ItemCopy](), list[ItemCopy]()
     for row in spool.rows(
-        "SELECT item.name, side, place, standing, path, kind, item.id, named, by_message_id, subject, received, size "
-        "FROM item JOIN folder ON folder = number WHERE item.name IN temp.unequal ORDER BY item.name, item.rowid"
+        "SELECT coalesce(alias.name, item.name) AS known, side, place, standing, path, kind, item.id, named, "
+        "by_message_id, subject, received, sent, size FROM item JOIN folder ON folder = number "
+        "LEFT JOIN temp.alias ON alias.item = item.rowid WHERE known IN temp.unequal ORDER BY known, item.rowid"
     ):
         if name is not None and row[0] != name:
             yield _with_past(spool, name, sources, targets)
@@ -161,20 +224,28 @@ def _unequal(spool: Spool) -> Iterator[_Group]:
 
 
 def _with_past(spool: Spool, name: bytes, sources: list[ItemCopy], targets: list[ItemCopy]) -> _Group:
-    was_there: list[tuple[Item, datetime]] = []
+    was_there: dict[Holds, list[tuple[Item, datetime]]] = {}
     was_source = 0
-    together: Counter[tuple[str, int]] = Counter()
+    together: dict[Holds, Counter[tuple[str, int]]] = {}
     past: Iterator[tuple[Any, ...]] = spool.rows(
-        "SELECT side, at, path, kind, id, named, by_message_id, subject, received, size FROM gone WHERE name = ?",
+        "SELECT side, at, path, kind, id, named, by_message_id, subject, received, sent, size FROM gone "
+        "WHERE name = ? ORDER BY at",
         (name,),
     )
     for side, at, path, *columns in past:
         if side == SOURCE:
             was_source += 1
-        else:
-            together[path, at] += 1
-            was_there.append((item_of(path, tuple(columns)), datetime.fromtimestamp(at, UTC)))
+            continue
+        item = item_of(path, tuple(columns))
+        together.setdefault(holds(item), Counter())[path, at] += 1
+        was_there.setdefault(holds(item), []).append((item, datetime.fromtimestamp(at, UTC)))
     # An item that is moved goes from one folder and comes in another. So while copies are there, what has gone proves
     # nothing; and without any, only what has gone from one folder in one update was surely more than one.
-    surely = max(together.values(), default=0) if not targets else 0
-    return sources, targets, was_there[len(was_there) - surely :], max(0, was_source - len(sources))
+    present = {holds(copy.item) for copy in targets}
+    surely = [
+        gone
+        for held, items in was_there.items()
+        if held not in present
+        for gone in items[len(items) - max(together[held].values()) :]
+    ]
+    return sources, targets, surely, max(0, was_source - len(sources))

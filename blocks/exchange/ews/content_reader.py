@@ -1,0 +1,197 @@
+"""Contents of items: GetItem and ExportItems for many, where one item's answer is that item's answer.
+
+An item that the server refuses is left with its words, and the others come through. What may pass is asked for again,
+alone and with growing pauses. Where a whole request fails, it is halved until the item stands alone because of which it
+does. Before an item is left that way, the mailbox is asked for its Inbox: if that fails, too, nothing is wrong with
+the item, and the whole stops.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from blocks.exchange.ews.answers import Answer, M, ResponseMessage, T
+from blocks.exchange.ews.contact_reader import contact_fields, contact_losses, contact_properties
+from blocks.exchange.ews.folder_reader import read_well_known
+from blocks.exchange.ews.request_xml import Element, id_and, item_ids, m, t
+from blocks.exchange.ews.response_codes import GONE, OF_ITEM
+from blocks.exchange.ews.soap import BASE_VERSION, EXPORT_VERSION, EwsConnections
+from mailmove.errors import AnswerUnreadable, MailmoveError, Refused, Throttled
+from mailmove.items.copy.interfaces import Content
+from mailmove.items.item import Item
+
+PAUSES = (1.0, 3.0, 9.0)
+"""Seconds before an item is asked for again, alone."""
+_HALVING = 3.0
+"""Seconds of patience of a request for a part of the items."""
+GONE_WORDS = "it is gone from the old server"
+
+
+class ContentReader:
+    """Of one server. Refused, Throttled, Transient, Blocked: for the mailbox or the server, never for one item."""
+
+    def __init__(self, connections: EwsConnections) -> None:
+        self._ews = connections
+
+    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
+        """In the order asked for. streams: by ExportItems."""
+        results = self._ask(mailbox, items, streams, None)
+        for delay in self._pauses():
+            waiting = [item for item in items if item.id not in results.done]
+            if not waiting:
+                break
+            self._ews.sleep(delay)
+            for item in waiting:
+                results.add(self._alone(mailbox, item, streams, results.reasons[item.id]))
+        # Where others of the same mailbox came through, it answers.
+        if results.reasons and not any(content.missing is None for content in results.done.values()):
+            self._mailbox_answers(mailbox)
+        return [results.of(item) for item in items]
+
+    def _alone(self, mailbox: str, item: Item, streams: bool, reason: str) -> _Results:
+        """Ask for one item again. reason: why it was not given before, which holds where this answer says nothing."""
+        try:
+            return self._once(mailbox, [item], streams, _HALVING)
+        except AnswerUnreadable:
+            return _Results(reasons={item.id: reason})
+        except (Refused, Throttled):
+            raise
+        except MailmoveError as error:
+            self._mailbox_answers(mailbox)
+            return _Results(reasons={item.id: error.seen})
+
+    def _pauses(self) -> Iterator[float]:
+        """Those that the patience of the connection has room for."""
+        left = self._ews.patience
+        for delay in PAUSES:
+            if delay > left:
+                return
+            left -= delay
+            yield delay
+
+    def _mailbox_answers(self, mailbox: str) -> None:
+        """Raises what stands in the way where not even the mailbox's folders can be had."""
+        read_well_known(self._ews, mailbox)
+
+    def _ask(self, mailbox: str, items: Sequence[Item], streams: bool, patience: float | None) -> _Results:
+        """One request; where it fails as a whole, two for its halves."""
+        try:
+            return self._once(mailbox, items, streams, patience)
+        except (Refused, Throttled):
+            raise
+        except MailmoveError as error:
+            self._mailbox_answers(mailbox)
+            if len(items) == 1:
+                return _Results(reasons={items[0].id: error.seen})
+        half = len(items) // 2
+        results = self._ask(mailbox, items[:half], streams, _HALVING)
+        results.add(self._ask(mailbox, items[half:], streams, _HALVING))
+        return results
+
+    def _once(self, mailbox: str, items: Sequence[Item], streams: bool, patience: float | None) -> _Results:
+        wanted = f"the content of {len(items)} items of {mailbox}"
+        version = EXPORT_VERSION if streams else BASE_VERSION
+        read = partial(_results, items, streams)
+        return self._ews.ask(_request(items, streams), wanted, read, version=version, patience=patience)
+
+
+class _Results:
+    """done: by id of the item, what was answered for good. reasons: why there is nothing yet, in the server's words."""
+
+    def __init__(self, done: dict[str, Content] | None = None, reasons: dict[str, str] | None = None) -> None:
+        self.done, self.reasons = done or {}, reasons or {}
+
+    def add(self, other: _Results) -> None:
+        self.done |= other.done
+        self.reasons |= other.reasons
+        self.reasons = {identity: reason for identity, reason in self.reasons.items() if identity not in self.done}
+
+    def of(self, item: Item) -> Content:
+        reason = self.reasons.get(item.id, "no answer")
+        return self.done.get(item.id) or Content(item, missing=f"the old server does not give it: {reason}")
+
+
+def _request(items: Sequence[Item], streams: bool) -> Element:
+    identities = item_ids(item.id for item in items)
+    if streams:
+        return m.ExportItems(identities)
+    contacts = items[0].kind == "contact"  # 2007 has no MIME of a contact, and Graph takes none of it
+    shape = id_and(*(contact_properties() if contacts else []))
+    shape.insert(1, t.IncludeMimeContent("false" if contacts else "true"))
+    if contacts:
+        shape.insert(2, t.BodyType("Text"))
+    return m.GetItem(m.ItemShape(*shape), identities)
+
+
+def _results(items: Sequence[Item], streams: bool, answer: Answer) -> _Results:
+    results = _Results()
+    for item, message in _pairs(items, answer):
+        if message.ok:
+            content = _content(item, message.element, streams)
+            if content.missing is None:
+                results.done[item.id] = content
+            else:
+                results.reasons[item.id] = content.missing
+        elif message.code in GONE:
+            results.done[item.id] = Content(item, missing=GONE_WORDS)
+        elif message.code in OF_ITEM:
+            results.done[item.id] = Content(item, missing=f"the old server cannot give it: {message.words}")
+        else:
+            results.reasons[item.id] = message.words
+    return results
+
+
+def _pairs(items: Sequence[Item], answer: Answer) -> Iterator[tuple[Item, ResponseMessage]]:
+    """Which message is for which item: by the id in it, and by its place where it has none.
+
+    AnswerUnreadable: as many answers as questions there must be, and none for another item.
+    """
+    if len(answer.messages) != len(items):
+        raise answer.speaker.unreadable(f"{len(answer.messages)} answers to {len(items)} questions")
+    asked = {item.id: item for item in items}
+    for item, message in zip(items, answer.messages, strict=True):
+        identity = _identity(message.element)
+        # An id that nobody asked for is the same item's in another schema's spelling.
+        if identity in asked and identity != item.id:
+            raise answer.speaker.unreadable("answers in another order than the questions")
+        yield item, message
+
+
+def _identity(message: Any) -> str:
+    element = next(message.iter(f"{T}ItemId", f"{M}ItemId"), None)
+    return "" if element is None else str(element.get("Id", ""))
+
+
+def _content(item: Item, message: Any, streams: bool) -> Content:
+    """`missing`: the answer says success, and holds no content."""
+    if streams:
+        data = message.findtext(f"{M}Data")
+        return _checked(item, data, "Data", stream=True)
+    element = next(message.iterfind(f"{M}Items/*"), None)
+    if element is None:
+        return Content(item, missing="success, and no item in the answer")
+    if item.kind == "contact":
+        fields = contact_fields(element)
+        return (
+            Content(item, fields=fields, without=contact_losses(element))
+            if fields
+            else Content(item, missing="a contact without a single property")
+        )
+    return _checked(item, element.findtext(f"{T}MimeContent"), "MimeContent", stream=False)
+
+
+def _checked(item: Item, text: str | None, name: str, *, stream: bool) -> Content:
+    """Base64 of more than white space. Exchange gives it broken, empty and not at all (exchangelib 707, 584, 683)."""
+    if text is None:
+        return Content(item, missing=f"success, and no {name} in the answer")
+    data = "".join(text.split())
+    try:
+        content = binascii.a2b_base64(data, strict_mode=True) if data else b""
+    except binascii.Error:
+        return Content(item, missing=f"success, and a {name} that is no base64 ({len(data)} letters)")
+    if not content.strip():
+        return Content(item, missing=f"success, and an empty {name}")
+    return Content(item, stream=data) if stream else Content(item, mime=data)
