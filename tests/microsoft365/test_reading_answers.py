@@ -70,7 +70,7 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
                 },
             ]
         },
-    ),  # fmt: skip
+    ),
     "messages": (
         lambda graph: list(
             GraphChanges(graph).changes(MAILBOX, Folder("users/a/mailFolders/f/messages", ("I",), "i"), None)
@@ -117,7 +117,7 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
             ],
             "@adminapi.warnings": ["w"],
         },
-    ),  # fmt: skip
+    ),
     "mailboxes": (
         lambda graph: Mailboxes(exchange(graph)).kinds(),
         {"value": [{"PrimarySmtpAddress": MAILBOX, "EmailAddresses": [f"SMTP:{MAILBOX}"], **KIND}]},
@@ -143,7 +143,7 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
                 }
             ]
         },
-    ),  # fmt: skip
+    ),
     "assignment": (
         lambda graph: Assignments(graph, ["r"]).status("g", "group"),
         {"value": [{"id": "a", "status": "active", "accessContainer": {"accessContainerId": "group"}}]},
