@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import text, texts_or
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import Blocked, NotYet
 from mailmove.inventory.full import Grant
@@ -62,7 +62,7 @@ class MailboxPermissions(TenantPermissions):
         opening = self._rows("Get-MailboxPermission", mailbox, "User", "fullaccess")
         sending = self._rows("Get-RecipientPermission", mailbox, "Trustee", "sendas")
         boxes = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
-        behalf = [name for box in boxes for name in _listed(box.get("GrantSendOnBehalfTo"))]
+        behalf = [name for box in boxes for name in _listed(box, "GrantSendOnBehalfTo")]
         grants = (
             *(("full_access", trustee) for trustee in opening),
             *(("send_as", trustee) for trustee in sending),
@@ -76,9 +76,9 @@ class MailboxPermissions(TenantPermissions):
     def _rows(self, cmdlet: str, mailbox: str, whom: str, right: str) -> list[str]:
         rows = self._exchange.of_one(cmdlet, {"Identity": mailbox}, wanted=f"who may use {mailbox}")
         return [
-            str(row.get(whom))
+            text(row, whom)
             for row in rows
-            if right in ("".join(name.split()).lower() for name in _listed(row.get("AccessRights")))
+            if right in ("".join(name.split()).lower() for name in _listed(row, "AccessRights"))
             and not any(_flag(row, name, cmdlet) for name in ("IsInherited", "Deny", "AccessControlType"))
             and not _is_nobody(row, whom)
         ]
@@ -120,9 +120,9 @@ def _flag(row: Json, name: str, cmdlet: str) -> bool:
 def _is_nobody(row: Json, whom: str) -> bool:
     """The owner, the system, and accounts that are gone: by SID where it is shown (UserSid, TrusteeSidString)."""
     sids = (str(row.get(name) or "") for name in ("UserSid", "TrusteeSidString"))
-    return str(row.get(whom)).lower().startswith(_NOBODY) or any(_WINDOWS_OWN.match(sid) for sid in sids)
+    return text(row, whom).lower().startswith(_NOBODY) or any(_WINDOWS_OWN.match(sid) for sid in sids)
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(row: Json, name: str) -> list[str]:
     """A multivalued property: a list, or a text with commas."""
-    return [str(entry) for entry in (value.split(",") if isinstance(value, str) else value or [])]
+    return [entry.strip() for value in texts_or(row, name) for entry in value.split(",")]

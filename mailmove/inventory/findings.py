@@ -14,6 +14,7 @@ from mailmove.inventory.devices import of_phones, of_relays
 from mailmove.inventory.domains import of_accepted_domains, of_disconnected
 from mailmove.inventory.full import LARGEST_ITEM, Forwarding, FullInventory, Group
 from mailmove.inventory.server import SourceMailbox
+from mailmove.inventory.sign_in_names import findings_of_sign_in_names
 
 SUPPORTED, RECOMMENDED = 2000, 150
 """Mailboxes in one cutover batch, by Microsoft's cutover page."""
@@ -37,6 +38,7 @@ def findings_of(inventory: FullInventory, planned: Sequence[str] | None = None) 
         *(of_accepted_domains(inventory, planned) if planned is not None else ()),
         *_of_mailboxes(inventory),
         *of_disconnected(inventory),
+        *findings_of_sign_in_names(inventory.moving),
         *_of_large_items(inventory),
         *_of_archives(inventory),
         *_of_public_folders(inventory),
