@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from datetime import datetime
 from email.header import Header
 from types import TracebackType
 from typing import Any, Self
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import httpx
 from lxml import etree
@@ -34,6 +36,8 @@ _CONTACT = (
     '<t:FieldURI FieldURI="contacts:DisplayName"/>'
     '<t:IndexedFieldURI FieldURI="contacts:EmailAddress" FieldIndex="EmailAddress1"/>'
 )
+_FORBIDDEN = re.compile(rb"&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));")
+"""References to characters that XML 1.0 does not have; Exchange writes them all the same (ews-java-api 233)."""
 _PATIENCE = 20  # times that a busy server is asked again
 
 
@@ -69,7 +73,7 @@ class EwsSource:
 
     def folders(self, mailbox: str) -> dict[str, str]:
         """Folder id -> path from the mailbox's root, for every folder."""
-        owner = f"<t:Mailbox><t:EmailAddress>{mailbox}</t:EmailAddress></t:Mailbox>"
+        owner = f"<t:Mailbox><t:EmailAddress>{escape(mailbox)}</t:EmailAddress></t:Mailbox>"
         answer = self._ask(
             '<m:FindFolder Traversal="Deep"><m:FolderShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties>'
             '<t:FieldURI FieldURI="folder:ParentFolderId"/></t:AdditionalProperties></m:FolderShape>'
@@ -118,7 +122,9 @@ class EwsSource:
                 yield Read(identity, None, None, message.findtext(f"{_M}ResponseCode") or "no content")
                 continue
             received = items[0].findtext(f"{_T}DateTimeReceived")
-            yield Read(identity, _mime(items[0], kind), datetime.fromisoformat(received) if received else None)
+            mime = _mime(items[0], kind)
+            why = "" if mime else "no content"
+            yield Read(identity, mime, datetime.fromisoformat(received) if received else None, why)
 
     def _ask(self, body: str) -> Any:
         """The answer's tree. A busy server is asked again after the time it names, as a patient service does."""
@@ -127,7 +133,7 @@ class EwsSource:
                 answer = self._client.post(
                     self._url, content=_ENVELOPE.format(body).encode(), headers=self._headers, extensions=self._name
                 )
-                tree: Any = etree.fromstring(answer.content) if answer.content[:1] == b"<" else None
+                tree: Any = _tree(answer.content)
             except (httpx.HTTPError, etree.XMLSyntaxError) as error:
                 raise Unreachable(f"{CANNOT_CONNECT} ({error})") from None
             codes = list(tree.iter("{*}ResponseCode")) if tree is not None else []
@@ -147,14 +153,21 @@ def _kind(item: Any) -> str:
     return _KINDS.get(etree.QName(item).localname, "message")
 
 
-def _mime(item: Any, kind: str) -> bytes:
-    """The item as the lab files it: RFC 5322 outside, whatever kind it is."""
+def _tree(answer: bytes) -> Any:
+    return etree.fromstring(_FORBIDDEN.sub("\ufffd".encode(), answer)) if answer[:1] == b"<" else None
+
+
+def _mime(item: Any, kind: str) -> bytes | None:
+    """The item as the lab files it: RFC 5322 outside, whatever kind it is. None: there is no content to be read."""
     if kind == "contact":
         emails = [entry.text or "" for entry in item.iter(f"{_T}Entry")]
         return contact_mime(ContactParts(item.findtext(f"{_T}DisplayName") or "", emails[0] if emails else ""))
-    content = base64.b64decode(item.findtext(f"{_T}MimeContent") or "")
-    if kind != "event":
-        return content
+    try:
+        content = base64.b64decode(item.findtext(f"{_T}MimeContent") or "")
+    except binascii.Error:
+        return None
+    if kind != "event" or not content:
+        return content or None
     # EWS gives the bare iCalendar stream.
     subject = Header(event_parts(content).subject, "utf-8", maxlinelen=200).encode()
     return f"Subject: {subject}\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\n".encode() + content
