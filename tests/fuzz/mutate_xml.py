@@ -41,7 +41,7 @@ def xml_mutation(dice: random.Random, body: bytes, shape: Shape) -> Mutation | N
     if dice.random() < 0.15:
         return _control(dice, body)
     if target.attrib and dice.random() < 0.4:
-        return _attribute(dice, root, target)
+        return _attribute(dice, root, target, shape)
     return _element(dice, root, target, shape)
 
 
@@ -53,7 +53,7 @@ def _control(dice: random.Random, body: bytes) -> Mutation:
     return Mutation("noise", f"{word!r} at byte {at}", Answer(body[:at] + word + body[at:]))
 
 
-def _attribute(dice: random.Random, root: Any, target: Any) -> Mutation:
+def _attribute(dice: random.Random, root: Any, target: Any, shape: Shape) -> Mutation:
     name = dice.choice(sorted(target.attrib))
     kind = dice.choice(("dropped", "emptied", "retyped"))
     if kind == "dropped":
@@ -61,7 +61,8 @@ def _attribute(dice: random.Random, root: Any, target: Any) -> Mutation:
     else:
         target.set(name, "" if kind == "emptied" else _junk(dice, target.get(name)))
     where = f"{_path(target)}/@{name}"
-    return Mutation(kind, where, Answer(_written(root)), f"@{etree.QName(name).localname}")
+    label = f"@{etree.QName(name).localname}"
+    return Mutation(kind, where, Answer(_written(root)), label, kind == "retyped" and label in shape.free)
 
 
 def _element(dice: random.Random, root: Any, target: Any, shape: Shape) -> Mutation | None:
@@ -82,6 +83,7 @@ def _element(dice: random.Random, root: Any, target: Any, shape: Shape) -> Mutat
         for child in list(target):
             target.remove(child)
         target.text = _junk(dice, target.text)
+        honest = bool({name, _local(target)} & shape.free)
     elif kind == "doubled":
         parent.insert(parent.index(target), copy.deepcopy(target))
     elif kind == "reordered":

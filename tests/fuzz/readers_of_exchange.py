@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from answers import Answer, Shape
 from mutate_xml import xml_mutation
 from pydantic import SecretStr
-from reader import AsksWithoutEnd, Case, Reader
+from reader import NAMED, AsksWithoutEnd, Case, Reader
 from readers_of_texts import RECORDED
 from tape import Tape, TapeServer
 
@@ -21,9 +21,10 @@ from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.tls_roots import tls_context
 from lab.authority import Authority
-from lab.company import make_company
+from lab.company import Company, make_company
 from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
+from lab.mail_store import StoredItem
 from lab.places import Places
 from mailmove.items.copy.interfaces import Content
 from mailmove.items.item import Item
@@ -40,7 +41,9 @@ _ITEMS = frozenset(
 )  # fmt: skip
 _FOLDERS = frozenset({"Folder", "CalendarFolder", "ContactsFolder", "TasksFolder", "SearchFolder"})
 _SHAPE = Shape(
-    records=_ITEMS | _FOLDERS | {"GetFolderResponseMessage"}, lists=frozenset({"Items", "Folders", "Changes"})
+    records=_ITEMS | _FOLDERS | {"GetFolderResponseMessage"},
+    lists=frozenset({"Items", "Folders", "Changes"}),
+    free=frozenset({"@Id"}),
 )
 _UNNAMED = frozenset(
     {"Subject", "DisplayName", "DateTimeReceived", "Size", "InternetMessageId", "UID", "Start", "End", "TotalCount",
@@ -80,10 +83,21 @@ class Taped:
         return Case(name, [exchange.answer for exchange in tape.exchanges], again)
 
 
+def small_company() -> Company:
+    """One mailbox, with a few items of each kind in few folders: exchangelib asks about every folder."""
+    company = make_company(users=1, shared=0, public_folders=0, messages=30, domain=DOMAIN)
+    box = company.mailbox(ANNA)
+    chosen: list[StoredItem] = []
+    for kind, most in (("message", 3), ("event", 2), ("contact", 2)):
+        of_kind = [item for item in box.items.values() if item.kind == kind]
+        chosen += [item for item in of_kind if item.folder == of_kind[0].folder][:most]
+    return replace(company, mailboxes=(replace(box, items={item.id: item for item in chosen}),))
+
+
 @contextlib.contextmanager
 def taped_server(version: str) -> Iterator[Taped]:
     places, authority, faults = Places(), Authority(), Faults()
-    company = make_company(users=1, shared=0, public_folders=0, messages=8, domain=DOMAIN)
+    company = small_company()
     domains = [DOMAIN, f"autodiscover.{DOMAIN}", places.host(60)]
     with OldExchange(places, authority, company, faults, version=version) as old:
         upstream = old.ews_url.rpartition("/EWS")[0]
@@ -225,8 +239,8 @@ def autodiscover_readers(taped: Taped) -> list[Reader]:
 
     def measure(result: Any) -> Counter[str]:
         step, settings = result
-        named = 10**9 if step.status != "ok" else 0
-        return Counter({"proxy": named + len(settings.proxy), "server": named + len(settings.server)})
+        named = int(step.status != "ok")
+        return Counter({NAMED: named, "proxy": int(bool(settings.proxy)), "server": int(bool(settings.server))})
 
     taped.old.state.set_outlook_anywhere(
         {"ExternalHostname": f"mail.{DOMAIN}", "ClientAuthenticationMethod": "Basic",

@@ -12,7 +12,7 @@ from typing import Any
 from answers import Answer, Shape
 from mutate_xml import xml_mutation
 from pydantic import PrivateAttr
-from reader import Case, Reader, count_all
+from reader import NAMED, Case, Reader, count_all
 
 from blocks.exchange.exchange_server import ExchangeServer
 from blocks.exchange.powershell.from_clixml import PlainReader
@@ -169,6 +169,7 @@ def shell_blocks(version: str) -> Iterator[tuple[TapedServer, TapedFirewall]]:
 def _of_inventory(inventory: Any) -> Counter[str]:
     """Mailboxes, with what is in them: an unread figure is None, which is said; 0 would be a figure."""
     counted = count_all(inventory)
+    counted[NAMED] = len(getattr(inventory, "not_read", ()))
     for box in inventory.mailboxes:
         for name in ("item_count", "size"):
             figure = getattr(box, name)
@@ -183,7 +184,7 @@ SHELL_NAMES = ("shell inventory", "shell grants", "shell arrivals", "shell setti
 
 def shell_readers(server: TapedServer, firewall: TapedFirewall) -> list[Reader]:
     since = datetime(2000, 1, 1, tzinfo=UTC)
-    shape = Shape(lists=frozenset({"Recipients", "EmailAddresses", "LST"}))
+    shape = Shape(records=frozenset({"S"}), lists=frozenset({"LST"}), free=frozenset({"S"}))
 
     def reader(name: str, cases: list[Case], measure: Callable[[Any], Counter[str]] = count_all) -> Reader:
         return Reader(name, cases, [xml_mutation], shape, measure, frozenset({"RefId", "@RefId", "TN", "T"}))

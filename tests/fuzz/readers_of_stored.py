@@ -84,7 +84,7 @@ def _json(body: bytes) -> Any:
 
 def _entries(body: bytes) -> list[Entry]:
     rows = _json(body)
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not rows:
         raise Transient("Prefect", wanted="a table", seen="none", todo="Ask again.")
     return [entry_of(row) for row in rows]
 

@@ -90,8 +90,8 @@ class Tape:
                 self.endless = True
                 return replace(_NOTHING, status=400)
             wanted = names_of(method, target, body)
-            for fresh in (True, False):
-                for level, name in enumerate(wanted):
+            for level, name in enumerate(wanted):
+                for fresh in (True, False):  # what is asked again is answered as before
                     for place, exchange in enumerate(self.exchanges):
                         fits = not exchange.names or exchange.names[level] == name
                         if fits and fresh == (place not in self._used):
