@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from mailmove.errors import Blocked
-from mailmove.inventory.full import LARGEST_ITEM, LargeItem, MailFolder, NotRead
-from mailmove.inventory.server import SourceMailbox
+from mailmove.inventory.full import LARGEST_ITEM, LargeItem, MailFolder
+from mailmove.inventory.server import NotRead, SourceMailbox
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
