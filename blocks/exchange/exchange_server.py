@@ -28,7 +28,7 @@ from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
 from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory, Grant
-from mailmove.inventory.server import Inventory, OutlookAnywhere
+from mailmove.inventory.server import Inventory, NotRead, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
@@ -76,10 +76,13 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
             left: list[str] = []
             counts = statistics(shell.run("Get-MailboxStatistics", Server=name), left)
             boxes = mailboxes(shell.run("Get-Mailbox", ResultSize="Unlimited"), counts, left)
-            for words in left:
-                logger.warning("%s: not read, and left out: %s", name, words)
+            not_read = [NotRead(what="single mailboxes", why=words) for words in left]
+            for part in not_read:
+                logger.warning("%s: not read, and left out: %s", name, part.why)
             folders = public_folders(shell.run("Get-MailPublicFolder", ResultSize="Unlimited"))
-            return Inventory(server=name, version=server_version(server), mailboxes=[*boxes, *folders])
+            return Inventory(
+                server=name, version=server_version(server), mailboxes=[*boxes, *folders], not_read=not_read
+            )
 
     def full_inventory(self) -> FullInventory:
         """All that a move must know of, by a few sessions at once; minutes on a large server."""
@@ -189,7 +192,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
     def _server(self, shell: ExchangeShell) -> Row:
         """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
         servers = shell.run("Get-ExchangeServer")
-        rows = [row for row in servers if values.flag(row, "IsMailboxServer", absent=False)]
+        rows = [row for row in servers if values.flag(row, "IsMailboxServer")]
         hosts = self.ews_url.lower() + self.shell_url.lower()
         for row in rows:
             name, fqdn = values.text(row, "Name").lower(), values.optional_text(row, "Fqdn").lower()
@@ -225,11 +228,14 @@ def _arrival(row: Row) -> Arrival:
     address = values.optional_text(row, "ClientIp")
     client = values.optional_text(row, "OriginalClientIp") or address
     name = values.optional_text(row, "ClientHostname") if client == address else ""
+    recipients = [recipient.lower() for recipient in values.texts(row, "Recipients") if recipient]
+    if not recipients:
+        raise values.unreadable(row, "Recipients")
     return Arrival(
         at=values.known_moment(row, "Timestamp"),
         message_id=values.optional_text(row, "MessageId"),
         sender=values.optional_text(row, "Sender"),
-        recipients=tuple(recipient.lower() for recipient in values.texts(row, "Recipients")),
+        recipients=tuple(recipients),
         client_ip=client,
         client_name=name if name != client else "",
     )

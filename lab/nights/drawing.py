@@ -81,6 +81,14 @@ STOPPING: dict[str, str] = {"graph.claims": r"401 again, with a new token"}
 """Faults that pass by themselves, and stop a night all the same when they strike twice: a token that is refused, and
 the new one too, is for a person. What the question must say."""
 
+QUIRKS = {
+    "language": ("exchange.german", "exchange.french", "exchange.japanese"),
+    "shell": ("shell.deep", "shell.shallow", "shell.scalars"),
+    "database": ("exchange.disconnected",),
+    "admin": ("admin.switch_objects", "admin.switch_texts"),
+}
+"""What is so from the start to the end and stops nobody: how a server speaks. At most one of a line."""
+
 EVENTS = (
     "old server reboots",
     "certificate runs out",
@@ -111,12 +119,14 @@ class Drawn:
     deaths: list[dict[str, Any]] = field(default_factory=list)
     first_answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # gate -> answers before the yes
     rollback_at: str | None = None
+    quirks: list[str] = field(default_factory=list)
     mends: bool = True
     cruelty: Cruelty | None = None
 
     def lines(self) -> list[str]:
         """For people: everything that was drawn."""
         settings = [f"seed {self.seed}: {self.dns}, {self.town}, plan {self.plan}"]
+        settings += [f"  quirk {quirk}" for quirk in self.quirks]
         settings += [f"  fault {fault.name} at {fault.step}, {fault.times:g} times" for fault in self.faults]
         settings += [f"  {what} at {step}" for what, step in self.events]
         settings += [f"  kill -9 {death['phase']} {death['nth']} of {death['step']}" for death in self.deaths]
@@ -161,6 +171,8 @@ def draw(seed: int) -> Drawn:
     night = Drawn(seed, kind, town, plan)
     _draw_troubles(night, luck)
     night.cruelty = draw_cruelty(seed, always=os.environ.get("CRUEL") == "1")
+    quirky = random.Random(f"quirks {seed}")  # of their own, so that the rest of a seed's night stays what it was
+    night.quirks = [quirky.choice(names) for names in QUIRKS.values() if quirky.random() < 0.6]
     return night
 
 

@@ -33,7 +33,10 @@ def play(seed: int, folder: Path, nursery: Nursery | None = None) -> Played:
         with Nursery(folder / "nursery.log") as own:
             return play(seed, folder, own)
     drawn = draw(seed)
-    with Town(dns=drawn.dns, faults=Faults(), **drawn.town) as town:
+    faults = Faults()
+    for quirk in drawn.quirks:
+        faults.set(quirk)
+    with Town(dns=drawn.dns, faults=faults, **drawn.town) as town:
         first = town.picture()
         night = Night(drawn, town, nursery, folder)
         if drawn.cruelty:

@@ -124,13 +124,6 @@ class Relay(_Fact):
     last: datetime
 
 
-class NotRead(_Fact):
-    """A part of the server that could not be read; listed, so that nobody takes it for empty."""
-
-    what: str
-    why: str
-
-
 class FullInventory(Inventory):
     """An inventory with groups, rights, phones and relays too. Addresses are in lower case."""
 
@@ -147,4 +140,3 @@ class FullInventory(Inventory):
     large_items: list[LargeItem] = Field(default=[])
     phones: list[Phone] = Field(default=[])
     relays: list[Relay] = Field(default=[])
-    not_read: list[NotRead] = Field(default=[])

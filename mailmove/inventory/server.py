@@ -23,12 +23,22 @@ class SourceMailbox(BaseModel):
     size: int | None = Field(default=None, description="Bytes")
 
 
+class NotRead(BaseModel):
+    """A part of the server that could not be read; listed, so that nobody takes it for empty."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    why: str
+
+
 class Inventory(BaseModel):
     """The old server's version and mailboxes."""
 
     server: str = Field(description="Its own name: 'SBS2008'")
     version: str = Field(description="'8.3.83.6' is Exchange 2007 SP3")
     mailboxes: list[SourceMailbox]
+    not_read: list[NotRead] = Field(default=[])
 
     @property
     def moving(self) -> list[SourceMailbox]:

@@ -19,12 +19,11 @@ from mailmove.inventory.full import (
     Group,
     LargeItem,
     MailFolder,
-    NotRead,
     OtherRecipient,
     Phone,
     Relay,
 )
-from mailmove.inventory.server import SourceMailbox
+from mailmove.inventory.server import NotRead, SourceMailbox
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -27,6 +27,8 @@ _ALIAS = "NT AUTHORITY\\"
 """Exchange's own names of well-known SIDs, on every Windows (SecurityPrincipalIdParameter.MapSidToAlias)."""
 _ROOT = "Root"
 """FolderType of the top of a mailbox, in every language."""
+PERMISSIONS = {"full_access": "full-access permissions", "send_as": "send-as permissions"}
+"""Right -> what it is called where it could not be read."""
 _ASKED = 5  # mailboxes that are asked by what name Windows calls their owner, until one knows
 
 
@@ -37,7 +39,7 @@ def read_folders(sessions: Sessions, shell: ExchangeShell, known: Directory) -> 
     refused: list[str] = []
     rows = _of_every_mailbox(sessions, shell, "Get-MailboxFolderStatistics", wanted, "folders")
     for owner, folder in each(lambda row: _folder(row, known), rows, refused):
-        if owner is not None and not (folder.kind == _ROOT and not folder.items):
+        if not (folder.kind == _ROOT and not folder.items):
             by_owner.setdefault(owner, []).append(folder)
             if folder.size is None:
                 refused.append(f"the size of {folder.path} of {owner}")
@@ -45,13 +47,15 @@ def read_folders(sessions: Sessions, shell: ExchangeShell, known: Directory) -> 
     return {owner: tuple(sorted(folders, key=lambda folder: folder.path)) for owner, folders in by_owner.items()}
 
 
-def _folder(row: Row, known: Directory) -> tuple[str | None, MailFolder]:
+def _folder(row: Row, known: Directory) -> tuple[str, MailFolder]:
     path = values.text(row, "FolderPath")
     items = values.count(row, "ItemsInFolder")
     if items is None:
         raise values.unreadable(row, "ItemsInFolder")
     # Identity is the mailbox's own, then the path with backslashes: as long as the path.
     owner = known.owner(values.text(row, "Identity")[: -len(path)])
+    if owner is None:
+        raise values.unreadable(row, "Identity")
     kind = values.optional_text(row, "FolderType")
     return owner, MailFolder(path=path.strip("/"), items=items, size=values.size(row, "FolderSize"), kind=kind)
 
@@ -65,18 +69,22 @@ def read_grants(
     else:
         cmdlet, property_name, word = "Get-ADPermission", "ExtendedRights", "send-as"
     wanted = ("Identity", "User", property_name, "IsInherited", "Deny")
-    what = right.replace("_", "-") + " permissions"
+    what = PERMISSIONS[right]
     self_names = _names_of_self(shell, known)
     refused: list[str] = []
     grants = set()
 
     def granted(row: Row) -> Grant | None:
         owner, user = known.owner(values.text(row, "Identity")), values.account(row, "User")
-        if row.get(property_name) is None and property_name == "AccessRights":
+        if owner is None:
+            raise values.unreadable(row, "Identity")
+        values.shown(row, property_name)
+        rights = [name.lower() for name in values.names(row, property_name)]
+        if not rights and (property_name == "AccessRights" or row.get(property_name) not in (None, [])):
             raise values.unreadable(row, property_name)
-        if word not in (name.lower() for name in values.names(row, property_name)):
+        if word not in rights:
             return None
-        if owner is None or values.flag(row, "IsInherited") or values.flag(row, "Deny") or _nobody(user, self_names):
+        if values.flag(row, "IsInherited") or values.flag(row, "Deny") or _nobody(user, self_names):
             return None
         return Grant(mailbox=owner, right=right, trustee=known.trustee(user.name))
 

@@ -24,6 +24,7 @@ from mailmove.inventory.full import (
 )
 from mailmove.inventory.server import SourceMailbox
 
+SINGLE_RECIPIENTS = "single recipients"
 ALL: dict[str, Any] = {"ResultSize": "Unlimited"}
 _GROUPS: dict[str, Literal["distribution", "security", "dynamic"]] = {
     "MailUniversalDistributionGroup": "distribution",
@@ -98,7 +99,7 @@ def read_directory(sessions: Sessions, server: str) -> Directory:
     on_behalf = each(partial(_on_behalf, known=directory), rows, refused)
     directory.forwardings = [forwarding for of_one in forwardings for forwarding in of_one]
     directory.on_behalf = [grant for of_one in on_behalf for grant in of_one]
-    sessions.refused("single recipients", dict.fromkeys(refused))
+    sessions.refused(SINGLE_RECIPIENTS, dict.fromkeys(refused))
     directory.groups = _groups(sessions, [row for row in listed if _kind(row) in _GROUPS])
     _count_archives(sessions, directory)
     return directory
@@ -134,8 +135,9 @@ def _groups(sessions: Sessions, rows: list[Row]) -> list[Group]:
 
 
 def _member(row: Row) -> str:
-    """A member's address; empty: it has a name and no mail."""
-    return address_of(row) or ("" if name_of(row) else values.text(row, "Name"))
+    """A member's address; empty: it is of a kind that has no mail."""
+    has_mail = _kind(row) in (_MAILBOXES | _GROUPS.keys() | _CONTACTS.keys()) or not name_of(row)
+    return values.address(row, "PrimarySmtpAddress") if has_mail else address_of(row)
 
 
 def _members_of(row: Row) -> Command:
@@ -163,6 +165,7 @@ def _same(archive: Archive) -> Archive:
 
 
 def _forwardings(row: Properties, known: Directory) -> list[Forwarding]:
+    values.shown(row, "ForwardingAddress", "DeliverToMailboxAndForward")
     target = values.optional_text(row, "ForwardingAddress")
     outside = values.optional_text(row, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
     to = known.by_identity.get(target.lower(), target) if target else outside
@@ -174,8 +177,10 @@ def _forwardings(row: Properties, known: Directory) -> list[Forwarding]:
 
 def _on_behalf(row: Properties, known: Directory) -> list[Grant]:
     """Who may send on behalf of a mailbox: the shell names them as it names `Identity`."""
+    values.shown(row, "GrantSendOnBehalfTo")
+    mailbox = values.address(row, "PrimarySmtpAddress")
     return [
-        Grant(mailbox=address_of(row), right="send_on_behalf", trustee=known.by_identity.get(name.lower(), name))
+        Grant(mailbox=mailbox, right="send_on_behalf", trustee=known.by_identity.get(name.lower(), name))
         for name in sorted(values.texts(row, "GrantSendOnBehalfTo"))
     ]
 

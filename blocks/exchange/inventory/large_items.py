@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from mailmove.errors import Blocked
-from mailmove.inventory.full import LARGEST_ITEM, LargeItem, MailFolder, NotRead
-from mailmove.inventory.server import SourceMailbox
+from mailmove.inventory.full import LARGEST_ITEM, LargeItem, MailFolder
+from mailmove.inventory.server import NotRead, SourceMailbox
 from mailmove.items.folder_path import shown
 
 if TYPE_CHECKING:

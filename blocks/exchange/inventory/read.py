@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from blocks.exchange.inventory.contents import read_folders, read_grants
-from blocks.exchange.inventory.directory import Directory, read_directory
+from blocks.exchange.inventory.contents import PERMISSIONS, read_folders, read_grants
+from blocks.exchange.inventory.directory import SINGLE_RECIPIENTS, Directory, read_directory
 from blocks.exchange.inventory.domains import read_accepted_domains
 from blocks.exchange.inventory.large_items import read_large_items, suspects
 from blocks.exchange.inventory.relays import read_relays
@@ -19,6 +19,7 @@ from blocks.exchange.powershell import values
 from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import server_version
 from blocks.exchange.powershell.shell import ExchangeShell
+from mailmove.errors import Blocked
 from mailmove.inventory.full import AcceptedDomain, Forwarding, FullInventory, Grant, MailFolder, Relay
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ def read_inventory(
         )
         grants: list[Future[list[Grant]]] = [
             sessions.optional(
-                "full-access permissions", lambda shell: read_grants(sessions, shell, known, "full_access"), list
+                PERMISSIONS["full_access"], lambda shell: read_grants(sessions, shell, known, "full_access"), list
             ),
             sessions.optional(
-                "send-as permissions", lambda shell: read_grants(sessions, shell, known, "send_as"), list
+                PERMISSIONS["send_as"], lambda shell: read_grants(sessions, shell, known, "send_as"), list
             ),
         ]
         relays: Future[list[Relay]] = sessions.optional(
@@ -88,7 +89,17 @@ def read_delegates(
         known = read_directory(sessions, values.text(sessions.start(choose_server).result(), "Name"))
         rights: tuple[Literal["full_access", "send_as"], ...] = ("full_access", "send_as")
         asked = [sessions.start(partial(_grants, sessions, known, right)) for right in rights]
-        return [*(grant for part in asked for grant in part.result()), *known.on_behalf]
+        grants = [*(grant for part in asked for grant in part.result()), *known.on_behalf]
+        wanted = {SINGLE_RECIPIENTS, *PERMISSIONS.values(), *(f"single {what}" for what in PERMISSIONS.values())}
+        if left := [part for part in sessions.not_read if part.what in wanted]:
+            raise Blocked(
+                "Exchange",
+                wanted="every right on every mailbox",
+                seen="; ".join(f"{part.what} not read: {part.why}" for part in left),
+                todo="Look at these by hand, or give the account the right that is missing; then try again.",
+                code="UnreadValue",
+            )
+        return grants
 
 
 def _grants(

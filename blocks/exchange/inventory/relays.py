@@ -42,12 +42,16 @@ def read_relays(sessions: Sessions, shell: ExchangeShell, servers: Sequence[Prop
 
 def transports(server: Properties) -> bool:
     """Whether mail goes through the server, and stands in its log."""
-    return any(values.flag(server, role, absent=False) for role in ("IsHubTransportServer", "IsMailboxServer"))
+    roles = [values.flag(server, role) for role in ("IsHubTransportServer", "IsMailboxServer")]
+    return any(roles)
 
 
 def came_by_smtp(row: Properties) -> bool:
     """Whether an event of the log is one of SMTP. One that does not say is taken for it: mail is not overlooked."""
-    return values.optional_text(row, "Source", "SMTP").upper() == "SMTP"
+    source = values.optional_text(row, "Source") or "SMTP"
+    if not (source.isascii() and source.isalnum()):
+        raise values.unreadable(row, "Source")
+    return source.upper() == "SMTP"
 
 
 def _log(shell: ExchangeShell, server: str) -> Iterable[Properties]:
@@ -66,7 +70,7 @@ def relays(
     machines: dict[str, _Machine] = {}
     for row in rows:
         try:
-            at = values.known_moment(row, "Timestamp")
+            at, smtp = values.known_moment(row, "Timestamp"), came_by_smtp(row)
         except Blocked as error:
             if refused is None:
                 raise
@@ -75,7 +79,6 @@ def relays(
         address, host = values.optional_text(row, "ClientIp"), values.optional_text(row, "ClientHostname")
         sender = values.optional_text(row, "Sender").strip("<>").lower()
         ours = any(sender.endswith(f"@{domain}") for domain in domains)
-        smtp = came_by_smtp(row)
         if not smtp or host.lower() in own or not (ours or _inside(address)):
             continue
         machine = machines.setdefault(address, _Machine(host, at))

@@ -13,7 +13,8 @@ from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import each
 from blocks.exchange.powershell.shell import ExchangeShell
 from mailmove.errors import Blocked
-from mailmove.inventory.full import Forwarding, NotRead, Phone
+from mailmove.inventory.full import Forwarding, Phone
+from mailmove.inventory.server import NotRead
 
 _TARGET = re.compile(r"\[(SMTP|EX):([^\]]+)\]", re.IGNORECASE)
 _DEVICES = "/ExchangeActiveSyncDevices/"

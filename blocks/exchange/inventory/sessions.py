@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from blocks.exchange.powershell.shell import ExchangeShell
 from mailmove.errors import Blocked, Throttled, Transient
-from mailmove.inventory.full import NotRead
+from mailmove.inventory.server import NotRead
 
 T = TypeVar("T")
 SESSIONS = 3

@@ -114,6 +114,8 @@ def _find(shell: ExchangeShell, thumbprint: str) -> ServerCertificate | None:
 def _read(row: Row) -> ServerCertificate:
     """Blocked: its bytes are not there, or no certificate."""
     der = values.octets(row, "RawData")
+    if not any(values.texts(row, "Services")):  # that nothing uses it is "None", a member of the enumeration
+        raise values.unreadable(row, "Services")
     try:
         certificate = x509.load_der_x509_certificate(der)
         names, ends = names_of(certificate), certificate.not_valid_after_utc

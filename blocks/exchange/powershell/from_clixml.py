@@ -79,6 +79,8 @@ def properties(text: str) -> Row:
         members = _members(element, known, 0)
         bare = next((child for child in element if child.tag in _READERS), None)  # an extended primitive
         return Row(members) if bare is None else Row(members, value=_value(bare, known, 0))
+    if element.tag != "Obj" and element.tag not in _READERS:
+        raise NotClixml(f"<{element.tag}> is no object")
     return Row(value=_value(element, known, 0))
 
 

@@ -132,8 +132,9 @@ def name_of(row: Properties) -> str:
 def _recipient(
     row: Properties, kind: Kind | Literal["public_folder"], count: int | None, size: int | None
 ) -> SourceMailbox:
+    values.shown(row, "EmailAddresses", "LegacyExchangeDN", "HiddenFromAddressListsEnabled")
     return SourceMailbox(
-        address=values.text(row, "PrimarySmtpAddress").lower(),
+        address=values.address(row, "PrimarySmtpAddress"),
         display_name=name_of(row),
         kind=kind,
         aliases=aliases_of(row),

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from blocks.exchange.powershell.from_clixml import Shown, Unread
+from blocks.exchange.powershell.from_clixml import Row, Shown, Unread
 from mailmove.errors import Blocked
 
 _IN_BRACKETS = re.compile(r"\(\s*(\d[\d\W_]*?)\s*[^\W\d_]*\s*\)")
 _PLAIN = re.compile(r"(\d[\d\W_]*?)\s*B?")
 _SID = re.compile(r"S-1(-\d+)+", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\s@\ufffd]+@[^\s@\ufffd]+|\"[^\ufffd]+\"@[^\s@\ufffd]+")
 _FLAGS = {"true": True, "false": False}
 
 Properties = Mapping[str, Any]
@@ -60,6 +61,14 @@ def optional_text(row: Properties, name: str, default: str = "") -> str:
     raise unreadable(row, name)
 
 
+def address(row: Properties, name: str) -> str:
+    """An SMTP address that must be there, in lower case."""
+    value = text(row, name)
+    if not _ADDRESS.fullmatch(value):
+        raise unreadable(row, name)
+    return value.lower()
+
+
 def texts(row: Properties, name: str) -> tuple[str, ...]:
     """Texts of a list; one value is a list of one, none an empty one."""
     value = row.get(name)
@@ -67,6 +76,13 @@ def texts(row: Properties, name: str) -> tuple[str, ...]:
     if not all(isinstance(entry, str) for entry in values):
         raise unreadable(row, name)
     return tuple(str(entry) for entry in values)
+
+
+def shown(row: Properties, *names: str) -> None:
+    """Blocked: an object of the wire lacks a property that every version has; $null is no lack."""
+    for name in names:
+        if isinstance(row, Row) and name not in row:
+            raise unreadable(row, name)
 
 
 def names(row: Properties, name: str) -> tuple[str, ...]:
