@@ -95,6 +95,7 @@ class MovedUser:
     copied: set[str] = field(default_factory=set)
     last_synced: datetime | None = None
     provisioned: bool = False
+    poisoned: bool = False  # its job is not taken up any more, though it is queued
     guid: str = field(default_factory=lambda: str(uuid4()))
 
 
