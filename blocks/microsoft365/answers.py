@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,29 +14,59 @@ from typing import Any
 import httpx
 
 from mailmove.clock import now
-from mailmove.errors import Blocked, Drifted, MailmoveError, Refused, Throttled, Transient
+from mailmove.errors import AnswerUnreadable, Blocked, Drifted, MailmoveError, Refused, Throttled, Transient
 
 Json = dict[str, Any]
 SLOW_DOWN = {408, 503, 504}
 
+NO_USER = frozenset({"Request_ResourceNotFound", "ErrorInvalidUser"})
+"""Codes of a 404: nobody in the directory is called so. There may be a mailbox all the same, of another name."""
+
+NO_ITEM = frozenset({"ErrorItemNotFound", "ErrorFolderNotFound", "ErrorParentFolderNotFound"})
+"""Codes of a 404: the mailbox was opened, and has no such item or folder."""
+
+CLOSED = frozenset(
+    {
+        "MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI", "MailboxNotHostedInExchangeOnline",
+        "ErrorNonExistentMailbox", "ErrorMailboxMoveInProgress", "ErrorMailboxStoreUnavailable",
+        "ErrorMailboxConfiguration", "ErrorMissingEmailAddress",
+    }
+)  # fmt: skip
+"""Codes of an answer that does not open a mailbox: no licence, held on premises, inactive, deleted, or not ready yet
+(microsoft-graph-docs issues 5888, 10745; the names of Exchange: ews-reference ResponseCode). What it holds is unknown.
+"""
+
 
 class Answer(Json):
-    """A JSON object from a remote that may be damaged: what it lacks is Transient, not a KeyError."""
+    """A JSON object from a remote that may be damaged: what it lacks is AnswerUnreadable, not a KeyError."""
 
     def __init__(self, members: Json, who: str, wanted: str) -> None:
         super().__init__(members)
-        self._who, self._wanted = who, wanted
+        self.who, self.wanted = who, wanted
 
     def __missing__(self, key: str) -> Any:
-        raise damaged(self._who, self._wanted, f"an answer without `{key}`")
+        raise damaged(self.who, self.wanted, f"an answer without `{key}`")
 
 
-def damaged(who: str, wanted: str, seen: str) -> Transient:
-    return Transient(who, wanted=wanted, seen=seen, todo="Ask again; the answer was cut short or changed on its way.")
+def damaged(who: str, wanted: str, seen: str) -> AnswerUnreadable:
+    todo = "Ask again; the answer was cut short or changed on its way."
+    return AnswerUnreadable(who, wanted=wanted, seen=seen, todo=todo)
 
 
 class Rejected(Blocked):
     """Microsoft understood the request and declined it. `status` is the HTTP status."""
+
+    def __init__(self, who: str, *, wanted: str, seen: str, todo: str, status: int, code: str | None = None) -> None:
+        super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
+        self.status = status
+
+
+class MailboxClosed(Rejected):
+    """A mailbox that Microsoft does not open. Whether it holds anything is not known."""
+
+
+class ServerFailed(Transient):
+    """Its own side failed on this request (HTTP 408 and 5xx); another one may do. `status` is the HTTP status."""
 
     def __init__(self, who: str, *, wanted: str, seen: str, todo: str, status: int, code: str | None = None) -> None:
         super().__init__(who, wanted=wanted, seen=seen, todo=todo, code=code)
@@ -52,9 +83,9 @@ def moment(value: Any) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise damaged("Microsoft", "a time", f"{value!r}") from None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise damaged("Microsoft", "a time", f"{value!r}"[:120]) from None
 
 
 def challenged_claims(header: str) -> str | None:
@@ -81,9 +112,11 @@ def retry_after(headers: Mapping[str, str], default: float = 5.0) -> float:
     for value in (headers.get("Retry-After", ""), headers.get("Rate-Limit-Reset", "")):
         for read in (float, _until_http, _until_iso):
             try:
-                return max(0.0, read(value))
-            except (TypeError, ValueError):
+                seconds = read(value)
+            except (TypeError, ValueError, OverflowError):
                 continue
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
     return default
 
 
@@ -100,7 +133,7 @@ def message_of(response: httpx.Response) -> tuple[str, str]:
     """(code, message) of an error: Graph's form, Partner Center's, or plain text."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", response.text.strip()[:500]
     if not isinstance(body, dict):
         return "", str(body)[:500]
@@ -120,7 +153,10 @@ def error_of(response: httpx.Response, who: str, wanted: str) -> MailmoveError:
         kind, wait = TooManyRequests if status == 429 else Throttled, retry_after(response.headers)
         return kind(who, wanted=wanted, seen=words, todo="Wait as long as it asks.", retry_after=wait, code=name)
     if status >= 500 or status == 408:
-        return Transient(who, wanted=wanted, seen=words, todo="Ask again; Microsoft's side failed.", code=name)
+        todo = "Ask again; Microsoft's side failed."
+        return ServerFailed(who, wanted=wanted, seen=words, todo=todo, status=status, code=name)
+    if name in CLOSED:
+        return closed(who, wanted, words, status, name)
     if status in {401, 403}:
         return refused(who, wanted, words, name)
     if status in {409, 412}:
@@ -128,6 +164,12 @@ def error_of(response: httpx.Response, who: str, wanted: str) -> MailmoveError:
         return Drifted(who, wanted=wanted, seen=words, todo=todo, code=name)
     todo = "Read what it says; nothing was changed."
     return Rejected(who, wanted=wanted, seen=words, todo=todo, status=status, code=name)
+
+
+def closed(who: str, wanted: str, seen: str, status: int, code: str | None) -> MailboxClosed:
+    todo = "See whether its user has a licence, and whether the mailbox lies in Exchange Online; then try again."
+    seen = f"a mailbox that cannot be opened: {seen}"
+    return MailboxClosed(who, wanted=wanted, seen=seen, todo=todo, status=status, code=code)
 
 
 def refused(who: str, wanted: str, seen: str, code: str | None = None) -> Refused:

@@ -12,7 +12,8 @@ import re
 import httpx
 
 from blocks.microsoft365.answers import Rejected, error_of, message_of, retry_after
-from mailmove.errors import MailmoveError, Refused, Throttled, Transient
+from blocks.microsoft365.fields import part, part_or, rows_or, text_or
+from mailmove.errors import AnswerUnreadable, MailmoveError, Refused, Throttled, Transient
 
 WHO = "Exchange Online"
 CNAME_MISSING = "CnameMissing"
@@ -90,13 +91,11 @@ def code_of(kind: str, words: str) -> str | None:
 def inner_message(response: httpx.Response) -> str:
     """The most telling text of an error: details[0].message, the inner exception's, the error's own, or plain text."""
     try:
-        error = response.json()["error"]
-        details = error.get("details") or []
-        if details and details[0].get("message"):
-            return str(details[0]["message"])
-        inner = (error.get("innererror") or {}).get("internalexception") or {}
-        return str(inner.get("message") or error.get("message") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        error = part(response.json(), "error")
+        words = [text_or(detail, "message") for detail in rows_or(error, "details")]
+        inner = text_or(part_or(part_or(error, "innererror"), "internalexception"), "message")
+        return next(filter(None, [*words, inner]), text_or(error, "message"))
+    except (ValueError, AttributeError, RecursionError, AnswerUnreadable):
         return message_of(response)[1]
 
 

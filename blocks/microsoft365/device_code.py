@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import MicrosoftCloud
 from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
+from blocks.microsoft365.fields import text
 from blocks.process_local import ProcessLocal
 from blocks.tls_roots import tls_context
 from mailmove.clock import now
@@ -56,7 +57,7 @@ def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None
     flow = entra.ask(_WANTED, lambda: app.initiate_device_flow([where.graph_scope]), "user_code")
     if "user_code" not in flow:
         raise _named(flow)
-    show(str(flow["message"]))
+    show(text(flow, "message"))
     answer = entra.ask(_WANTED, lambda: app.acquire_token_by_device_flow(flow), "access_token")
     token, claims = answer.get("refresh_token"), answer.get("id_token_claims") or {}
     if not isinstance(token, str):

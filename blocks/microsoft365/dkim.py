@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import CNAME_MISSING, NOT_CUSTOMIZED, WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import flag, text_or
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports.tenant import TenantDkim
 from mailmove.records import RRset
@@ -39,7 +40,7 @@ class Dkim(TenantDkim):
 
     def signing(self, domain: str) -> bool:
         config = self._config(domain)
-        return bool(config and config.get("Enabled"))
+        return config is not None and flag(config, "Enabled")
 
     def set_signing(self, domain: str, on: bool) -> None:
         """NotYet: Microsoft's resolvers do not see the CNAMEs. Blocked: nothing is prepared."""
@@ -65,7 +66,9 @@ class Dkim(TenantDkim):
             if is_absent(error):
                 return None
             raise
-        return configs[0] if configs else None
+        for config in configs:
+            return config
+        return None
 
 
 def _records(domain: str, config: Json) -> tuple[RRset, ...]:
@@ -76,10 +79,10 @@ def _records(domain: str, config: Json) -> tuple[RRset, ...]:
             name=f"selector{number}._domainkey.{name}.",
             type="CNAME",
             ttl=_TTL,
-            values=(f"{str(target).rstrip('.').lower()}.",),
+            values=(f"{target.rstrip('.').lower()}.",),
         )
         for number in (1, 2)
-        if (target := config.get(f"Selector{number}CNAME"))
+        if (target := text_or(config, f"Selector{number}CNAME"))
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json, Rejected
+from pydantic import ValidationError
+
+from blocks.microsoft365.answers import NO_USER, Json, Rejected, damaged
+from blocks.microsoft365.fields import flag, number, number_or, text, text_or, texts_or
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
@@ -13,6 +16,7 @@ from mailmove.records import RRset
 from mailmove.tenant_state import Domain
 
 WHO = "Microsoft Graph"
+_TTL = 3600  # seconds, where Graph names none
 ELSEWHERE = "DomainInAnotherTenant"
 """Our name for a refusal that Graph has sentences for only."""
 
@@ -74,7 +78,7 @@ class Domains(TenantDomains):
         """Add Email to the domain's services; the others stay. NotYet: no MX record is offered yet."""
         domain = self._must(name)
         if not domain.mail_enabled:
-            services = [str(service) for service in (self._entry(name) or {}).get("supportedServices") or []]
+            services = texts_or(self._entry(name) or {}, "supportedServices")
             self._graph.call(
                 "PATCH",
                 _path(name),
@@ -95,7 +99,7 @@ class Domains(TenantDomains):
         try:
             self._graph.call("DELETE", _path(name), wanted=f"the domain {name} removed")
         except (Rejected, Drifted) as error:
-            if getattr(error, "status", 0) != 404:
+            if error.code not in NO_USER:
                 raise Blocked(
                     WHO,
                     wanted=f"the domain {name} removed",
@@ -109,7 +113,7 @@ class Domains(TenantDomains):
         try:
             return self._graph.get(_path(name), wanted=f"the domain {name}")
         except Rejected as error:
-            if error.status == 404:
+            if error.code in NO_USER:
                 return None
             raise
 
@@ -128,9 +132,9 @@ class Domains(TenantDomains):
         return domain
 
     def _complete(self, entry: Json) -> Domain:
-        name = str(entry["id"])
-        verified = bool(entry.get("isVerified"))
-        enabled = "Email" in (entry.get("supportedServices") or [])
+        name = text(entry, "id")
+        verified = flag(entry, "isVerified")
+        enabled = "Email" in texts_or(entry, "supportedServices")
         return Domain(
             name=name,
             verified=verified,
@@ -154,16 +158,24 @@ class Domains(TenantDomains):
 
 def rrset_of(record: Json, domain: str) -> RRset | None:
     """One domainDnsRecord as a record set; None: a type that mail does not need, or one that Graph cannot show."""
-    match str(record.get("@odata.type") or "").rpartition(".")[2]:
+    kind = (
+        text_or(record, "@odata.type").rpartition(".")[2] or f"domainDns{text(record, 'recordType').capitalize()}Record"
+    )
+    match kind:
         case "domainDnsMxRecord":
-            rrtype, value = "MX", f"{record['preference']} {_absolute(record['mailExchange'])}"
+            rrtype, value = "MX", f"{number(record, 'preference')} {_absolute(text(record, 'mailExchange'))}"
         case "domainDnsTxtRecord":
-            rrtype, value = "TXT", txt_value(str(record["text"]))
+            rrtype, value = "TXT", txt_value(text(record, "text"))
         case "domainDnsCnameRecord":
-            rrtype, value = "CNAME", _absolute(record["canonicalName"])
+            rrtype, value = "CNAME", _absolute(text(record, "canonicalName"))
         case _:
             return None
-    return RRset(name=owner_name(record, domain), type=rrtype, ttl=int(record.get("ttl") or 3600), values=(value,))
+    try:
+        return RRset(name=owner_name(record, domain), type=rrtype, ttl=number_or(record, "ttl", _TTL), values=(value,))
+    except ValidationError:
+        raise damaged(
+            WHO, f"the DNS records that {domain} needs", f"a record that DNS cannot hold: {dict(record)}"[:200]
+        ) from None
 
 
 def owner_name(record: Json, domain: str) -> str:
@@ -172,15 +184,15 @@ def owner_name(record: Json, domain: str) -> str:
     Unverified: Microsoft's examples give `label` as the whole name (`autodiscover.contoso.com`); `@` and a name
     relative to the domain are understood too.
     """
-    label = str(record.get("label") or "@").lower().rstrip(".")
+    label = text_or(record, "label", "@").lower().rstrip(".") or "@"
     if label == "@" or label == domain.lower():
         return f"{domain}."
     return f"{label}." if label.endswith(f".{domain.lower()}") else f"{label}.{domain}."
 
 
-def txt_value(text: str) -> str:
+def txt_value(words: str) -> str:
     """TXT RDATA in presentation format: quoted strings of at most 255 bytes (RFC 1035 sections 3.3 and 5.1)."""
-    data = text.encode()
+    data = words.encode("utf-8", "surrogatepass")
     chunks = [data[at : at + 255] for at in range(0, len(data), 255)] or [b""]
     return " ".join(f'"{_escaped(chunk)}"' for chunk in chunks)
 
@@ -202,15 +214,15 @@ def verification_code(code: str, words: str) -> str | None:
 
 
 def _is_mail(record: Json) -> bool:
-    return record.get("supportedService") == "Email"
+    return text_or(record, "supportedService") == "Email"
 
 
 def _joined(first: RRset, second: RRset) -> tuple[str, ...]:
     return tuple(sorted({*first.values, *second.values}))
 
 
-def _absolute(name: object) -> str:
-    return f"{str(name).rstrip('.').lower()}."
+def _absolute(name: str) -> str:
+    return f"{name.rstrip('.').lower()}."
 
 
 def _path(name: str) -> str:

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_absent
 from blocks.microsoft365.credential import ps_credential
+from blocks.microsoft365.fields import number, part_or, rows
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, MailmoveError, Transient
@@ -117,7 +118,7 @@ class ExchangeAdmin:
             headers=self._headers(cmdlet),
             repeatable=True,
         ).body
-        answers = {str(response.get("id")): response for response in body.get("responses") or []}
+        answers = {str(response.get("id")): response for response in rows(body, "responses")}
         return [
             self._one_of_batch(answers.get(str(number)), cmdlet, given, wanted)
             for number, given in enumerate(parameters)
@@ -126,15 +127,14 @@ class ExchangeAdmin:
     def _one_of_batch(
         self, answer: Json | None, cmdlet: str, given: Mapping[str, Any], wanted: str
     ) -> list[Json] | MailmoveError:
-        status, page = int((answer or {}).get("status") or 0), (answer or {}).get("body")
         try:
+            status, page = (number(answer, "status"), answer.get("body")) if answer else (0, None)
             if status == 200 and isinstance(page, dict) and "value" in page and "@odata.nextLink" not in page:
                 self._complain(page, cmdlet, wanted)
                 return self._http.value_of(page, wanted)
             if status >= 400:
-                headers = {str(name): str(value) for name, value in ((answer or {}).get("headers") or {}).items()}
                 text = page if isinstance(page, str) else json.dumps(page)
-                error = explain(httpx.Response(status, text=text, headers=headers), WHO, wanted)
+                error = explain(httpx.Response(status, text=text, headers=_headers_of(answer)), WHO, wanted)
                 if error is not None and not isinstance(error, Transient):
                     return error
             return self.run(cmdlet, given, wanted=wanted)
@@ -157,9 +157,11 @@ class ExchangeAdmin:
         except Rejected:
             return None
         value = reply.body.get("value")
-        first = value[0] if isinstance(value, list) and value else value
-        names = first.get("exportedCmdlets") if isinstance(first, dict) else None
-        return frozenset(str(name) for name in names) if isinstance(names, list) else None
+        for module in value if isinstance(value, list) else [value]:
+            names = module.get("exportedCmdlets") if isinstance(module, dict) else None
+            if isinstance(names, list):
+                return frozenset(map(str, names))
+        return None
 
     def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
         """User name and password as a parameter of a cmdlet. Blocked: there is no key to encrypt it with."""
@@ -180,12 +182,10 @@ class ExchangeAdmin:
 
     def _complain(self, page: Json, cmdlet: str, wanted: str) -> None:
         """A 200 can still say no, or only ask whether we are sure."""
-        for warning in page.get("@adminapi.warnings") or []:
+        for warning in _listed(page.get("@adminapi.warnings")):
             logger.info("%s: %s", cmdlet, warning)
-        errors = page.get("@adminapi.errors") or []
-        if errors:
-            text = errors[0].get("message", errors[0]) if isinstance(errors[0], dict) else errors[0]
-            raise error_in_body(str(text), wanted)
+        for error in _listed(page.get("@adminapi.errors")):
+            raise error_in_body(str(error.get("message", error) if isinstance(error, dict) else error), wanted)
         if page.get("@adminapi.confirmationmessage"):
             raise Blocked(
                 WHO,
@@ -193,6 +193,17 @@ class ExchangeAdmin:
                 seen=f"a question instead of an act: {page['@adminapi.confirmationmessage']}",
                 todo=f"Report this: {cmdlet} was sent with Confirm off and asked all the same.",
             )
+
+
+def _listed(value: Any) -> list[Any]:
+    """What is said beside the result, in whatever form: it is for people."""
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _headers_of(answer: Json | None) -> dict[str, str]:
+    """Header lines of one answer of a batch, as far as HTTP can spell them."""
+    given = {str(name): str(value) for name, value in part_or(answer or {}, "headers").items()}
+    return {name: value for name, value in given.items() if name and f"{name}{value}".isascii()}
 
 
 def encode(parameters: Mapping[str, Any], *, confirm: bool) -> Json:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 
 from blocks.microsoft365.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
+from blocks.microsoft365.fields import rows, text
 from blocks.retry_budget import Patience, pause
 from blocks.tls_roots import is_untrusted, untrusted
 from mailmove.errors import Blocked, MailmoveError, Transient
@@ -73,16 +74,18 @@ class JsonClient:
         repeatable: bool | None = None,
         raw: bool = False,
         code_of: Callable[[str, str], str | None] | None = None,
+        patience: float | None = None,
     ) -> Reply:
         """Send one request and decode its answer; raw: a good answer is no JSON, but `content`.
 
         path: below `base`, or a whole URL on the same host. repeatable: whether sending it twice is as good as
         once; default: yes for GET, HEAD, PUT, PATCH and DELETE. code_of: (the service's code, its words) -> code of the
-        error, where the service's own says too little; None: its own. Rejected, Refused, Throttled, Transient, Drifted.
+        error, where the service's own says too little; None: its own. patience: seconds to wait in all; None: the
+        client's. Rejected, Refused, Throttled, Transient, Drifted.
         """
         again = method not in {"POST"} if repeatable is None else repeatable
         decode = _as_it_is if raw else self._decode
-        return self._sent(method, path, wanted, json, params, headers, again, decode, code_of)
+        return self._sent(method, path, wanted, json, params, headers, again, decode, code_of, patience)
 
     def text(self, path: str, *, wanted: str, read: Callable[[str], T]) -> T:
         """What `read` makes of the text at an address, which is no JSON; asked for again while that is Transient."""
@@ -100,10 +103,11 @@ class JsonClient:
         again: bool,
         decode: Callable[[httpx.Response, str], T],
         code_of: Callable[[str, str], str | None] | None = None,
+        seconds: float | None = None,
     ) -> T:
         url = self._url(path)
         claims: str | None = None
-        patience = Patience(self.patience, self.sleep)
+        patience = Patience(self.patience if seconds is None else seconds, self.sleep)
         while True:
             try:
                 response = self._http.request(
@@ -157,20 +161,22 @@ class JsonClient:
             visited.add(url)
             body = fetch(url, first)
             yield body
-            url, first = str(body.get("@odata.nextLink") or ""), False
+            url, first = next_link(body), False
             if url:
                 self._url(url)
 
     def value_of(self, body: Json, wanted: str) -> list[Json]:
-        value = body.get("value")
-        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-            raise damaged(self.who, wanted, "an answer without a list of objects in `value`")
-        return value
+        if isinstance(body, Answer):
+            return rows(body, "value")
+        return rows(Answer(body, self.who, wanted), "value")
 
     def _url(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
             return f"{self.base}/{path.lstrip('/')}"
-        own, target = httpx.URL(self.base), httpx.URL(path)
+        try:
+            own, target = httpx.URL(self.base), httpx.URL(path)
+        except httpx.InvalidURL:
+            raise self._bad_link(path, "no address") from None
         if (own.scheme, own.host, own.port) != (target.scheme, target.host, target.port):
             raise self._bad_link(path, f"another host than {own.host}")
         return path
@@ -189,10 +195,10 @@ class JsonClient:
 
     def _decode(self, response: httpx.Response, wanted: str) -> Reply:
         body: Any = Answer({}, self.who, wanted)
-        if response.content:
+        if response.content or response.request.method == "GET":
             try:
                 body = response.json(object_hook=lambda members: Answer(members, self.who, wanted))
-            except ValueError:
+            except (ValueError, RecursionError):
                 body = None
             if not isinstance(body, dict):
                 raise damaged(
@@ -213,6 +219,11 @@ class JsonClient:
         if code_of is not None:
             error.code = code_of(*message_of(response)) or error.code
         raise error
+
+
+def next_link(body: Json) -> str:
+    """Address of the next page; "": this is the last one. AnswerUnreadable: a link that is none."""
+    return text(body, "@odata.nextLink") if "@odata.nextLink" in body else ""
 
 
 class _Challenge(Exception):

@@ -9,12 +9,15 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json, TooManyRequests
-from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.answers import Json, TooManyRequests, damaged
+from blocks.microsoft365.careful_pages import CarefulList
+from blocks.microsoft365.closed_mailbox import opened
+from blocks.microsoft365.fields import number, part_or, rows, rows_or, text, text_or
+from blocks.microsoft365.http import JsonClient, next_link
 from blocks.microsoft365.item_folders import Folders
 from blocks.microsoft365.item_import import Importer
 from blocks.microsoft365.item_requests import Unsendable, mark_property, outcome_of, request_for, without_parts
-from blocks.microsoft365.mailbox_items import FIELDS, PAGE, contact_of, event_of, message_of
+from blocks.microsoft365.mailbox_items import FIELDS, contact_of, event_of, message_of
 from mailmove.errors import Throttled, Transient
 from mailmove.items.copy.interfaces import Content, Destination, Outcome, Present, SourceFolder
 from mailmove.items.copy.rate_limits import Limits, Pace
@@ -24,6 +27,11 @@ from mailmove.items.item import Item
 
 WHO = "Microsoft Graph"
 _MARK = "mark|"
+_EXTENDED = "singleValueExtendedProperties"
+_THROTTLES = (429, 503)
+_TRIES = 6
+"""Times that one item is looked for while Graph fails on it; the other items wait for none of them."""
+
 _READERS = {"message": message_of, "event": event_of, "contact": contact_of}
 
 
@@ -54,7 +62,7 @@ class GraphDestination(Destination):
 
     def folder(self, mailbox: str, folder: SourceFolder) -> str:
         box = self._box(mailbox)
-        with box.lock, box.pace.slot():
+        with opened(mailbox), box.lock, box.pace.slot():
             return self._folders.find(mailbox, folder)
 
     def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
@@ -62,22 +70,27 @@ class GraphDestination(Destination):
         params = {
             "$select": FIELDS[folder.kind],
             "$expand": f"singleValueExtendedProperties($filter=id eq '{prop}')",
-            "$top": PAGE,
         }
         place = _place(mailbox, folder.kind, folder_id)
         pace = self._box(mailbox).pace
-
-        def fetch(url: str, first: bool) -> Json:
-            with pace.slot():
-                return self._graph.get(url, wanted=wanted, params=params if first else None)
-
         wanted = f"the items in {shown(folder.path)} of {mailbox}"
-        for body in self._graph.follow(place, fetch):
-            for row in self._graph.value_of(body, wanted):
-                marks = [p for p in row.get("singleValueExtendedProperties") or [] if p.get("value")]
-                item = _READERS[folder.kind](row, folder.path)
-                name = _marked(folder.kind, str(marks[0]["value"])) if marks else item.identity
-                yield Present(name, item.identity, holds(item))
+        user = f"users/{quote(mailbox, safe='@')}"
+        careful = CarefulList(
+            self._graph, mailbox, folder.path, lambda: self._graph.get(f"{user}/mailFolders/inbox", wanted=wanted)
+        )
+        pages = careful.pages(place, params, wanted)
+        with opened(mailbox):
+            while True:
+                with pace.slot():
+                    page = next(pages, None)
+                if page is None:
+                    return
+                # What Graph does not give out has no name that could be counted.
+                for row in page.rows:
+                    marks = [mark for kept in rows_or(row, _EXTENDED) if (mark := text_or(kept, "value"))]
+                    item = _READERS[folder.kind](row, folder.path)
+                    name = _marked(folder.kind, marks[0]) if marks else item.identity
+                    yield Present(name, item.identity, holds(item))
 
     def copies(
         self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
@@ -93,6 +106,7 @@ class GraphDestination(Destination):
         ]
         asked = {name: f for name, f in zip(names, filters, strict=True) if f is not None}
         counts: Counter[str] = Counter()
+        failures: Counter[str] = Counter()
         if len(asked) < len(set(names)):  # what has neither Message-ID nor mark can only be found by reading all
             if folder_id is None:
                 folder_id = self.folder(mailbox, folder)
@@ -105,30 +119,38 @@ class GraphDestination(Destination):
                 {"method": "GET", "url": f"{place}?{_query({'$filter': asked[name], '$select': 'id', '$top': '50'})}"}
                 for name in some
             ]
-            with pace.slot(requests=len(some)):
+            with opened(mailbox), pace.slot(requests=len(some)):
                 answers = self._batch(requests, wanted, repeatable=True)
             for name, (status, headers, body) in zip(some, answers, strict=True):
                 if status == 200:
                     counts[name] = self._count(body, wanted)
                     continue
-                outcome = outcome_of(status, headers, body, wanted)
-                if outcome.state == "refused":
+                if status == 424:  # the one before it failed: this one was not asked
+                    waiting.insert(0, name)
+                    continue
+                with opened(mailbox):
+                    outcome = outcome_of(status, headers, body, wanted)
+                failures[name] += not (outcome.state == "unsent" and status in _THROTTLES)
+                if outcome.state == "refused" or failures[name] > _TRIES:
                     raise Transient(WHO, wanted=wanted, seen=outcome.why, todo="Ask again.")
                 pace.hold(outcome.wait or 0.5)
                 waiting.append(name)
         return [counts[name] for name in names]
 
-    def _count(self, body: Json, wanted: str) -> int:
+    def _count(self, body: Any, wanted: str) -> int:
         """Rows of this page, and of those that it leads to."""
-        link = str(body.get("@odata.nextLink") or "")
-        rows = len(self._graph.value_of(body, wanted))
-        return rows + (sum(1 for _ in self._graph.pages(link, wanted=wanted)) if link else 0)
+        if not isinstance(body, dict):
+            raise damaged(WHO, wanted, "200 without a list of items")
+        link = next_link(body)
+        found = len(self._graph.value_of(body, wanted))
+        return found + (sum(1 for _ in self._graph.pages(link, wanted=wanted)) if link else 0)
 
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:
         pace = self._box(mailbox).pace
-        if contents[0].stream is not None:
+        if any(content.stream is not None for content in contents):
             names = self._folders.names[mailbox, folder_id]
-            return [self._importer.put(mailbox, names, content, pace) for content in contents]
+            with opened(mailbox):
+                return [self._importer.put(mailbox, names, content, pace) for content in contents]
         wanted = f"{len(contents)} items of {mailbox} to be stored"
         outcomes: dict[int, Outcome] = {}
         requests: dict[int, Json] = {}
@@ -139,7 +161,7 @@ class GraphDestination(Destination):
                 outcomes[place] = Outcome("refused", str(error))
         if requests:
             weight = sum(content.weight for content in contents)
-            with pace.slot(requests=len(requests), upload=weight):
+            with opened(mailbox), pace.slot(requests=len(requests), upload=weight):
                 answered = self._store(list(requests.values()), wanted)
             wait = max((outcome.wait for outcome in answered if outcome.state == "unsent"), default=0.0)
             if wait:
@@ -171,16 +193,13 @@ class GraphDestination(Destination):
             for index, request in enumerate(requests)
         ]
         reply = self._graph.call("POST", "$batch", wanted=wanted, json={"requests": numbered}, repeatable=repeatable)
-        responses = {str(response.get("id")): response for response in reply.body.get("responses") or []}
-        if len(responses) != len(requests):
+        responses = {text(response, "id"): response for response in rows(reply.body, "responses")}
+        if set(responses) != {str(index) for index in range(len(requests))}:
             raise Transient(
                 WHO, wanted=wanted, seen=f"{len(responses)} answers to {len(requests)} requests", todo="Look."
             )
         ordered = (responses[str(index)] for index in range(len(requests)))
-        return [
-            (int(response.get("status") or 0), dict(response.get("headers") or {}), response.get("body"))
-            for response in ordered
-        ]
+        return [(number(answer, "status"), part_or(answer, "headers"), answer.get("body")) for answer in ordered]
 
 
 def _place(mailbox: str, kind: str, folder_id: str | None) -> str:

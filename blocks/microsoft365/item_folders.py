@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json
+from blocks.microsoft365.fields import flag_or, text, text_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.errors import Drifted, NotYet, Transient
 from mailmove.items.copy.interfaces import SourceFolder
@@ -47,7 +48,7 @@ class Folders:
             entry = self._graph.get(
                 f"{user}/mailFolders/{folder.well_known}", wanted=f"the {folder.well_known} of {mailbox}"
             )
-            return quote(str(entry["id"]), safe=""), (str(entry.get("displayName") or ""),)
+            return quote(text(entry, "id"), safe=""), (text_or(entry, "displayName"),)
         if folder.parent is None:
             return self._named(f"{user}/mailFolders", name, mailbox), (name,)
         if folder.parent.kind != "message":
@@ -63,8 +64,8 @@ class Folders:
         for calendar in self._graph.pages(
             f"{user}/calendars", wanted=f"calendars of {mailbox}", params={"$top": "100"}
         ):
-            if calendar.get("isDefaultCalendar"):
-                return quote(str(calendar["id"]), safe=""), (str(calendar.get("name") or ""),)
+            if flag_or(calendar, "isDefaultCalendar"):
+                return quote(text(calendar, "id"), safe=""), (text_or(calendar, "name"),)
         raise Transient(WHO, wanted=f"the calendar of {mailbox}", seen="none", todo="Look again in a minute.")
 
     def _named(self, place: str, name: str, mailbox: str, label: str = "displayName") -> str:
@@ -72,11 +73,11 @@ class Folders:
         wanted = f"the folder {name} of {mailbox}"
         for _ in range(_MAKING):
             for row in self._rows(place, wanted, label):
-                if str(row.get(label) or "").casefold() == name.casefold():
-                    return quote(str(row["id"]), safe="")
+                if text_or(row, label).casefold() == name.casefold():
+                    return quote(text(row, "id"), safe="")
             try:
                 made = self._graph.call("POST", place, wanted=wanted, json={label: name}, repeatable=False)
-                return quote(str(made.body["id"]), safe="")
+                return quote(text(made.body, "id"), safe="")
             except (Drifted, Transient):
                 self._graph.sleep(1.0)
         raise NotYet(WHO, wanted=wanted, seen="neither there nor to be made", todo="Look again in a minute.")

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.answers import NO_ITEM, NO_USER, Json, Rejected
+from blocks.microsoft365.fields import text, text_or
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.item_requests import outcome_of
 from blocks.retry_budget import read_thrice
@@ -69,11 +70,11 @@ class Importer:
             if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
             return Outcome("unsent", f"{type(error).__name__}: {error}", 2.0)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Outcome("unknown", f"{type(error).__name__}: {error}")
         try:
             answer = response.json() if response.content else None
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if response.status_code == 401:
             session.until = 0.0
@@ -85,14 +86,14 @@ class Importer:
             settings = read_thrice(lambda: self._settings(mailbox, wanted), self._graph.sleep)
             if settings is None:
                 raise NotYet(WHO, wanted=wanted, seen="no such mailbox", todo="Wait for it; has it a licence?")
-            self._boxes[mailbox] = str(settings["primaryMailboxId"])
+            self._boxes[mailbox] = text(settings, "primaryMailboxId")
         return f"admin/exchange/mailboxes/{quote(self._boxes[mailbox], safe='@:')}"
 
     def _settings(self, mailbox: str, wanted: str) -> Json | None:
         try:
             return self._graph.get(f"users/{quote(mailbox, safe='@')}/settings/exchange", wanted=wanted)
         except Rejected as error:
-            if error.status != 404:
+            if error.code not in NO_USER | NO_ITEM:
                 raise
             return None
 
@@ -102,7 +103,7 @@ class Importer:
             path = f"{self._box(mailbox)}/createImportSession"
             # A session that is never used does no harm.
             made = self._graph.call("POST", path, wanted=f"to import into {mailbox}", repeatable=True).body
-            known = self._sessions[mailbox] = _Session(str(made["importUrl"]), time.monotonic() + _RENEW)
+            known = self._sessions[mailbox] = _Session(text(made, "importUrl"), time.monotonic() + _RENEW)
         return known
 
     def _folder(self, mailbox: str, names: tuple[str, ...], kind: str) -> str:
@@ -120,10 +121,10 @@ class Importer:
         wanted = f"the folder {name or 'Contacts'} of {mailbox}"
         rows = list(self._graph.pages(place, wanted=wanted, params={"$top": "100"}))
         sought = (name or "Contacts").casefold()
-        matches = [row for row in rows if str(row.get("displayName") or "").casefold() == sought]
+        matches = [row for row in rows if text_or(row, "displayName").casefold() == sought]
         # The default calendar and contacts, at the top, are called in the mailbox's own language.
         if not matches and (not name or (kind == "event" and place.endswith("/folders"))):
-            matches = [row for row in rows if row.get("type") == _TYPES.get(kind)]
-        if not matches:
-            raise NotYet(WHO, wanted=wanted, seen="no such folder", todo="Look again: it was made just now.")
-        return str(matches[0]["id"])
+            matches = [row for row in rows if text_or(row, "type") == _TYPES.get(kind)]
+        for row in matches:
+            return text(row, "id")
+        raise NotYet(WHO, wanted=wanted, seen="no such folder", todo="Look again: it was made just now.")

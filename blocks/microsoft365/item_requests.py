@@ -10,7 +10,7 @@ import base64
 import re
 from typing import Any
 
-from blocks.microsoft365.answers import Json, retry_after
+from blocks.microsoft365.answers import CLOSED, Json, closed, retry_after
 from mailmove.errors import Refused
 from mailmove.items.content import NONE, lack_of_base64
 from mailmove.items.copy.calendar_events import Unmovable, event_fields, event_uid, global_object_id, parts_lost
@@ -32,6 +32,10 @@ MARK = "String {6d41f1a2-7c2e-4d0b-9a55-0f2b8c7e31aa} Name MailmoveItem"
 _MESSAGE_ID = re.compile(rb"^Message-ID:", re.IGNORECASE | re.MULTILINE)
 _GLOBAL_OBJECT_ID = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x3"
 _CLEAN_GLOBAL_OBJECT_ID = "Binary {6ED8DA90-450B-101B-98DA-00AA003F1305} Id 0x23"
+
+
+_MADE = ("id", "itemId", "ItemId")
+"""Where an answer names what it made: Graph, and the mailbox import."""
 
 
 class Unsendable(ValueError):
@@ -105,13 +109,17 @@ def _event(content: Content) -> dict[str, Any]:
 
 
 def outcome_of(status: int, headers: dict[str, Any], body: Any, wanted: str) -> Outcome:
-    """What one answer means for its item. Refused: no right to write into this mailbox."""
-    error = (body or {}).get("error") if isinstance(body, dict) else None
-    code = str((error or {}).get("code") or "") if isinstance(error, dict) else ""
-    message = str((error or {}).get("message") or "") if isinstance(error, dict) else ""
+    """What one answer means for its item. Refused: no right to write into this mailbox. MailboxClosed."""
+    error = body.get("error") if isinstance(body, dict) else None
+    said = error if isinstance(error, dict) else {}
+    code, message = (str(said.get(name) or "") for name in ("code", "message"))
     why = f"{status} {code}: {message}"[:300]
     if status in (200, 201):
-        return Outcome("stored")
+        # A success tells the item that it has made: anything else is no proof that something was stored.
+        made = isinstance(body, dict) and any(body.get(name) for name in _MADE)
+        return Outcome("stored") if made else Outcome("unknown", f"{status} without the item that it made")
+    if code in CLOSED:
+        raise closed(WHO, wanted, why, status, code)
     if status in (424, 401) or (status == 404 and code != "ErrorInvalidUser"):
         # The one before it failed; the token ran out; a folder just made is not known everywhere yet.
         return Outcome("unsent", why, 1.0 if status == 404 else 0.0)

@@ -11,17 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json, Rejected
-from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.mailbox_items import FIELDS, PAGE, contact_of, event_of, folders_below, message_of
+from blocks.microsoft365.answers import NO_ITEM, Json, Rejected
+from blocks.microsoft365.careful_pages import Broken, CarefulList, PageSizes, is_about_items
+from blocks.microsoft365.closed_mailbox import opened
+from blocks.microsoft365.fields import flag_or, number_or, text, text_or
+from blocks.microsoft365.http import JsonClient, next_link
+from blocks.microsoft365.mailbox_items import FIELDS, contact_of, event_of, folders_below, message_of
+from mailmove.errors import AnswerUnreadable, MailmoveError
 from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.item import Item
-from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Standing, StateLost, place_of
+from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Standing, StateLost, Unreadable, place_of
 
 _WELL_KNOWN = ("inbox", "sentitems", "drafts", "deleteditems", "junkemail", "outbox")
 RECOVERABLE = "recoverableitemsdeletions"
 """What was emptied from Deleted Items, for 14 days unless set otherwise (graph/api/resources/mailfolder)."""
-_PREFER = {"Prefer": f"odata.maxpagesize={PAGE}"}
+_READERS = {"message": message_of, "event": event_of, "contact": contact_of}
 _LOST = {"syncStateNotFound", "resyncRequired", "SyncStateInvalid", "syncStateInvalid"}
 
 
@@ -32,17 +36,18 @@ class GraphChanges(MailboxChanges):
 
     def folders(self, mailbox: str) -> list[Folder]:
         user = f"users/{quote(mailbox, safe='@')}"
-        return [*self._mail(user, mailbox), *self._calendars(user, mailbox), *self._contacts(user, mailbox)]
+        with opened(mailbox):
+            return [*self._mail(user, mailbox), *self._calendars(user, mailbox), *self._contacts(user, mailbox)]
 
     def _mail(self, user: str, mailbox: str) -> Iterator[Folder]:
         known = {self._well_known(user, name, mailbox): name for name in _WELL_KNOWN}
         rows = list(folders_below(self._graph, user, "mailFolders", mailbox))
-        places = {path: known[str(row["id"])] for row, path in rows if row["id"] in known}
+        places = {path: known[text(row, "id")] for row, path in rows if text(row, "id") in known}
         for row, path in rows:
-            identity, place = f"{user}/mailFolders/{quote(str(row['id']), safe='')}/messages", ""
+            identity, place = f"{user}/mailFolders/{quote(text(row, 'id'), safe='')}/messages", ""
             place = place_of("message", path, places)
             standing: Standing = "deleted" if place.partition("/")[0] == "deleteditems" else "live"
-            (self._empty.discard if row.get("totalItemCount") else self._empty.add)(identity)
+            (self._empty.discard if number_or(row, "totalItemCount", 1) else self._empty.add)(identity)
             yield Folder(identity, path, place, standing)
         if deletions := self._well_known(user, RECOVERABLE, mailbox):
             identity = f"{user}/mailFolders/{quote(deletions, safe='')}/messages"
@@ -55,40 +60,53 @@ class GraphChanges(MailboxChanges):
                 f"{user}/mailFolders/{name}", wanted=f"the {name} of {mailbox}", params={"$select": "id"}
             )
         except Rejected as error:
-            if error.status == 404 and error.code == "ErrorItemNotFound":
+            if error.code in NO_ITEM:
                 return ""
             raise
-        return str(folder["id"])
+        return text(folder, "id")
 
     def _calendars(self, user: str, mailbox: str) -> Iterator[Folder]:
         params = {"$select": "id,name,isDefaultCalendar", "$top": "100"}
         for calendar in self._graph.pages(f"{user}/calendars", wanted=f"calendars of {mailbox}", params=params):
-            name = str(calendar.get("name") or "Calendar")
-            known: dict[FolderPath, str] = {(name,): "calendar"} if calendar.get("isDefaultCalendar") else {}
-            identity = f"{user}/calendars/{quote(str(calendar['id']), safe='')}/events"
+            name = text_or(calendar, "name") or "Calendar"
+            known: dict[FolderPath, str] = {(name,): "calendar"} if flag_or(calendar, "isDefaultCalendar") else {}
+            identity = f"{user}/calendars/{quote(text(calendar, 'id'), safe='')}/events"
             yield Folder(identity, (name,), place_of("event", (name,), known))
 
     def _contacts(self, user: str, mailbox: str) -> Iterator[Folder]:
         yield Folder(f"{user}/contacts", ("Contacts",), "contacts")
         for row, path in folders_below(self._graph, user, "contactFolders", mailbox):
-            identity = f"{user}/contactFolders/{quote(str(row['id']), safe='')}/contacts"
+            identity = f"{user}/contactFolders/{quote(text(row, 'id'), safe='')}/contacts"
             yield Folder(identity, ("Contacts", *path), place_of("contact", path, {}))
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
-        kind = folder.id.rpartition("/")[2]
-        if kind == "messages":
-            return self._messages(mailbox, folder, state)
-        return self._whole(mailbox, folder, "event" if kind == "events" else "contact")
+        with opened(mailbox):
+            if folder.id.endswith("/messages"):
+                yield from self._messages(mailbox, folder, state)
+            else:
+                yield from self._whole(mailbox, folder, "event" if folder.id.endswith("/events") else "contact")
 
     def _messages(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
+        """By change tracking. A delta cannot step over a message that breaks its page: from there on the folder is
+        read whole, at each call, until that message is mended or gone."""
         if state is None and folder.id in self._empty:
             return
-        wanted = f"the changes in {shown(folder.path)} of {mailbox}"
+        try:
+            yield from self._tracked(mailbox, folder, state)
+        except MailmoveError as error:
+            if not is_about_items(error):
+                raise
+        else:
+            return
+        yield from self._whole(mailbox, folder, "message", failed=True)
+
+    def _tracked(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
+        wanted, sizes = f"the changes in {shown(folder.path)} of {mailbox}", PageSizes(self._graph)
 
         def fetch(url: str, first: bool) -> Json:
             params = {"$select": FIELDS["message"]} if first and state is None else None
             try:
-                return self._graph.call("GET", url, wanted=wanted, params=params, headers=_PREFER).body
+                return sizes.ask(lambda size, seconds: self._page(url, params, wanted, size, seconds), wanted)
             except Rejected as error:
                 if error.status == 410 or error.code in _LOST:
                     raise StateLost from None
@@ -97,24 +115,49 @@ class GraphChanges(MailboxChanges):
         for body in self._graph.follow(state or f"{folder.id}/delta", fetch):
             items: dict[str, Item] = {}
             removed: dict[str, None] = {}
+            unreadable: list[Unreadable] = []
             for row in self._graph.value_of(body, wanted):
-                identity = str(row["id"])
+                identity = text(row, "id")
                 if "@removed" in row:
                     items.pop(identity, None)
                     removed[identity] = None
                 # Of a message that was only read, an answer may have no more than id and isRead.
                 elif "receivedDateTime" in row or "internetMessageId" in row:
-                    items[identity] = message_of(row, folder.path)
-            following = str(body.get("@odata.nextLink") or "")
-            after = following or str(body["@odata.deltaLink"])
-            yield Page(list(items.values()), list(removed), after, last=not following)
+                    try:
+                        items[identity] = message_of(row, folder.path)
+                    except AnswerUnreadable as error:
+                        unreadable.append(_torn("message", row, error))
+            following = next_link(body)
+            after = following or text(body, "@odata.deltaLink")
+            yield Page(list(items.values()), list(removed), after, last=not following, unreadable=unreadable)
 
-    def _whole(self, mailbox: str, folder: Folder, kind: str) -> Iterator[Page]:
-        wanted, of = f"{kind}s in {shown(folder.path)} of {mailbox}", event_of if kind == "event" else contact_of
-        params = {"$select": FIELDS[kind], "$top": PAGE}
-        bodies = self._graph.follow(
-            folder.id, lambda url, first: self._graph.get(url, wanted=wanted, params=params if first else None)
-        )
-        for body in bodies:
-            items = [of(row, folder.path) for row in self._graph.value_of(body, wanted)]
-            yield Page(items, last=not body.get("@odata.nextLink"), whole=True)
+    def _page(self, url: str, params: dict[str, str] | None, wanted: str, size: int, seconds: float) -> Json:
+        prefer = {"Prefer": f"odata.maxpagesize={size}"}
+        return self._graph.call("GET", url, wanted=wanted, params=params, headers=prefer, patience=seconds).body
+
+    def _whole(self, mailbox: str, folder: Folder, kind: str, *, failed: bool = False) -> Iterator[Page]:
+        wanted = f"{kind}s in {shown(folder.path)} of {mailbox}"
+        user = f"users/{quote(mailbox, safe='@')}"
+        careful = CarefulList(self._graph, mailbox, folder.path, lambda: self._well_known(user, "inbox", mailbox))
+        for page in careful.pages(folder.id, {"$select": FIELDS[kind]}, wanted, failed=failed):
+            items: list[Item] = []
+            unreadable = [_broken(kind, broken, folder.path) for broken in page.broken]
+            for row in page.rows:
+                try:
+                    items.append(_READERS[kind](row, folder.path))
+                except AnswerUnreadable as error:
+                    unreadable.append(_torn(kind, row, error))
+            yield Page(items, last=page.last, whole=True, unreadable=unreadable)
+
+
+def _broken(kind: str, broken: Broken, path: FolderPath) -> Unreadable:
+    row = broken.before or {}
+    subject, received = (row.get("subject") or row.get("displayName"), str(row.get("receivedDateTime") or "")[:16])
+    after = f", after '{subject}' {received}".rstrip() if subject else ""
+    return Unreadable(kind, f"{kind} number {broken.place + 1} of {shown(path)}{after}", broken.error.seen)
+
+
+def _torn(kind: str, row: Json, error: AnswerUnreadable) -> Unreadable:
+    """A row whose members are not what they should be; its id may be, and its subject."""
+    identity, subject = (str(row.get(name) or "") for name in ("id", "subject"))
+    return Unreadable(kind, f"{kind} '{subject}' {identity}".strip(), error.seen, id=identity)

@@ -12,6 +12,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, moment
+from blocks.microsoft365.fields import number_or, part_or, rows_or, text, text_or, time_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.items.folder_path import FolderPath
 from mailmove.items.item import Item
@@ -29,13 +30,13 @@ MAX_DEPTH = 300  # Exchange's own limit on nested folders
 
 def message_of(row: Json, folder: FolderPath) -> Item:
     """The item behind a message that has `FIELDS["message"]`."""
-    subject = str(row.get("subject") or "")
-    received, sent = moment(row.get("receivedDateTime")), moment(row.get("sentDateTime"))
+    subject = text_or(row, "subject")
+    received, sent = time_or(row, "receivedDateTime"), time_or(row, "sentDateTime")
     return Item(
-        id=str(row["id"]),
+        id=text(row, "id"),
         folder=folder,
         kind="message",
-        message_id=row.get("internetMessageId") or None,
+        message_id=text_or(row, "internetMessageId") or None,
         key=other_key("message", subject, sent or received),
         subject=subject,
         received=received,
@@ -44,16 +45,16 @@ def message_of(row: Json, folder: FolderPath) -> Item:
 
 
 def event_of(row: Json, folder: FolderPath) -> Item:
-    subject = str(row.get("subject") or "")
-    key = event_key(str(row.get("iCalUId") or subject), start_of(row))
-    return Item(id=str(row["id"]), folder=folder, kind="event", key=key, subject=subject)
+    subject = text_or(row, "subject")
+    key = event_key(text_or(row, "iCalUId") or subject, start_of(row))
+    return Item(id=text(row, "id"), folder=folder, kind="event", key=key, subject=subject)
 
 
 def contact_of(row: Json, folder: FolderPath) -> Item:
-    name = str(row.get("displayName") or "")
-    addresses = [str(entry.get("address") or "") for entry in row.get("emailAddresses") or []]
+    name = text_or(row, "displayName")
+    addresses = [text_or(entry, "address") for entry in rows_or(row, "emailAddresses")]
     key = contact_key(name, addresses[0] if addresses else "")
-    return Item(id=str(row["id"]), folder=folder, kind="contact", key=key, subject=name)
+    return Item(id=text(row, "id"), folder=folder, kind="contact", key=key, subject=name)
 
 
 def folders_below(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iterator[tuple[Json, FolderPath]]:
@@ -67,19 +68,19 @@ def folders_below(graph: JsonClient, user: str, kind: str, mailbox: str) -> Iter
         place, above = waiting.pop()
         rows = graph.pages(place, wanted=f"folders of {mailbox}", params={"$select": fields, "$top": "100"})
         for row in rows:
-            if str(row.get("@odata.type") or "").endswith("mailSearchFolder"):
+            if text_or(row, "@odata.type").endswith("mailSearchFolder"):
                 continue
-            folder = (*above, str(row.get("displayName") or ""))
+            folder = (*above, text_or(row, "displayName"))
             yield row, folder
             # Contact folders do not say how many children they have.
-            if row.get("childFolderCount", 1) and len(above) < MAX_DEPTH:
+            if number_or(row, "childFolderCount", 1) and len(above) < MAX_DEPTH:
                 waiting.append((f"{user}/{kind}/{_id(row)}/childFolders", folder))
 
 
 def start_of(event: Json) -> datetime | None:
     """The start of an event, aware. Graph writes times in UTC when no other zone is asked for."""
-    return moment((event.get("start") or {}).get("dateTime"))
+    return moment(text_or(part_or(event, "start"), "dateTime"))
 
 
 def _id(entity: Json) -> str:
-    return quote(str(entity["id"]), safe="")
+    return quote(text(entity, "id"), safe="")

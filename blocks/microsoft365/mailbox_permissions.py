@@ -6,11 +6,11 @@ Sources: pages of *-MailboxPermission, *-RecipientPermission and Set-Mailbox -Gr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import flag_or, text, texts_or, word_or
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import NotYet
 from mailmove.inventory.full import Grant
@@ -58,7 +58,7 @@ class MailboxPermissions(TenantPermissions):
         opening = self._rows("Get-MailboxPermission", mailbox, "User", "fullaccess")
         sending = self._rows("Get-RecipientPermission", mailbox, "Trustee", "sendas")
         boxes = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
-        behalf = [name for box in boxes for name in _listed(box.get("GrantSendOnBehalfTo"))]
+        behalf = [name for box in boxes for name in _listed(box, "GrantSendOnBehalfTo")]
         grants = (
             *(("full_access", trustee) for trustee in opening),
             *(("send_as", trustee) for trustee in sending),
@@ -72,11 +72,12 @@ class MailboxPermissions(TenantPermissions):
     def _rows(self, cmdlet: str, mailbox: str, whom: str, right: str) -> list[str]:
         rows = self._exchange.of_one(cmdlet, {"Identity": mailbox}, wanted=f"who may use {mailbox}")
         return [
-            str(row.get(whom))
+            text(row, whom)
             for row in rows
-            if right in ("".join(name.split()).lower() for name in _listed(row.get("AccessRights")))
-            and not (row.get("IsInherited") or row.get("Deny") or str(row.get("AccessControlType")).lower() == "deny")
-            and not str(row.get(whom)).lower().startswith(_NOBODY)
+            if right in ("".join(name.split()).lower() for name in _listed(row, "AccessRights"))
+            and not (flag_or(row, "IsInherited") or flag_or(row, "Deny"))
+            and word_or(row, "AccessControlType").lower() != "deny"
+            and not text(row, whom).lower().startswith(_NOBODY)
         ]
 
     def _names(self) -> dict[str, str]:
@@ -90,6 +91,6 @@ class MailboxPermissions(TenantPermissions):
         return primary
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(row: Json, name: str) -> list[str]:
     """A multivalued property: a list, or a text with commas."""
-    return [str(entry) for entry in (value.split(",") if isinstance(value, str) else value or [])]
+    return [entry.strip() for value in texts_or(row, name) for entry in value.split(",")]

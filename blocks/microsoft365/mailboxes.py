@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import text, texts_or, word_or
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports.tenant import TenantMailboxes
 from mailmove.tenant_state import MailboxKind
@@ -24,7 +25,7 @@ class Mailboxes(TenantMailboxes):
 
     def kinds(self) -> dict[str, MailboxKind]:
         rows = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
-        return {str(row["PrimarySmtpAddress"]).lower(): kind for row in rows if (kind := _kind(row))}
+        return {text(row, "PrimarySmtpAddress").lower(): kind for row in rows if (kind := _kind(row))}
 
     def set_kind(self, mailbox: str, kind: MailboxKind) -> None:
         """NotYet: the conversion is not to be seen yet. Blocked: no such mailbox."""
@@ -37,7 +38,7 @@ class Mailboxes(TenantMailboxes):
 
     def x500(self) -> dict[str, frozenset[str]]:
         rows = self._exchange.run("Get-Mailbox", {"ResultSize": "Unlimited"}, wanted="the tenant's mailboxes")
-        return {str(row["PrimarySmtpAddress"]).lower(): _x500(row) for row in rows if _kind(row)}
+        return {text(row, "PrimarySmtpAddress").lower(): _x500(row) for row in rows if _kind(row)}
 
     def change_x500(self, mailbox: str, *, add: frozenset[str], remove: frozenset[str]) -> None:
         """NotYet: it is not to be seen yet. Each is sent with its prefix, as a proxy address."""
@@ -73,14 +74,14 @@ class Mailboxes(TenantMailboxes):
                 seen=f"{len(rows)} of that name",
                 todo="Wait until the batch has made it, or see who else bears the address.",
             )
-        return rows[0]
+        [row] = rows
+        return row
 
 
 def _x500(mailbox: Json) -> frozenset[str]:
-    named = mailbox.get("EmailAddresses") or []
-    addresses = [str(address) for address in ([named] if isinstance(named, str) else named)]
+    addresses = texts_or(mailbox, "EmailAddresses")
     return frozenset(address[5:] for address in addresses if address[:5].upper() == "X500:")
 
 
 def _kind(mailbox: Json) -> MailboxKind | None:
-    return KINDS.get(str(mailbox.get("RecipientTypeDetails") or ""))
+    return KINDS.get(word_or(mailbox, "RecipientTypeDetails"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from blocks.microsoft365.answers import moment
+from blocks.microsoft365.fields import text, text_or, time
 from blocks.microsoft365.http import JsonClient
 from mailmove.clock import now
 from mailmove.tenant_state import TraceEntry
@@ -37,14 +37,14 @@ def message_traces(graph: JsonClient, since: datetime) -> list[TraceEntry]:
         )
         for row in rows:
             entry = TraceEntry(
-                message_id=str(row.get("messageId") or ""),
-                recipient=str(row.get("recipientAddress") or "").lower(),
-                from_ip=str(row.get("fromIP") or ""),
-                at=moment(row["receivedDateTime"]) or start,
-                status=str(row.get("status") or ""),
+                message_id=text_or(row, "messageId"),
+                recipient=text(row, "recipientAddress").lower(),
+                from_ip=text_or(row, "fromIP"),
+                at=time(row, "receivedDateTime"),
+                status=text_or(row, "status"),
             )
             # Neighbouring spans share a second; a message to two people is two traces.
-            entries[f"{row.get('id')}|{entry.recipient}"] = entry
+            entries[f"{text(row, 'id')}|{entry.recipient}"] = entry
         start = stop
     return sorted((entry for entry in entries.values() if entry.at >= since), key=lambda entry: entry.at)
 

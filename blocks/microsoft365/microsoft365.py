@@ -17,6 +17,7 @@ from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
+from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items import Items
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
@@ -163,8 +164,8 @@ class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
         if not sign_in.delegated:
             return APP_ANCHOR.format(tenant=self.tenant_id)
         for domain in graph.pages("domains", wanted="the tenant's initial domain"):
-            if domain.get("isInitial"):
-                return PARTNER_ANCHOR.format(domain=domain["id"])
+            if flag_or(domain, "isInitial"):
+                return PARTNER_ANCHOR.format(domain=text(domain, "id"))
         raise Blocked("Microsoft Graph", wanted="the initial domain", seen="none", todo="Check tenant_id.")
 
     def sign_in(self, show: Callable[[str], None]) -> str:

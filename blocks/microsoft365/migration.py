@@ -5,20 +5,19 @@ Source: the pages of the *-Migration* cmdlets (office-docs-powershell). Each act
 
 from __future__ import annotations
 
-from typing import Any
-
-from blocks.microsoft365.answers import Json, Rejected, moment
+from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import number_or, rows_or, text, text_or, time_or, word, word_or
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
 from mailmove.ports.tenant import TenantMigration
 from mailmove.tenant_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
+from mailmove.tenant_states import MIGRATION_BATCHES, MIGRATION_USERS, Step
 
 # The pages disagree on the default (20 or 100), so it is always said.
 MAX_CONCURRENT = "20"
-RUNNING = {"starting", "syncing", "waiting", "incrementalsyncing", "validating"}
 
 
 class Migration(TenantMigration):
@@ -31,9 +30,9 @@ class Migration(TenantMigration):
             return None
         return Endpoint(
             name=name,
-            exchange_server=str(row.get("ExchangeServer") or ""),
-            rpc_proxy_server=str(row.get("RpcProxyServer") or row.get("RemoteServer") or ""),
-            authentication="Ntlm" if str(row.get("Authentication")).lower() == "ntlm" else "Basic",
+            exchange_server=text_or(row, "ExchangeServer"),
+            rpc_proxy_server=text_or(row, "RpcProxyServer") or text_or(row, "RemoteServer"),
+            authentication="Ntlm" if word_or(row, "Authentication").lower() == "ntlm" else "Basic",
         )
 
     def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
@@ -67,8 +66,8 @@ class Migration(TenantMigration):
         except Rejected as error:
             raise _unreachable(wanted, error.seen) from None
         for row in rows:
-            if _word(row.get("Result") or "Success").lower() != "success":
-                raise _unreachable(wanted, f"{row.get('Message') or ''} {row.get('ErrorDetail') or ''}".strip())
+            if word_or(row, "Result", "Success").lower() != "success":
+                raise _unreachable(wanted, f"{text_or(row, 'Message')} {text_or(row, 'ErrorDetail')}".strip())
 
     def _new_endpoint(self, endpoint: Endpoint, source: SourceServer) -> None:
         user, password = source.migration_account()
@@ -101,10 +100,10 @@ class Migration(TenantMigration):
             return None
         return MigrationBatch(
             name=name,
-            status=_word(row.get("Status")),
-            total=int(row.get("TotalCount") or 0),
-            synced=int(row.get("SyncedCount") or 0),
-            failed=int(row.get("FailedCount") or 0),
+            status=word(row, "Status"),
+            total=number_or(row, "TotalCount", 0),
+            synced=number_or(row, "SyncedCount", 0),
+            failed=number_or(row, "FailedCount", 0),
         )
 
     def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
@@ -140,8 +139,10 @@ class Migration(TenantMigration):
     def start_batch(self, name: str) -> None:
         """Start it, or its failed users again; one that runs without failures is left alone."""
         existing = self._existing(name)
-        status = existing.status.lower()
-        if status in RUNNING or (status == "synced" and not existing.failed):
+        step = MIGRATION_BATCHES.step(existing.status)
+        if existing.status.lower() == "stopping":
+            raise _not_yet(f"the batch {name} started", "it is being stopped")
+        if step is Step.WAIT or (step is Step.DONE and not existing.failed):
             return
         self._exchange.run("Start-MigrationBatch", {"Identity": name}, wanted=f"the batch {name} started")
         after = self._existing(name).status
@@ -181,9 +182,7 @@ class Migration(TenantMigration):
             "Get-MigrationUser", {"BatchId": batch, "ResultSize": "Unlimited"}, wanted=f"the users of {batch}"
         )
         silent = [
-            str(row.get("Identity") or row.get("MailboxEmailAddress") or "")
-            for row in rows
-            if "failed" in _word(row.get("Status")).lower() and not row.get("ErrorSummary")
+            _identity(row) for row in rows if not _goes_on(word(row, "Status")) and not text_or(row, "ErrorSummary")
         ]
         why = self._why(silent) if silent else {}
         return [self._user(row, why) for row in rows]
@@ -195,19 +194,17 @@ class Migration(TenantMigration):
             {"Identity": user, "IncludeSkippedItems": True},
             wanted=f"what was left out of {user}",
         )
-        return [_skipped(item) for row in rows for item in row.get("SkippedItems") or []]
+        return [_skipped(item) for row in rows for item in rows_or(row, "SkippedItems")]
 
     def _user(self, row: Json, why: dict[str, str]) -> MigrationUser:
-        status, error = _word(row.get("Status")), str(row.get("ErrorSummary") or "")
-        address = str(row.get("MailboxEmailAddress") or row.get("Identity") or "").lower()
-        error = error or why.get(str(row.get("Identity") or row.get("MailboxEmailAddress") or ""), "")
         return MigrationUser(
-            address=address,
-            status=status,
-            synced_items=int(row.get("SyncedItemCount") or 0),
-            skipped_items=int(row.get("SkippedItemCount") or 0),
-            last_synced=moment(row.get("LastSuccessfulSyncTime")),
-            error=error,
+            address=(text_or(row, "MailboxEmailAddress") or text(row, "Identity")).lower(),
+            status=word(row, "Status"),
+            # Of one that has failed early there may be no counts.
+            synced_items=number_or(row, "SyncedItemCount", 0),
+            skipped_items=number_or(row, "SkippedItemCount", 0),
+            last_synced=time_or(row, "LastSuccessfulSyncTime"),
+            error=text_or(row, "ErrorSummary") or why.get(_identity(row), ""),
         )
 
     def _why(self, identities: list[str]) -> dict[str, str]:
@@ -219,8 +216,10 @@ class Migration(TenantMigration):
         why: dict[str, str] = {}
         for identity, answer in zip(identities, answers, strict=True):
             if isinstance(answer, MailmoveError):
-                raise answer
-            why[identity] = str(answer[0].get("Error") or "") if answer else ""
+                # That one is not told costs its words only: which have failed is known.
+                why[identity] = f"its error cannot be read: {answer.seen}"
+                continue
+            why[identity] = "; ".join(filter(None, (text_or(row, "Error") for row in answer)))
         return why
 
     def _existing(self, name: str) -> MigrationBatch:
@@ -240,12 +239,18 @@ class Migration(TenantMigration):
                 return None
             raise
         # Asked for one, an old bug of the service's gives all: take the one that bears the name.
-        return next((row for row in rows if str(row.get("Identity") or "").lower() == name.lower()), None)
+        for row in rows:
+            if text(row, "Identity").lower() == name.lower():
+                return row
+        return None
 
 
-def _word(value: Any) -> str:
-    """An enum value; some answers wrap it as {"Value": "Synced"}."""
-    return str(value.get("Value") or "") if isinstance(value, dict) else str(value or "")
+def _goes_on(status: str) -> bool:
+    return MIGRATION_USERS.step(status) in (Step.WAIT, Step.DONE)
+
+
+def _identity(user: Json) -> str:
+    return text_or(user, "Identity") or text(user, "MailboxEmailAddress")
 
 
 def _guard(name: str, kind: str) -> None:
@@ -261,10 +266,10 @@ def _spelt(endpoint: Endpoint) -> tuple[str, str, str]:
 def _skipped(item: Json) -> SkippedItem:
     """Unverified: the members, which one public script reads (Subject, Sender, Kind, FolderName)."""
     return SkippedItem(
-        kind=_word(item.get("Kind")) or "item",
-        subject=str(item.get("Subject") or ""),
-        folder=str(item.get("FolderName") or ""),
-        sender=str(item.get("Sender") or ""),
+        kind=word_or(item, "Kind", "item"),
+        subject=text_or(item, "Subject"),
+        folder=text_or(item, "FolderName"),
+        sender=text_or(item, "Sender"),
     )
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.answers import CLOSED, NO_ITEM, NO_USER, Json, Rejected
 from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import rows, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.message_traces import message_traces
 from mailmove.clock import now
@@ -96,12 +97,14 @@ _ALONE = (
 
 def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
     def of_a_mailbox(part: str) -> None:
-        for user in graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"}).get("value") or []:
-            path = f"users/{quote(str(user['id']), safe='')}/{part}"
+        users = graph.get("users", wanted="a user", params={"$top": "1", "$select": "id"})
+        for user in rows(users, "value"):
+            path = f"users/{quote(text(user, 'id'), safe='')}/{part}"
             try:
                 graph.get(path, wanted=f"the {part} of a mailbox", params={"$top": "1", "$select": "id"})
             except Rejected as error:
-                if error.status != 404:  # a user without a mailbox: Graph has let us in and found none
+                # A user without a mailbox: Graph has let us in and found none.
+                if error.code not in CLOSED | NO_ITEM | NO_USER:
                     raise
 
     return {

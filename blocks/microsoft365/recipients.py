@@ -5,10 +5,11 @@ Sources: Get-Recipient (office-docs-powershell); learn.microsoft.com/graph/api/u
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import flag_or, text, text_or, texts_or, word_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.ports.tenant import TenantRecipients
 from mailmove.tenant_state import Recipient
@@ -29,7 +30,7 @@ class Recipients(TenantRecipients):
             wanted="the tenant's users",
             params={"$select": "id,userPrincipalName,mail,proxyAddresses", "$top": "999"},
         )
-        recipients += [_user(recipient) for recipient in users if str(recipient["id"]).lower() not in known]
+        recipients += [_user(recipient) for recipient in users if text(recipient, "id").lower() not in known]
         return sorted(recipients, key=lambda recipient: recipient.address)
 
     def synchronised(self) -> bool:
@@ -37,34 +38,33 @@ class Recipients(TenantRecipients):
         organisations = self._graph.pages(
             "organization", wanted="whether users are synchronised", params={"$select": "id,onPremisesSyncEnabled"}
         )
-        return any(organisation.get("onPremisesSyncEnabled") for organisation in organisations)
+        return any(flag_or(organisation, "onPremisesSyncEnabled") for organisation in organisations)
 
 
 def exchange_recipients(exchange: ExchangeAdmin) -> list[Recipient]:
     rows = exchange.run("Get-Recipient", {"ResultSize": "Unlimited"}, wanted="the tenant's recipients")
     return [
         Recipient(
-            address=str(row.get("PrimarySmtpAddress") or "").lower(),
-            kind=str(row.get("RecipientTypeDetails") or ""),
-            addresses=smtp_addresses(row.get("EmailAddresses"), row.get("PrimarySmtpAddress")),
-            names=frozenset(str(row[name]).lower() for name in _NAMES if row.get(name)),
+            address=text_or(row, "PrimarySmtpAddress").lower(),
+            kind=word_or(row, "RecipientTypeDetails"),
+            addresses=smtp_addresses(texts_or(row, "EmailAddresses"), text_or(row, "PrimarySmtpAddress")),
+            names=frozenset(text(row, name).lower() for name in _NAMES if row.get(name)),
         )
         for row in rows
     ]
 
 
 def _user(user: Json) -> Recipient:
-    name = str(user.get("userPrincipalName") or "").lower()
+    name = text(user, "userPrincipalName").lower()
     return Recipient(
         address=name,
         kind="User",
-        addresses=smtp_addresses(user.get("proxyAddresses"), user.get("mail")) | {name},
-        names=frozenset({str(user["id"]).lower()}),
+        addresses=smtp_addresses(texts_or(user, "proxyAddresses"), text_or(user, "mail")) | {name},
+        names=frozenset({text(user, "id").lower()}),
     )
 
 
-def smtp_addresses(proxies: Any, primary: Any) -> frozenset[str]:
+def smtp_addresses(proxies: Sequence[str], primary: str) -> frozenset[str]:
     """`["SMTP:a@b", "smtp:c@b", "X500:/o=..."]` -> a@b and c@b."""
-    named = [proxies] if isinstance(proxies, str) else proxies or []
-    addresses = {str(proxy)[5:].lower() for proxy in named if str(proxy)[:5].lower() == "smtp:"}
-    return frozenset(addresses | ({str(primary).lower()} if primary else set()))
+    addresses = {proxy[5:].lower() for proxy in proxies if proxy[:5].lower() == "smtp:"}
+    return frozenset(addresses | ({primary.lower()} if primary else set()))

@@ -65,8 +65,10 @@ class SignIn:
             token = answer.get("access_token")
             if not isinstance(token, str):
                 raise self._entra.error(answer, wanted)
-            # Five minutes early, as msal does: clocks differ.
-            self._kept[scope] = (token, time.monotonic() + float(answer.get("expires_in") or 0) - 300)
+            # Five minutes early, as msal does: clocks differ. One that does not say how long is not kept.
+            lasts = str(answer.get("expires_in"))
+            seconds = float(lasts) if lasts.isdecimal() else 0.0
+            self._kept[scope] = (token, time.monotonic() + seconds - 300)
             return token
 
     def _ask(self, scope: str, claims: str | None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from blocks.microsoft365.answers import Json, Rejected, damaged, moment
+from blocks.microsoft365.answers import CLOSED, Json, Rejected
+from blocks.microsoft365.fields import number, part, rows, text, text_or, time, time_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports.tenant import TenantUsers
@@ -27,10 +28,10 @@ class Users(TenantUsers):
         skus = self._graph.pages("subscribedSkus", wanted="the tenant's licences")
         return [
             Licence(
-                sku=str(sku["skuPartNumber"]),
-                sku_id=str(sku["skuId"]),
-                owned=int((sku.get("prepaidUnits") or {}).get("enabled") or 0),
-                used=int(sku.get("consumedUnits") or 0),
+                sku=text(sku, "skuPartNumber"),
+                sku_id=text(sku, "skuId"),
+                owned=number(part(sku, "prepaidUnits"), "enabled"),
+                used=number(sku, "consumedUnits"),
             )
             for sku in skus
         ]
@@ -51,7 +52,7 @@ class Users(TenantUsers):
                 todo="Buy the licence, or name one that the tenant owns in `target.licence` of the plan.",
             )
         entry = self._user(user)
-        path = f"users/{quote(str(entry['id']), safe='')}"
+        path = f"users/{quote(text(entry, 'id'), safe='')}"
         location, assigned = self._read(entry, names)
         # Graph assigns nothing to a user without a usage location, so that comes first; taking it away comes last.
         if usage_location is not None and location != usage_location:
@@ -77,17 +78,15 @@ class Users(TenantUsers):
     def password_dates(self, user: str) -> tuple[datetime, datetime]:
         """(made, password last changed)."""
         entry = self._user(user, "id,createdDateTime,lastPasswordChangeDateTime")
-        made, changed = moment(entry.get("createdDateTime")), moment(entry.get("lastPasswordChangeDateTime"))
-        if made is None:
-            raise damaged(WHO, f"when {user} was made", "no createdDateTime")
-        return made, changed or made
+        made = time(entry, "createdDateTime")
+        return made, time_or(entry, "lastPasswordChangeDateTime") or made
 
     def set_password(self, user: str, password: SecretStr, *, must_change: bool) -> None:
         """PATCH users/{id} (learn.microsoft.com/graph/api/user-update, example 3). No answer holds the password."""
         entry = self._user(user)
         self._graph.call(
             "PATCH",
-            f"users/{quote(str(entry['id']), safe='')}",
+            f"users/{quote(text(entry, 'id'), safe='')}",
             wanted=f"a first password of {user}",
             json={
                 "passwordProfile": {
@@ -104,9 +103,9 @@ class Users(TenantUsers):
         return {licence.sku_id.lower(): licence.sku for licence in self.licences()}
 
     def _read(self, user: Json, names: dict[str, str]) -> tuple[str | None, frozenset[str]]:
-        assigned = (str(licence["skuId"]).lower() for licence in user.get("assignedLicenses") or [])
+        assigned = (text(licence, "skuId").lower() for licence in rows(user, "assignedLicenses"))
         # A licence that the tenant no longer owns keeps its id for a name.
-        return user.get("usageLocation"), frozenset(names.get(sku_id, sku_id) for sku_id in assigned)
+        return text_or(user, "usageLocation") or None, frozenset(names.get(sku_id, sku_id) for sku_id in assigned)
 
     def _user(self, address: str, fields: str = USER_FIELDS) -> Json:
         try:
@@ -114,7 +113,7 @@ class Users(TenantUsers):
                 f"users/{quote(address, safe='@')}", wanted=f"the user {address}", params={"$select": fields}
             )
         except Rejected as error:
-            if error.status != 404:
+            if error.status != 404 or error.code in CLOSED:
                 raise
         # The sign-in name need not be the address.
         users = list(
@@ -131,9 +130,10 @@ class Users(TenantUsers):
                 seen=f"{len(users)} such users",
                 todo="See in the admin centre who has that address.",
             )
-        return users[0]
+        [user] = users
+        return user
 
 
-def _quoted(text: str) -> str:
+def _quoted(value: str) -> str:
     """A string inside an OData literal: a quote is written twice."""
-    return text.replace("'", "''")
+    return value.replace("'", "''")

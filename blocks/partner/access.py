@@ -13,18 +13,19 @@ from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.entra import NO_ACCESS, NO_CONSENT
+from blocks.microsoft365.fields import part, text
 from blocks.microsoft365.http import JsonClient
 from blocks.partner.relationships import PATH
-from mailmove.errors import Drifted, NotYet, Refused
+from mailmove.errors import Blocked, Drifted, NotYet, Refused
 from mailmove.plan.required_permissions import consented_scopes
 from mailmove.tenant_state import Relationship
+from mailmove.tenant_states import ASSIGNMENTS, Step
 
 GRAPH_APPLICATION = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_APPLICATION = "00000002-0000-0ff1-ce00-000000000000"
 CONSENT_ROLE = "158c047a-c907-4556-b7ef-446551a6b5f7"
 """Template id of Cloud Application Administrator, the least role that may consent (entra permissions-reference)."""
 
-_ENDED = {"deleting", "deleted", "error"}
 _CLOSED = {NO_CONSENT, NO_ACCESS}
 _CONSENT_EXISTS = "ConsentExists"
 """Our name for a refusal that Partner Center has a sentence for only."""
@@ -37,12 +38,12 @@ class Assignments:
         self._graph, self._roles = graph, roles
 
     def status(self, relationship_id: str, group: str) -> str:
-        """pending or active; "": the group has nothing."""
+        """As Graph says it, of an assignment that is not over; "": the group has nothing."""
         assignment = self._assignment(relationship_id, group)
-        return "" if assignment is None else str(assignment.get("status") or "pending")
+        return "" if assignment is None else text(assignment, "status")
 
     def assign(self, relationship_id: str, group: str) -> None:
-        """Give the group every role of the relationship. NotYet: Microsoft is still at it."""
+        """Give the group every role of the relationship. NotYet: Microsoft is still at it. Blocked: it has failed."""
         wanted = f"the relationship's roles for group {group}"
         if not self.status(relationship_id, group):
             body = {
@@ -55,7 +56,11 @@ class Assignments:
                 # 409: another run, or a try whose answer was lost, was quicker.
                 if not self.status(relationship_id, group):
                     raise
-        if (status := self.status(relationship_id, group)) != "active":
+        status = self.status(relationship_id, group)
+        state = ASSIGNMENTS.of(status) if status else None
+        if state and state.step is Step.ASK:
+            raise Blocked("Microsoft Graph", wanted=wanted, seen=f"an assignment that is {status}", todo=state.todo)
+        if state is None or state.step is not Step.DONE:
             raise NotYet(
                 "Microsoft Graph", wanted=wanted, seen=status or "nothing so far", todo="Look again in a minute."
             )
@@ -63,9 +68,8 @@ class Assignments:
     def _assignment(self, relationship_id: str, group: str) -> Json | None:
         rows = self._graph.pages(_path(relationship_id), wanted="who holds the relationship's roles")
         for row in rows:
-            container = row.get("accessContainer") or {}
-            same = str(container.get("accessContainerId")).lower() == group.lower()
-            if same and str(row.get("status")) not in _ENDED:
+            same = text(part(row, "accessContainer"), "accessContainerId").lower() == group.lower()
+            if same and ASSIGNMENTS.step(text(row, "status")) is not Step.GONE:
                 return row
         return None
 
@@ -115,10 +119,15 @@ class Consents:
                 wanted="our application's consent taken back",
             )
         except Rejected as error:
-            if error.status != 404:
+            if error.status != 404:  # there is no such consent; Partner Center's own codes for that are not published
                 raise
         if self.given(customer):
             raise NotYet("Partner Center", wanted="the consent taken back", seen="it still holds", todo="Look again.")
+
+
+def is_active(status: str) -> bool:
+    """Of an access assignment; "": there is none."""
+    return bool(status) and ASSIGNMENTS.step(status) is Step.DONE
 
 
 def missing(
@@ -126,7 +135,7 @@ def missing(
 ) -> dict[str, str | None]:
     """What has not been given yet after the approval, in words -> what stands today."""
     lacks: dict[str, str | None] = {}
-    if group is not None and (status := assignments.status(relationship.id, group)) != "active":
+    if group is not None and not is_active(status := assignments.status(relationship.id, group)):
         lacks[f"roles of '{relationship.display_name}' for group {group}"] = status or None
     if consents is not None and relationship.customer_tenant_id and not consents.given(relationship.customer_tenant_id):
         lacks[f"consent to our application in tenant {relationship.customer_tenant_id}"] = None

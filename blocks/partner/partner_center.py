@@ -15,7 +15,7 @@ from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consen
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.sign_in import SignIn
-from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, missing
+from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, is_active, missing
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.process_local import ProcessLocal
@@ -25,6 +25,7 @@ from mailmove.evidence import Finding
 from mailmove.plan.purchase import NewCustomer, Order, Price, Product, Purchase
 from mailmove.ports import Checkable, Partner, TakesSignIn
 from mailmove.tenant_state import Relationship
+from mailmove.tenant_states import CARTS, Step
 
 WHO = "Partner Center"
 
@@ -169,6 +170,9 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
     def relationship(self, display_name: str) -> Relationship | None:
         return self._parts().relationships.live(display_name)
 
+    def ended_relationship(self, display_name: str) -> Relationship | None:
+        return self._parts().relationships.ended(display_name)
+
     def invite(self, display_name: str) -> Relationship:
         return self._parts().relationships.invite(display_name)
 
@@ -216,7 +220,7 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
         if self.kind == "direct" or self.group is None or relationship.customer_tenant_id is None:
             return None
         roles = self._parts().assignments.status(relationship.id, self.group)
-        if roles != "active" or self._parts().consents.given(relationship.customer_tenant_id):
+        if not is_active(roles) or self._parts().consents.given(relationship.customer_tenant_id):
             return None
         return f"their consent to our application at {self._consent_link(relationship.customer_tenant_id)}"
 
@@ -262,7 +266,12 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
 
     def cart_ordered(self, customer: str, cart: str) -> bool | None:
         status = self._parts().orders.cart_status(customer, cart)
-        return None if status is None else status.lower() == "ordered"
+        state = None if status is None else CARTS.of(status)
+        if state and state.step is Step.ASK:
+            raise Blocked(
+                WHO, wanted=f"whether the cart {cart} is ordered", seen=f"a cart that is {status}", todo=state.todo
+            )
+        return None if state is None or state.step is Step.GONE else state.step is Step.DONE
 
     def check_out(self, customer: str, cart: str) -> None:
         self._parts().orders.check_out(customer, cart)

@@ -12,16 +12,20 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from io import StringIO
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected, damaged, moment
+from blocks.microsoft365.fields import number, part, part_or, rows, rows_or, text, text_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.clock import now
-from mailmove.errors import Blocked, Drifted, NotYet, Transient
+from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.plan.purchase import NewCustomer, Order, Price, Product
+from mailmove.tenant_states import ORDERS, Step
 
 WHO, _SHEET = "Partner Center", "Partner Center's price sheet"
-_GONE = ("cancelled", "canceled", "deleted")
+
+_COLUMNS = ("ProductId", "SkuId", "TermDuration", "BillingPlan", "UnitPrice")
 
 
 class Customers:
@@ -33,20 +37,20 @@ class Customers:
     def find(self, domain: str) -> str | None:
         """Customer id, which is the tenant's id; None: not among our customers."""
         for customer in self._all():
-            if str((customer.get("companyProfile") or {}).get("domain") or "").lower() == domain.lower():
-                return str(customer["id"])
+            if text_or(part_or(customer, "companyProfile"), "domain").lower() == domain.lower():
+                return text(customer, "id")
         return None
 
     def resells(self, customer: str) -> bool:
         """Has this customer accepted us as reseller?"""
-        return any(str(entry["id"]).lower() == customer.lower() for entry in self._all())
+        return any(text(entry, "id").lower() == customer.lower() for entry in self._all())
 
     def taken(self, domain: str) -> bool:
         """HEAD: 200 somebody has this first name, 404 nobody has."""
         try:
             self._http.call("HEAD", f"domains/{quote(domain, safe='')}", wanted=f"whether {domain} is free")
         except Rejected as error:
-            if error.status == 404:
+            if error.status == 404:  # an answer to HEAD has no body, so no code
                 return False
             raise
         return True
@@ -82,19 +86,21 @@ class Customers:
             json=body,
             headers={"MS-RequestId": str(uuid.uuid5(uuid.NAMESPACE_DNS, wanted.domain))},
         ).body
-        credentials = made.get("userCredentials") or {}
-        return str(made["id"]), str(credentials.get("userName") or ""), str(credentials.get("password") or "")
+        credentials = part(made, "userCredentials")
+        return text(made, "id"), text(credentials, "userName"), text(credentials, "password")
 
     def _all(self) -> Iterator[Json]:
         """By its own links: the place in the list travels in a header that the link names (MS-ContinuationToken)."""
         body, visited = self._http.get("customers", wanted="our customers", params={"size": "500"}), set()
         while True:
-            yield from body.get("items") or []
-            link = (body.get("links") or {}).get("next") or {}
-            headers = {str(header.get("key")): str(header.get("value")) for header in link.get("headers") or []}
-            uri, place = str(link.get("uri") or ""), (link.get("uri"), *headers.values())
-            if not uri:
+            yield from rows(body, "items")
+            links = part_or(body, "links")
+            if "next" not in links:
                 return
+            link = part(links, "next")
+            headers = {text(header, "key"): text(header, "value") for header in rows_or(link, "headers")}
+            uri = text(link, "uri")
+            place = (uri, *headers.values())
             if place in visited:
                 raise damaged(WHO, "our customers", "a link to a page already read")
             visited.add(place)
@@ -113,15 +119,15 @@ class Orders:
         body = self._http.get(f"{_customer(customer)}/orders", wanted="the customer's orders")
         return [
             Order(
-                order_id=str(order["id"]),
-                catalog_item=str(line["offerId"]),
-                quantity=int(line["quantity"]),
-                status=str(order.get("status") or ""),
-                note=str(line.get("friendlyName") or ""),
+                order_id=text(order, "id"),
+                catalog_item=text(line, "offerId"),
+                quantity=number(line, "quantity"),
+                status=text(order, "status"),
+                note=text_or(line, "friendlyName"),
             )
-            for order in body.get("items") or []
-            for line in order.get("lineItems") or []
-            if str(order.get("status") or "").lower() not in _GONE
+            for order in rows(body, "items")
+            for line in rows(order, "lineItems")
+            if ORDERS.step(text(order, "status")) is not Step.GONE
         ]
 
     def fill_cart(self, customer: str, products: Sequence[Product], note: str) -> str:
@@ -138,8 +144,8 @@ class Orders:
             for number, product in enumerate(products)
         ]
         cart = self._http.call("POST", f"{_customer(customer)}/carts", wanted="a cart", json={"lineItems": lines}).body
-        faults = [str((line.get("error") or {}).get("errorDescription")) for line in cart.get("lineItems") or []
-                  if line.get("error")]  # fmt: skip
+        errors = [part(line, "error") for line in rows(cart, "lineItems") if line.get("error") is not None]
+        faults = [text_or(error, "errorDescription", "an error without a word") for error in errors]
         if faults:
             raise Blocked(
                 WHO,
@@ -147,17 +153,17 @@ class Orders:
                 seen="; ".join(faults),
                 todo="Mend `purchase` in the plan; nothing was ordered.",
             )
-        return str(cart["id"])
+        return text(cart, "id")
 
     def cart_status(self, customer: str, cart: str) -> str | None:
-        """Active or Ordered; None: it has lapsed, or never was."""
+        """As Partner Center says it; None: it has lapsed, or never was."""
         try:
             entry = self._http.get(f"{_customer(customer)}/carts/{quote(cart, safe='')}", wanted="the cart")
         except Rejected as error:
-            if error.status == 404:
+            if error.status == 404:  # Partner Center's own codes for that are not published
                 return None
             raise
-        return str(entry.get("status") or "Active")
+        return text_or(entry, "status", "Active")
 
     def check_out(self, customer: str, cart: str) -> None:
         """Order what is in the cart; again is once. Blocked: a line was not ordered."""
@@ -171,7 +177,7 @@ class Orders:
             ).body
         except Drifted as error:
             raise NotYet(WHO, wanted="the order", seen=error.seen, todo="Look at it again in a minute.") from None
-        faults = [str(fault.get("description") or fault) for fault in answer.get("orderErrors") or []]
+        faults = [text_or(fault, "description", "an error without a word") for fault in rows_or(answer, "orderErrors")]
         if faults:
             raise Blocked(
                 WHO,
@@ -193,7 +199,7 @@ class PriceSheet:
         prices = self._http.text(
             view,
             wanted=f"the price sheet of {market}",
-            read=lambda sheet: read_prices(sheet.splitlines(), products, now()),
+            read=lambda sheet: read_prices(StringIO(sheet, newline=""), products, now()),
         )
         lacking = [
             f"{product.catalog_item} {product.term} {product.billing}"
@@ -213,19 +219,16 @@ class PriceSheet:
 def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime) -> dict[str, Price]:
     """The rows of our products that hold at that time. Unverified: the columns' names, as third parties show them.
 
-    Blocked: more than one price holds, as for several segments. Transient: a row cannot be read.
+    lines: with their ends. Blocked: more than one price holds, as for several segments. AnswerUnreadable: a column is
+    missing, or a row cannot be read.
     """
     wanted = {
         (*product.catalog_item.split(":")[:2], product.term, product.billing): product.catalog_item
         for product in products
     }
     prices: dict[str, Price] = {}
-    for row in csv.DictReader(lines):
-        if None in row.values():  # a price that is cut short is another price
-            raise damaged(_SHEET, "its rows", f"a row with {sum(value is not None for value in row.values())} columns")
-        given = {str(name).lstrip("\ufeff").strip(): str(value or "").strip() for name, value in row.items() if name}
-        key = (given.get("ProductId", ""), given.get("SkuId", ""), given.get("TermDuration", ""),
-               given.get("BillingPlan", "").lower())  # fmt: skip
+    for given in _rows(lines):
+        key = given["ProductId"], given["SkuId"], given["TermDuration"], given["BillingPlan"].lower()
         item = wanted.get(key)
         if item is None or not _holds(given, at):
             continue
@@ -238,19 +241,36 @@ def read_prices(lines: Iterable[str], products: Sequence[Product], at: datetime)
                 todo="Order this product in Partner Center by hand, and take it out of `target.purchase`.",
             )
         prices[item] = price
+    if unnamed := [item for item, price in prices.items() if not price.currency]:
+        raise damaged(_SHEET, "the prices' currency", f"none for {', '.join(unnamed)}")
     return prices
 
 
+def _rows(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Cells of each row by their columns' names. AnswerUnreadable: it is no such sheet, or a row is torn: with a column
+    less or more, a price may be another column's."""
+    try:
+        sheet = csv.DictReader(lines, strict=True)
+        columns = [name.lstrip("\ufeff").strip() for name in sheet.fieldnames or ()]
+        if lacking := [name for name in _COLUMNS if columns.count(name) != 1]:
+            raise damaged(_SHEET, "its columns", f"not exactly one {', '.join(lacking)}")
+        for row in sheet:
+            cells = list(row.values())
+            if None in row or None in cells:
+                raise damaged(_SHEET, "its rows", f"row {sheet.line_num} with other columns than the first")
+            yield dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+    except csv.Error as error:
+        raise damaged(_SHEET, "its rows", str(error)) from None
+
+
 def _price(given: dict[str, str], item: str) -> Price:
+    """A price is a finite number."""
     try:
         amount = Decimal(given["UnitPrice"])
-    except (KeyError, InvalidOperation):
-        raise Transient(
-            _SHEET,
-            wanted=f"the price of {item}",
-            seen=f"a row without a price: {given.get('UnitPrice')!r}",
-            todo="Ask again; if it lasts, the sheet's form has changed: report it.",
-        ) from None
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise damaged(_SHEET, f"the price of {item}", f"{given['UnitPrice']!r}")
     title = given.get("SkuTitle") or given.get("ProductTitle") or item
     return Price(title=title, unit_price=amount, currency=given.get("Currency", ""))
 

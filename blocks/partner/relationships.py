@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from urllib.parse import quote
 
-from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.answers import NO_USER, Json, Rejected
+from blocks.microsoft365.fields import part_or, text, text_or, time_or
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import pause, read_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.tenant_state import Relationship
+from mailmove.tenant_states import RELATIONSHIPS, REQUESTS, Step
 
 WHO = "Microsoft Graph"
 PATH = "tenantRelationships/delegatedAdminRelationships"
@@ -24,8 +26,9 @@ DEFAULT_ROLES = (
 )
 """Role template ids, the same in every tenant (learn.microsoft.com entra permissions-reference)."""
 
-LIVE = {"", "created", "approvalPending", "approved", "activating", "active", "expiring"}
-GONE = {"expired", "terminated", "terminating", "terminationRequested"}
+
+_NONE = NO_USER | {"NotFound", "ResourceNotFound"}
+"""Codes of a 404 of the partner's relationships: there is none of that id."""
 
 
 class Relationships:
@@ -43,8 +46,16 @@ class Relationships:
         self._patience, self._sleep = patience, sleep
 
     def live(self, display_name: str) -> Relationship | None:
+        """The newest that is not over, in whatever state; None: there is none."""
         entry = self._newest(display_name)
         return None if entry is None else self._relationship(entry)
+
+    def ended(self, display_name: str) -> Relationship | None:
+        """The newest that is over, where there is none that is not."""
+        known = [entry for entry in self._all() if _bears(entry, display_name)]
+        live = [entry for entry in known if _is_live(entry)]
+        newest = max(known, key=_made, default=None) if not live else None
+        return None if newest is None else self._relationship(newest)
 
     def invite(self, display_name: str) -> Relationship:
         """Create and lock, or go on where an earlier try stopped. NotYet: Microsoft is still making it."""
@@ -58,22 +69,28 @@ class Relationships:
         entry = self._newest(display_name)
         if entry is None:
             entry = self._create(display_name)
-        path = _path(str(entry["id"]))
+        path = _path(text(entry, "id"))
         entry = self._until(path, lambda status: status != "", "made")
-        if entry.get("status") == "created":
+        if text(entry, "status") == "created":
             # A customer can approve it only after it is locked; the etag keeps two runs from both locking it.
             self._ask(path, entry, "lockForApproval")
-            entry = self._until(path, lambda status: status != "created", "locked for approval")
+            try:
+                entry = self._until(path, lambda status: status != "created", "locked for approval")
+            except NotYet:
+                self._complain(path)
+                raise
         return self._relationship(entry)
 
     def _create(self, title: str) -> Json:
         # Microsoft keeps the names of relationships that have ended, and may not give one out twice (unverified).
-        known = list(self._graph.pages(PATH, wanted="the partner's relationships"))
+        known = list(self._all())
         if (existing := _newest(known, title)) is not None:
             return existing  # made by an earlier try whose answer was lost, and only seen now
-        used = {str(entry.get("displayName")) for entry in known}
-        names = itertools.chain([title], (f"{title} {number}" for number in itertools.count(2)))
-        display_name = next(name for name in names if name not in used)
+        used = {text_or(entry, "displayName") for entry in known}
+        display_name, number = title, 1
+        while display_name in used:
+            number += 1
+            display_name = f"{title} {number}"
         wanted = f"a relationship called {display_name}"
         body = {
             "displayName": display_name,
@@ -100,15 +117,15 @@ class Relationships:
         entry = self._read(path)
         if entry is None:
             return
-        status = str(entry.get("status") or "")
-        if status in GONE:
+        status = text(entry, "status")
+        if RELATIONSHIPS.step(status) is Step.GONE:
             return
         if status == "created":
-            etag = str(entry.get("@odata.etag"))
+            etag = text(entry, "@odata.etag")
             try:
                 self._graph.call("DELETE", path, wanted="the relationship deleted", headers={"If-Match": etag})
             except Rejected as error:
-                if error.status != 404:  # gone: by the first try, whose answer was lost
+                if error.code not in _NONE:  # gone: by the first try, whose answer was lost
                     raise
         elif status in {"active", "expiring"}:
             self._ask(path, entry, "terminate")
@@ -120,30 +137,29 @@ class Relationships:
                 todo="Once locked it cannot be deleted: let the customer reject it, or let it lapse.",
             )
         after = self._read(path)
-        if after is not None and str(after.get("status") or "") not in GONE:
-            raise NotYet(
-                WHO, wanted="the relationship withdrawn", seen=f"{after.get('status')}", todo="Look again in a minute."
-            )
+        if after is not None and _is_live(after):
+            seen = text(after, "status")
+            raise NotYet(WHO, wanted="the relationship withdrawn", seen=seen, todo="Look again in a minute.")
 
     def _ask(self, path: str, entry: Json, action: str) -> None:
         try:
             self._graph.call(
                 "POST",
                 f"{path}/requests",
-                wanted=f"{action} of the relationship {entry.get('displayName')}",
+                wanted=f"{action} of the relationship {text_or(entry, 'displayName')}",
                 json={"action": action},
-                headers={"If-Match": str(entry.get("@odata.etag") or "*")},
+                headers={"If-Match": text_or(entry, "@odata.etag", "*")},
             )
         except Drifted:
             # Another run was quicker; what stands now decides.
-            if (self._read(path) or {}).get("status") == entry.get("status"):
+            if text_or(self._read(path) or {}, "status") == text_or(entry, "status"):
                 raise
 
     def _until(self, path: str, done: Callable[[str], bool], wanted: str) -> Json:
         left, delay = self._patience, 0.5
         while True:
             entry = self._read(path)
-            status = str((entry or {}).get("status") or "")
+            status = text_or(entry or {}, "status")
             if entry is not None and done(status):
                 return entry
             if left < delay:
@@ -152,35 +168,60 @@ class Relationships:
             left, delay = left - delay, delay * 2
 
     def _newest(self, title: str) -> Json | None:
-        return _newest(self._graph.pages(PATH, wanted="the partner's relationships"), title)
+        return _newest(self._all(), title)
+
+    def _all(self) -> Iterator[Json]:
+        return self._graph.pages(PATH, wanted="the partner's relationships")
+
+    def _complain(self, path: str) -> None:
+        """Blocked: what was asked of the relationship last has failed, so that waiting helps nobody."""
+        asked = list(self._graph.pages(f"{path}/requests", wanted="what became of our requests"))
+        newest = max(asked, key=_made, default=None)
+        if newest is None:
+            return
+        status = text(newest, "status")
+        state = REQUESTS.of(status)
+        if state.step is Step.ASK:
+            wanted = f"the relationship's {text_or(newest, 'action', 'change')}"
+            raise Blocked(WHO, wanted=wanted, seen=f"a request that is {status}", todo=state.todo)
 
     def _relationship(self, entry: Json) -> Relationship:
         return Relationship(
-            id=str(entry["id"]),
-            display_name=str(entry.get("displayName") or ""),
-            status=str(entry.get("status") or ""),
-            approval_link=APPROVAL_LINK.format(portal=self._portal, id=entry["id"]),
-            customer_tenant_id=(entry.get("customer") or {}).get("tenantId"),
+            id=text(entry, "id"),
+            display_name=text_or(entry, "displayName"),
+            status=text_or(entry, "status"),
+            approval_link=APPROVAL_LINK.format(portal=self._portal, id=text(entry, "id")),
+            customer_tenant_id=text_or(part_or(entry, "customer"), "tenantId") or None,
         )
 
     def _read(self, path: str) -> Json | None:
         try:
             return self._graph.get(path, wanted="the relationship")
         except Rejected as error:
-            if error.status == 404:
+            if error.code in _NONE:
                 return None
             raise
 
 
 def _newest(known: Iterable[Json], title: str) -> Json | None:
-    matches = [entry for entry in known if _bears(entry, title) and str(entry.get("status") or "") in LIVE]
-    return max(matches, key=lambda entry: str(entry.get("createdDateTime") or ""), default=None)
+    return max((entry for entry in known if _bears(entry, title) and _is_live(entry)), key=_made, default=None)
+
+
+def _is_live(entry: Json) -> bool:
+    """Not over; one whose state nobody knows, or that has none yet, is not over."""
+    status = text_or(entry, "status")
+    return not status or RELATIONSHIPS.step(status) is not Step.GONE
+
+
+def _made(entry: Json) -> datetime:
+    return time_or(entry, "createdDateTime") or datetime.min.replace(tzinfo=UTC)
 
 
 def _bears(entry: Json, title: str) -> bool:
     """Is it the title, or the title and a number, as it is when the title was used before?"""
-    name, _, number = str(entry.get("displayName")).rpartition(" ")
-    return entry.get("displayName") == title or (name == title and number.isdigit())
+    shown = text_or(entry, "displayName")
+    name, _, number = shown.rpartition(" ")
+    return shown == title or (name == title and number.isdigit())
 
 
 def _path(relationship_id: str) -> str:

@@ -26,12 +26,21 @@ from lab.mail_store import Mailbox
 declare(
     migration_frozen="the migration service does nothing",
     migration_corrupt_item="the migration service takes an item for corrupt and leaves it out, this time",
+    migration_user_stopped="the migration service says of a mailbox, when it has been through it, that it is stopped",
+    migration_user_corrupted="the migration service cannot read its record of a mailbox any more: Corrupted",
+    migration_user_poisoned="a mailbox stays Queued, and says that its job is poisoned",
+    migration_user_unheard="a mailbox is in a state that no page of Microsoft's names",
+    migration_batch_corrupted="the migration service cannot read its record of the batch any more: Corrupted",
     migration_sync_now_ignored="Set-MigrationBatch -SyncNow is accepted and does nothing",
 )
 
 _AT_ONCE = 4  # mailboxes
 _CHUNK = 50  # items in one request
 _DONE = ("Synced", "SyncedwithErrors", "Failed")
+_UNHEARD = "AwaitingReview"
+_AT_REST = ("Failed", "Stopped", "Corrupted", _UNHEARD)
+_STRUCK = {"stopped": "Stopped", "corrupted": "Corrupted", "poisoned": "Queued", "unheard": _UNHEARD}
+"""What `migration.user_...` makes of a mailbox."""
 
 
 class MigrationService:
@@ -98,8 +107,8 @@ class MigrationService:
         for box in self.directory():
             if not box.hidden and box.kind != "public_folder":
                 user = batch.users.setdefault(box.address, MovedUser(box.address))
-                if user.status in ("Failed", "Stopped", "IncrementalFailed"):
-                    user.status, user.error, user.kind = "Queued", "", ""
+                if user.poisoned or user.status in ("Failed", "Stopped", "IncrementalFailed"):
+                    user.status, user.error, user.kind, user.poisoned = "Queued", "", "", False
         batch.status = "Syncing"
 
     def _sync(self, batch: Batch) -> None:
@@ -108,7 +117,7 @@ class MigrationService:
             batch.sync_now = False
             if not first:
                 batch.status = "IncrementalSyncing"
-        going = [user for user in batch.users.values() if user.status != "Failed"]
+        going = [user for user in batch.users.values() if user.status not in _AT_REST and not user.poisoned]
         boxes = {box.address: box for box in self.directory()}
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mover") as workers:
             list(workers.map(lambda user: self._move(batch, user, boxes.get(user.address)), going))
@@ -116,8 +125,11 @@ class MigrationService:
             batch.last_synced = datetime.now(UTC)
             if batch.status in ("Syncing", "IncrementalSyncing"):  # nobody stopped or removed it meanwhile
                 failed = [user for user in batch.users.values() if user.status in ("Failed", "IncrementalFailed")]
+                rest = [user for user in batch.users.values() if user.status in _AT_REST or user.poisoned]
                 everyone = failed and len(failed) == len(batch.users)
-                batch.status = "Failed" if everyone else "SyncedwithErrors" if failed else "Synced"
+                batch.status = "Failed" if everyone else "SyncedwithErrors" if failed or rest else "Synced"
+                if self.faults.take("migration.batch_corrupted"):
+                    batch.status = "Corrupted"
 
     def _going(self, batch: Batch) -> bool:
         return not self._stop.is_set() and batch.status in ("Syncing", "IncrementalSyncing")
@@ -142,6 +154,11 @@ class MigrationService:
         else:
             if whole:
                 user.status, user.error, user.last_synced = "Synced", "", datetime.now(UTC)
+            for name, status in _STRUCK.items():
+                if self.faults.take(f"migration.user_{name}"):
+                    user.status, user.last_synced = status, before
+                    user.poisoned = name == "poisoned"
+                    user.error = "Job is poisoned, poison count = 6" if user.poisoned else ""
 
     def _provision(self, batch: Batch, user: MovedUser, box: Mailbox | None) -> None:
         """The user and its mailbox, always a Regular one: shared mailboxes must be converted afterwards."""

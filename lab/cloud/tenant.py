@@ -47,6 +47,7 @@ class CloudUser:
     x500: set[str] = field(default_factory=set)  # X500 proxy addresses, without the prefix
     delegates: set[tuple[str, str]] = field(default_factory=set)  # (FullAccess, SendAs or SendOnBehalf; trustee's UPN)
     password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    mail: str = ""  # primary address where the user signs in by another name
     must_change: bool = False  # the password, at the next sign-in
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     password_changed: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -94,6 +95,7 @@ class MovedUser:
     copied: set[str] = field(default_factory=set)
     last_synced: datetime | None = None
     provisioned: bool = False
+    poisoned: bool = False  # its job is not taken up any more, though it is queued
     guid: str = field(default_factory=lambda: str(uuid4()))
 
 

@@ -13,6 +13,7 @@ from mailmove.evidence import Finding
 from mailmove.inventory.devices import of_phones, of_relays
 from mailmove.inventory.full import LARGEST_ITEM, Forwarding, FullInventory, Group
 from mailmove.inventory.server import SourceMailbox
+from mailmove.inventory.sign_in_names import findings_of_sign_in_names
 
 SUPPORTED, RECOMMENDED = 2000, 150
 """Mailboxes in one cutover batch, by Microsoft's cutover page."""
@@ -31,6 +32,7 @@ def findings_of(inventory: FullInventory) -> list[Finding]:
         *_of_size(inventory),
         *_of_what_was_not_read(inventory),
         *_of_mailboxes(inventory),
+        *findings_of_sign_in_names(inventory.moving),
         *_of_large_items(inventory),
         *_of_archives(inventory),
         *_of_public_folders(inventory),

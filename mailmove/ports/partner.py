@@ -16,7 +16,11 @@ class Partner(ABC):
 
     @abstractmethod
     def relationship(self, display_name: str) -> Relationship | None:
-        """The newest live relationship of that name."""
+        """The newest relationship of that name that is not over, in whatever state."""
+
+    @abstractmethod
+    def ended_relationship(self, display_name: str) -> Relationship | None:
+        """The newest of that name that is over, where there is none that is not; None: there never was one."""
 
     @abstractmethod
     def invite(self, display_name: str) -> Relationship:

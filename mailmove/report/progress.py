@@ -8,8 +8,9 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from mailmove.tenant_state import MigrationUser
+from mailmove.tenant_states import MIGRATION_USERS, Step
 
-COPIED = ("Synced", "IncrementalSyncing", "IncrementalSynced", "Completed", "CompletedWithWarnings")
+COPIED = MIGRATION_USERS.values(Step.DONE)
 """Statuses of a migration user that has been copied once, as Get-MigrationUser spells them."""
 
 MOST_POINTS = 120

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mailmove.tenant_state import Relationship
-from tasks.execution.context import Context
+from typing import TypeGuard
 
-LIVE = ("created", "approvalPending", "approved", "activating", "active")
+from mailmove.tenant_state import Relationship
+from mailmove.tenant_states import RELATIONSHIPS, Step
+from tasks.execution.context import Context
 
 
 def title(context: Context) -> str:
@@ -13,13 +14,17 @@ def title(context: Context) -> str:
 
 
 def relationship(context: Context) -> Relationship | None:
-    """The live one; None: there is none, or no partner."""
+    """The one that is not over, in whatever state; None: there is none, or no partner."""
     side = context.partner
-    known = side.relationship(title(context)) if side else None
-    return known if known and known.status in LIVE else None
+    return side.relationship(title(context)) if side else None
+
+
+def is_active(relationship: Relationship | None) -> TypeGuard[Relationship]:
+    """May we work under it?"""
+    return relationship is not None and RELATIONSHIPS.step(relationship.status) is Step.DONE
 
 
 def customer_id(context: Context) -> str | None:
     """The customer's tenant id, once they have approved us; None: not yet."""
     live = relationship(context)
-    return live.customer_tenant_id if live and live.status == "active" else None
+    return live.customer_tenant_id if is_active(live) else None

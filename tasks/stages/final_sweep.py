@@ -8,9 +8,11 @@ from mailmove.errors import Blocked, NotYet, Refused
 from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.report import forecast_rules
 from mailmove.tenant_state import MigrationUser
+from mailmove.tenant_states import MIGRATION_USERS, Step
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.items.batch_users import proposals, thing
 from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, record_copy
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
@@ -19,6 +21,8 @@ from tasks.traffic.server_clocks import when
 
 NAME = "final_sweep"
 FORECAST = forecast_rules.last_sync
+_AT_REST = ("Failed", "CompletionFailed")
+"""SyncNow "doesn't resume any Failed users" (page of Set-MigrationBatch)."""
 
 
 def _since(context: Context) -> datetime:
@@ -26,20 +30,27 @@ def _since(context: Context) -> datetime:
     return when(context, "propagation", "target")
 
 
-def _not_synced(context: Context, since: datetime) -> list[str]:
-    """Every mailbox that moves counts: one that the batch does not know is behind for good, and is named."""
+def _not_synced(context: Context, since: datetime) -> list[MigrationUser]:
+    """Every mailbox that moves counts, but those left out by decision. One that the batch does not know has no status:
+    it is behind for good."""
     users = context.tenant.migration.users(batch_name(context.plan))
     known = {user.address.lower() for user in users}
-    strangers = [box.address for box in context.source.inventory().moving if box.address.lower() not in known]
-    return [
-        *(f"{address} (not in the batch)" for address in strangers),
-        *(_described(user) for user in users if not user.last_synced or user.last_synced <= since),
-    ]
+    moving = [box.address for box in context.source.inventory().moving if box.address.lower() not in known]
+    late = [user for user in users if not user.last_synced or user.last_synced <= since]
+    strangers = [MigrationUser(address=address, status="") for address in moving]
+    return [user for user in (*strangers, *late) if not context.is_left_out(thing(user))]
+
+
+def _will_not_be(user: MigrationUser) -> bool:
+    """Neither a sync at once nor the daily one takes it up: the batch does not know it, or it has come to rest."""
+    return not user.status or user.status in _AT_REST or MIGRATION_USERS.step(user.status) is Step.ASK
 
 
 def _described(user: MigrationUser) -> str:
     """With Microsoft's own words for what is wrong, if anything: it may never be synced as it is."""
-    wrong = f"; {user.status}: {user.error}" if user.error else ""
+    if not user.status:
+        return f"{user.address} (not in the batch)"
+    wrong = f"; {user.status}: {user.error}" if user.error or _will_not_be(user) else ""
     return f"{user.address} (last synced {user.last_synced or 'never'}{wrong})"
 
 
@@ -69,17 +80,28 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 
 @verify_task
 def verify(context: Context) -> Evidence:
-    """Microsoft's own rule: each mailbox was synced after mail reached the cloud everywhere."""
+    """Microsoft's own rule: each mailbox was synced after mail reached the cloud everywhere. Blocked: some
+    never will be, as they are; they can be left out."""
     if is_direct(context):
         copied = copies(context)
         return record_evidence(context, NAME, copied[-1].facts if copied else ["nothing was copied again"])
     since = _since(context)
     late = _not_synced(context, since)
+    wanted = f"every mailbox synced after {since:%H:%M:%S} UTC"
+    stuck = [user for user in late if _will_not_be(user)]
+    if stuck and len(stuck) == len(late):  # asked once, and about all of them
+        raise Blocked(
+            "Exchange Online",
+            wanted=wanted,
+            seen="; ".join(map(_described, stuck)),
+            todo=" ".join(proposals(stuck)) or "Start the batch again in the Exchange admin centre, or go on without.",
+            leaves=tuple(map(thing, stuck)),
+        )
     if late:
         raise NotYet(
             "Exchange Online",
-            wanted=f"every mailbox synced after {since:%H:%M:%S} UTC",
-            seen=f"{len(late)} not synced yet: {'; '.join(late[:5])}",
+            wanted=wanted,
+            seen=f"{len(late)} not synced yet: {'; '.join(map(_described, late[:5]))}",
             todo="It is looked at again; the daily cycle is the slowest case.",
         )
     return record_evidence(context, NAME, [f"every mailbox was synced after {since.isoformat()}"])

@@ -15,15 +15,16 @@ from mailmove.evidence import Evidence, PollResult, Preview, Receipt
 from mailmove.ports import Partner
 from mailmove.report import forecast_rules
 from mailmove.tenant_state import Relationship
+from mailmove.tenant_states import RELATIONSHIPS, Step
 from tasks.accounts.block_findings import block_findings
-from tasks.accounts.partner_relationship import relationship, title
+from tasks.accounts.partner_relationship import is_active, relationship, title
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 
 NAME = "onboard_customer"
 FORECAST = forecast_rules.customer_approval
-_REMOVABLE = ("created", "active")
+_REMOVABLE = ("created", "active", "expiring")
 
 
 def _made(context: Context, side: Partner) -> list[Change]:
@@ -42,7 +43,7 @@ def _invited(context: Context, live: Relationship | None) -> list[Change]:
 
 
 def _given(side: Partner, live: Relationship | None) -> list[Change]:
-    if live is None or live.status != "active":
+    if not is_active(live):
         return []
     return [
         Change(kind=ChangeKind.PARTNER_ACCESS, subject=NamedSubject(name=access), before=before, after="given")
@@ -86,7 +87,14 @@ def verify(context: Context) -> Evidence:
     if side is None:
         return record_evidence(context, NAME, ["the plan names no partner: the tenant trusts us already"])
     live = relationship(context)
-    if live is None or live.status != "active":
+    if not is_active(live):
+        if stuck := _stuck(context, live):
+            raise Blocked(
+                "Microsoft",
+                wanted=f"the customer's approval of '{stuck.display_name}'",
+                seen=f"a relationship that is {stuck.status}",
+                todo=RELATIONSHIPS.of(stuck.status).todo,
+            )
         link = live.approval_link if live else "-"
         raise NotYet(
             "Microsoft",
@@ -106,6 +114,14 @@ def verify(context: Context) -> Evidence:
     return record_evidence(
         context, NAME, [f"relationship {live.id} is active", *given, "our rights in the tenant are proved"]
     )
+
+
+def _stuck(context: Context, live: Relationship | None) -> Relationship | None:
+    """One that will not become active by itself: a person must see to it."""
+    known = live
+    if live is None and context.partner is not None:
+        known = context.partner.ended_relationship(title(context))
+    return known if known and RELATIONSHIPS.step(known.status) in (Step.ASK, Step.GONE) else None
 
 
 def _prove(context: Context) -> None:
@@ -139,11 +155,13 @@ async def poll(context: Context, previous: PollResult | None) -> PollResult:
 def _poll(context: Context) -> PollResult:
     side, live = context.partner, relationship(context)
     status = live.status if live else "no relationship"
-    if side and live and status == "active" and not _sells(context, side, live):
+    if stuck := _stuck(context, live):  # `verify` says why, and asks
+        return PollResult(done=True, summary=f"the customer's approval: {stuck.status}")
+    if side and is_active(live) and not _sells(context, side, live):
         return PollResult(done=False, summary="the customer's approval: active; they have not accepted us as reseller")
-    if side and live and status == "active" and (missing := side.waits_for(live)):
+    if side and is_active(live) and (missing := side.waits_for(live)):
         return PollResult(done=False, summary=f"the customer's approval: active; what is missing: {missing}")
-    return PollResult(done=status == "active", summary=f"the customer's approval: {status}")
+    return PollResult(done=is_active(live), summary=f"the customer's approval: {status}")
 
 
 def _sells(context: Context, side: Partner, live: Relationship) -> bool:
@@ -174,7 +192,7 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     def withdraw() -> None:
         side, today = context.partner, relationship(context)
         if side and today:
-            if today.status == "active":
+            if is_active(today):
                 side.end_access(today)
             side.withdraw(today.id)
 

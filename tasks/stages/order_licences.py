@@ -7,11 +7,12 @@ The cart can: its number is written down before it is checked out, and checking 
 from __future__ import annotations
 
 from mailmove.changes import Change, ChangeKind, NamedSubject
-from mailmove.errors import Drifted, NotYet
+from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.purchase import Order, Price, Product
 from mailmove.ports import Partner
+from mailmove.tenant_states import ORDERS, Step
 from tasks.accounts.partner_relationship import customer_id
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
@@ -146,7 +147,15 @@ def verify(context: Context) -> Evidence:
     orders = {order.catalog_item: order for order in _ordered(context, side, customer)}
     for product in purchase.products:
         line = orders.get(product.catalog_item)
-        if line is None or line.status != "completed" or line.quantity != product.quantity:
+        state = ORDERS.of(line.status) if line else None
+        if line and state and state.step is Step.ASK:
+            raise Blocked(
+                "Partner Center",
+                wanted=f"{product.quantity} of {product.catalog_item} ordered",
+                seen=f"order {line.order_id}, which is {line.status}",
+                todo=state.todo,
+            )
+        if line is None or state is None or state.step is not Step.DONE or line.quantity != product.quantity:
             words = "no such order so far" if line is None else f"{line.quantity}, {line.status}"
             raise NotYet(
                 "Partner Center",

@@ -6,6 +6,7 @@ from mailmove.changes import Change, ChangeKind, NamedSubject
 from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.tenant_state import Endpoint
+from mailmove.tenant_states import MIGRATION_BATCHES, Step
 from tasks.accounts.address_collisions import findings_of_collisions
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
@@ -14,9 +15,9 @@ from tasks.items.copy_mailboxes import is_direct
 from tasks.ledger.names import batch_name, endpoint_name
 
 NAME = "start_migration_batch"
-_UNSTARTED = ("Created", "Stopped", "Failed")
-"""A batch of which every mailbox has failed is started again, once the cause is mended: Microsoft tries them anew."""
-_DEAD = ("Failed", "Corrupted")
+_UNSTARTED = ("created", "stopped", "failed")
+"""In lower case. A batch of which every mailbox has failed is started again, once the cause is mended: Microsoft tries
+them anew. One that somebody stopped is started with the word of whoever lets this stage be applied."""
 
 
 def _preview(context: Context) -> Preview:
@@ -27,7 +28,7 @@ def _preview(context: Context) -> Preview:
     if cloud.migration.endpoint(endpoint_name(context.plan)) is None:
         changes.append(_change(ChangeKind.MIGRATION_ENDPOINT, endpoint_name(context.plan), "made"))
     batch = cloud.migration.batch(batch_name(context.plan))
-    if batch is None or batch.status in _UNSTARTED:
+    if batch is None or batch.status.lower() in _UNSTARTED:
         changes.append(_change(ChangeKind.MIGRATION_BATCH, batch_name(context.plan), "started"))
     findings = [] if batch else [*findings_of_collisions(context), *_missing_endpoint(context)]
     return Preview(stage=NAME, changes=changes, findings=findings)
@@ -85,16 +86,17 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 
 @verify_task
 def verify(context: Context) -> Evidence:
-    """The batch runs. Blocked: Microsoft has given it up."""
+    """The batch runs. Blocked: it does not, and will not by itself."""
     if is_direct(context):
         return record_evidence(context, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
     batch = context.tenant.migration.batch(batch_name(context.plan))
-    if batch is None or batch.status in _DEAD:
+    state = MIGRATION_BATCHES.of(batch.status) if batch else None
+    if batch is None or state is None or state.step is Step.ASK or batch.status.lower() == "failed":
         raise Blocked(
             "Exchange Online",
             wanted=f"batch {batch_name(context.plan)} under way",
             seen=batch.status if batch else "no batch",
-            todo="Open the batch in the Exchange admin centre; its error names the cause.",
+            todo=(state.todo if state else "") or "Open the batch in the Exchange admin centre: its error says why.",
         )
     return record_evidence(context, NAME, [f"batch {batch.name} is {batch.status}"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,9 +11,10 @@ from typing import Literal
 from pydantic import BaseModel
 
 from mailmove.changes import Change, ChangeKind, MessageSubject
-from mailmove.errors import MailmoveError, NotYet, Refused
+from mailmove.errors import Blocked, MailmoveError, NotYet, Refused
 from mailmove.evidence import Evidence, Finding, Receipt
 from mailmove.items.folder_path import shown
+from mailmove.items.item import Item
 from mailmove.ports import MessageStore
 from mailmove.smtp.probe_message import new_message_id, probe, routes
 from mailmove.smtp.redeliver import redeliver
@@ -23,6 +25,7 @@ from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import payloads_of
 from tasks.ledger.payloads import ProbeAnswer, ProbeLanded, ProbeMailbox, ProbeRoute
 
+_log = logging.getLogger(__name__)
 _TIMEOUT = 20.0
 """Seconds for one SMTP session of a probe."""
 _SIDES = {"source": "at the old server", "target": "in the cloud"}
@@ -131,8 +134,11 @@ def remove_probes(context: Context) -> list[str]:
     for side, place in _places(context):
         try:
             for item in place.find(mailbox, sorted(ids)):
-                place.remove(mailbox, item.id)
-        except Refused as error:
+                if item.id:
+                    place.remove(mailbox, item.id)
+                else:
+                    remains.append(f"a probe {_SIDES[side]} stays in {mailbox}: {item.subject}")
+        except Blocked as error:
             remains.append(f"probes {_SIDES[side]} stay in {mailbox}: {error}")
     return remains
 
@@ -180,11 +186,22 @@ def _landed_words(landed: ProbeLanded) -> str:
 
 def _landed(context: Context, mailbox: str, sent: Probe) -> ProbeLanded | None:
     for side, place in _places(context):
-        for item in place.find(mailbox, [sent.message_id]):
+        for item in _copies(context, side, place, mailbox, sent):
             # The servers' clocks and ours differ: what comes out below zero says no more than "at once".
             took = max(0.0, ((item.received or context.now()) - sent.at).total_seconds())
             return ProbeLanded(message_id=sent.message_id, side=side, folder=shown(item.folder), seconds=took)
     return None
+
+
+def _copies(context: Context, side: str, place: MessageStore, mailbox: str, sent: Probe) -> list[Item]:
+    """Those that can be seen. That a mailbox is not opened is no reason to hold the cutover up: late is a fact, too."""
+    try:
+        return place.find(mailbox, [sent.message_id])
+    except Refused:
+        raise
+    except Blocked as error:
+        _log.warning("%s: the probe by %s cannot be looked for %s: %s", context.stage, sent.route, _SIDES[side], error)
+        return []
 
 
 def _places(context: Context) -> list[tuple[Literal["source", "target"], MessageStore]]:

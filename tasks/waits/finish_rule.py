@@ -12,9 +12,12 @@ from datetime import timedelta
 from mailmove.errors import Blocked
 from mailmove.evidence import PollResult
 from tasks.execution.context import Context
+from tasks.items.batch_users import at_rest, proposals
 from tasks.ledger.names import batch_name
 from tasks.traffic.message_traces import reached
 from tasks.traffic.server_clocks import when
+
+_ASKS = "Some mailboxes are not synced any more by themselves. Mend what stands beside them, or go on without them?"
 
 
 async def poll(context: Context, previous: PollResult | None) -> PollResult:
@@ -41,5 +44,6 @@ def _poll(context: Context) -> PollResult:
     return PollResult(
         done=bool(users) and not late and not recent,
         summary=f"{len(users) - len(late)} of {len(users)} mailboxes were synced after {then}; {traced}",
-        details=[f"{user.address}: last synced {user.last_synced or 'never'}" for user in late],
+        details=[*(f"{user.address}: last synced {user.last_synced or 'never'}" for user in late), *proposals(late)],
+        asks=_ASKS if at_rest(late) else None,
     )

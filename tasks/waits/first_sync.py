@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailmove.clock import now
+from mailmove.errors import MailmoveError, Refused
 from mailmove.evidence import PollResult
 from mailmove.report import forecast_rules
-from mailmove.report.progress import COPIED, Progress, bars, watched
-from mailmove.tenant_state import MigrationUser
+from mailmove.report.progress import Progress, bars, watched
+from mailmove.tenant_state import MigrationBatch, MigrationUser
+from mailmove.tenant_states import MIGRATION_BATCHES, MIGRATION_USERS, Step
 from tasks.execution.context import Context
+from tasks.items.batch_users import at_rest, proposals
 from tasks.items.copy_mailboxes import is_direct
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
@@ -21,12 +24,20 @@ from tasks.ledger.payloads import BatchRestart
 PROGRESS = "progress"
 """Key of the poll's state: `mailmove.report.progress.Progress`."""
 
+_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (0, 10, 10, 120, 480))
+"""Time before each start of failed mailboxes, since the one before; then there is no further one. Each is written down
+(BatchRestart)."""
 _TRIES = 3
-"""Times that failed mailboxes are started again soon; after that a person is asked, and it is tried now and then."""
-_SOON, _NOW_AND_THEN = timedelta(minutes=10), timedelta(hours=1)
-_SETTLED = ("failed", "syncedwitherrors", "synced", "stopped")
-"""Statuses, lower case, of a batch that has come to rest."""
+"""Starts after which a person is asked; the later ones are for what they have mended."""
+_STILL = timedelta(hours=3)
+"""Time in which nothing at all has moved in a batch that says that it is under way: it may wait for ever ("job is
+poisoned")."""
+_STALLED = 3
+"""Polls in a row in which every mailbox is at rest, and the batch says that it is under way."""
 _ASKS = "Some mailboxes fail again and again. Mend what they name, or go on without them?"
+_RESTS = "Some mailboxes do not go on by themselves. Do what stands beside them, or go on without them?"
+_STANDS = "Nothing moves in the batch any more. Look at it in the Exchange admin centre, or go on without the rest?"
+_BATCH_RESTS = "The batch does not go on by itself. Do what stands beside it, or go on without what it has not copied?"
 
 
 FORECAST = forecast_rules.first_sync
@@ -51,7 +62,8 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
     users = cloud.migration.users(batch_name(context.plan))
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
     totals: dict[str, int] = known.get("totals") or _totals(context)
-    copied = [user for user in users if user.status in COPIED]
+    batch = cloud.migration.batch(batch_name(context.plan))
+    copied = [user for user in users if MIGRATION_USERS.step(user.status) is Step.DONE]
     failed = [user for user in users if _has_failed(user)]
     items = sum(user.synced_items for user in users)
     rate, began = _rate(known, items)
@@ -62,27 +74,38 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
     summary += f"; {len(failed)} failed" if failed else ""
     restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
     skipped = [
-        f"{user.address}: left out {item}"
-        for user in users
-        if user.skipped_items
-        for item in cloud.migration.skipped_items(user.address)
+        f"{user.address}: left out {item}" for user in users if user.skipped_items for item in _skipped(context, user)
     ]
     progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
     done = bool(users) and len(copied) == len(users)
+    movement = _movement(known, users)
+    asks = None if done else _asks(users, batch, restarts, movement)
     return PollResult(
         done=done,
         summary=summary,
         forecast=forecast,
         details=[
+            *_batch_words(context, batch, done=done),
             *(f"{user.address}: {user.error or user.status}" for user in failed),
+            *proposals(users),
             *_progress(users, totals),
             *skipped,
         ],
-        asks=_ASKS if failed and len(restarts) >= _TRIES else None,
-        remedy=bool(failed) and not done and _restart_is_due(context, restarts),
+        asks=asks,
+        remedy=bool(failed) and not done and _restart_is_due(batch, restarts),
         picture=bars(progress),
-        state={"totals": totals, **began, PROGRESS: progress.model_dump(mode="json")},
+        state={"totals": totals, **began, **movement, PROGRESS: progress.model_dump(mode="json")},
     )
+
+
+def _skipped(context: Context, user: MigrationUser) -> list[str]:
+    """What was left out of a mailbox, by name; that its names cannot be read holds nobody up."""
+    try:
+        return [str(item) for item in context.tenant.migration.skipped_items(user.address)]
+    except Refused:
+        raise
+    except MailmoveError as error:
+        return [f"{user.skipped_items} items, whose names cannot be read: {error.seen}"]
 
 
 def _totals(context: Context) -> dict[str, int]:
@@ -91,7 +114,44 @@ def _totals(context: Context) -> dict[str, int]:
 
 
 def _has_failed(user: MigrationUser) -> bool:
-    return "failed" in user.status.lower() or (bool(user.error) and user.status not in COPIED)
+    """It is started again. One under way that has an error has come to rest, whatever its state says ("poisoned")."""
+    step = MIGRATION_USERS.step(user.status)
+    return step is Step.START or (step is Step.WAIT and bool(user.error))
+
+
+def _asks(
+    users: list[MigrationUser], batch: MigrationBatch | None, restarts: list[datetime], movement: dict[str, Any]
+) -> str | None:
+    """What a person must decide, if anything."""
+    if batch is None or MIGRATION_BATCHES.step(batch.status) is Step.ASK:
+        return _BATCH_RESTS
+    if at_rest(users):
+        return _RESTS
+    if any(map(_has_failed, users)) and len(restarts) >= _TRIES:
+        return _ASKS
+    stands = now() - datetime.fromisoformat(movement["moved"]) >= _STILL
+    return _STANDS if stands or movement["stalled"] >= _STALLED else None
+
+
+def _movement(known: dict[str, Any], users: list[MigrationUser]) -> dict[str, Any]:
+    """When anything in the batch was last seen to change; and polls in a row that found it at rest, and not over."""
+    picture = sorted([user.address, user.status, user.synced_items] for user in users)
+    at_rest_now = bool(users) and all(
+        _has_failed(user) or MIGRATION_USERS.step(user.status) is not Step.WAIT for user in users
+    )
+    same = known.get("picture") == picture
+    return {
+        "picture": picture,
+        "moved": known["moved"] if same and "moved" in known else now().isoformat(),
+        "stalled": int(known.get("stalled", 0)) + 1 if same and at_rest_now else 0,
+    }
+
+
+def _batch_words(context: Context, batch: MigrationBatch | None, *, done: bool) -> Iterator[str]:
+    if batch is None:
+        yield f"{batch_name(context.plan)}: there is no such batch; have it made again"
+    elif not done and (todo := MIGRATION_BATCHES.of(batch.status).todo):
+        yield f"{batch.name} is {batch.status}: {todo}"
 
 
 def _rate(known: dict[str, Any], items: int) -> tuple[float | None, dict[str, Any]]:
@@ -107,7 +167,7 @@ def _rate(known: dict[str, Any], items: int) -> tuple[float | None, dict[str, An
 def _progress(users: list[MigrationUser], totals: dict[str, int]) -> Iterator[str]:
     """Those that are not ready yet, one line each."""
     for user in users:
-        if user.status not in COPIED and not _has_failed(user):
+        if MIGRATION_USERS.step(user.status) is Step.WAIT and not _has_failed(user):
             yield f"{user.address}: {user.status}, {user.synced_items}{_of(totals.get(user.address, 0))} items"
 
 
@@ -115,19 +175,21 @@ def _of(total: int) -> str:
     return f" of about {total}" if total else ""
 
 
-def _restart_is_due(context: Context, restarts: list[datetime]) -> bool:
-    """The batch has come to rest, and was not started again just now."""
-    pause = _SOON if len(restarts) < _TRIES else _NOW_AND_THEN
-    batch = context.tenant.migration.batch(batch_name(context.plan))
-    settled = batch is not None and batch.status.lower() in _SETTLED
-    return settled and (not restarts or now() - max(restarts) >= pause)
+def _restart_is_due(batch: MigrationBatch | None, restarts: list[datetime]) -> bool:
+    """The batch has come to rest, may be started again, and was not started just now, nor too often."""
+    if batch is None or MIGRATION_BATCHES.step(batch.status) not in (Step.START, Step.DONE):
+        return False
+    if len(restarts) >= len(_PAUSES):
+        return False
+    return not restarts or now() - max(restarts) >= _PAUSES[len(restarts)]
 
 
 def _start_again(context: Context) -> None:
     """Start-MigrationBatch tries failed users again."""
     failed = [user for user in context.tenant.migration.users(batch_name(context.plan)) if _has_failed(user)]
     restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
-    if not failed or not _restart_is_due(context, restarts):
+    batch = context.tenant.migration.batch(batch_name(context.plan))
+    if not failed or not _restart_is_due(batch, restarts):
         return  # somebody else has started it meanwhile
     facts = [f"{user.address}: {user.error or user.status}" for user in failed]
     restart = BatchRestart(failed=[user.address for user in failed])

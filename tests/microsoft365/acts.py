@@ -79,7 +79,8 @@ MONTHLY = Product(catalog_item=BUSINESS_BASIC, quantity=2, term="P1M", billing="
 BY_NAME: dict[str, Any] = {
     "name": "night", "batch": "night", "endpoint": "oa", "domain": DOMAIN, "mailbox": ANNA, "user": ANNA, "on": True,
     "display_name": TITLE, "since": datetime.now(UTC) - timedelta(days=1),
-    "folder": SourceFolder("i", ("Inbox",), "message", "inbox"), "folder_id": "inbox", "names": ["<0@x.example>"],
+    "folder": SourceFolder("i", ("Inbox",), "message", "inbox"), "folder_id": "inbox", "streams": False,
+    "items": [Item(id="0", folder=("Inbox",), kind="message", message_id="<0@x.example>", subject="s")],
     "item": Item(id="1", folder=("Inbox",), kind="message", key="k", subject="s"), "item_id": MESSAGE,
     "mailboxes": [ANNA, INFO], "message_ids": ["<0@x.example>"], "cart": "cart-1", "note": "Mailmove northwind",
     "password": SecretStr("pa55-of-anna"), "must_change": True, "products": [MONTHLY],

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from blocks.microsoft365 import cmdlet_errors, entra
-from blocks.microsoft365.answers import Rejected, TooManyRequests, error_of
+from blocks.microsoft365.answers import Rejected, ServerFailed, TooManyRequests, error_of
 from blocks.microsoft365.domains import ELSEWHERE, verification_code
-from mailmove.errors import Drifted, MailmoveError, Refused, SignInRefused, Throttled, Transient
+from mailmove.errors import Drifted, MailmoveError, Refused, SignInRefused, Throttled
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_code_of_a_cmdlets_error(kind: str, words: str, code: str | None) ->
         (403, Refused, "Request_BadRequest"),
         (409, Drifted, "Request_BadRequest"),
         (429, TooManyRequests, "Request_BadRequest"),
-        (500, Transient, "Request_BadRequest"),
+        (500, ServerFailed, "Request_BadRequest"),
     ],
 )
 def test_every_error_of_graph_has_graphs_code(status: int, kind: type[MailmoveError], code: str) -> None:

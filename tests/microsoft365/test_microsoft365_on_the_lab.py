@@ -171,7 +171,7 @@ def _items_arrived(town: Town, tenant: Microsoft365) -> None:
         item.message_id for item in old if item.message_id
     }
     assert {item.folder for item in found if item.kind == "message"} == {
-        item.folder for item in old if item.kind == "message"
+        tuple(item.folder.split("/")) for item in old if item.kind == "message"
     }
     assert all(item.identity for item in found)
 

@@ -35,7 +35,7 @@ class Graph:
         self._routes = Routes()
         graph_domains.add_routes(self._routes, domains)
         graph_users.add_routes(self._routes, tenant)
-        graph_mail.add_routes(self._routes, tenant)
+        graph_mail.add_routes(self._routes, tenant, faults)
         graph_delta.add_routes(self._routes, tenant, faults)
         graph_writing.add_routes(self._routes, tenant, faults)
         self.concurrency = MailboxConcurrency()

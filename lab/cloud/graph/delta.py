@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from lab.changes import Memory, Unknown
 from lab.cloud.errors import ApiError
-from lab.cloud.graph.mail import Mail
+from lab.cloud.graph.mail import Mail, whole
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply, Routes, select
 from lab.faults import Faults, declare
@@ -33,7 +33,7 @@ def add_routes(routes: Routes, tenant: Tenant, faults: Faults) -> None:
 
 class Delta:
     def __init__(self, tenant: Tenant, faults: Faults) -> None:
-        self._mail, self._faults, self._memory = Mail(tenant), faults, Memory()
+        self._mail, self._faults, self._memory = Mail(tenant, faults), faults, Memory()
 
     def messages(self, call: Call, key: str, folder: str) -> Reply:
         if unknown := set(call.query) - {"$select", "$skiptoken", "$deltatoken"}:
@@ -59,7 +59,7 @@ class Delta:
         ]
         link, word = ("@odata.deltaLink", "$deltatoken") if changes.complete else ("@odata.nextLink", "$skiptoken")
         kept = {name: value for name, value in call.query.items() if name == "$select"}
-        return Reply(
+        reply = Reply(
             200,
             {
                 "@odata.context": f"{call.base}/$metadata#Collection(message)",
@@ -67,6 +67,7 @@ class Delta:
                 "value": shown,
             },
         )
+        return whole(reply, items)
 
 
 def _page_size(call: Call) -> int:

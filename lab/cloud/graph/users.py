@@ -205,7 +205,7 @@ def _show(user: CloudUser) -> dict[str, Any]:
         "id": user.id,
         "displayName": user.display_name,
         "userPrincipalName": user.upn,
-        "mail": user.upn if user.has_mailbox else None,
+        "mail": (user.mail or user.upn) if user.has_mailbox else None,
         "businessPhones": [],
         "accountEnabled": user.kind == "Regular",
         "usageLocation": user.usage_location,

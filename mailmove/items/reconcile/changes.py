@@ -36,10 +36,24 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """An item that its server does not give out, however often it is asked for. It is there; nobody can say what it is.
+
+    id: the server's; "": it does not even say that. named: what is known of it, for people. why: the server's words.
+    """
+
+    kind: str
+    named: str
+    why: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
     """A page of changes. state: where to continue after this page. last: no page follows.
 
-    whole: the server keeps no state; all pages together are the folder as it is now.
+    whole: the server keeps no state; all pages together are the folder as it is now. unreadable: items that are there,
+    beside those in `items`, and that are not counted as equal to anything.
     """
 
     items: list[Item]
@@ -47,6 +61,7 @@ class Page:
     state: str | None = None
     last: bool = True
     whole: bool = False
+    unreadable: list[Unreadable] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
