@@ -1,4 +1,4 @@
-"""A folder that cannot be read, on either side: named, its items neither equal nor missing; a deleted one is no matter."""
+"""A folder that cannot be read, on either side: named, its items neither equal nor missing; a deleted one is fine."""
 
 from __future__ import annotations
 
