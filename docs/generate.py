@@ -81,6 +81,8 @@ def _stage(step: Stage) -> list[str]:
             f"A person must open the gate `{step.gate}` first, if the plan's `gates.{step.gate}` asks for it.",
             "",
         ]
+    if step.can_be_left:
+        lines += ["Where it cannot be mended, a person may go on without it, with name and reason.", ""]
     verbs = {"check": "Checks", "apply": "Applies", "verify": "Verifies", "rollback": "Rolls back"}
     texts = {words: _words(getattr(step.module, verb).fn.__doc__) for verb, words in verbs.items()}
     return [

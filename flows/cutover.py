@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from prefect import flow
 
 from flows.gate import gate
@@ -17,7 +19,9 @@ from tasks.ledger.stored_plan import keep_names
 from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.poll import Awaited
 from tasks.progress.completed_steps import completed_steps, step_completed
-from tasks.progress.interruptions import attempt_name, interrupt, interruptions
+from tasks.progress.interruptions import attempt_name, faults_named, interrupt, interruptions
+from tasks.progress.leave_out import is_left_out
+from tasks.progress.rollback_stage import refuse_rolled_back
 from tasks.progress.verify_or_park import verify_or_park
 from tasks.runbook import RUNBOOK, Stage, Wait
 
@@ -32,6 +36,7 @@ def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
     keep_names(plan)
     ledger = own_ledger(plan)
+    refuse_rolled_back(ledger.entries())
     completed, interrupted = completed_steps(ledger.entries()), interruptions(ledger.entries())
     if PREFLIGHT not in completed:
         from flows.preflight import preflight  # the first process of a cutover needs it, as the last one the report
@@ -56,35 +61,45 @@ def _until_done(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> Non
     approved: dict[int, str | None] = {}
     while True:
         try:
-            if earlier:
-                _attend(plan, stage, earlier)
+            if earlier and _is_left_out(plan, stage, earlier):
+                return
             asked = sum(past.kind != "window" for past in earlier)  # a closed window leaves the approval as it is
-            if stage.gate and asked not in approved:
-                approved[asked] = _ask(plan, stage, stage.gate, asked)
-            _perform(plan, stage, approved.get(asked), len(earlier))
+            with faults_named(stage.name):
+                if stage.gate and asked not in approved:
+                    approved[asked] = _ask(plan, stage, stage.gate, asked)
+                _perform(plan, stage, approved.get(asked), len(earlier))
         except MailmoveError as error:
             earlier.append(interrupt(own_ledger(plan), stage.name, error))
         else:
             return
 
 
-def _attend(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> None:
-    """Come back to what the last try parked at. After `drifted` there is nothing but to ask again."""
+def _is_left_out(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> bool:
+    """Come back to what the last try parked at; True: a person said to go on without the stage as a whole.
+
+    After `drifted` there is nothing but to ask again.
+    """
     last = earlier[-1]
     before = sum(past.kind == last.kind for past in earlier[:-1])
-    if last.kind == "trouble":
-        name = attempt_name(stage.name, before)
-        engine().run_sub_flow(trouble, name, plan, stage.name, last.why, tags=[PARKED, TROUBLE_FLOW])
-    elif last.kind == "window":
+    if last.kind == "window":
         _wait(plan, Awaited("window"), attempt_name("window", before + 1))
+    if last.kind != "trouble":
+        return False
+    name = attempt_name(stage.name, before)
+    engine().run_sub_flow(trouble, name, plan, stage.name, last.why, last.leaves, tags=[PARKED, TROUBLE_FLOW])
+    return is_left_out(own_ledger(plan).entries(), stage.name)
 
 
 def _ask(plan: Cutover, stage: Stage, name: str, asked: int) -> str | None:
     preview = stage.check(plan, attempt=asked)
     if not preview.changes and stage.skipped_when_empty:
         return None
-    engine().run_sub_flow(gate, attempt_name(name, asked), plan, name, preview, tags=[PARKED, GATE_FLOW])
-    return approved_last(own_ledger(plan), name)
+    for again in count():  # a run that somebody set to Completed in the UI is no yes: it is asked once more
+        asking = attempt_name(name, asked) + (f".again{again}" if again else "")
+        engine().run_sub_flow(gate, asking, plan, name, preview, tags=[PARKED, GATE_FLOW])
+        if digest := approved_last(own_ledger(plan), name):
+            return digest
+    raise AssertionError("unreachable")
 
 
 def _perform(plan: Cutover, stage: Stage, approved: str | None, earlier: int) -> None:

@@ -15,6 +15,7 @@ from tasks.items.return_to_source import list_unreturned, return_to_source
 from tasks.ledger.stored_plan import keep_names
 from tasks.parking.forms import PARKED, WAIT_FLOW
 from tasks.parking.poll import Awaited
+from tasks.progress.interruptions import faults_named
 from tasks.progress.rollback_stage import end_cutover, roll_back_stage
 from tasks.reporting.publish import show_rollback
 from tasks.runbook import STAGES
@@ -39,7 +40,8 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False) -
 def _mail_of_the_cloud(plan: Cutover, root: UUID, return_mail: bool) -> Receipt:
     """What cannot be looked at does not stop the rollback; it is named."""
     try:
-        receipt: Receipt = engine().run_task(return_to_source, plan, root, return_mail)
+        with faults_named("return_to_source"):
+            receipt: Receipt = engine().run_task(return_to_source, plan, root, return_mail)
     except MailmoveError as error:
         return list_unreturned(plan, error)
     return receipt

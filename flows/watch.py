@@ -13,6 +13,7 @@ from tasks.notifications.deliver import Records, notify_all
 from tasks.parking.detect_zombies import mark_crashed, zombie_cutovers
 from tasks.parking.due_polls import Results, due, expired_gates, is_to_resume, known_results, renewed
 from tasks.parking.gate_questions import UNANSWERED
+from tasks.parking.halted import mend_halted
 from tasks.parking.poll import says_nothing_new
 from tasks.parking.restart_crashed import cutovers_to_restart, restart
 from tasks.parking.resume import Parked, mend, resume_all
@@ -51,6 +52,8 @@ def keep_watch(
             for line in restart_zombies():
                 log.warning("%s", line)
             fresh = watcher.read_all()
+            for line in mend_halted(fresh):
+                log.warning("%s", line)
             parked, results = [], {}
             # The server has most of its time for others, however long a reading takes.
             next_reading = time.monotonic() + max(

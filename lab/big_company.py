@@ -54,18 +54,20 @@ def _mailbox(number: int, domain: str) -> Mailbox:
 
 
 def _message(domain: str) -> bytes:
-    return f"From: a@{domain}\r\nSubject: x\r\nMIME-Version: 1.0\r\n\r\n{'A line of text. ' * 20}\r\n".encode()
+    head = f"From: a@{domain}\r\nDate: Thu, 01 Oct 2026 06:00:00 +0000\r\nMIME-Version: 1.0\r\n"
+    return f"{head}\r\n{'A line of text. ' * 20}\r\n".encode()
 
 
 def _file(box: Mailbox, number: int, place: int, mime: bytes, *, subject: str = "", weight: int = 0) -> None:
+    message_id, subject = f"<{number}.{place}@{box.address.partition('@')[2]}>", subject or f"Message {place}"
     item = StoredItem(
         id=f"old-{number:06d}-{place}",
         folder=_FOLDERS[place % len(_FOLDERS)] if place < 90 else "Inbox",
         kind="message",
-        mime=mime,
+        mime=f"Message-ID: {message_id}\r\nSubject: {subject}\r\n".encode() + mime,
         received=_THEN - timedelta(hours=number + place),
-        message_id=f"<{number}.{place}@{box.address.partition('@')[2]}>",
-        subject=subject or f"Message {place}",
+        message_id=message_id,
+        subject=subject,
         weight=weight,
     )
     box.items[item.id] = item

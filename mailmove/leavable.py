@@ -77,8 +77,9 @@ class Leavable(BaseModel):
         return (self.kind.value, *names)
 
     def covers(self, other: Leavable) -> bool:
-        """Whether nothing is left of `other` to be done without it too: a mailbox covers all that is in it, a folder its
-        items (not the folders below it), and everything itself.
+        """Whether leaving this out leaves `other` out too.
+
+        A mailbox covers all that is in it, a folder its items (not the folders below it), and everything itself.
         """
         if self.key == other.key:
             return True

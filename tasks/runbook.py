@@ -59,12 +59,14 @@ class Stage(Step):
     """Something that is done, by `tasks/stages/<name>.py`.
 
     gate: the plan's gate that a person must open first. skipped_when_empty: nobody is asked at that gate when there is
-    nothing to change. uses: blocks it talks to; their concurrency limits count.
+    nothing to change. uses: blocks it talks to; their concurrency limits count. can_be_left: where it cannot be mended,
+    a person may go on without the stage as a whole; no mail is lost, and no later stage counts on it unchecked.
     """
 
     gate: GateName | None = None
     skipped_when_empty: bool = False
     uses: tuple[Part, ...] = ()
+    can_be_left: bool = False
 
     @property
     def module(self) -> ModuleType:
@@ -110,17 +112,20 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         "obtain_certificate",
         "where the plan says so: get a public certificate, and put it on the old server",
         uses=("source",),
+        can_be_left=True,
     ),
     Stage(
         "enable_outlook_anywhere",
         "enable Outlook Anywhere on the old server, and check it the way Microsoft does",
         uses=("source",),
+        can_be_left=True,
     ),
     Stage(
         "onboard_customer",
         "invite the customer: the partner relationship, approved by them",
         waits_on="the customer",
         uses=("partner",),
+        can_be_left=True,
     ),
     Stage(
         "order_licences",
@@ -128,13 +133,14 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         gate="spend_money",
         skipped_when_empty=True,
         uses=("partner",),
+        can_be_left=True,
     ),
     Stage(
         "verify_domain",
         "prove to Microsoft 365 that the domain is the customer's, and ask for mail service",
         uses=("dns", "tenant"),
     ),
-    Stage("publish_dkim", "publish the names of Microsoft's DKIM keys", uses=("dns", "tenant")),
+    Stage("publish_dkim", "publish the names of Microsoft's DKIM keys", uses=("dns", "tenant"), can_be_left=True),
     Stage("start_migration_batch", "make the migration endpoint and the batch, and start it", uses=("tenant",)),
     Stage("copy_mailboxes", "where the plan says so: copy the mailboxes ourselves", uses=_BOTH),
     Wait("first_sync", "until every mailbox has been copied once", waits_on="Microsoft 365"),
@@ -143,16 +149,23 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         "restore_x500_addresses",
         "keep the names by which old mail knows people, so that replies to it arrive",
         uses=_BOTH,
+        can_be_left=True,
     ),
-    Stage("restore_permissions", "let people open the mailboxes that they could open, and send as them", uses=_BOTH),
+    Stage(
+        "restore_permissions",
+        "let people open the mailboxes that they could open, and send as them",
+        uses=_BOTH,
+        can_be_left=True,
+    ),
     Stage(
         "set_first_passwords",
         "give everybody a first password, held in a secret block until it is handed over",
         uses=_BOTH,
+        can_be_left=True,
     ),
     Wait("old_ttl", "until the old MX TTL has run out everywhere", waits_on=_WORLD),
     Wait("window", "until one of the plan's windows is open", waits_on="the clock"),
-    Stage("probe_before", "send probes the way that mail takes today", uses=_BOTH),
+    Stage("probe_before", "send probes the way that mail takes today", uses=_BOTH, can_be_left=True),
     Stage(
         "switch_mail",
         "point MX, SPF and autodiscover at Microsoft 365",
@@ -161,8 +174,8 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         uses=("dns", "tenant"),
     ),
     Wait("propagation", "until the world has noticed", waits_on=_WORLD, mark="the world has noticed"),
-    Stage("probe_after_switch", "send probes the new way, as every resolver sees it", uses=_BOTH),
-    Stage("final_sweep", "copy what arrived meanwhile", uses=_BOTH),
+    Stage("probe_after_switch", "send probes the new way, as every resolver sees it", uses=_BOTH, can_be_left=True),
+    Stage("final_sweep", "copy what arrived meanwhile", uses=_BOTH, can_be_left=True),
     Wait("quiet", "until nobody delivers to the old server any more", waits_on=_SENDERS),
     Stage("reconcile_items", "account for every item, and move by hand what was left behind", uses=_BOTH),
     Stage(
@@ -172,13 +185,13 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         mark="port 25 closed",
         uses=("firewall",),
     ),
-    Stage("probe_after_close", "send probes once more, and take all of them away", uses=_BOTH),
+    Stage("probe_after_close", "send probes once more, and take all of them away", uses=_BOTH, can_be_left=True),
     Wait("quiet_inside", "until nobody reaches the old server although port 25 is closed", waits_on=_SENDERS),
     Stage("reconcile_again", "account for every item once more, now that port 25 is closed", uses=_BOTH),
     Wait("finish_rule", "until Microsoft's own rule for ending the batch holds"),
     Stage("finish_batch", "remove the batch; the mailboxes stand on their own", uses=("tenant",)),
-    Stage("restore_ttl", "give the MX record a sane TTL again", uses=("dns",)),
-    Stage("enable_dkim", "have Microsoft 365 sign the domain's mail", uses=("tenant",)),
+    Stage("restore_ttl", "give the MX record a sane TTL again", uses=("dns",), can_be_left=True),
+    Stage("enable_dkim", "have Microsoft 365 sign the domain's mail", uses=("tenant",), can_be_left=True),
 )
 
 STAGES: tuple[Stage, ...] = tuple(step for step in RUNBOOK if isinstance(step, Stage))
@@ -213,4 +226,7 @@ def stage_named(name: str) -> Stage:
 
 def stage_of_gate(gate: str) -> Stage:
     """The stage that stands behind a gate."""
-    return stage_named(next(stage.name for stage in STAGES if stage.gate == gate))
+    name = next((stage.name for stage in STAGES if stage.gate == gate), None)
+    if name is None:
+        raise LookupError(f"no stage stands behind the gate {gate}")
+    return stage_named(name)

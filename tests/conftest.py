@@ -89,5 +89,5 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def nothing_parked(prefect_server: None) -> None:
     """What earlier tests of this session left parked is closed: whoever reads all finds only this test's own."""
     with get_client(sync_client=True) as client:
-        for question in parked_runs(StateType.PAUSED, StateType.RUNNING):
+        for question in parked_runs(StateType.PAUSED, StateType.RUNNING, StateType.CANCELLING):
             client.set_flow_run_state(question.run.id, Cancelled(message="left by another test"), force=True)

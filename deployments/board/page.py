@@ -109,8 +109,10 @@ def _card(cutover: CutoverStatus, at: datetime, ui: str, kind: str) -> str:
     wrong = (
         f'<p class="wrong">{_text(cutover.wrong)}</p>' if cutover.wrong and cutover.wrong != cutover.question else ""
     )
+    way = f"<p>{_text(cutover.way_on)}</p>" if cutover.way_on else ""
+    left = "".join(f'<p class="dim">{_text(words)}</p>' for words in cutover.left)
     return (
-        f'<article class="{kind}" data-customer="{_text(cutover.customer)}"><h3>{name}</h3>{asked}{wrong}'
+        f'<article class="{kind}" data-customer="{_text(cutover.customer)}"><h3>{name}</h3>{asked}{wrong}{way}{left}'
         f'<progress max="{steps}" value="{done}" aria-label="Steps done">{done}/{steps}</progress>'
         f'<p class="dim">{done} of {steps} steps</p><dl>{listed}</dl></article>'
     )

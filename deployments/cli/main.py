@@ -14,6 +14,7 @@ from uuid import UUID
 
 import typer
 
+from deployments.cli.going_on import going_on
 from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
@@ -21,7 +22,7 @@ from deployments.cli.people import people
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 overnight.")
 
-app.registered_commands += people.registered_commands
+app.registered_commands += people.registered_commands + going_on.registered_commands
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]
 

@@ -41,6 +41,10 @@ def board_view(cutovers: list[CutoverStatus], stale: str = "") -> RenderableType
             words = Text.assemble(("you: ", "bold yellow"), words)
         if cutover.wrong and cutover.wrong != cutover.question:
             words.append(f" {plain(cutover.wrong)}".lstrip(), "red")
+        if cutover.way_on:
+            words.append(f" {plain(cutover.way_on)}".lstrip())
+        for left in cutover.left:
+            words.append(f"\n{plain(left)}", "dim")
         state = cutover.state if cutover.flow == "cutover" else f"{cutover.flow}: {cutover.state}"
         done = f"{len(cutover.done)}/{len(RUNBOOK)}"
         table.add_row(Text(plain(cutover.customer)), Text(plain(state)), done, words, Text(plain(cutover.on)), until)
@@ -71,7 +75,11 @@ def print_report(report: Report) -> None:
     console.print(table)
     console.print(f"{len(report.unmoved_items)} items stayed behind; times are {report.time_zone}", highlight=False)
     for item in report.unmoved_items:
-        console.print(f"  {item}", markup=False, highlight=False)
+        console.print(f"  {plain(item)}", markup=False, highlight=False)
+    for left in report.left_out:
+        console.print(plain(f"{left.stage}: {left.words}"), markup=False, highlight=False)
+        for thing in left.things:
+            console.print(f"  {plain(thing)}", markup=False, highlight=False)
     console.print(f"For the customer: mailmove report {report.customer} --out report.html", highlight=False)
 
 

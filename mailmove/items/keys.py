@@ -6,6 +6,7 @@ and modification times are new on the other side, so none of them may go into a 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 
@@ -14,8 +15,13 @@ _MINUTE = len("2026-11-23T09:00")
 _DAY = len(_GLOBAL_OBJECT_ID)  # four bytes follow: year, month, day of an occurrence, or zeros
 
 
+_UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What XML cannot say and JSON can: EWS's reader has U+FFFD for it."""
+
+
 def plain(text: str) -> str:
     """Normalize text: NFC, one space between words, lower case; servers differ in these."""
+    text = _UNSAYABLE.sub("\ufffd", text)
     return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
 
 

@@ -29,6 +29,7 @@ class Step(BaseModel):
     facts: list[str] = Field(default=[], description="What was seen at the end")
     undone: bool = False
     remains: list[str] = Field(default=[], description="What a rollback could not or must not remove, and why")
+    left: str = Field(default="", description="Left by whose decision, and why; empty: it was not left out")
 
 
 class Question(BaseModel):
@@ -47,6 +48,28 @@ class Decision(BaseModel):
     stage: str
     at: datetime
     words: list[str]
+
+
+class LeftByDecision(BaseModel):
+    """What a person decided to go on without, at one question."""
+
+    stage: str
+    at: datetime
+    things: list[str] = Field(description="Each by name, with what was wrong with it")
+    whole: bool = Field(default=False, description="It is the stage as a whole")
+    by: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        return f"left by decision of {self.by}: {self.reason}"
+
+    @property
+    def line(self) -> str:
+        """On one line, for a board."""
+        count = f"{len(self.things)} things " if len(self.things) > 1 else ""
+        what = "" if self.whole else f" {count or self.things[0]} "
+        return f"{self.stage}:{what.rstrip()} {self.words}"
 
 
 class ProofLine(BaseModel):
@@ -80,6 +103,7 @@ class CutoverReport(BaseModel):
     steps: list[Step]
     questions: list[Question] = []
     decisions: list[Decision] = []
+    left_out: list[LeftByDecision] = Field(default=[], description="What people decided to go on without")
     handover: Handover | None = Field(default=None, description="None: the inventory was not kept")
     findings: list[Finding] = Field(default=[], description="What the preflight found")
     proof_stage: str = Field(default="", description="Stage of the last reconciliation; empty: there was none")

@@ -25,6 +25,9 @@ def redeliver(
     MaybeTaken: it is unknown whether it was delivered. Transient: not now. Blocked: refused for good (5xx).
     """
     who, wanted = f"{mx[0]} port {mx[1]}", f"a message for {recipient} to be taken"
+    if not content.strip():
+        todo = "Look at it on the old server; an empty message is not delivered."
+        raise Blocked(who, wanted=wanted, seen="a message with nothing in it", todo=todo)
     handed_over = False
     try:
         with contextlib.closing(smtplib.SMTP(*mx, local_hostname=helo, timeout=timeout)) as smtp:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import get_run_logger
 from prefect import tags as prefect_tags
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
+from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from blocks import block_class
 from tasks.engine.port import Engine, RunRecord
-from tasks.engine.prefect_internals import current_flow_run, keyed_by, leave_without_state, without_heartbeat
+from tasks.engine.prefect_internals import (
+    current_flow_run,
+    ended_without_a_word,
+    keyed_by,
+    leave_paused,
+    leave_without_state,
+    suspend,
+    without_heartbeat,
+)
 from tasks.engine.prefect_parking import PrefectParking, own_run_id
 from tasks.engine.prefect_runs import read_run
 from tasks.engine.prefect_slots import slots
@@ -52,7 +62,10 @@ class PrefectEngine(Engine):
         own = current_flow_run()
         assert own is not None and own.state is not None, "acting is for flows that run"
         with get_client(sync_client=True) as client:
-            current = client.read_flow_run(own.id).state
+            try:
+                current = client.read_flow_run(own.id).state
+            except ObjectNotFound:
+                leave_without_state(f"{own.name} was deleted")
         if current is None or current.id != own.state.id:
             name = current.name if current else "without a state"
             get_run_logger().warning("The run is %s by now, and not by this process: it acts no more.", name)
@@ -73,11 +86,27 @@ class PrefectEngine(Engine):
         """What it came to is in the ledger. Its result is not even kept: that place may be full, or lost with its
         worker, and Prefect fails a run that it cannot write or read a result for. It lives in its cutover's process,
         whose heart beats for both: one of its own would only be a second to wait for at its end.
+
+        One that somebody has cancelled in the UI is made anew, in the next life of this run: there Prefect re-attaches
+        no sub-flow run that has ended, and has not completed.
         """
         with prefect_tags(*tags), without_heartbeat():
             state = cast(Any, keyed_by(sub_flow, name))(*args, return_state=True)
+        if ended_without_a_word(state):
+            self._live_again(state, name)
         if not state.is_completed():
             state.result()
+
+    def _live_again(self, state: State[Any], name: str) -> NoReturn:
+        """Close the sub-flow run, suspend the run above it, and leave; the watch resumes it. Never returns."""
+        sub_run, root = state.state_details.flow_run_id, self.root_run()
+        get_run_logger().warning("%s was ended by somebody (%s); it is asked anew.", name, state.name)
+        with get_client(sync_client=True) as client:
+            if sub_run and state.is_cancelling():
+                client.set_flow_run_state(sub_run, Cancelled(message=state.message or "Cancelled."), force=True)
+            lives = client.read_flow_run(root).run_count
+        suspend(root, key=f"{root}-{lives}")  # no question's key begins with it
+        leave_paused(state)
 
     def load_block(self, reference: str) -> Any:
         slug, _, name = reference.partition("/")
@@ -93,6 +122,9 @@ class PrefectEngine(Engine):
 
     def end_run(self, run: UUID, reason: str) -> None:
         with get_client(sync_client=True) as client:
-            state = client.read_flow_run(run).state
+            try:
+                state = client.read_flow_run(run).state
+            except ObjectNotFound:  # somebody has deleted it
+                return
             if state is not None and (not state.is_final() or cut_short(state)):  # which the watch would restart
                 client.set_flow_run_state(run, Cancelled(message=reason), force=True)

@@ -21,7 +21,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import Flow, flow_runs
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
 from prefect.exceptions import Abort, Pause
@@ -101,6 +101,34 @@ def suspend(run: UUID, *, key: str) -> None:
         flow_runs.suspend_flow_run(flow_run_id=run, key=key)
     except Pause:
         return
+    except RuntimeError:  # Prefect's word for a run that is neither Running nor Paused
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run).state
+        if state is None or state.is_running():
+            raise  # it cannot be suspended at all: it has no deployment
+
+
+def suspended_by_us(state: State[Any]) -> bool:
+    """Whether `suspend` made this Paused state, with a key of Mailmove's: '<an id>-<number>' (`suspend_key`).
+
+    The UI's Pause sends a state without a key (prefect/server/ui-v2), `suspend_flow_run` one that is a bare UUID.
+    """
+    run, _, number = (state.state_details.pause_key or "").rpartition("-")
+    try:
+        return str(UUID(run)) == run and number.isdecimal()
+    except ValueError:
+        return False
+
+
+def ended_without_a_word(state: State[Any]) -> bool:
+    """Whether a sub-flow run was ended, or is being ended, by somebody else: cancelled, timed out or failed by hand.
+
+    What fails by itself has its exception as data (prefect/states.py, `exception_to_failed_state`); the states of the
+    UI's buttons and of the server's own services have none.
+    """
+    if state.is_cancelling() or state.is_cancelled():
+        return True
+    return (state.is_failed() or state.is_crashed()) and state.data is None
 
 
 def leave_without_state(reason: str) -> NoReturn:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.input import RunInput
 
 from tasks.engine.port import Parking
@@ -48,7 +48,7 @@ class PrefectParking(Parking):
         with get_client(sync_client=True) as client:
             state = pause_with_form(client, run.id, key, shown, question.splitlines()[0])
             root = root_of(client, run)
-        self.suspend_root(root, key=f"{run.id}-{key}")  # the same key as the watch uses, so that both may do it
+        self.suspend_root(root, key=suspend_key(state, str(key)))  # as the watch does, so that both may do it
         leave_paused(state)
 
     def suspend_root(self, root: UUID, *, key: str) -> None:
@@ -62,6 +62,16 @@ class PrefectParking(Parking):
 def suspend_cutover(root: UUID, *, key: str) -> None:
     """Suspend a cutover; nothing happens if it is parked already."""
     suspend(root, key=key)
+
+
+def suspend_key(asking: State[Any], number: str) -> str:
+    """Key for suspending the cutover above a question in this state, once for each asking.
+
+    It begins with the id of the state: Prefect forgets the pause keys of a sub-flow run that had ended and runs again,
+    so that the numbers of its questions begin anew (prefect/server/orchestration/core_policy.py,
+    `HandleFlowTerminalStateTransitions`), and the run above knows each key for ever.
+    """
+    return f"{asking.id}-{number}"
 
 
 def root_of(client: SyncPrefectClient, run: FlowRun) -> UUID:

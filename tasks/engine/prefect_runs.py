@@ -29,7 +29,8 @@ def read_run(root: UUID) -> RunRecord | None:
             run = client.read_flow_run(root)
         except ObjectNotFound:
             return None
-        parked = [_parked(child, client.read_flow_run_states(child.id)) for child in _children(client, root)]
+        children = [(child, flow) for child in _children(client, root) if (flow := flow_that_parks(child))]
+        parked = [_parked(child, flow, client.read_flow_run_states(child.id)) for child, flow in children]
     return RunRecord(
         state=run.state_name or "unknown",
         parameters=run.parameters,
@@ -51,14 +52,18 @@ def _children(client: SyncPrefectClient, root: UUID) -> list[FlowRun]:
             return runs
 
 
-def _parked(run: FlowRun, states: list[State]) -> ParkedRecord:
+def flow_that_parks(run: FlowRun) -> str | None:
+    """Which of the flows that park it is, by its tags; None: none of ours."""
+    return next((name for name in FLOWS if name in run.tags), None)
+
+
+def _parked(run: FlowRun, flow: str, states: list[State]) -> ParkedRecord:
     in_order = sorted(states, key=lambda state: state.timestamp)
     times = [
         (_aware(state.timestamp), _plain(after.timestamp if after else None), state.message or "")
         for state, after in pairwise([*in_order, None])
         if state is not None and state.is_paused()
     ]
-    flow = next(name for name in FLOWS if name in run.tags)
     return ParkedRecord(id=run.id, flow=flow, parameters=run.parameters, times=times)
 
 

@@ -124,10 +124,10 @@ def record_approval(
     return preview.digest
 
 
-def approved_last(ledger: Ledger, name: str) -> str:
-    """The digest that somebody said yes to last, at this gate of this cutover."""
-    _, approval = ledger.payloads(Approval, name)[-1]
-    return approval.digest
+def approved_last(ledger: Ledger, name: str) -> str | None:
+    """The digest that somebody said yes to last, at this gate of this cutover; None: nobody has so far."""
+    approvals = ledger.payloads(Approval, name)
+    return approvals[-1][1].digest if approvals else None
 
 
 def _words(changes: Iterable[Change]) -> str:

@@ -52,7 +52,7 @@ class Context:
         return tuple(thing for _, left in self.ledger.payloads(LeftOut) for thing in left.things)
 
     def is_left_out(self, thing: Leavable) -> bool:
-        """Whether a person decided to do without it, or without what it is in: by names, whatever its trouble is now."""
+        """Whether a person decided to do without it, or what it is in: by names, whatever its trouble is now."""
         return any(left.covers(thing) for left in self.left_out())
 
     def now(self) -> datetime:

@@ -126,13 +126,14 @@ class _Round:
         self._read = True
         if lack := lack_of(content):
             return f"the old server does not give it: {lack}"
-        mx = self._mx(address)
-        if isinstance(mx, Blocked):
-            return f"there is no way to deliver it: {mx.seen}"
         subject = MessageSubject(mailbox=address, message_id=str(item.message_id), holds=holds_digest(item))
         change = Change(kind=ChangeKind.DELIVERY, subject=subject, before=None, after="delivered")
         context.ledger.record(EntryKind.INTENT, context.stage, topic=Topic.DELIVERY, changes=[change])
         context.fence()
+        mx = self._mx(address)
+        if isinstance(mx, Blocked):
+            _record(context, subject, False, mx.seen)
+            return f"there is no way to deliver it: {mx.seen}"
         try:
             answer = redeliver(content, sender=sender, recipient=address, mx=mx, helo=context.plan.source.smtp_host)
         except MaybeTaken:

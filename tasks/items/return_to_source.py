@@ -153,10 +153,6 @@ def _deliver(context: Context, cloud: Tenant, mailbox: str, item: Item) -> str:
         return f"not delivered: {error}"
     if lack := lack_of(content):
         return f"not delivered: the cloud does not give it: {lack}"
-    try:
-        address = addresses_of(context, context.plan.source.smtp_host)[0]
-    except Blocked as error:
-        return f"not delivered: {error}"
     intent = _change(mailbox, item, None, "delivered")
     context.fence()
     context.ledger.record(EntryKind.INTENT, NAME, topic=Topic.RETURN, changes=[intent])
@@ -166,7 +162,7 @@ def _deliver(context: Context, cloud: Tenant, mailbox: str, item: Item) -> str:
             content,
             sender="",
             recipient=mailbox,
-            mx=(address, context.plan.sweep.smtp_port),
+            mx=(addresses_of(context, context.plan.source.smtp_host)[0], context.plan.sweep.smtp_port),
             helo=context.plan.source.smtp_host,
         )
     except MaybeTaken:

@@ -20,6 +20,9 @@ from tasks.ledger.payloads import Payload, Topic
 
 P = TypeVar("P")
 
+LEDGER = "ledger-"
+"""What the key of every ledger begins with; the short name of its customer follows."""
+
 
 class WriteInQuery(RuntimeError):
     """A check, a condition or a preview has tried to write: a fault of the program, never of the world."""
@@ -160,7 +163,7 @@ def newest_entries(customers: list[str]) -> dict[str, Entry]:
 
 
 def _key(customer: str) -> str:
-    return f"ledger-{customer}"
+    return f"{LEDGER}{customer}"
 
 
 def own_ledger(plan: Cutover) -> Ledger:

@@ -28,6 +28,11 @@ def copying_key(customer: str) -> str:
     return f"copying-{customer}"
 
 
+def left_out_key(customer: str) -> str:
+    """Of the table with what people decided to do without: a row for each decision, a `LeftLine`."""
+    return f"left-out-{customer}"
+
+
 def closing_key(customer: str) -> str:
     """Of the table with what only the end of a cutover can show: one row, a `Closing`."""
     return f"closing-{customer}"

@@ -37,7 +37,10 @@ class GateForm(RunInput):
 
 
 class TroubleForm(RunInput):
-    """The form of a stage that cannot go on by itself."""
+    """The form of a stage that cannot go on by itself. With its defaults: try the stage again."""
 
-    name: str = Field(default="", description="Who mended it")
-    reason: str = Field(default="", description="What was mended")
+    leave_out: bool = Field(
+        default=False, description="Go on without what the question lists; needs your name and the reason"
+    )
+    name: str = Field(default="", max_length=200, description="Who mended it, or decides to go on without it")
+    reason: str = Field(default="", max_length=2000, description="What was mended, or why it is left out")

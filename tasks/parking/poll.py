@@ -141,7 +141,13 @@ def last_results(run_ids: list[UUID]) -> dict[UUID, PollResult]:
     """The last result of many waits, in few requests."""
     keys = {_key(run_id): run_id for run_id in run_ids}
     tables = engine().store.read_latest(list(keys))
-    return {keys[key]: PollResult.model_validate(rows[0]) for key, rows in tables.items()}
+    results: dict[UUID, PollResult] = {}
+    for key, rows in tables.items():
+        try:
+            results[keys[key]] = PollResult.model_validate(rows[0])
+        except (ValueError, LookupError):  # as if it had never been polled; one that nobody can read hides no other
+            _log.warning("%s cannot be read", key)
+    return results
 
 
 def keep_result(run_id: UUID, result: PollResult) -> None:

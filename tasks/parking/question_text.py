@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from mailmove.changes import Change
 from mailmove.evidence import PollResult
+from mailmove.leavable import Leavable, LeavableKind
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Gate
 from mailmove.plan.windows import closes
 from mailmove.report.words import value_words
 from tasks.parking.gate_questions import Asked, expires
 from tasks.parking.poll import Awaited
-from tasks.runbook import stage_of_gate
+from tasks.runbook import stage_named, stage_of_gate
 
 
 def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
@@ -58,6 +59,32 @@ def question_of_wait(cutover: Cutover, awaited: Awaited, result: PollResult) -> 
     else:
         lines += ["", "It goes on by itself. Answer only to skip the wait."]
     return "\n".join(lines)
+
+
+def question_of_trouble(cutover: Cutover, name: str, why: str, things: tuple[Leavable, ...], not_counted: str) -> str:
+    """What a stage in trouble shows, as Markdown; its first line is the run's state message.
+
+    things: what may be left out. not_counted: why the last answer did not count.
+    """
+    lines = [f"{cutover.customer} is held up at {name}. {why}", ""]
+    lines += [f"**{not_counted}**", ""] if not_counted else []
+    lines += ["Mend it, then answer; the stage is tried again.", ""]
+    if things:
+        lines += ["Or go on without it (`leave_out`, with your name and the reason). This would be left out:", ""]
+        lines += [f"- {_thing_words(thing)}" for thing in things]
+        lines += ["", "It is kept as your decision, and the report names it."]
+    else:
+        lines += [
+            f"Nothing of {name} can be left out: without it the cutover would not be safe. "
+            f"Where it cannot be mended, roll back: `mailmove rollback` with the plan of {cutover.customer}."
+        ]
+    return "\n".join(lines)
+
+
+def _thing_words(thing: Leavable) -> str:
+    if thing.kind is LeavableKind.STAGE:
+        return f"the stage {thing.stage} as a whole: {stage_named(thing.stage).story}"
+    return " ".join(str(thing).split())
 
 
 def line_of(change: Change) -> str:

@@ -19,13 +19,14 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Suspended
 
 from mailmove.errors import Blocked
 from tasks.engine.prefect_internals import has_form
-from tasks.engine.prefect_parking import suspend_cutover
+from tasks.engine.prefect_parking import suspend_cutover, suspend_key
+from tasks.engine.prefect_runs import flow_that_parks
 from tasks.execution.run_concurrently import run_concurrently
-from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.forms import PARKED, WAIT_FLOW
 from tasks.parking.poll import Awaited
 
 _PAGE = 200
@@ -60,12 +61,19 @@ class Parked:
     @property
     def flow(self) -> str:
         """Which of the flows that park it is: wait, gate or trouble."""
-        return next(name for name in (WAIT_FLOW, GATE_FLOW, TROUBLE_FLOW) if name in self.run.tags)
+        flow = flow_that_parks(self.run)
+        assert flow is not None, "what is none of ours is not read"
+        return flow
 
     @property
     def key(self) -> str:
         """Pause key under which it is parked now."""
         return str(self._state.state_details.pause_key)
+
+    @property
+    def suspend_key(self) -> str:
+        """Key under which its cutover is suspended for this asking."""
+        return suspend_key(self._state, self.key)
 
     @property
     def question(self) -> str:
@@ -86,6 +94,10 @@ class Parked:
     def paused(self) -> bool:
         return self._state.type == StateType.PAUSED
 
+    @property
+    def cancelling(self) -> bool:
+        return self._state.type == StateType.CANCELLING
+
 
 def parked_runs(*states: StateType, started_after: datetime | None = None) -> list[Parked]:
     """Every sub-flow run of that kind in one of these states (default: Paused), with its cutover."""
@@ -103,7 +115,7 @@ def parked_runs(*states: StateType, started_after: datetime | None = None) -> li
         return [
             Parked(run, roots[parents[run.parent_task_run_id]])
             for run in runs
-            if run.parent_task_run_id in parents and parents[run.parent_task_run_id] in roots
+            if run.parent_task_run_id in parents and parents[run.parent_task_run_id] in roots and _is_readable(run)
         ]
 
 
@@ -156,6 +168,8 @@ def mend(parked: Parked) -> str | None:
     its process is just saving it, or died before; then the cutover is restarted as crashed, and asks anew.
     Running under a suspended cutover: it was answered in the UI, which resumes the sub-flow only.
     Paused under an ended cutover: it was cancelled; close the question too.
+    Cancelling under a suspended cutover: somebody pressed Cancel; nobody has a process to end. It is asked anew.
+    Paused under a cutover that a person paused: that has a time limit, which a question has not.
     """
     root = parked.root.state
     if root is None:
@@ -167,8 +181,12 @@ def mend(parked: Parked) -> str | None:
                 return None
             client.set_flow_run_state(parked.run.id, Cancelled(message="Its cutover has ended."), force=True)
         return "closed the question of an ended cutover"
+    if parked.cancelling:
+        return _ask_anew(parked) if root.is_paused() else None
+    if parked.paused and root.is_paused() and root.state_details.pause_timeout and has_form(parked.run):
+        return _suspend_for_good(parked)
     if parked.paused and root.is_running() and has_form(parked.run):
-        suspend_cutover(parked.root.id, key=f"{parked.run.id}-{parked.key}")
+        suspend_cutover(parked.root.id, key=parked.suspend_key)
         return "suspended the cutover of a parked question"
     if not parked.paused and root.is_paused():
         with get_client(sync_client=True) as client:
@@ -178,6 +196,34 @@ def mend(parked: Parked) -> str | None:
             resume_cutover(client, parked.root.id)
         return "resumed the cutover of an answered question"
     return None
+
+
+def _ask_anew(parked: Parked) -> str | None:
+    with get_client(sync_client=True) as client:
+        fresh = client.read_flow_run(parked.run.id).state
+        if fresh is None or not fresh.is_cancelling():
+            return None
+        client.set_flow_run_state(parked.run.id, Cancelled(message="Cancelled; it is asked anew."), force=True)
+        resume_cutover(client, parked.root.id)
+    return "closed a cancelled question; it is asked anew"
+
+
+def _suspend_for_good(parked: Parked) -> str | None:
+    with get_client(sync_client=True) as client:
+        fresh, before = client.read_flow_run(parked.root.id).state, parked.root.state
+        if fresh is None or before is None or fresh.id != before.id:
+            return None
+        own: State[Any] = Suspended(pause_key=parked.suspend_key)
+        client.set_flow_run_state(parked.root.id, own, force=True)
+    return "took the time limit from the pause of a cutover whose question is open"
+
+
+def _is_readable(run: FlowRun) -> bool:
+    """Whether it names what `Parked` wants to know; one run that nobody can read hides no other one."""
+    flow, plan = flow_that_parks(run), run.parameters.get("cutover")
+    if flow is None or run.state is None or not isinstance(plan, dict) or not plan.get("customer"):
+        return False
+    return isinstance(run.parameters.get("step" if flow == WAIT_FLOW else "name"), str)
 
 
 def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:

@@ -30,8 +30,8 @@ class Watcher:
     reading_share: float = 19.0
 
     def read_all(self) -> list[Parked]:
-        """Everything that is parked, or was answered and is not resumed yet."""
-        return parked_runs(StateType.PAUSED, StateType.RUNNING)
+        """Everything that is parked, was answered and is not resumed yet, or was cancelled."""
+        return parked_runs(StateType.PAUSED, StateType.RUNNING, StateType.CANCELLING)
 
     def read_lately(self, since: datetime) -> list[Parked]:
         """What was answered, or parked for the first time since then."""

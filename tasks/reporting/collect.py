@@ -25,6 +25,7 @@ from tasks.ledger.payloads import Reconciliation, Topic
 from tasks.ledger.stored_plan import plan_of
 from tasks.parking.forms import WAIT_FLOW
 from tasks.parking.poll import last_results
+from tasks.progress.leave_out import left_lines
 from tasks.reporting.closing_facts import Closing
 from tasks.runbook import RUNBOOK, Stage
 from tasks.waits.first_sync import PROGRESS
@@ -62,6 +63,7 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverRep
             for entry in entries
             if entry.kind is EntryKind.APPROVAL
         ],
+        left_out=list(left_lines(entries)),
         **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
         **_reconciled(entries),
     )
@@ -110,13 +112,19 @@ def undo_words(stage: Stage) -> str:
 
 
 def _steps(entries: list[Entry], began: datetime) -> Iterator[Step]:
-    """Each step begins where the one before it ended; what was rolled back keeps its times."""
+    """Each step begins where the one before it ended; what was rolled back keeps its times.
+
+    A stage that was left out as a whole ended when that was decided.
+    """
     begins: datetime | None = began
+    left = {line.stage: line for line in left_lines(entries) if line.whole}
     for outline in outlines():
         mine = [entry for entry in entries if entry.stage == outline.name and entry.topic in _OF_STEPS]
         receipt = receipt_of(mine, outline.name)
         evidence = next((entry for entry in mine if entry.kind is EntryKind.EVIDENCE), None)
         undone = [entry for entry in mine if entry.kind is EntryKind.ROLLED_BACK]
+        decided = left.get(outline.name)
+        ended = evidence.at if evidence else decided.at if decided else None
         yield Step(
             name=outline.name,
             story=outline.story,
@@ -124,13 +132,14 @@ def _steps(entries: list[Entry], began: datetime) -> Iterator[Step]:
             undo=outline.undo,
             mark=outline.mark,
             began=begins,
-            ended=evidence.at if evidence else None,
+            ended=ended,
             changes=undone[-1].changes if undone else receipt.changes,
             facts=evidence.facts if evidence else [],
             undone=bool(undone),
             remains=undone[-1].facts if undone else [],
+            left=decided.words if decided else "",
         )
-        begins = evidence.at if evidence else None
+        begins = ended
 
 
 def _questions(parked: ParkedRecord) -> Iterator[Question]:

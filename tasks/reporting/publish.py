@@ -48,9 +48,12 @@ def report(cutover: Cutover) -> str:
     for step in record.steps:
         lines += [f"## {step.name}: {step.story}", "", *(f"- {line_of(change)}" for change in step.changes)]
         lines += [f"- {step.ended:%H:%M:%S} UTC: {fact}" for fact in step.facts if step.ended]
+        lines += [f"- {step.left}"] if step.left else []
         lines.append("")
     decisions = [f"- {decision.stage}: {'; '.join(decision.words)}" for decision in record.decisions]
-    lines += ["## Who decisions yes", "", *decisions, ""] if decisions else []
+    lines += ["## Who decided", "", *decisions, ""] if decisions else []
+    left = [f"- {line.stage}: {thing}; {line.words}" for line in record.left_out for thing in line.things]
+    lines += ["## Left by decision", "", *left, ""] if left else []
     lines += ["## Afterwards, by hand", "", *(f"- {line}" for line in record.tidy), ""] if record.tidy else []
     lines.append(f"For the customer: `mailmove report {cutover.customer} --out report.html`.")
     lines.append(f"What became of each item: the artifact `items-{cutover.customer}`, and where it says.")

@@ -17,14 +17,19 @@ from pydantic import BaseModel, Field
 
 from mailmove.evidence import PollResult
 from tasks.ledger.entry import Entry, EntryKind
-from tasks.ledger.ledger import newest_entries
 from tasks.ledger.payloads import Topic
 from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.poll import last_results
 from tasks.parking.resume import Parked, parked_runs
-from tasks.runbook import RUNBOOK, stage_of_gate
+from tasks.progress.leave_out import lines_of_boards
+from tasks.reporting.deleted_runs import deleted_cutovers, newest_of_all
+from tasks.reporting.ways_on import way_on
+from tasks.runbook import RUNBOOK, STAGES
 
 _PAGE = 200
+DELETED = "Deleted"
+"""State of a cutover whose run is gone, and whose ledger says that it was not over; Prefect has no such state."""
+
 _FAILED = ("Failed", "Crashed", "TimedOut")
 _NAMES = [step.name for step in RUNBOOK]
 _ENDS = (Topic.STAGE, Topic.WAIT, Topic.RECONCILIATION)
@@ -45,21 +50,23 @@ class CutoverStatus(BaseModel):
     on: str = Field(default="", description="On whom it waits")
     needs: bool = Field(default=False, description="Only a person can make it go on")
     wrong: str = Field(default="", description="What goes wrong")
+    way_on: str = Field(default="", description="What a person can do, where it does not go on by itself")
+    left: list[str] = Field(default=[], description="What people decided to go on without: stage, by whom, and why")
     forecast: datetime | None = Field(default=None, description="Until when it waits; the start of one that is to come")
     since: datetime | None = Field(default=None, description="Since when it is where it is")
 
     @property
     def ended(self) -> bool:
-        return self.state in ("Completed", "Cancelled", *_FAILED)
+        return self.state in ("Completed", "Cancelled", DELETED, *_FAILED)
 
     @property
     def rank(self) -> tuple[int, float]:
         """Order on the board: who waits for a person, what failed, what goes on, what is to come, what is over."""
         since = self.since.timestamp() if self.since else 0.0
-        if self.needs:
-            return 0, since
         if self.state in _FAILED:
             return 1, -since
+        if self.needs:
+            return 0, since
         if self.ended:
             return 4, -since
         return (3 if self.state in ("Scheduled", "Late") else 2), self.forecast.timestamp() if self.forecast else since
@@ -67,25 +74,55 @@ class CutoverStatus(BaseModel):
 
 def statuses(limit: int = 50, flows: tuple[str, ...] = ("cutover",)) -> list[CutoverStatus]:
     """The newest runs of these flows, newest first."""
+    return _read(limit, flows)[0]
+
+
+def _read(limit: int, flows: tuple[str, ...]) -> tuple[list[CutoverStatus], dict[str, Entry]]:
+    """The newest runs, and the newest entry of each customer's ledger."""
     with get_client(sync_client=True) as client:
         runs = [(run, flow) for flow in flows for run in _newest(client, flow, limit)]
+        newest = newest_of_all(client)
     runs = sorted(runs, key=lambda pair: _started(pair[0]), reverse=True)[:limit]
-    parked = {question.root.id: question for question in parked_runs()}
+    parked = _questions(parked_runs(StateType.PAUSED, StateType.RUNNING, StateType.CANCELLING))
     results = last_results([question.run.id for question in parked.values() if question.flow == WAIT_FLOW])
-    newest = newest_entries(list({_customer(run) for run, _ in runs}))
-    return [
-        status_of(run, flow, question, results.get(question.run.id) if question else None, newest.get(_customer(run)))
-        for run, flow in runs
-        for question in [parked.get(run.id)]
-    ]
+    customers = list({_customer(run) for run, _ in runs})
+    left = lines_of_boards(customers)
+    shown = []
+    for run, flow in runs:
+        question = parked.get(run.id)
+        result = results.get(question.run.id) if question else None
+        status = status_of(run, flow, question, result, newest.get(_customer(run)))
+        status.left = [line.line for line in left.get(_customer(run), []) if line.cutover == run.id]
+        shown.append(status)
+    return shown, newest
 
 
 def board(limit: int = 2000) -> list[CutoverStatus]:
     """Every customer once, by its newest run; what needs a person first."""
     latest: dict[str, CutoverStatus] = {}
-    for status in statuses(limit, ("cutover", "rollback")):
+    shown, newest = _read(limit, ("cutover", "rollback"))
+    for status in shown:
         latest.setdefault(status.customer, status)
+    with get_client(sync_client=True) as client:
+        for customer, entry in deleted_cutovers(client, newest, {status.cutover for status in shown}):
+            known = latest.get(customer)
+            if known is None or known.since is None or known.since < entry.at:
+                latest[customer] = _deleted(customer, entry)
     return sorted(latest.values(), key=lambda status: (*status.rank, status.customer))
+
+
+def _deleted(customer: str, entry: Entry) -> CutoverStatus:
+    return CutoverStatus(
+        customer=customer,
+        cutover=entry.cutover,
+        state=DELETED,
+        done=_before(entry),
+        question="the run of its cutover was deleted in Prefect; what it did stands in its ledger",
+        way_on=f"Undo it: `mailmove rollback` with the plan of {customer}. Or start anew: `mailmove start` with it.",
+        needs=True,
+        on="a person",
+        since=entry.at,
+    )
 
 
 def status_of(
@@ -102,9 +139,20 @@ def status_of(
     )
     if status.state in _FAILED:
         status.wrong = (run.state.message if run.state else None) or status.state
+    if not (parked and parked.paused):
+        way = way_on(
+            run.state,
+            flow,
+            status.customer,
+            answered=parked is not None and not parked.cancelling,
+            rolled_back=newest is not None and newest.cutover == run.id and newest.kind is EntryKind.ROLLED_BACK,
+        )
+        status.question, status.way_on, status.needs = way.question, way.todo, way.needs
     if status.state in ("Scheduled", "Late"):
         status.forecast = run.next_scheduled_start_time or run.expected_start_time
-    if parked:
+    if parked and not parked.paused:
+        status.parked, status.asked_in = f"{parked.flow}: {parked.title}", parked.run.id
+    elif parked:
         status.parked, status.question = f"{parked.flow}: {parked.title}", parked.question
         status.asked_in = parked.run.id
         status.since, status.needs = parked.parked_at, parked.flow != WAIT_FLOW
@@ -123,13 +171,24 @@ def _completed(run: FlowRun, parked: Parked | None, newest: Entry | None) -> lis
     if run.state is not None and run.state.type == StateType.COMPLETED:
         return list(_NAMES)
     if parked and not (parked.flow == WAIT_FLOW and parked.awaited.until == "rolled_back"):
-        step, after = stage_of_gate(parked.name).name if parked.flow == GATE_FLOW else parked.name, 0
-    elif newest and newest.kind is not EntryKind.ROLLED_BACK:
-        ends = newest.topic in _ENDS and newest.kind in (EntryKind.EVIDENCE, EntryKind.COMPLETED)
-        step, after = newest.stage, int(ends)
-    else:
+        by_gate = {stage.gate: stage.name for stage in STAGES if stage.gate}
+        step = by_gate.get(parked.name, parked.name) if parked.flow == GATE_FLOW else parked.name
+        return _NAMES[: _NAMES.index(step)] if step in _NAMES else []
+    return _before(newest) if newest else []
+
+
+def _before(newest: Entry) -> list[str]:
+    """Steps that are completed when this is the last entry."""
+    if newest.kind is EntryKind.ROLLED_BACK or newest.stage not in _NAMES:
         return []
-    return _NAMES[: _NAMES.index(step) + after] if step in _NAMES else []
+    ends = newest.topic in _ENDS and newest.kind in (EntryKind.EVIDENCE, EntryKind.COMPLETED)
+    return _NAMES[: _NAMES.index(newest.stage) + int(ends)]
+
+
+def _questions(parked: list[Parked]) -> dict[UUID, Parked]:
+    """Run -> its question; one that can be answered before one that was, and that before a cancelled one."""
+    ordered = sorted(parked, key=lambda question: (question.paused, not question.cancelling))
+    return {question.root.id: question for question in ordered}
 
 
 def _on(parked: Parked) -> str:

@@ -9,7 +9,8 @@ import pytest
 from case_world import ANNA, message, world
 
 from lab.mail_store import MIME_BROKEN, MIME_EMPTY, MIME_MISSING
-from mailmove.errors import ItemUnreadable
+from mailmove.errors import Blocked, ItemUnreadable
+from mailmove.smtp.redeliver import redeliver
 
 SICK = [MIME_BROKEN, MIME_EMPTY, MIME_MISSING]
 
@@ -46,3 +47,9 @@ def test_broken_in_passing_is_asked_for_again() -> None:
         [item] = w.source.messages.find(ANNA, ["<a@kunde.example>"])
         w.faults.set("ews.mime_broken_once", times=1)
         assert w.source.messages.content(ANNA, item.id).endswith(b"text\r\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n"])
+def test_nothing_is_not_sent_by_smtp(content: bytes) -> None:
+    with pytest.raises(Blocked, match="nothing in it"):
+        redeliver(content, sender="", recipient=ANNA, mx=("127.0.0.1", 9), helo="old.example")

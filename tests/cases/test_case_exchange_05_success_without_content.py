@@ -9,7 +9,9 @@ from blocks.exchange.ews.copy_source import EwsOrigin
 from mailmove.errors import AnswerUnreadable
 
 
-@pytest.mark.parametrize("content", [None, "", "  \r\n ", "QUJDR", "QUJD=RA=", "ICAgIA0K", "QUJD===TruncatedData==="])
+@pytest.mark.parametrize(
+    "content", [None, "", "  \r\n ", "QUJDR", "QUJD=RA=", "ICAgIA0K", "QUJD===TruncatedData===", "true", "QUJDRA=="]
+)
 def test_the_other_is_copied_and_this_one_is_named(content: str | None) -> None:
     ews = always(answers("GetItem", mail("a"), mail("b", content)))
     first, second = EwsOrigin(ews).contents(BOX, items("a", "b"), streams=False)
@@ -31,7 +33,7 @@ def test_an_answer_without_an_item_and_a_contact_without_a_property() -> None:
 
 
 def test_answers_in_another_order_are_not_mixed_up() -> None:
-    swapped = answers("GetItem", mail("b", "QkJC"), mail("a", "QUFB"))
+    swapped = answers("GetItem", mail("b", "QjogYg=="), mail("a", "QTogYQ=="))
 
     def answer(request: bytes) -> tuple[int, bytes]:
         return 200, ENVELOPE.format(
@@ -39,10 +41,10 @@ def test_answers_in_another_order_are_not_mixed_up() -> None:
         ).encode()
 
     contents = EwsOrigin(RecordedEws(answer)).contents(BOX, items("a", "b"), streams=False)
-    assert [content.mime for content in contents] == ["QUFB", "QkJC"]
+    assert [content.mime for content in contents] == ["QTogYQ==", "QjogYg=="]
 
 
 def _one(request: bytes) -> str:
     if b"GetFolder" in request:
         return answers("GetFolder", *['<m:Folders><t:Folder><t:FolderId Id="{}"/></t:Folder></m:Folders>'] * 8)
-    return answers("GetItem", mail("a", "QUFB") if b'Id="a"' in request else mail("b", "QkJC"))
+    return answers("GetItem", mail("a", "QTogYQ==") if b'Id="a"' in request else mail("b", "QjogYg=="))

@@ -73,4 +73,4 @@ def test_a_page_that_holds_less_than_it_says() -> None:
             list(EwsOrigin(always(answers("FindItem", body))).items(BOX, FOLDER))
 
 
-FOLDER = SourceFolder("f", "Inbox", "message")
+FOLDER = SourceFolder("f", ("Inbox",), "message")

@@ -10,7 +10,10 @@ import pytest
 from mailmove.items.copy.calendar_events import event_fields, event_uid, parts_lost
 
 MESSAGE = (
-    (Path(__file__).parent / "recorded" / "11_event_in_an_encoded_message.eml").read_bytes().replace(b"\n", b"\r\n")
+    (Path(__file__).parent / "recorded" / "11_event_in_an_encoded_message.eml")
+    .read_bytes()
+    .replace(b"\r\n", b"\n")
+    .replace(b"\n", b"\r\n")
 )
 PLAIN = MESSAGE.partition(b"\r\n\r\n")[2].replace(b"=C3=9C", "Ü".encode())
 HEAD = "MIME-Version: 1.0\r\nContent-Type: text/calendar; charset={}\r\nContent-Transfer-Encoding: {}\r\n\r\n"
@@ -22,7 +25,7 @@ def test_quoted_printable() -> None:
 
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "utf-16"])
 def test_base64_in_any_charset(charset: str) -> None:
-    body = base64.encodebytes(PLAIN.decode().encode(charset)).replace(b"\n", b"\r\n")
+    body = base64.encodebytes(PLAIN.decode().encode(charset)).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     assert event_fields(HEAD.format(charset, "base64").encode() + body)["subject"] == "Übersicht"
 
 

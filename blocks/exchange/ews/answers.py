@@ -150,9 +150,9 @@ def _words(content: bytes) -> str:
 def _fault(speaker: Speaker, fault: Any) -> MailmoveError:
     code = _text(fault, "{*}ResponseCode") or (_text(fault, "{*}faultcode", "{*}Value")).rpartition(":")[2]
     text = _text(fault, "{*}faultstring", "{*}Text") or _text(fault, "{*}Message")
-    named = {value.get("Name"): value.text or "" for value in fault.iter("{*}Value")}
-    wait = named.get("BackOffMilliseconds", "")
-    return speaker.error(code, text, int(wait) / 1000 if wait.isascii() and wait.isdigit() else BACK_OFF)
+    waits = [number(value.text) for value in fault.iter("{*}Value") if value.get("Name") == "BackOffMilliseconds"]
+    wait = waits[0] if waits else None
+    return speaker.error(code, text, BACK_OFF if wait is None else wait / 1000)
 
 
 def _messages(speaker: Speaker, operation: str, response: Any) -> Iterator[ResponseMessage]:
@@ -170,10 +170,16 @@ def _messages(speaker: Speaker, operation: str, response: Any) -> Iterator[Respo
 
 def _version(tree: Any) -> tuple[int, int] | None:
     info = next(tree.iter(f"{T}ServerVersionInfo"), None)
-    numbers = [] if info is None else [info.get("MajorVersion", ""), info.get("MinorVersion", "")]
-    if not numbers or not all(number.isascii() and number.isdigit() for number in numbers):
-        return None
-    return int(numbers[0]), int(numbers[1])
+    major, minor = (
+        (None, None) if info is None else (number(info.get("MajorVersion")), number(info.get("MinorVersion")))
+    )
+    return None if major is None or minor is None else (major, minor)
+
+
+def number(text: str | None) -> int | None:
+    """A count, as xs:int; None: it is none."""
+    digits = (text or "").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
 def _child(element: Any, name: str) -> Any:

@@ -9,6 +9,7 @@ the item, and the whole stops.
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -27,6 +28,10 @@ PAUSES = (1.0, 3.0, 9.0)
 """Seconds before an item is asked for again, alone."""
 _HALVING = 3.0
 """Seconds of patience of a request for a part of the items."""
+_HEADER = re.compile(rb"^[!-9;-~]+[ \t]*:", re.MULTILINE)
+"""A field of RFC 5322, iCalendar or vCard."""
+_HEAD = 65_536
+"""Bytes in which one must stand."""
 GONE_WORDS = "it is gone from the old server"
 
 
@@ -190,8 +195,12 @@ def _checked(item: Item, text: str | None, name: str, *, stream: bool) -> Conten
     data = "".join(text.split())
     try:
         content = binascii.a2b_base64(data, strict_mode=True) if data else b""
-    except binascii.Error:
+    except ValueError:  # a letter beyond ASCII, too
         return Content(item, missing=f"success, and a {name} that is no base64 ({len(data)} letters)")
     if not content.strip():
         return Content(item, missing=f"success, and an empty {name}")
-    return Content(item, stream=data) if stream else Content(item, mime=data)
+    if stream:
+        return Content(item, stream=data)
+    if not _HEADER.search(content[:_HEAD]):
+        return Content(item, missing=f"success, and a {name} without a header field ({len(content)} bytes)")
+    return Content(item, mime=data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from blocks.exchange.ews.answers import Answer, M, Speaker, T
+from blocks.exchange.ews.answers import Answer, M, Speaker, T, number
 from blocks.exchange.ews.pages import Listing, listing_of
 from blocks.exchange.ews.request_xml import Element, distinguished, field, id_and, m, page_of
 from blocks.exchange.ews.response_codes import PASSING
@@ -54,7 +54,7 @@ def read_folders(ews: EwsConnections, mailbox: str) -> list[SourceFolder]:
         request = m.FindFolder(
             m.FolderShape(*id_and(*(field(name) for name in _FIELDS))),
             # Exchange 2007 knows no pages of folders, and gives all.
-            *([page_of("IndexedPageFolderView", PAGE, offset)] if ews.server_version >= (14, 0) else []),
+            *([page_of("IndexedPageFolderView", PAGE, offset)] if offset or ews.server_version >= (14, 0) else []),
             m.ParentFolderIds(distinguished("msgfolderroot", mailbox)),
             Traversal="Deep",
         )
@@ -101,16 +101,15 @@ def is_there(ews: EwsConnections, mailbox: str, identity: str) -> bool:
 
 
 def _row(speaker: Speaker, element: Any) -> _Row:
-    name, count = element.findtext(f"{T}DisplayName"), (element.findtext(f"{T}TotalCount") or "").strip()
+    name, count = element.findtext(f"{T}DisplayName"), number(element.findtext(f"{T}TotalCount"))
     parent = element.find(f"{T}ParentFolderId")
     if name is None or parent is None or not parent.get("Id"):
         raise speaker.unreadable("a folder without its name, or without the folder that it lies in")
-    known = count.isascii() and count.isdigit()
     return _Row(
         id=_id(speaker, element),
         parent=parent.get("Id"),
         name=name or _NAMELESS,
-        count=int(count) if known else 1,
+        count=1 if count is None else count,
         tag=str(element.tag),
         kind=_kind(str(element.tag), element.findtext(f"{T}FolderClass") or ""),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from blocks.exchange.ews.answers import Speaker, T
+from blocks.exchange.ews.answers import Speaker, T, number
 from blocks.exchange.ews.request_xml import Element, field, id_and, indexed, m
 from mailmove.items.folder_path import FolderPath
 from mailmove.items.item import Item
@@ -61,7 +61,7 @@ def item_of(speaker: Speaker, element: Any, path: FolderPath) -> Item:
         subject=subject,
         received=received,
         sent=sent,
-        size=_size(text.get("Size")),
+        size=number(text.get("Size")),
     )
 
 
@@ -72,9 +72,3 @@ def _moment(text: str | None) -> datetime | None:
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _size(text: str | None) -> int | None:
-    """Bytes; None: the server does not say, or says no number."""
-    digits = (text or "").strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from lxml import etree
 
-from blocks.exchange.ews.answers import Answer, M, ResponseMessage, Speaker, T
+from blocks.exchange.ews.answers import Answer, M, ResponseMessage, Speaker, T, number
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 """xs:boolean."""
@@ -38,17 +38,19 @@ def listing_in(speaker: Speaker, message: ResponseMessage, container: str, offse
     inner = None if root is None else root.find(f"{T}{container}")
     elements = [] if inner is None else list(inner.iterchildren(etree.Element))
     last = None if root is None else truth(root.get("IncludesLastItemInRange"))
-    total = "" if root is None else root.get("TotalItemsInView", "")
-    known = total.isascii() and total.isdigit()
-    if root is None or (last is None and not known):
+    total = None if root is None else number(root.get("TotalItemsInView"))
+    after = offset + len(elements)
+    if (last is None or not last) and total is None:
         raise speaker.unreadable("a page that does not say whether another one follows")
     if last is None:
-        last = offset + len(elements) >= int(total)
-    if last and known and offset + len(elements) < int(total):
-        raise speaker.unreadable(f"{len(elements)} of {int(total) - offset} on the last page")
+        last = total is not None and after >= total
+    if last and total is not None and after < total:
+        raise speaker.unreadable(f"{len(elements)} of {total - offset} on the last page")
+    if not last and total is not None and offset >= total:
+        if elements:
+            raise speaker.unreadable("a page behind the last one, and another one to follow")
+        last = True  # what was there went away while pages were read
     if not last and not elements:
-        if known and int(total) <= offset:
-            return Listing([], True)  # items went away while pages were read
         raise speaker.unreadable("an empty page, and another one to follow")
     return Listing(elements, last)
 

@@ -92,6 +92,6 @@ def _page(speaker: Speaker, message: Any, path: FolderPath, before: str | None) 
             removed.append(str(inner.get("Id")))
         elif change.tag != _OTHER:
             raise speaker.unreadable("a change that is none of create, update and delete")
-    if not last and not items and not removed and state == before:
-        raise speaker.unreadable("no change, the same state, and more to follow")
+    if not last and state == before:
+        raise speaker.unreadable("the same state as before, and more to follow")
     return Page(items, removed, state, last)

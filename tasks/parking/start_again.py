@@ -1,0 +1,82 @@
+"""Start a run again that ended before it was done, or that somebody paused: as a person's command says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import AwaitingRetry
+
+from mailmove.errors import Blocked
+from tasks.ledger.entry import EntryKind
+from tasks.ledger.ledger import newest_entries
+from tasks.parking.halted import ROOTS
+
+_PAGE = 200
+_MOST = 2000
+"""Number of runs of a flow that are read to find a customer's newest one; the board reads as many."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """flow: cutover or rollback. was: the state in which it stood."""
+
+    run: UUID
+    flow: str
+    was: str
+
+
+def start_again(customer: str) -> Started:
+    """Have a worker take the customer's newest cutover or rollback where it stood. Blocked: there is nothing to start.
+
+    What was finished is remembered, and every stage checks before it acts; a question that is open is asked anew.
+    """
+    flow, run = _newest(customer)
+    state = run.state
+    if state is None or not (state.is_failed() or state.is_crashed() or state.is_cancelled() or state.is_paused()):
+        was = state.name if state else "without a state"
+        raise _refused(customer, f"its {flow} is {was}", "See `mailmove status`.")
+    newest = newest_entries([customer]).get(customer)
+    if flow == "cutover" and newest and newest.cutover == run.id and newest.kind is EntryKind.ROLLED_BACK:
+        raise _refused(customer, "it was rolled back", "Start a new cutover: `mailmove start` with the plan.")
+    with get_client(sync_client=True) as client:
+        if state.is_paused():
+            client.resume_flow_run(run.id)
+        else:
+            message = "Started again by a person."
+            client.set_flow_run_state(run.id, AwaitingRetry(message=message), force=True)
+    return Started(run.id, flow, state.name or state.type.value)
+
+
+def _newest(customer: str) -> tuple[str, FlowRun]:
+    runs = [(flow, run) for flow in ROOTS for run in [_newest_of(flow, customer)] if run]
+    if not runs:
+        raise _refused(customer, "no run of it", "Start one: `mailmove start` with the plan.")
+    return max(runs, key=lambda pair: pair[1].expected_start_time.timestamp() if pair[1].expected_start_time else 0.0)
+
+
+def _newest_of(flow: str, customer: str) -> FlowRun | None:
+    named = FlowFilter(name=FlowFilterName(any_=[flow]))
+    with get_client(sync_client=True) as client:
+        for offset in range(0, _MOST, _PAGE):
+            page = client.read_flow_runs(
+                flow_filter=named,
+                flow_run_filter=FlowRunFilter(),
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=_PAGE,
+                offset=offset,
+            )
+            for run in page:
+                if run.parameters.get("plan", {}).get("customer") == customer:
+                    return run
+            if len(page) < _PAGE:
+                break
+    return None
+
+
+def _refused(customer: str, seen: str, todo: str) -> Blocked:
+    return Blocked("Prefect", wanted=f"a cutover or rollback of {customer} to start again", seen=seen, todo=todo)
