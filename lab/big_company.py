@@ -54,7 +54,8 @@ def _mailbox(number: int, domain: str) -> Mailbox:
 
 
 def _message(domain: str) -> bytes:
-    return f"From: a@{domain}\r\nDate: Thu, 01 Oct 2026 06:00:00 +0000\r\nMIME-Version: 1.0\r\n\r\n{'A line of text. ' * 20}\r\n".encode()
+    head = f"From: a@{domain}\r\nDate: Thu, 01 Oct 2026 06:00:00 +0000\r\nMIME-Version: 1.0\r\n"
+    return f"{head}\r\n{'A line of text. ' * 20}\r\n".encode()
 
 
 def _file(box: Mailbox, number: int, place: int, mime: bytes, *, subject: str = "", weight: int = 0) -> None:

@@ -158,7 +158,10 @@ class Domains(TenantDomains):
 
 def rrset_of(record: Json, domain: str) -> RRset | None:
     """One domainDnsRecord as a record set; None: a type that mail does not need, or one that Graph cannot show."""
-    match text(record, "@odata.type").rpartition(".")[2]:
+    kind = (
+        text_or(record, "@odata.type").rpartition(".")[2] or f"domainDns{text(record, 'recordType').capitalize()}Record"
+    )
+    match kind:
         case "domainDnsMxRecord":
             rrtype, value = "MX", f"{number(record, 'preference')} {_absolute(text(record, 'mailExchange'))}"
         case "domainDnsTxtRecord":

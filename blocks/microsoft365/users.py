@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from blocks.microsoft365.answers import NO_USER, Json, Rejected
+from blocks.microsoft365.answers import CLOSED, Json, Rejected
 from blocks.microsoft365.fields import number, part, rows, text, text_or, time, time_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.errors import Blocked, NotYet
@@ -113,7 +113,7 @@ class Users(TenantUsers):
                 f"users/{quote(address, safe='@')}", wanted=f"the user {address}", params={"$select": fields}
             )
         except Rejected as error:
-            if error.code not in NO_USER:
+            if error.status != 404 or error.code in CLOSED:
                 raise
         # The sign-in name need not be the address.
         users = list(

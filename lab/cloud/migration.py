@@ -107,8 +107,8 @@ class MigrationService:
         for box in self.directory():
             if not box.hidden and box.kind != "public_folder":
                 user = batch.users.setdefault(box.address, MovedUser(box.address))
-                if user.status in ("Failed", "Stopped", "IncrementalFailed"):
-                    user.status, user.error, user.kind = "Queued", "", ""
+                if user.poisoned or user.status in ("Failed", "Stopped", "IncrementalFailed"):
+                    user.status, user.error, user.kind, user.poisoned = "Queued", "", "", False
         batch.status = "Syncing"
 
     def _sync(self, batch: Batch) -> None:
@@ -117,7 +117,7 @@ class MigrationService:
             batch.sync_now = False
             if not first:
                 batch.status = "IncrementalSyncing"
-        going = [user for user in batch.users.values() if user.status not in _AT_REST]
+        going = [user for user in batch.users.values() if user.status not in _AT_REST and not user.poisoned]
         boxes = {box.address: box for box in self.directory()}
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mover") as workers:
             list(workers.map(lambda user: self._move(batch, user, boxes.get(user.address)), going))
@@ -125,7 +125,7 @@ class MigrationService:
             batch.last_synced = datetime.now(UTC)
             if batch.status in ("Syncing", "IncrementalSyncing"):  # nobody stopped or removed it meanwhile
                 failed = [user for user in batch.users.values() if user.status in ("Failed", "IncrementalFailed")]
-                rest = [user for user in batch.users.values() if user.status in _AT_REST]
+                rest = [user for user in batch.users.values() if user.status in _AT_REST or user.poisoned]
                 everyone = failed and len(failed) == len(batch.users)
                 batch.status = "Failed" if everyone else "SyncedwithErrors" if failed or rest else "Synced"
                 if self.faults.take("migration.batch_corrupted"):
@@ -157,7 +157,8 @@ class MigrationService:
             for name, status in _STRUCK.items():
                 if self.faults.take(f"migration.user_{name}"):
                     user.status, user.last_synced = status, before
-                    user.error = "Job is poisoned, poison count = 6" if name == "poisoned" else ""
+                    user.poisoned = name == "poisoned"
+                    user.error = "Job is poisoned, poison count = 6" if user.poisoned else ""
 
     def _provision(self, batch: Batch, user: MovedUser, box: Mailbox | None) -> None:
         """The user and its mailbox, always a Regular one: shared mailboxes must be converted afterwards."""

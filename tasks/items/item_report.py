@@ -44,8 +44,8 @@ def compare(context: Context, stage: str) -> list[Account]:
         unread = _read_all(context, folder, boxes)
         book = Book(MOST_LOST)
         for address in boxes:
-            parts = [(part, decisions.words(thing_of(address, part))) for part in unread[address]]
-            whole = all(part.path for part, _ in parts)
+            parts = [(part, "" if part.item else decisions.words(thing_of(address, part))) for part in unread[address]]
+            whole = all(part.path for part in unread[address])
             with Spool(_path(folder, address)) as spool:
                 sizes, found = (counts(spool), differences(spool, unread[address])) if whole else ((0, 0), iter(()))
                 book.add(address, sizes, found, parts)

@@ -49,7 +49,7 @@ def reconcile(context: Context) -> Reconciled:
     accounts = compare(context, context.stage)
     facts = [account.line() for account in accounts]
     counted = [ReconciledMailbox(mailbox=account.mailbox, words=account.counts()) for account in accounts]
-    not_read = [thing_of(account.mailbox, part) for account in accounts for part in account.unread]
+    not_read = [thing_of(account.mailbox, part) for account in accounts for part in account.unread if not part.item]
     missing, decided = _undecided(decisions, accounts)
     copied, given_up = 0, list[tuple[str, Item, str]]()
     if missing:

@@ -210,3 +210,27 @@ def test_frozen_then_thawed_with_a_busy_source(town: Any, old: OldExchange, unti
     )
     assert town.cmdlet("Stop-MigrationBatch", Identity="night", Confirm=False).status_code == 200
     until(lambda: batch(town)["Status"] == "Stopped")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("stopped", "Stopped"), ("corrupted", "Corrupted"), ("poisoned", "Queued"), ("unheard", "AwaitingReview")],
+)
+def test_a_mailbox_that_rests_in_another_state(
+    town: Any, old: OldExchange, until: Callable[..., Any], fault: str, status: str
+) -> None:
+    town.ready_domain()
+    town.faults.set(f"migration.user_{fault}", times=1)
+    start(town)
+    until(lambda: batch(town)["Status"] == "SyncedwithErrors")
+    users = town.cmdlet("Get-MigrationUser", BatchId="night").json()["value"]
+    [struck] = [user for user in users if user["Status"] == status]
+    assert struck["LastSuccessfulSyncTime"] is None
+    assert ("poison" in struck["ErrorSummary"]) is (fault == "poisoned")
+
+
+def test_a_batch_that_cannot_be_read_any_more(town: Any, old: OldExchange, until: Callable[..., Any]) -> None:
+    town.ready_domain()
+    town.faults.set("migration.batch_corrupted", times=1)
+    start(town)
+    until(lambda: batch(town)["Status"] == "Corrupted")

@@ -44,7 +44,12 @@ from mailmove.tenant_state import Endpoint
 
 TLS = ssl.create_default_context()
 NAMES = {"domains", "subscribedSkus", "users", "admin", "tenantRelationships", "organization"}
-SKU = {"skuPartNumber": "SKU", "skuId": "00000000-0000-0000-0000-000000000001", "prepaidUnits": {"enabled": 9}}
+SKU = {
+    "skuPartNumber": "SKU",
+    "skuId": "00000000-0000-0000-0000-000000000001",
+    "prepaidUnits": {"enabled": 9},
+    "consumedUnits": 1,
+}
 
 
 class Recorder:
@@ -99,6 +104,7 @@ class Recorder:
             "Trustee": "c@b.example",
             "AccessRights": ["FullAccess", "SendAs"],
             "GrantSendOnBehalfTo": ["c@b.example"],
+            "Enabled": False,
         }
         return httpx.Response(200, json={"value": [row]})
 
@@ -108,14 +114,26 @@ class Recorder:
             return httpx.Response(404, json={"error": {"code": "Request_ResourceNotFound", "message": ""}})
         if path.endswith("/requests"):
             self.status = "terminated" if self.status == "active" else "approvalPending"
-        one = {"id": "new.example", "isVerified": False, "supportedServices": [], "status": self.status}
+        one = {
+            "id": "new.example",
+            "isVerified": False,
+            "supportedServices": [],
+            "status": self.status,
+            "@odata.etag": "e",
+        }
         if method == "GET" and path.startswith("users/") and "/" not in path[6:]:
+            if "@" in path:
+                return httpx.Response(404, json={"error": {"code": "Request_ResourceNotFound", "message": ""}})
             user = {"id": "u", "assignedLicenses": [], "createdDateTime": "2026-11-26T00:00:00Z"}
-            return httpx.Response(404 if "@" in path else 200, json=user)
+            return httpx.Response(200, json=user)
         last = path.rpartition("/")[2]
         if method != "GET" or last in {"new.example", "rel", "u"} or path.rpartition("/")[0].endswith("mailFolders"):
             return httpx.Response(204 if method == "DELETE" else 200, json=one if method != "DELETE" else None)
-        found = {**one, "id": "u", "displayName": "x", "createdDateTime": "2026-11-26T00:00:00Z"}
+        found = {
+            **one, "id": "u", "displayName": "x", "createdDateTime": "2026-11-26T00:00:00Z", "assignedLicenses": [],
+            "@odata.type": "#microsoft.graph.domainDnsSrvRecord", "userPrincipalName": "x@new.example",
+            "accessContainer": {"accessContainerId": "another group"},
+        }  # fmt: skip
         if last == "delta":
             return httpx.Response(200, json={"value": [], "@odata.deltaLink": f"https://graph.test/v1.0/{path}"})
         rows = {"subscribedSkus": [SKU], "childFolders": []}.get(last, [found])

@@ -96,10 +96,8 @@ def test_a_busy_old_server_and_a_lost_journal(small_old: Served, tmp_path: Path)
         moved = mover_between(small_old, cloud, tmp_path / "second").move(addresses(2))
         assert [(one.copied, one.already_present) for one in moved] == [(0, 200), (0, 200)]
         assert cloud.contents() == small_old.contents()
-        found = [one for one in compared(small_old, cloud, addresses(2)[0], tmp_path) if one.lost]
-        # A copy made from MIME is dated by Graph, so messages without Message-ID are told by our mark alone.
-        assert [one.item.kind for one in found] == ["message"] * 2
-        assert not any(one.item.message_id for one in found)
+        # A copy made from MIME is dated by Graph: messages without Message-ID are known by the one that we gave them.
+        assert compared(small_old, cloud, addresses(2)[0], tmp_path) == []
 
 
 def test_streams_go_whole_where_both_sides_have_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two servers in memory: an old one of which folders and items fail as told, a new one that takes what it is told to."""
+"""Two servers in memory: an old one of which folders and items fail as told, a new one that takes what a test says."""
 
 from __future__ import annotations
 

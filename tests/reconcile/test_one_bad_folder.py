@@ -1,4 +1,4 @@
-"""A folder that cannot be read, on either side: named, its items neither equal nor missing; a deleted one asks nobody."""
+"""A folder that cannot be read, on either side: named, its items neither equal nor missing; a deleted one is fine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from told_changes import Told, an_item
 
 from mailmove.errors import Blocked, MailmoveError, SignInRefused, Transient
-from mailmove.items.reconcile.changes import Folder, Page, Unread
+from mailmove.items.reconcile.changes import Folder, Page, Unread, Unreadable
 from mailmove.items.reconcile.report import Book
 from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 from mailmove.items.reconcile.verdicts import counts, differences
@@ -118,3 +118,41 @@ def test_a_mailbox_that_was_not_read_has_no_numbers() -> None:
     page = book.page("contoso").decode()
     assert "<td>anna@x</td><td>not read</td><td>not read</td>" in page and "left by decision of Anna" in page
     assert b"not read,mailbox" in book.csv()
+
+
+@dataclass
+class Hiding(Told):
+    """unreadable: place -> items that it has and does not give out."""
+
+    unreadable: dict[str, list[Unreadable]] = field(default_factory=dict)
+
+    def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
+        for page in super().changes(mailbox, folder, state):
+            hidden = self.unreadable.get(folder.place, []) if page.last else []
+            yield Page(page.items, page.removed, page.state, page.last, page.whole, hidden)
+
+
+@pytest.mark.parametrize("whole", [(), PLACES], ids=["changes", "whole"])
+@pytest.mark.parametrize(("lacking", "verdict"), [(1, "not compared"), (2, "lost")])
+def test_an_item_that_the_target_does_not_give_out(
+    lacking: int, verdict: str, whole: tuple[str, ...], tmp_path: Path
+) -> None:
+    """It may be the one that is missing; where more are missing, none is given up for it."""
+    mine = [an_item("inbox", f"s{number}", f"<{number}@x>") for number in range(4)]
+    source = Told(mine, PLACES)
+    hidden = {"inbox": [Unreadable("message", "message number 3 of Inbox", "500 ErrorInternalServerError", "t9")]}
+    target = Hiding(mine[lacking:], PLACES, whole=whole, unreadable=hidden)
+    for _ in range(2):
+        unread, verdicts, line = compared(tmp_path / "s", source, target)  # type: ignore[arg-type]
+        assert [(part.kind, str(part)) for part in unread] == [
+            (
+                "item",
+                "message number 3 of Inbox could not be read at Microsoft 365: 500 ErrorInternalServerError",
+            )
+        ]
+        assert verdicts == {f"<{number}@x>": verdict for number in range(lacking)}
+        assert "could not be read" in line
+        if not whole:
+            target.unreadable = {}  # changes tell it once; it stays known
+    target.items, target.unreadable = [*mine[lacking:], mine[0].model_copy(update={"id": "t9"})], {}
+    assert compared(tmp_path / "s", source, target)[0] == []  # type: ignore[arg-type]

@@ -68,8 +68,8 @@ class Page:
 class Unread:
     """What of a mailbox could not be read, for all tries; the rest of it was.
 
-    path: () for the mailbox as a whole. folder_id, place: of the folder. why: the server's words. passing: by an error
-    that may pass.
+    path: () for the mailbox as a whole. folder_id, place: of the folder. item: what is known of a single item that
+    could not be read; "": the folder as a whole could not. why: the server's words. passing: by an error that may pass.
     """
 
     side: Side
@@ -78,10 +78,15 @@ class Unread:
     folder_id: str = ""
     place: str = ""
     passing: bool = False
+    item: str = ""
+
+    @property
+    def kind(self) -> Literal["mailbox", "folder", "item"]:
+        return "item" if self.item else "folder" if self.path else "mailbox"
 
     def __str__(self) -> str:
         where = "the old server" if self.side == "source" else "Microsoft 365"
-        what = f"folder {shown(self.path)} " if self.path else ""
+        what = f"{self.item} " if self.item else f"folder {shown(self.path)} " if self.path else ""
         return f"{what}could not be read at {where}: {self.why}"
 
 

@@ -84,8 +84,8 @@ class Book:
         account = Account(mailbox, *sizes, unread=tuple(part for part, _ in unread))
         self.accounts.append(account)
         for part, more in unread:
-            kind, reason = "folder" if part.path else "mailbox", f"{part}; {more}" if more else str(part)
-            self._list((mailbox, "not read", kind, shown(part.path), "", "", "", "", reason))
+            reason = f"{part}; {more}" if more else str(part)
+            self._list((mailbox, "not read", part.kind, shown(part.path), "", "", "", "", reason))
         room = self._most_lost - sum(len(earlier.lost) for earlier in self.accounts)
         for difference in differences:
             account.verdicts[difference.verdict] += 1

@@ -23,7 +23,7 @@ from typing import Any, Self
 from mailmove.errors import MailmoveError, SignInRefused, Transient
 from mailmove.items.identity import compared, holds
 from mailmove.items.item import Item
-from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Side, StateLost, Unread
+from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Side, StateLost, Unread, Unreadable
 
 SOURCE, TARGET = 1, -1
 VERSION = 2
@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS gone (
     name BLOB, side INTEGER, path TEXT, kind TEXT, id TEXT, named TEXT, by_message_id INTEGER, subject TEXT,
     received INTEGER, sent INTEGER, size INTEGER, at INTEGER);
 CREATE INDEX IF NOT EXISTS gone_name ON gone (name);
+CREATE TABLE IF NOT EXISTS unreadable (folder INTEGER, id TEXT, named TEXT, why TEXT);
 """
 _COLUMNS = "kind, id, named, by_message_id, subject, received, sent, size"
 
@@ -93,26 +94,38 @@ class Spool:
         self._db.close()
 
     def update(self, side: int, changes: MailboxChanges, mailbox: str) -> list[Unread]:
-        """Bring one side up to date, reading only changes; the folders that cannot be read.
+        """Bring one side up to date, reading only changes; the folders and single items that cannot be read.
 
         Raised, to be called again: errors of the mailbox as a whole, and an error that every folder has.
         """
         folders = changes.folders(mailbox)
         self._settle_folders(side, folders)
         failed = self._try(side, changes, mailbox, folders)
+        named: Side = "source" if side == SOURCE else "target"
         if not failed:
-            return []
+            return self._unreadable(side, named)
         # A second look: a folder that its user has deleted meanwhile is gone, and nothing is wrong.
         there = changes.folders(mailbox)
         self._settle_folders(side, there)
         again = self._try(side, changes, mailbox, [folder for folder in there if folder.id in failed])
         if again and len(again) == len(there):
             raise next(iter(again.values()))
-        named: Side = "source" if side == SOURCE else "target"
-        return [
+        closed = [
             Unread(named, folder.path, error.seen, folder.id, folder.place, isinstance(error, Transient))
             for folder in there
             if (error := again.get(folder.id)) is not None
+        ]
+        return [*closed, *self._unreadable(side, named)]
+
+    def _unreadable(self, side: int, named: Side) -> list[Unread]:
+        """Single items that this side has and does not give out."""
+        rows = self._db.execute(
+            "SELECT path, why, folder.id, place, named FROM unreadable JOIN folder ON folder = number WHERE side = ?",
+            (side,),
+        )
+        return [
+            Unread(named, tuple(json.loads(path)), why, folder_id, place, item=item)
+            for path, why, folder_id, place, item in rows
         ]
 
     def _try(
@@ -159,7 +172,8 @@ class Spool:
                 number = known[folder_id][0]
                 if not replaced:
                     self._bury(side, "folder = ?", (number,))
-                self._db.execute("DELETE FROM item WHERE folder = ?", (number,))
+                for table in ("item", "unreadable"):
+                    self._db.execute(f"DELETE FROM {table} WHERE folder = ?", (number,))  # noqa: S608
                 self._db.execute("DELETE FROM folder WHERE number = ?", (number,))
             for folder in folders:
                 if folder.id not in known:
@@ -180,13 +194,18 @@ class Spool:
         inserted: set[int] = set()
         heavy = weight(side, folder)
         self._db.execute("DROP TABLE IF EXISTS temp.incoming")
+        unreadable: list[Unreadable] = []
+        anew = fresh
         for page in pages:
             if page.whole:
                 self._gather(page, heavy, number)
+                unreadable += page.unreadable
                 if page.last:
-                    self._swap(side, number)
+                    self._swap(side, number, unreadable)
                 continue
             with self._transaction():
+                self._note(number, page.unreadable, [*page.removed, *(item.id for item in page.items)], fresh=anew)
+                anew = False
                 self._remove(side, number, page.removed)
                 again = [item.id for item in page.items if not fresh or hash(item.id) in inserted]
                 inserted.update(hash(item.id) for item in page.items if fresh)
@@ -198,11 +217,29 @@ class Spool:
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS incoming AS SELECT * FROM item WHERE 0")
         self._insert("temp.incoming", page.items, heavy, number)
 
-    def _swap(self, side: int, number: int) -> None:
-        """Replace the folder's items by those gathered; items that are missing now are recorded as gone."""
+    def _note(self, number: int, unreadable: Iterable[Unreadable], known: list[str], *, fresh: bool) -> None:
+        """Write down what cannot be read; what is known now is no longer among it. fresh: nor is anything of before."""
+        stale = self._db.execute("SELECT 1 FROM unreadable WHERE folder = ? LIMIT 1", (number,)).fetchone()
+        if stale and fresh:
+            self._db.execute("DELETE FROM unreadable WHERE folder = ?", (number,))
+        elif stale:
+            self._db.executemany("DELETE FROM unreadable WHERE folder = ? AND id = ?", ((number, one) for one in known))
+        for item in unreadable:
+            self._db.execute("DELETE FROM unreadable WHERE folder = ? AND id = ? AND id <> ''", (number, item.id))
+            self._db.execute("INSERT INTO unreadable VALUES (?, ?, ?, ?)", (number, item.id, item.named, item.why))
+
+    def _swap(self, side: int, number: int, unreadable: Iterable[Unreadable]) -> None:
+        """Replace the folder's items by those gathered; items that are missing now are recorded as gone.
+
+        While something cannot be read, nothing is: what is missing may be just that.
+        """
+        unreadable = list(unreadable)
         self._db.execute("CREATE INDEX temp.incoming_id ON incoming (id)")
         with self._transaction():
-            self._bury(side, "folder = ? AND id NOT IN (SELECT id FROM temp.incoming)", (number,))
+            self._db.execute("DELETE FROM unreadable WHERE folder = ?", (number,))
+            self._note(number, unreadable, [], fresh=False)
+            if not unreadable:
+                self._bury(side, "folder = ? AND id NOT IN (SELECT id FROM temp.incoming)", (number,))
             self._db.execute("DELETE FROM item WHERE folder = ?", (number,))
             self._db.execute("INSERT INTO item SELECT * FROM temp.incoming GROUP BY id")
         self._db.execute("DROP TABLE temp.incoming")

@@ -37,7 +37,7 @@ MEANS: dict[Verdict, str] = {
     "lost": "the target does not hold it, and never did as far as was seen",
     "copy lost": "the old server holds more copies of it than the target",
     "unnamed": "it has nothing that names it, so that nothing can prove where it is",
-    "not compared": "the target's folder for it could not be read, so that nothing shows whether it is there",
+    "not compared": "the target's folder for it could not be read whole, so that nothing shows whether it is there",
     "not shown": "Graph shows no items of this kind; look for it in Outlook",
     "moved": "its user keeps it in another folder now",
     "deleted": "its user has deleted it: it lies in the target's Deleted Items",
@@ -76,10 +76,12 @@ class Difference:
 def differences(spool: Spool, unread: Collection[Unread] = ()) -> Iterator[Difference]:
     """Every item that is not where it was, or is one too many, and the target's new mail.
 
-    unread: folders of this mailbox that could not be read. Of what the old server has in an unread place of the target
-    nothing is said to be lost.
+    unread: folders and items of this mailbox that could not be read. Of what the old server has in an unread place of
+    the target nothing is said to be lost.
     """
-    closed = {folder.place for folder in unread if folder.side == "target"}
+    closed = {part.place for part in unread if part.side == "target" and part.kind == "folder"}
+    hidden = Counter(part.place for part in unread if part.side == "target" and part.kind == "item")
+    waiting: dict[str, list[Difference]] = {}
     for path, *columns in spool.rows(
         "SELECT path, kind, item.id, named, by_message_id, subject, received, sent, size FROM item JOIN folder "
         "ON folder = number WHERE name IS NULL AND side = ? ORDER BY item.rowid",
@@ -89,12 +91,22 @@ def differences(spool: Spool, unread: Collection[Unread] = ()) -> Iterator[Diffe
         verdict: Verdict = "unnamed" if item.kind in ("message", "event", "contact") else "not shown"
         yield Difference(verdict, item, MEANS[verdict])
     for sources, targets, was_there, was_source in _unequal(spool):
-        places = {copy.item.id: copy.place for copy in sources} if closed else {}
+        places = {copy.item.id: copy.place for copy in sources} if closed or hidden else {}
         for difference in judge(sources, targets, was_there, was_source):
-            if difference.lost and places.get(difference.item.id) in closed:
-                yield Difference("not compared", difference.item, MEANS["not compared"])
+            place = places.get(difference.item.id, "") if difference.lost else ""
+            if place in closed:
+                yield _not_compared(difference)
+            elif place in hidden:
+                waiting.setdefault(place, []).append(difference)
             else:
                 yield difference
+    for place, lost in waiting.items():
+        # As many as cannot be read there may be those; where more are missing, none is given up for that.
+        yield from map(_not_compared, lost) if len(lost) <= hidden[place] else lost
+
+
+def _not_compared(difference: Difference) -> Difference:
+    return Difference("not compared", difference.item, MEANS["not compared"])
 
 
 def counts(spool: Spool) -> tuple[int, int]:
