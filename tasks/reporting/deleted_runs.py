@@ -56,8 +56,8 @@ def deleted_cutovers(
     ids = list(open_ones)
     for start in range(0, len(ids), _PAGE):
         chosen = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + _PAGE]))
-        there = {run.id for run in client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE)}
-        yield from (open_ones[root] for root in ids[start : start + _PAGE] if root not in there)
+        present = {run.id for run in client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE)}
+        yield from (open_ones[root] for root in ids[start : start + _PAGE] if root not in present)
 
 
 def _is_over(entry: Entry) -> bool:
