@@ -119,3 +119,22 @@ def test_an_event_within_a_message_with_folded_lines_and_a_custom_time_zone() ->
     assert (fields["subject"], fields["showAs"]) == ("Besprechung; wichtig", "oof")
     assert fields["location"] == {"displayName": "Raum 1"}
     assert fields["body"]["content"] == "one\ntwo\n\nPeople: Berg, Anna <anna@x.example>; <ben@x.example>"
+
+
+@pytest.mark.parametrize("line", ["SUMMARY:Doctor", "LOCATION:here", "DTEND:20260102T100000Z", "CLASS:PRIVATE"])
+def test_what_stands_outside_of_the_event_is_not_lost_in_silence(line: str) -> None:
+    event = "BEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260102T090000Z\r\nEND:VEVENT\r\n"
+    alarm = event.replace(
+        "END:VEVENT", f"BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\n{line}\r\nEND:VALARM\r\nEND:VEVENT"
+    )
+    whole = "BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n"
+    for text in (
+        f"{line}\r\n{whole.format(event)}",
+        f"{whole.format(event)}{line}\r\n",
+        whole.format(f"{line}\r\n{event}"),
+        whole.format(f"{event}{line}\r\n"),
+        whole.format(alarm),
+    ):
+        with pytest.raises(Unmovable, match="outside of it"):
+            event_fields(text.encode())
+    event_fields(whole.format(event).encode())

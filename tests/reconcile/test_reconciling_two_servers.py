@@ -32,7 +32,7 @@ from mailmove.errors import Blocked, NotYet, Transient
 from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.items.reconcile import reconcile
-from tasks.items.redeliver import SETTLE, SHOWS
+from tasks.items.redeliver import SETTLE, SHOWS, TRIES
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Delivery, SyncRequest
@@ -49,14 +49,19 @@ def worker(home: Path) -> dict[Any, Any]:
 
 
 class Relay:
-    """The MX: hands on to the cloud what it is given. too_big: refused; loses_answers: taken, and nobody is told."""
+    """The MX: hands on to the cloud what it is given.
+
+    too_big: refused; later: not now; loses_answers: taken, and nobody is told.
+    """
 
     def __init__(self, cloud: tuple[str, int]) -> None:
-        self._cloud, self.too_big, self.loses_answers = cloud, b"", False
+        self._cloud, self.too_big, self.later, self.loses_answers = cloud, b"", b"", False
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.too_big and self.too_big in envelope.original_content:
             return "552 5.3.4 too big"
+        if self.later and self.later in envelope.original_content:
+            return "451 4.7.1 later"
         answer = await asyncio.to_thread(self._hand_on, envelope)
         if self.loses_answers:
             server.transport.abort()
@@ -277,3 +282,54 @@ def test_what_cannot_be_moved_is_named_or_tolerated(accounts: Accounts) -> None:
     assert (thing.kind, thing.mailbox, thing.subject) == ("item", accounts.servers.address, "big@x")
     accounts.tolerates(1)
     assert accounts()[-1].startswith("stays behind, as the plan tolerates: user000@northwind.example: message 'big@x'")
+
+
+def of_one_id(subject: str, day: int) -> bytes:
+    """Two quota warnings bear one Message-ID (imapsync 24)."""
+    date = f"Date: Thu, {day:02d} Nov 2026 05:06:00 +0000"
+    return f"Message-ID: <quota@x>\r\nSubject: {subject}\r\n{date}\r\n\r\nA page.\r\n".encode()
+
+
+QUOTA = {"80 %": of_one_id("80 %", 4), "95 %": of_one_id("95 %", 5), "99 %": of_one_id("99 %", 6)}
+
+
+@pytest.mark.parametrize("there", [[], ["80 %"], ["95 %"], ["80 %", "99 %"]])
+def test_of_several_messages_of_one_id_those_that_are_missing_are_delivered(
+    accounts: Accounts, there: list[str]
+) -> None:
+    address, cloud = accounts.servers.address, accounts.servers.cloud
+    for subject, mime in QUOTA.items():
+        item = accounts.servers.old.put(address, mime)
+        if subject in there:
+            cloud.put(address, mime, received=item.received)
+    with pytest.raises(NotYet, match=f"{3 - len(there)} delivered"):
+        accounts()
+    assert accounts()[0].endswith(" 0 missing")
+    held = [item.subject for item in cloud.snapshot(address) if item.message_id == "<quota@x>"]
+    assert (sorted(held), accounts.sessions) == (["80 %", "95 %", "99 %"], 3 - len(there))
+
+
+def test_that_one_was_taken_says_nothing_of_another_of_its_id(accounts: Accounts, tmp_path: Path) -> None:
+    address, cloud = accounts.servers.address, accounts.servers.cloud
+    accounts.servers.old.put(address, QUOTA["80 %"])
+    with pytest.raises(NotYet):
+        accounts()
+    accounts.servers.old.put(address, QUOTA["95 %"])
+    with pytest.raises(NotYet, match="1 delivered"):
+        accounts()
+    assert accounts()[0].endswith(" 0 missing")
+    held = [item.subject for item in cloud.snapshot(address) if item.message_id == "<quota@x>"]
+    assert (sorted(held), accounts.sessions) == (["80 %", "95 %"], 2)
+
+
+def test_a_message_that_is_never_taken_keeps_no_other_back(accounts: Accounts) -> None:
+    """A filter that answers 451 to one message, each time; and the first of them stands first."""
+    accounts.put("<always-later@x>")
+    accounts.put("<fine@x>")
+    accounts.relay.later = b"<always-later@x>"
+    for _ in range(TRIES - 1):
+        with pytest.raises(Transient, match="451"):
+            accounts()
+    assert accounts.copies("<fine@x>") == 1
+    with pytest.raises(Blocked, match=f"Exchange Online did not take it, {TRIES} times: 451"):
+        accounts()

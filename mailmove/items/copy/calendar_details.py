@@ -19,6 +19,16 @@ _SENSITIVITY = {"PRIVATE": "private", "CONFIDENTIAL": "confidential", "X-PERSONA
 _IMPORTANCE = {"0": "low", "1": "normal", "2": "high"}
 _AS_TEXT = {"URL": "Link", "CONTACT": "Contact", "COMMENT": "Comment", "RESOURCES": "Resources", "GEO": "Place"}
 """Property -> its word in the event's text; Graph has no property for it, or none that may be written."""
+OF_EVENT = frozenset(
+    {
+        "SUMMARY", "DTSTART", "DTEND", "LOCATION", "CLASS", "PRIORITY", "RRULE", "EXDATE", "RECURRENCE-ID", "ORGANIZER",
+        "ATTENDEE", "TRANSP", "X-ALT-DESC", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-ALLDAYEVENT",
+        "X-MICROSOFT-CDO-IMPORTANCE",
+    }
+)  # fmt: skip
+"""Properties that stand in the event and nowhere else; but for a few that its alarms and time zones have too."""
+_OF_ALARM = frozenset({"SUMMARY", "ATTENDEE"})
+_OF_ZONE = frozenset({"DTSTART", "RRULE"})
 _MINUTE = timedelta(minutes=1)
 
 
@@ -47,6 +57,20 @@ def _decoded(part: Message) -> str:
         return data.decode(part.get_content_charset() or "utf-8", "replace")
     except LookupError:
         return data.decode("utf-8", "replace")
+
+
+def misplaced(calendar: Component, event: Event) -> bool:
+    """Whether properties of the event stand outside of it: what is read would lack them, and nobody would know."""
+    for component in calendar.walk():
+        if component is event:
+            continue
+        theirs = (
+            _OF_ALARM if isinstance(component, Alarm) else _OF_ZONE if component.name != "VCALENDAR" else frozenset()
+        )
+        names = {str(name).upper() for name in component} & OF_EVENT
+        if names - theirs or (names & theirs & _OF_ALARM and "SUMMARY" not in event):
+            return True
+    return False
 
 
 def all_of(event: Component, name: str) -> list[Any]:

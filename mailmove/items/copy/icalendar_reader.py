@@ -13,10 +13,19 @@ from zoneinfo import available_timezones
 from icalendar import Calendar, Event, vDDDTypes, vRecur
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from mailmove.items.copy.calendar_details import Details, all_of, calendar_text, text_of, whole_days
+from mailmove.items.copy.calendar_details import (
+    OF_EVENT,
+    Details,
+    all_of,
+    calendar_text,
+    misplaced,
+    text_of,
+    whole_days,
+)
 from mailmove.items.copy.calendar_event import CalendarEvent, EventTime, Unmovable
 
 _CALENDAR = re.compile(r"^BEGIN:VCALENDAR[ \t]*\r?$.*?^END:VCALENDAR", re.MULTILINE | re.DOTALL)
+_OF_EVENT = re.compile(rf"^(?:{'|'.join(sorted(OF_EVENT))})[;:]", re.MULTILINE | re.IGNORECASE)
 _WINDOWS_ZONE = re.compile(r"UTC|[\w. ]+ Standard Time")
 
 
@@ -72,6 +81,9 @@ def _only_event(text: str) -> Event:
     events = [component for component in calendar.subcomponents if isinstance(component, Event)]
     if len(events) != 1:
         raise Unmovable("a series with changed occurrences" if events else "no event in its iCalendar")
+    outside = f"{text[: match.start()]}\n{text[match.end() :]}"
+    if _OF_EVENT.search(outside) or misplaced(calendar, events[0]):
+        raise Unmovable("its iCalendar has properties of the event outside of it")
     return events[0]
 
 
