@@ -18,6 +18,7 @@ from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.execution.context import Context
+from tasks.ledger.stored_values import stored_value
 from tasks.runbook import Wait, step_named
 
 Condition = Callable[[Context, PollResult | None], Awaitable[PollResult]]
@@ -141,7 +142,7 @@ def last_results(run_ids: list[UUID]) -> dict[UUID, PollResult]:
     """The last result of many waits, in few requests."""
     keys = {_key(run_id): run_id for run_id in run_ids}
     tables = engine().store.read_latest(list(keys))
-    return {keys[key]: PollResult.model_validate(rows[0]) for key, rows in tables.items()}
+    return {keys[key]: stored_value(PollResult, rows[0], "the last poll") for key, rows in tables.items()}
 
 
 def keep_result(run_id: UUID, result: PollResult) -> None:

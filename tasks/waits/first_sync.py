@@ -17,6 +17,7 @@ from tasks.items.copy_mailboxes import is_direct
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
 from tasks.ledger.payloads import BatchRestart
+from tasks.ledger.stored_values import stored_value
 
 PROGRESS = "progress"
 """Key of the poll's state: `mailmove.report.progress.Progress`."""
@@ -67,7 +68,9 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
         if user.skipped_items
         for item in cloud.migration.skipped_items(user.address)
     ]
-    progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
+    progress = watched(
+        stored_value(Progress, known[PROGRESS], "how far the copy is") if PROGRESS in known else None, users, now()
+    )
     done = bool(users) and len(copied) == len(users)
     return PollResult(
         done=done,
