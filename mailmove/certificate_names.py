@@ -11,7 +11,7 @@ def names_of(certificate: x509.Certificate) -> list[str]:
     """DNS names and addresses in subjectAltName."""
     try:
         subject_alt_name = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return []
     addresses = subject_alt_name.get_values_for_type(x509.IPAddress)
     return [*subject_alt_name.get_values_for_type(x509.DNSName), *(str(address) for address in addresses)]

@@ -16,6 +16,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NoConnection
+from botocore.parsers import ResponseParserError
 
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 
@@ -43,12 +44,22 @@ _TRANSIENT = {"InternalError", "InternalFailure", "ServiceUnavailable", "Unavail
 
 
 def code_of(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+    """EC2's name of the error; empty: its answer has none."""
+    return str(_error_of(error).get("Code", ""))
+
+
+def _error_of(error: ClientError) -> dict[str, object]:
+    """botocore gives what stands in the answer; a proxy's page has no such element, or another in its place."""
+    shown: object = error.response.get("Error")
+    return shown if isinstance(shown, dict) else {}
 
 
 @contextmanager
 def ours(who: str, wanted: str) -> Iterator[None]:
-    """Turn botocore's errors into ours."""
+    """Turn botocore's errors into ours.
+
+    Only calls of botocore stand within: its parser trusts the form of the XML; where it is another it fails in any way.
+    """
     try:
         yield
     except ClientError as error:
@@ -58,13 +69,20 @@ def ours(who: str, wanted: str) -> Iterator[None]:
         raise Refused(who, wanted=wanted, seen=str(error), todo=todo) from error
     except (HTTPClientError, NoConnection) as error:  # no connection, timeouts, TLS, proxy
         raise Transient(who, wanted=wanted, seen=str(error), todo="It is tried again.") from error
+    except (ResponseParserError, AttributeError, TypeError, LookupError) as error:
+        raise damaged(who, wanted, f"an answer that is not EC2's ({type(error).__name__})") from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise Blocked(who, wanted=wanted, seen=str(error), todo="Mend what it names in the block.") from error
 
 
+def damaged(who: str, wanted: str, seen: str) -> Transient:
+    """An answer that lacks what EC2's answers have."""
+    return Transient(who, wanted=wanted, seen=seen, todo="It is tried again; if it stays, look for a proxy in between.")
+
+
 def _from_answer(who: str, wanted: str, error: ClientError) -> MailmoveError:
     code = code_of(error)
-    words = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
+    words = f"{code}: {_error_of(error).get('Message', '')}"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _REFUSED:
         return Refused(

@@ -5,8 +5,11 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from blocks.firewall.aws_errors import damaged
 
 Rule = dict[str, Any]
 """An IpPermission with exactly one source: {"IpProtocol", "FromPort", "ToPort", "IpRanges": [{"CidrIp", ...}]}."""
@@ -17,6 +20,46 @@ _SOURCES = {
     "PrefixListIds": "PrefixListId",
     "UserIdGroupPairs": "GroupId",
 }
+
+
+_PROTOCOLS = re.compile(r"tcp|udp|icmp|icmpv6|-1|\d{1,3}")
+_WITH_PORTS = {"tcp", "udp", "6", "17"}
+
+
+def permissions_of(who: str, answer: Mapping[str, Any], group_id: str) -> list[Mapping[str, Any]]:
+    """The inbound IpPermissions of one group, from DescribeSecurityGroups; each is known to be whole.
+
+    Transient: it is not this group's answer, or a permission lacks its protocol, ports or sources: what lets a port in
+    must never be passed over.
+    """
+    groups = answer.get("SecurityGroups")
+    if not isinstance(groups, list) or len(groups) != 1 or groups[0].get("GroupId") != group_id:
+        raise damaged(who, "its inbound rules", "an answer without this group")
+    permissions = groups[0].get("IpPermissions")
+    if not isinstance(permissions, list):
+        raise damaged(who, "its inbound rules", "a group without inbound rules, not even none")
+    for permission in permissions:
+        if fault := _fault(permission):
+            raise damaged(who, "its inbound rules", f"a rule {fault}")
+    return permissions
+
+
+def _fault(permission: Mapping[str, Any]) -> str:
+    """What the permission lacks; empty: nothing."""
+    protocol = permission.get("IpProtocol")
+    if not isinstance(protocol, str) or not _PROTOCOLS.fullmatch(protocol):
+        return f"of protocol {protocol!r}"
+    ports = [permission.get(name) for name in ("FromPort", "ToPort")]
+    if any(port is not None and not isinstance(port, int) for port in ports):
+        return f"for ports {ports}"
+    if protocol in _WITH_PORTS and not all(isinstance(port, int) and 0 <= port <= 65535 for port in ports):
+        return f"for ports {ports}"
+    if missing := [kind for kind in _SOURCES if not isinstance(permission.get(kind), list)]:
+        return f"without {', '.join(missing)}"  # EC2 names all four kinds of sources, also where there is none
+    sources = [(source, name) for kind, name in _SOURCES.items() for source in permission[kind]]
+    if not sources:
+        return "without a source"
+    return "" if all(source.get(name) for source, name in sources) else "with a source that has no name"
 
 
 def apart(permissions: Iterable[Mapping[str, Any]]) -> list[Rule]:

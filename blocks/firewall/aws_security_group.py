@@ -118,8 +118,8 @@ class AwsSecurityGroup(Block, Firewall, Checkable):
 
     def _inbound(self) -> list[rules_.Rule]:
         with ours(self._who, "its inbound rules"):
-            groups = self._ec2.describe_security_groups(GroupIds=[self.group_id])["SecurityGroups"]
-        return rules_.apart(groups[0]["IpPermissions"])
+            answer = self._ec2.describe_security_groups(GroupIds=[self.group_id])
+        return rules_.apart(rules_.permissions_of(self._who, answer, self.group_id))
 
     def _change(self, action: str, rules: list[rules_.Rule], port: int, *, settled: str) -> None:
         """Change the rules; `settled` is EC2's word for "it is so already", when another run was quicker.

@@ -181,11 +181,23 @@ def _blocked(shell: ExchangeShell, port: int) -> bool:
 
 
 def _reopens(shell: ExchangeShell, port: int) -> bool:
-    return any(row.get("value") for row in shell.run("Test-Path", Path=f"{_TASKS}{_task(port)}"))
+    wanted = "whether a task opens the port again"
+    values = [row.get("value") for row in shell.run("Test-Path", Path=f"{_TASKS}{_task(port)}")]
+    if len(values) != 1 or not isinstance(values[0], bool):
+        raise _unknown(shell, wanted, f"Test-Path gives {values}")
+    return values[0]
 
 
 def _enabled(shell: ExchangeShell, profile: str) -> bool:
-    return any(row.get("EnableFirewall") for row in shell.run("Get-ItemProperty", Path=f"{_POLICY}{profile}"))
+    values = [row.get("EnableFirewall") for row in shell.run("Get-ItemProperty", Path=f"{_POLICY}{profile}")]
+    if len(values) != 1 or values[0] not in (0, 1):
+        raise _unknown(shell, f"whether the firewall is on ({profile})", f"EnableFirewall is {values}")
+    return bool(values[0])
+
+
+def _unknown(shell: ExchangeShell, wanted: str, seen: str) -> Transient:
+    todo = "It is asked again; if it stays, look at the registry of the server."
+    return Transient(f"Windows Firewall at {shell.url}", wanted=wanted, seen=seen, todo=todo)
 
 
 def _add(shell: ExchangeShell, port: int) -> None:

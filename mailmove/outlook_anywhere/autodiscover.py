@@ -62,6 +62,9 @@ def autodiscover_steps(
         if not settings.proxy:
             todo = "Enable Outlook Anywhere with an external host name; Autodiscover tells of it 15 minutes later."
             return StepResult("warning", f"it answers for {address}, but tells of {outside}", todo)
+        if not settings.server:
+            todo = "Look at Autodiscover's own log on the server; Outlook cannot set itself up with this answer."
+            return StepResult("warning", f"it answers for {address}: {outside}, but names no server inside", todo)
         return StepResult("ok", f"it answers for {address}: {outside}, server {settings.server}")
 
     def by_srv() -> StepResult:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
@@ -40,8 +41,9 @@ def certificate_steps(
     try:
         certificates = [x509.load_der_x509_certificate(der) for der in shown]
         leaf = certificates[0]
-        leaf.public_key()
-    except (ValueError, IndexError, TypeError) as error:
+        for certificate in certificates:
+            _ = certificate.public_key(), certificate.signature_hash_algorithm
+    except (ValueError, IndexError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         why = f"it cannot be read: {error or type(error).__name__}"
         return step_of("Certificate", StepResult("failed", why, _NEW_ONE))
     checks: list[tuple[str, Callable[[], StepResult]]] = [

@@ -151,8 +151,8 @@ def _leaf_fault(leaf: x509.Certificate) -> str:
 def _signed(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     if child.issuer != issuer.subject:
         return False
-    key, hashed = issuer.public_key(), child.signature_hash_algorithm
     try:
+        key, hashed = issuer.public_key(), child.signature_hash_algorithm
         if isinstance(key, rsa.RSAPublicKey) and isinstance(hashed, hashes.SHA1):
             # The library refuses SHA-1; here only the signer matters, `strength` judges the algorithm.
             key.verify(child.signature, child.tbs_certificate_bytes, padding.PKCS1v15(), hashed)
@@ -177,7 +177,7 @@ def _published(certificate: x509.Certificate, fetch: Fetcher) -> list[x509.Certi
             continue
         try:
             issuers += _read(fetch(str(place)))
-        except (OSError, ValueError):
+        except (OSError, ValueError, x509.InvalidVersion):
             continue  # one of several places may be gone
     return issuers
 
@@ -194,5 +194,5 @@ def _read(content: bytes) -> list[x509.Certificate]:
 def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return None

@@ -72,13 +72,17 @@ def _commands(answer: bytes) -> int:
 
 
 def token_of(answer: bytes) -> bytes:
-    """The authentication token at the end of a PDU; empty: it has none."""
+    """The authentication token at the end of a PDU; empty: it has none. ValueError: there is no room for it."""
     (length,) = struct.unpack_from("<H", answer, 10)
+    if length > len(answer) - 16 - TRAILER and length:
+        raise ValueError(f"a PDU of {len(answer)} bytes with a token of {length}")
     return answer[len(answer) - length :] if length else b""
 
 
 def accepts(answer: bytes) -> bool:
     """Does a BIND_ACK take the one context that was asked for? (C706 12.6.4.4)"""
+    if len(answer) < 26:
+        return False
     (address,) = struct.unpack_from("<H", answer, 24)
     results = 26 + address + (-(26 + address) % 4)
     return len(answer) >= results + 8 and answer[results + 4 : results + 6] == b"\0\0"

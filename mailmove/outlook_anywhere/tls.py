@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -24,7 +25,6 @@ class Dial:
     port: int
     extra_ca: str | None
     deadline: Deadline
-    _contexts: dict[tuple[bool, bool], ssl.SSLContext] = field(default_factory=dict, repr=False)
 
     def tcp(self) -> socket.socket:
         return socket.create_connection((self.address, self.port), timeout=self.deadline.left())
@@ -41,16 +41,7 @@ class Dial:
 
     def trusted(self, *, check_name: bool = True, old: bool = False) -> ssl.SSLSocket:
         """A connection to a server that has proved its name. ssl.SSLCertVerificationError: it has not."""
-        key = check_name, old
-        if key not in self._contexts:  # reading the system's roots takes 30 ms
-            context = ssl.create_default_context(cafile=certifi.where())  # public roots, not this machine's own
-            if self.extra_ca:
-                context.load_verify_locations(cadata=pem(self.extra_ca))
-            context.check_hostname = check_name
-            if old:
-                _allow_old(context)
-            self._contexts[key] = context
-        return self.wrap(self._contexts[key])
+        return self.wrap(_trusting(self.extra_ca, check_name, old))
 
     def wrap(self, context: ssl.SSLContext) -> ssl.SSLSocket:
         plain = self.tcp()
@@ -60,6 +51,17 @@ class Dial:
         except BaseException:
             plain.close()
             raise
+
+
+@functools.lru_cache(maxsize=16)  # reading the roots takes 30 ms
+def _trusting(extra_ca: str | None, check_name: bool, old: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())  # public roots, not this machine's own
+    if extra_ca:
+        context.load_verify_locations(cadata=pem(extra_ca))
+    context.check_hostname = check_name
+    if old:
+        _allow_old(context)
+    return context
 
 
 def _allow_old(context: ssl.SSLContext) -> None:

@@ -29,6 +29,17 @@ class _Loader(yaml.SafeLoader):
     """A YAML loader with the numbers and booleans of YAML 1.2; in YAML 1.1, `opens: 22:00` is the number 1320, and
     Norway (`NO`) is false."""
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A field that stands there twice is a fault: YAML would silently take the last."""
+        known: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in known:
+                raise yaml.constructor.ConstructorError(
+                    "in a mapping", node.start_mark, f"`{key.value}` stands there twice", key.start_mark
+                )
+            known.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] not in ("bool", "int")]
@@ -41,11 +52,16 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?(0|[1-9
 def load_plan(path: Path) -> Cutover:
     """The plan in a YAML file; BadPlan lists every fault."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
+        data = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  # a SafeLoader
     except OSError as error:
         raise BadPlan(str(path), wanted="a plan", seen=str(error), todo="Check the path.") from error
+    except UnicodeError as error:
+        raise BadPlan(str(path), wanted="text", seen=str(error), todo="Save the file as UTF-8.") from error
     except yaml.YAMLError as error:
         raise BadPlan(str(path), wanted="YAML", seen=str(error), todo="Mend the line it names.") from error
+    except (ValueError, RecursionError) as error:  # a date that is none, a number of 5000 digits, brackets without end
+        seen = str(error) or type(error).__name__
+        raise BadPlan(str(path), wanted="YAML", seen=seen, todo="Put quotes around the value, or mend it.") from error
     return plan_from(data, str(path))
 
 

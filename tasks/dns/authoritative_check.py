@@ -15,6 +15,7 @@ from mailmove.evidence import PollResult
 from mailmove.records import RRset, RRsetChange
 from tasks.dns.name_servers import counted, lame_before, patience_ended
 from tasks.execution.context import Context
+from tasks.ledger.stored_values import stored_value
 
 Expected = Callable[[Context], list[RRsetChange]]
 """What every authoritative server is to serve."""
@@ -115,7 +116,10 @@ def zone_of_name(context: Context, name: str) -> str:
 
 def rrset_change(change: Change) -> RRsetChange:
     """The record change that a ledger entry holds."""
-    before, after = (RRset.model_validate(value) if value else None for value in (change.before, change.after))
+    before, after = (
+        stored_value(RRset, value, "a record set of the ledger") if value else None
+        for value in (change.before, change.after)
+    )
     return RRsetChange(before=before, after=after)
 
 

@@ -20,6 +20,7 @@ from mailmove.records import RRset
 from tasks.dns.authoritative_check import is_record_set, resolvers_of, rrset_change
 from tasks.engine.current import engine
 from tasks.execution.context import Context
+from tasks.ledger.stored_values import stored_value
 
 
 def policy_findings(context: Context, preview: Preview) -> list[Finding]:
@@ -125,7 +126,7 @@ def _unreadable(domain: str, seen: str) -> Finding:
 def _recall(context: Context, domain: str) -> RememberedPolicy | None:
     """What an earlier check, of this cutover or of a preflight before it, observed."""
     rows = engine().store.read_latest([_key(context, domain)])
-    return RememberedPolicy.model_validate(rows[_key(context, domain)][0]) if rows else None
+    return stored_value(RememberedPolicy, rows[_key(context, domain)][0], "the policy seen before") if rows else None
 
 
 def _key(context: Context, domain: str) -> str:

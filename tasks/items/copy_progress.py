@@ -14,6 +14,7 @@ from mailmove.tenant_state import MigrationUser
 from tasks.engine.current import engine
 from tasks.execution.context import Context
 from tasks.ledger.names import copying_key
+from tasks.ledger.stored_values import stored_value
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class CopyProgress:
     def __init__(self, context: Context) -> None:
         self._key, self._root = copying_key(context.plan.customer), context.root
         kept = engine().store.read_of_run(self._root, [self._key]).get(self._key)
-        self._known = Progress.model_validate(kept[0]) if kept else None
+        self._known = stored_value(Progress, kept[0], "how far the copy is") if kept else None
 
     def show(self, moved: Sequence[Moved]) -> None:
         """Keep it, as a table and as a page. What cannot be kept is told in the log: a copy does not stop for that."""

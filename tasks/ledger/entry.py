@@ -14,6 +14,7 @@ from mailmove.changes import Change
 from mailmove.clock import now
 from mailmove.errors import Blocked
 from tasks.ledger.payloads import Payload, Topic
+from tasks.ledger.stored_values import stored_value
 
 VERSION = 2
 """Number of the shape in which entries are written. Who changes the shape counts it up and writes a migration."""
@@ -59,8 +60,8 @@ class Entry(BaseModel):
 
 
 def entry_of(row: Row, *, migrations: Mapping[int, Callable[[Row], Row]] = MIGRATIONS, version: int = VERSION) -> Entry:
-    """The entry of a stored row, brought to today's shape. Blocked: a newer Mailmove wrote it."""
-    number = int(row.get("version", 0))
+    """The entry of a stored row, brought to today's shape. Blocked: a newer Mailmove wrote it, or it is no entry."""
+    number = _version_of(row)
     if number > version:
         raise Blocked(
             "ledger",
@@ -69,6 +70,21 @@ def entry_of(row: Row, *, migrations: Mapping[int, Callable[[Row], Row]] = MIGRA
             todo="A newer Mailmove has written to this ledger: run that one, or a newer one.",
         )
     while number < version:
+        if number not in migrations:
+            raise _no_entry(f"one of version {number}, which no Mailmove wrote")
         row = {**migrations[number](row), "version": number + 1}
         number += 1
-    return Entry.model_validate(row)
+    return stored_value(Entry, row, "an entry of the ledger")
+
+
+def _version_of(row: object) -> int:
+    """Entries of the first version say none. Blocked: this is no entry."""
+    number = row.get("version", 0) if isinstance(row, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise _no_entry("a row without a version")
+    return number
+
+
+def _no_entry(seen: str) -> Blocked:
+    todo = "Put back what stood there: the ledger is what a rollback goes by."
+    return Blocked("ledger", wanted="an entry", seen=seen, todo=todo)

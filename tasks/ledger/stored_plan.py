@@ -14,20 +14,23 @@ from prefect.exceptions import ObjectNotFound
 
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Notices
+from mailmove.plan.load import plan_from
 from tasks.engine.prefect_internals import block_document_id, current_flow_run
+from tasks.ledger.stored_values import stored_value
 
 GONE = "deleted-block"
 """Type of a block that is not there any more, with its id as its name."""
 
 
 def plan_of(parameters: dict[str, Any]) -> Cutover | None:
-    """None: it is a run of something else."""
-    return Cutover.model_validate(_named(parameters["plan"])) if "plan" in parameters else None
+    """None: it is a run of something else. BadPlan: its plan has faults; all of them are listed."""
+    return plan_from(_named(parameters["plan"]), "the plan of the run") if "plan" in parameters else None
 
 
 def notices_of(run: FlowRun) -> Notices:
-    """Whom its plan tells of it; nobody, where it has none."""
-    return Notices.model_validate(_named(run.parameters.get("plan", {}).get("notices", {})))
+    """Whom its plan tells of it; nobody, where it has none. Blocked: it is no plan."""
+    plan = run.parameters.get("plan", {})
+    return stored_value(Notices, _named(plan.get("notices", {}) if isinstance(plan, dict) else plan), "whom to notify")
 
 
 def keep_names(plan: Cutover) -> None:

@@ -30,6 +30,7 @@ from tasks.engine.prefect_internals import resource_of
 from tasks.execution.open_blocks import open_block
 from tasks.execution.run_concurrently import run_concurrently
 from tasks.ledger.stored_plan import notices_of
+from tasks.ledger.stored_values import stored_value
 from tasks.notifications.notices import Notice, customer_of, lately_ended, moved, waiting
 from tasks.parking.resume import Parked
 
@@ -102,7 +103,9 @@ def notify_all(parked: list[Parked], results: dict[UUID, PollResult], known: Rec
 def outcomes_so_far(roots: list[UUID]) -> Records:
     """What was told about each cutover, in few requests."""
     rows = engine().store.read_latest([_key(root) for root in roots])
-    entries = {root: [Outcome.model_validate(row) for row in rows.get(_key(root), [])] for root in roots}
+    entries = {
+        root: [stored_value(Outcome, row, "who was notified") for row in rows.get(_key(root), [])] for root in roots
+    }
     return {root: {(outcome.id, outcome.channel): outcome for outcome in known} for root, known in entries.items()}
 
 

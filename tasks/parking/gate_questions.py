@@ -17,6 +17,7 @@ from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import APPROVER, Gate
 from tasks.engine.current import engine
 from tasks.execution.open_blocks import open_block
+from tasks.ledger.stored_values import stored_value
 from tasks.parking.forms import GateForm
 
 NOBODY = "the plan"
@@ -57,7 +58,7 @@ class Verdict(BaseModel):
 def asked_last(run: UUID) -> Asked | None:
     """The question that a gate has last written down; it may have been killed before it parked with it."""
     rows = engine().store.read_latest([_key(run)]).get(_key(run))
-    return Asked.model_validate(rows[0]) if rows else None
+    return stored_value(Asked, rows[0], "the question as it was shown") if rows else None
 
 
 def write_question(asked: Asked) -> None:

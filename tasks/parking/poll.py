@@ -18,6 +18,7 @@ from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.execution.context import Context
+from tasks.ledger.stored_values import stored_value
 from tasks.runbook import Wait, step_named
 
 Condition = Callable[[Context, PollResult | None], Awaitable[PollResult]]
@@ -145,8 +146,8 @@ def last_results(run_ids: list[UUID]) -> dict[UUID, PollResult]:
     results: dict[UUID, PollResult] = {}
     for key, rows in tables.items():
         try:
-            results[keys[key]] = PollResult.model_validate(rows[0])
-        except (ValueError, LookupError):  # as if it had never been polled; one that nobody can read hides no other
+            results[keys[key]] = stored_value(PollResult, rows[0], "the last poll")
+        except (MailmoveError, LookupError):  # as if it had never been polled; one that nobody can read hides no other
             _log.warning("%s cannot be read", key)
     return results
 

@@ -24,6 +24,7 @@ from tasks.ledger.ledger import payloads_of, read_entries, receipt_of
 from tasks.ledger.names import closing_key, copying_key, handover_key, previews_key
 from tasks.ledger.payloads import Reconciliation, Topic
 from tasks.ledger.stored_plan import plan_of
+from tasks.ledger.stored_values import stored_value
 from tasks.parking.forms import WAIT_FLOW
 from tasks.parking.poll import last_results
 from tasks.progress.leave_out import left_lines
@@ -81,9 +82,9 @@ def runbook_of_preflight(plan: Cutover, run: UUID, starts: datetime) -> Runbook:
     handover = rows.get(keys[1])
     return runbook_of(
         plan,
-        [Preview.model_validate(row) for row in rows[keys[0]]],
+        [stored_value(Preview, row, "a preview") for row in rows[keys[0]]],
         outlines(),
-        handover=Handover.model_validate(handover[0]) if handover else None,
+        handover=stored_value(Handover, handover[0], "whom the cutover concerns") if handover else None,
         starts=starts,
         written=now(),
     )
@@ -159,13 +160,13 @@ def _tables(customer: str, root: UUID) -> dict[str, Any]:
     rows = engine().store.read_of_run(root, list(keys.values()))
     fields: dict[str, Any] = {}
     if row := rows.get(keys["handover"]):
-        fields["handover"] = Handover.model_validate(row[0])
-    previews = [Preview.model_validate(row) for row in rows.get(keys["previews"], [])]
+        fields["handover"] = stored_value(Handover, row[0], "whom the cutover concerns")
+    previews = [stored_value(Preview, row, "a preview") for row in rows.get(keys["previews"], [])]
     fields["findings"] = [finding for preview in previews for finding in preview.findings]
     if row := rows.get(keys["copying"]):
-        fields["progress"] = Progress.model_validate(row[0])
+        fields["progress"] = stored_value(Progress, row[0], "how far the copy is")
     if row := rows.get(keys["closing"]):
-        closing = Closing.model_validate(row[0])
+        closing = stored_value(Closing, row[0], "the end of the cutover")
         fields |= {"tidy": closing.tidy, "landed": closing.landed, "landed_note": closing.landed_note}
     return fields
 
@@ -176,9 +177,9 @@ def _pictured(results: Iterable[PollResult]) -> dict[str, Any]:
     for result in results:
         for key, value in result.state.items():
             if key == PROGRESS:
-                fields["progress"] = Progress.model_validate(value)
+                fields["progress"] = stored_value(Progress, value, "how far the copy is")
             elif isinstance(value, dict) and {"authorities", "resolvers"} <= value.keys():
-                fields["sweeps"][key] = PropagationSweep.model_validate(value)
+                fields["sweeps"][key] = stored_value(PropagationSweep, value, "what the name servers answered")
     return fields
 
 

@@ -15,6 +15,7 @@ from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.items.copy_mailboxes import is_direct
+from tasks.ledger.stored_values import stored_value
 
 if TYPE_CHECKING:
     from mailmove.outlook_anywhere import Step
@@ -95,7 +96,9 @@ def _make(context: Context, changes: list[Change]) -> None:
         _feature(context).set_rpc_proxy_feature(bool(after[ChangeKind.RPC_PROXY_FEATURE]))
     if ChangeKind.OUTLOOK_ANYWHERE in after:
         value = after[ChangeKind.OUTLOOK_ANYWHERE]
-        context.source.set_outlook_anywhere(OutlookAnywhere.model_validate(value) if value else None)
+        context.source.set_outlook_anywhere(
+            stored_value(OutlookAnywhere, value, "the setting that stood there") if value else None
+        )
 
 
 def _put_back(context: Context, receipt: Receipt) -> None:

@@ -10,6 +10,7 @@ from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.ledger.names import batch_name, endpoint_name
+from tasks.ledger.stored_values import stored_value
 
 NAME = "finish_batch"
 
@@ -70,7 +71,9 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
         cloud = context.tenant
         for change in receipt.changes:
             if change.kind is ChangeKind.MIGRATION_ENDPOINT:
-                cloud.migration.create_endpoint(Endpoint.model_validate(change.before), context.source)
+                cloud.migration.create_endpoint(
+                    stored_value(Endpoint, change.before, "the endpoint that stood there"), context.source
+                )
         cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
         cloud.migration.start_batch(batch_name(context.plan))
 

@@ -20,6 +20,7 @@ from tasks.items.copy_mailboxes import is_direct
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
 from tasks.ledger.payloads import BatchRestart
+from tasks.ledger.stored_values import stored_value
 
 PROGRESS = "progress"
 """Key of the poll's state: `mailmove.report.progress.Progress`."""
@@ -76,7 +77,9 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
     skipped = [
         f"{user.address}: left out {item}" for user in users if user.skipped_items for item in _skipped(context, user)
     ]
-    progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
+    progress = watched(
+        stored_value(Progress, known[PROGRESS], "how far the copy is") if PROGRESS in known else None, users, now()
+    )
     done = bool(users) and len(copied) == len(users)
     movement = _movement(known, users, batch)
     asks = None if done else _asks(users, batch, restarts, movement)

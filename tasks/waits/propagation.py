@@ -19,6 +19,7 @@ from mailmove.report import forecast_rules
 from tasks.dns.authoritative_check import is_record_set, resolvers_of, rrset_change, zone_of_name
 from tasks.dns.name_servers import lame_before
 from tasks.execution.context import Context
+from tasks.ledger.stored_values import stored_value
 from tasks.traffic.server_clocks import record_clock
 
 _PURGED, _STRANGE = "purged", "strange"
@@ -126,7 +127,7 @@ async def _sweep(context: Context, change: RRsetChange, previous: PollResult | N
         change.after,
         servers,
         resolvers_of(context),
-        previous=PropagationSweep.model_validate(known) if known else None,
+        previous=stored_value(PropagationSweep, known, "the sweep before") if known else None,
         lame_before=lame,
         dns_port=port,
     )

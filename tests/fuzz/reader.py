@@ -117,11 +117,9 @@ def spoil(dice: random.Random, answer: Answer, reader: Reader) -> Mutation | Non
 
 
 def play(reader: Reader, seed: int, whole: dict[str, Any]) -> Failure | None:
-    """Spoil one answer of one case and read. whole: case -> what comes of it unspoiled, filled here."""
+    """Spoil one answer of one case and read. whole: case -> what it holds unspoiled."""
     dice = random.Random(f"{reader.name} {seed}")
     case = dice.choice(list(reader.cases))
-    if case.name not in whole:
-        whole[case.name] = _in_peace(reader, case)
     mutation, place = None, 0
     while mutation is None or mutation.answer == case.answers[place]:
         place = dice.randrange(len(case.answers))
@@ -147,7 +145,8 @@ def play(reader: Reader, seed: int, whole: dict[str, Any]) -> Failure | None:
     return None
 
 
-def _in_peace(reader: Reader, case: Case) -> Counter[str] | None:
+def in_peace(reader: Reader, case: Case) -> Counter[str] | None:
+    """What a case holds when nothing is spoiled; None: the act ends in an error of ours all the same."""
     try:
         return reader.measure(case.read(case.answers))
     except (MailmoveError, *reader.raises):

@@ -195,8 +195,9 @@ DNS_MESSAGES = Reader(
 
 def _pdu(body: bytes) -> Any:
     """As `_read_pdu` of the channel hands them on: whole, of the length that they say."""
-    if not rpc_pdu.is_pdu(body[:16]) or rpc_pdu.length_of(body) != len(body):
+    if not rpc_pdu.is_pdu(body[:16]) or rpc_pdu.length_of(body) > len(body):
         raise ValueError("no PDU")
+    body = body[: rpc_pdu.length_of(body)]
     return (rpc_pdu.is_a3(body), rpc_pdu.is_c2(body), rpc_pdu.accepts(body) if body[2] == rpc_pdu.BIND_ACK else None,
             rpc_pdu.token_of(body), rpc_pdu.fault_of(body))  # fmt: skip
 

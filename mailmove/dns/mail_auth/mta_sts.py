@@ -23,6 +23,7 @@ MAX_AGE_LIMIT = 31_557_600
 
 _VERSION = re.compile(r"^v=STSv1[ \t]*;")
 _ID = re.compile(r"^[A-Za-z0-9]{1,32}$")
+_FIELD = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")  # of the policy file; unknown ones are passed over
 _MX = re.compile(
     r"^(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
 )
@@ -115,7 +116,7 @@ def read_policy(body: str) -> MtaStsPolicy:
         if not line:
             continue
         name, colon, value = line.partition(":")
-        if not colon or name != name.strip() or not name or "\r" in line:
+        if not colon or not _FIELD.match(name) or "\r" in line:
             raise ValueError(f"{line!r} is not `name: value`")
         if name == "mx":
             mx.append(value.strip())
