@@ -16,24 +16,24 @@ from prefect.client.schemas.filters import (
 from mailmove.errors import MailmoveError
 from tasks.engine.prefect_internals import rows_of_table
 from tasks.ledger.entry import Entry, EntryKind, entry_of
-from tasks.ledger.ledger import LEDGER
+from tasks.ledger.ledger import ledger_key
 from tasks.runbook import RUNBOOK
 
 _PAGE = 200
-_LAST = RUNBOOK[-1].name
+_LAST, _LEDGERS = RUNBOOK[-1].name, ledger_key("")
 
 
 def newest_of_all(client: SyncPrefectClient) -> dict[str, Entry]:
     """Customer -> the newest entry of its ledger, for every customer that has one that can be read; in pages."""
     entries: dict[str, Entry] = {}
-    chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(like_=f"{LEDGER}%"))
+    chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(like_=f"{_LEDGERS}%"))
     offset = 0
     while True:
         page = client.read_latest_artifacts(artifact_filter=chosen, limit=_PAGE, offset=offset)
         for newest in page:
             rows = rows_of_table(newest.data)
             try:
-                entries[str(newest.key).removeprefix(LEDGER)] = entry_of(rows[0])
+                entries[str(newest.key).removeprefix(_LEDGERS)] = entry_of(rows[0])
             except (MailmoveError, ValueError):  # a newer shape: one ledger that is not understood hides no other
                 continue
         offset += len(page)
