@@ -61,9 +61,11 @@ def _decoded(text: str) -> str:
 
 
 MIME_EMPTY, MIME_MISSING, MIME_BROKEN = "mime empty", "mime missing", "mime broken"
+UNLISTABLE = "unlistable"
 SICKNESSES = {
     MIME_EMPTY: "success, with an empty MimeContent (Export: Data)",
     MIME_MISSING: "success, without MimeContent",
+    UNLISTABLE: "every page of a list that it would be in fails (graph-docs 2913)",
     MIME_BROKEN: "success, with 4n+1 letters, which no base64 has (exchangelib 707: Exchange 14.3)",
 }
 """Value of `StoredItem.sick` -> the answer. Every other value is a ResponseCode that the item is answered with."""

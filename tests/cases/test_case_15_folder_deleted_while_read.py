@@ -55,11 +55,11 @@ def test_a_folder_that_cannot_be_read_says_which_it_is(fault: str, code: str) ->
             except FolderUnreadable as error:
                 unreadable.append(error)
         assert sorted(names) == ["drei", "eins"]
-        [error] = unreadable
-        assert (error.mailbox, error.folder, error.code) == (ANNA, ["Projekte"], code) and code in error.seen
+        [named] = unreadable
+        assert (named.mailbox, named.folder, named.code) == (ANNA, ["Projekte"], code) and code in named.seen
         origin = w.source.origin()
-        [folder] = [folder for folder in origin.folders(ANNA) if folder.path == ("Projekte",)]
+        [closed] = [folder for folder in origin.folders(ANNA) if folder.path == ("Projekte",)]
         with pytest.raises(FolderUnreadable, match=code):
-            list(origin.items(ANNA, folder))
+            list(origin.items(ANNA, closed))
         with pytest.raises(FolderUnreadable):  # not shown is not absent
             w.source.messages.find(ANNA, ["<b@kunde.example>"])

@@ -32,6 +32,8 @@ _HEADER = re.compile(rb"^[!-9;-~]+[ \t]*:", re.MULTILINE)
 """A field of RFC 5322, iCalendar or vCard."""
 _HEAD = 65_536
 """Bytes in which one must stand."""
+_LEAST = 64
+"""Bytes of an item's stream; even an empty item has some twenty properties."""
 GONE_WORDS = "it is gone from the old server"
 
 
@@ -200,7 +202,8 @@ def _checked(item: Item, text: str | None, name: str, *, stream: bool) -> Conten
     if not content.strip():
         return Content(item, missing=f"success, and an empty {name}")
     if stream:
-        return Content(item, stream=data)
+        few = f"success, and a {name} of {len(content)} bytes"
+        return Content(item, stream=data) if len(content) >= _LEAST else Content(item, missing=few)
     if not _HEADER.search(content[:_HEAD]):
         return Content(item, missing=f"success, and a {name} without a header field ({len(content)} bytes)")
     return Content(item, mime=data)

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
-from blocks.exchange.ews.answers import Answer
 from blocks.exchange.ews.content_reader import ContentReader
-from blocks.exchange.ews.folder_errors import FolderGone, read_in_folder
+from blocks.exchange.ews.folder_listing import FolderListing, is_unlisted
 from blocks.exchange.ews.folder_reader import read_folders, read_well_known
-from blocks.exchange.ews.item_reader import item_of, listed_shape
-from blocks.exchange.ews.pages import listing_of
-from blocks.exchange.ews.request_xml import folder_id, m, oldest_first, page_of
-from blocks.exchange.ews.soap import PAGE, EwsConnections
+from blocks.exchange.ews.soap import EwsConnections
 from mailmove.items.copy.interfaces import Content, Origin, SourceFolder
-from mailmove.items.folder_path import shown
 from mailmove.items.item import Item
 
 
@@ -34,32 +28,11 @@ class EwsOrigin(Origin):
 
     def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
         """Nothing more, where the folder was deleted meanwhile. FolderUnreadable: this one alone cannot be read."""
-        offset = 0
-        while True:
-            read = partial(self._page, mailbox, folder, offset)
-            try:
-                page, last = read_in_folder(self._ews, mailbox, folder.id, list(folder.path), read)
-            except FolderGone:
-                return
-            offset += len(page)
+        for page in FolderListing(self._ews, mailbox, folder.id, folder.path, folder.kind).pages():
             yield from page
-            if last:
-                return
-
-    def _page(self, mailbox: str, folder: SourceFolder, offset: int) -> tuple[list[Item], bool]:
-        request = m.FindItem(
-            listed_shape(),
-            page_of("IndexedPageItemView", PAGE, offset),
-            oldest_first(),
-            m.ParentFolderIds(folder_id(folder.id)),
-            Traversal="Shallow",
-        )
-
-        def read(answer: Answer) -> tuple[list[Item], bool]:
-            listing = listing_of(answer, "Items", offset)
-            return [item_of(answer.speaker, element, folder.path) for element in listing.elements], listing.last
-
-        return self._ews.ask(request, f"the items in {shown(folder.path)} of {mailbox}", read)
 
     def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
-        return self._contents.contents(mailbox, items, streams=streams) if items else []
+        listed = [item for item in items if not is_unlisted(item)]
+        contents = self._contents.contents(mailbox, listed, streams=streams) if listed else []
+        given = {content.item.id: content for content in contents}
+        return [given.get(item.id) or Content(item, missing="the old server cannot even list it") for item in items]

@@ -14,13 +14,16 @@ from lxml import etree
 
 from blocks.exchange.ews.answers import Answer, M, Speaker, T
 from blocks.exchange.ews.folder_errors import FolderGone, read_in_folder
+from blocks.exchange.ews.folder_listing import FolderListing
 from blocks.exchange.ews.folder_reader import read_folders
 from blocks.exchange.ews.item_reader import item_of, listed_shape
 from blocks.exchange.ews.pages import truth
 from blocks.exchange.ews.request_xml import Element, folder_id, m, sayable
-from blocks.exchange.ews.response_codes import STATE_LOST
+from blocks.exchange.ews.response_codes import RIGHTS, STATE_LOST
 from blocks.exchange.ews.soap import EwsConnections
+from mailmove.errors import FolderUnreadable
 from mailmove.items.folder_path import FolderPath, shown
+from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, StateLost, place_of
 
 PAGE = 512  # the most that MaxChangesReturned may say
@@ -31,16 +34,20 @@ class EwsChanges(MailboxChanges):
     def __init__(self, connections: EwsConnections) -> None:
         self._ews = connections
         self._empty: set[str] = set()
+        self._kinds: dict[str, str] = {}
 
     def folders(self, mailbox: str) -> list[Folder]:
         folders = read_folders(self._ews, mailbox)
         known = {folder.path: folder.well_known for folder in folders if folder.well_known}
         self._empty |= {folder.id for folder in folders if not folder.count}
         self._empty -= {folder.id for folder in folders if folder.count}
+        self._kinds |= {folder.id: folder.kind for folder in folders}
         return [Folder(folder.id, folder.path, place_of(folder.kind, folder.path, known)) for folder in folders]
 
     def changes(self, mailbox: str, folder: Folder, state: str | None) -> Iterator[Page]:
-        """Of a folder that was deleted meanwhile: that it is empty. FolderUnreadable: this one alone cannot be read."""
+        """Of a folder that was deleted meanwhile: that it is empty. Where the server cannot tell changes because of one
+        item: the folder as it is now, as FindItem lists it. FolderUnreadable: this one alone cannot be read at all.
+        """
         if state is None and folder.id in self._empty:
             return
         while True:
@@ -50,12 +57,22 @@ class EwsChanges(MailboxChanges):
             except FolderGone:
                 yield Page([], whole=True)
                 return
+            except FolderUnreadable as error:
+                if error.code in RIGHTS:
+                    raise
+                yield Page(self._whole(mailbox, folder), whole=True)
+                return
             if page is None:
                 raise StateLost
             state = page.state
             yield page
             if page.last:
                 return
+
+    def _whole(self, mailbox: str, folder: Folder) -> list[Item]:
+        kind = self._kinds.get(folder.id, "message")
+        listing = FolderListing(self._ews, mailbox, folder.id, folder.path, kind)
+        return [item for page in listing.pages() for item in page]
 
     def _page(self, mailbox: str, folder: Folder, state: str | None) -> Page | None:
         """None: the server no longer knows the state."""

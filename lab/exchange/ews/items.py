@@ -12,7 +12,7 @@ from lab.changes import Changes, Memory, Unknown
 from lab.exchange.ews.fields import asked_for, item_xml, matches
 from lab.exchange.ews.folders import FolderTree, resolve
 from lab.exchange.ews.session import Session
-from lab.exchange.ews.sickness import refuse_folder, refuse_item, spoil_content, spoil_subject
+from lab.exchange.ews.sickness import refuse_folder, refuse_item, refuse_page, spoil_content, spoil_subject
 from lab.exchange.ews.xml import Element, EwsError, attribute, each, local, make_id, page_xml, read_id
 from lab.faults import Faults, declare
 from lab.mail_store import Mailbox, StoredItem
@@ -52,6 +52,7 @@ def find_item(session: Session, request: Element) -> str:
         matching = [item for item in items if restriction is None or matches(item, restriction)]
         matching.sort(key=lambda item: (item.received, item.id), reverse=not ascending)
         page = matching[offset : offset + limit]
+        refuse_page(session, tree.box, page)
         inner = "".join(spoil_subject(session, item, item_xml(tree.box.address, item, uris)) for item in page)
         return page_xml("Items", inner, offset + len(page), len(matching))
 
@@ -150,6 +151,7 @@ class Synchronisation:
                 raise EwsError(
                     "ErrorInvalidSyncStateData", "The synchronization state data is corrupt or otherwise invalid."
                 ) from None
+            refuse_page(session, tree.box, [*delta.new, *delta.changed])
             return _changes_xml(session, tree.box.address, delta, uris)
 
         return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), synchronise)

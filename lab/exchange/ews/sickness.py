@@ -9,12 +9,13 @@ times=3)` gives three of them. Sources: exchangelib 194, 266, 584, 683, 707, 120
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from lab.exchange.ews.folders import DISTINGUISHED, Folder, FolderTree
 from lab.exchange.ews.session import Session
 from lab.exchange.ews.xml import EwsError
 from lab.faults import Faults, declare
-from lab.mail_store import DELETED, MIME_BROKEN, MIME_EMPTY, MIME_MISSING, SICKNESSES, Mailbox, StoredItem
+from lab.mail_store import DELETED, MIME_BROKEN, MIME_EMPTY, MIME_MISSING, SICKNESSES, UNLISTABLE, Mailbox, StoredItem
 
 declare(
     ews_item_corrupt="the next item whose content is asked for is corrupt from now on: ErrorItemCorrupt",
@@ -28,6 +29,7 @@ declare(
     ews_item_passing="the next item is answered with ErrorInternalServerTransientError, this time only",
     ews_mime_broken_once="the next content is no base64, this time only",
     ews_item_poisons="the next item makes every request for it a SOAP fault from now on",
+    ews_item_unlistable="the next item that is listed makes every page fail that it would be in, from now on",
     ews_control_characters="a fifth of the messages have U+001A in their subject, written as &#x1A;",
     ews_folder_denied="the next folder of a user's own that is read is closed from now on: ErrorAccessDenied",
     ews_folder_corrupt="the same with ErrorCorruptData",
@@ -98,6 +100,15 @@ def spoil_subject(session: Session, item: StoredItem, answer: str) -> str:
     if item.message_id and sum(item.id.encode()) % 5 == 0 and session.faults.take("ews.control_characters"):
         return _SUBJECT.sub(r"\1&#x1A;\2", answer)
     return answer
+
+
+def refuse_page(session: Session, box: Mailbox, page: Iterable[StoredItem]) -> None:
+    """EwsError: one of these items cannot be listed."""
+    for item in page:
+        if not item.sick and session.faults.take("ews.item_unlistable"):
+            item = session.state.store.make_sick(box.address, item.id, UNLISTABLE)
+        if item.sick == UNLISTABLE:
+            raise EwsError("ErrorInternalServerError", "An internal server error occurred. The operation failed.")
 
 
 def refuse_folder(session: Session, tree: FolderTree, folder: Folder) -> None:
