@@ -162,6 +162,9 @@ def error_of(response: httpx.Response, who: str, wanted: str) -> MailmoveError:
     if status in {409, 412}:
         todo = "Look again: it changed, or another change is under way."
         return Drifted(who, wanted=wanted, seen=words, todo=todo, code=name)
+    if not code and "json" in response.headers.get("Content-Type", "") and response.content:
+        # Which refusal it is, its code says: without it a 404 may mean anything.
+        return damaged(who, wanted, f"{status} with an error that cannot be read")
     todo = "Read what it says; nothing was changed."
     return Rejected(who, wanted=wanted, seen=words, todo=todo, status=status, code=name)
 

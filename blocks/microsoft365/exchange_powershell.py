@@ -23,9 +23,10 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
-from blocks.microsoft365.answers import Json
+from blocks.microsoft365.answers import Answer, Json
 from blocks.microsoft365.cmdlet_errors import WHO, cmdlet_error
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
+from blocks.microsoft365.fields import part_or, rows, texts_or
 from blocks.retry_budget import pause
 from mailmove.errors import Blocked, MailmoveError, Refused, Transient
 
@@ -63,9 +64,12 @@ class ExchangePowerShell(ExchangeAdmin):
         if not reads:
             given["Confirm"] = False
         answer = self._ask({"cmdlet": cmdlet, "parameters": given}, wanted, again=reads)
-        for warning in answer.get("warnings") or []:
+        for warning in texts_or(answer, "warnings"):
             logger.info("%s: %s", cmdlet, warning)
-        return [row for row in answer.get("value") or [] if isinstance(row, dict)]
+        # A cmdlet that gives $null gives nothing.
+        value = answer.get("value")
+        kept = {"value": [row for row in value if row is not None] if isinstance(value, list) else value}
+        return rows(Answer(kept, WHO, wanted), "value")
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
@@ -81,8 +85,8 @@ class ExchangePowerShell(ExchangeAdmin):
 
     def known_cmdlets(self) -> frozenset[str] | None:
         """Unverified: that the module keeps them in a module called tmpEXO_...; None: none is found there."""
-        names = self._ask({"list": True}, "the cmdlets that we may run", again=True).get("value") or []
-        return frozenset(map(str, names)) or None
+        answer = self._ask({"list": True}, "the cmdlets that we may run", again=True)
+        return frozenset(texts_or(answer, "value")) or None
 
     def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
         """PowerShell makes its own PSCredential; no key is needed."""
@@ -107,13 +111,13 @@ class ExchangePowerShell(ExchangeAdmin):
             self._process = self._start()
         if token != self._shown:
             answer = self._exchange({"connect": {**self._connect, "AccessToken": token}}, self._patience)
-            if error := answer.get("error"):
+            if error := part_or(answer, "error"):
                 raise _not_connected(error)
             self._shown = token
         answer = self._exchange(request, self._patience)
-        if error := answer.get("error"):
+        if error := part_or(answer, "error"):
             raise cmdlet_error(str(error.get("message") or ""), 400, wanted, str(error.get("kind") or ""))
-        return answer
+        return Answer(answer, WHO, wanted)
 
     def _start(self) -> subprocess.Popen[str]:
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -151,7 +155,7 @@ class ExchangePowerShell(ExchangeAdmin):
             answer = None
         except queue.Empty:
             raise self._ended("no answer in time") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._ended("a line that is no JSON") from None
         if not isinstance(answer, dict):
             raise self._ended("pwsh has ended")

@@ -138,6 +138,7 @@ class Gdap:
     activated: datetime | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
+    refuses: bool = False  # what is asked of it is taken, and fails
 
     def turn(self, status: str) -> None:
         self.status, self.etag = status, f'W/"{secrets.token_hex(8)}"'

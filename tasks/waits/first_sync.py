@@ -78,7 +78,7 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
     ]
     progress = watched(Progress.model_validate(known[PROGRESS]) if PROGRESS in known else None, users, now())
     done = bool(users) and len(copied) == len(users)
-    movement = _movement(known, users)
+    movement = _movement(known, users, batch)
     asks = None if done else _asks(users, batch, restarts, movement)
     return PollResult(
         done=done,
@@ -133,10 +133,11 @@ def _asks(
     return _STANDS if stands or movement["stalled"] >= _STALLED else None
 
 
-def _movement(known: dict[str, Any], users: list[MigrationUser]) -> dict[str, Any]:
+def _movement(known: dict[str, Any], users: list[MigrationUser], batch: MigrationBatch | None) -> dict[str, Any]:
     """When anything in the batch was last seen to change; and polls in a row that found it at rest, and not over."""
     picture = sorted([user.address, user.status, user.synced_items] for user in users)
-    at_rest_now = bool(users) and all(
+    under_way = batch is not None and MIGRATION_BATCHES.step(batch.status) is Step.WAIT
+    at_rest_now = under_way and all(
         _has_failed(user) or MIGRATION_USERS.step(user.status) is not Step.WAIT for user in users
     )
     same = known.get("picture") == picture

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.sign_in import SignIn
 from blocks.tls_roots import tls_context
+from lab.cloud.graph.mail import CONVERSION
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.cloud.tenant import CloudDomain
 from lab.cloud.tenant import Tenant as LabTenant
@@ -302,6 +303,30 @@ def every_act() -> list[Act]:
         Act("partner.withdraw an unlocked one", lambda world: world.partner.withdraw("gdap-half")),
         *(_copy(streams) for streams in (False, True)),
         *(_sign_in(kind) for kind in ("secret", "certificate", "refresh token")),
+    ]
+
+
+def _one_broken(tenant: LabTenant) -> None:
+    broken = [item for item in tenant.store.snapshot(ANNA) if item.kind == "message" and item.folder == "Inbox"]
+    tenant.store.make_sick(ANNA, broken[0].id, CONVERSION)
+
+
+def _refusing(tenant: LabTenant) -> None:
+    tenant.relationships["gdap-half"].refuses = True
+
+
+def rare_acts() -> list[Act]:
+    """What sends only when something is odd already; these are not crossed with faults."""
+    inbox, nobody = BY_NAME["folder"], f"nobody@{DOMAIN}"
+    return [
+        Act("changes of a folder with a broken message", _changes, _one_broken),
+        Act(
+            "what is present in such a folder",
+            lambda world: list(world.destination().present(ANNA, inbox, "inbox")),
+            _one_broken,
+        ),
+        Act("a message of nobody's", lambda world: world.tenant.messages.find(nobody, ["<0@x.example>"])),
+        Act("an invitation whose lock fails", lambda world: world.partner.invite("half"), _refusing),
     ]
 
 

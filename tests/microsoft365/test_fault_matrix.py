@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from acts import Act, canon, every_act, outcome
+from acts import Act, canon, every_act, outcome, rare_acts
 from night_tenant import ANNA, DOMAIN, TXT, UNPROVED, World, furnish, world_of
 from sent_scan import at_work, places, watched
 
@@ -230,6 +230,9 @@ def test_every_place_that_sends_was_at_work_and_nothing_sent_is_made_up(matrix: 
             matrix.begin(calm.act)
             matrix.world.cloud.faults.set("wire.small_pages")
             assert canon(outcome(calm.act, matrix.world)) == calm.values[0] == found, name
+        for act in rare_acts():
+            matrix.begin(act)
+            outcome(act, matrix.world)
     idle = [str(place) for place in places() if not at_work(place, matrix.sent_from | further)]
     assert not idle, f"nothing in acts.py makes these send: {idle}"
     assert matrix.lab.made_up == []

@@ -95,8 +95,10 @@ class Relationships:
                 raise ApiError(403, "Forbidden", "Only the customer can answer the request.")
             if (action, gdap.status) not in turns:
                 raise _bad(f"A relationship in status {gdap.status} does not take the action {action}.")
-            gdap.turn(turns[action, gdap.status])
-            row = {"id": str(uuid4()), "action": action, "status": "succeeded", "createdDateTime": utc()}
+            if not gdap.refuses:
+                gdap.turn(turns[action, gdap.status])
+            outcome = "failed" if gdap.refuses else "succeeded"
+            row = {"id": str(uuid4()), "action": action, "status": outcome, "createdDateTime": utc()}
             gdap.requests.append(row)
         return entity(call, row, 201)
 
