@@ -20,9 +20,6 @@ from tasks.ledger.payloads import Payload, Topic
 
 P = TypeVar("P")
 
-LEDGER = "ledger-"
-"""What the key of every ledger begins with; the short name of its customer follows."""
-
 
 class WriteInQuery(RuntimeError):
     """A check, a condition or a preview has tried to write: a fault of the program, never of the world."""
@@ -61,7 +58,9 @@ class Ledger:
             facts=facts or [],
         )
         row = entry.model_dump(mode="json")
-        engine().store.write_table(_key(self.customer), [row], description=f"{stage}: {kind}", flow_run=self.cutover)
+        engine().store.write_table(
+            ledger_key(self.customer), [row], description=f"{stage}: {kind}", flow_run=self.cutover
+        )
         if self._of_customer is not None:
             self._of_customer.append(entry)
         return entry
@@ -152,18 +151,19 @@ def receipt_of(entries: list[Entry], stage: str) -> Receipt:
 
 def read_entries(customer: str) -> list[Entry]:
     """Every entry of every cutover of a customer, oldest first: in the server's order, as workers' clocks may jump."""
-    return [entry_of(row) for rows in reversed(engine().store.read_versions(_key(customer))) for row in rows]
+    return [entry_of(row) for rows in reversed(engine().store.read_versions(ledger_key(customer))) for row in rows]
 
 
 def newest_entries(customers: list[str]) -> dict[str, Entry]:
     """The last entry of each customer's ledger, in few requests; those without one are left out."""
-    keys = {_key(customer): customer for customer in customers}
+    keys = {ledger_key(customer): customer for customer in customers}
     tables = engine().store.read_latest(list(keys))
     return {keys[key]: entry_of(rows[0]) for key, rows in tables.items() if rows}
 
 
-def _key(customer: str) -> str:
-    return f"{LEDGER}{customer}"
+def ledger_key(customer: str) -> str:
+    """Of the table that is the ledger; of the customer '': what every such key begins with."""
+    return f"ledger-{customer}"
 
 
 def own_ledger(plan: Cutover) -> Ledger:

@@ -73,7 +73,7 @@ def mend_halted(parked: Iterable[Parked]) -> list[str]:
     """
     asked = {question.root.id for question in parked}
     with get_client(sync_client=True) as client:
-        halted = [run for run in _halted(client) if run.id not in asked]
+        halted = [run for run in _halted(client) if run.state_type == StateType.CANCELLING or run.id not in asked]
         mended = [(run.name, _mended(client, run)) for run in halted]
         mended += [(run.name, _closed(client, run)) for run in _orphans(client)]
     return [f"{name}: {words}" for name, words in mended if words]

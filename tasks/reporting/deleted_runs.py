@@ -16,24 +16,24 @@ from prefect.client.schemas.filters import (
 from mailmove.errors import MailmoveError
 from tasks.engine.prefect_internals import rows_of_table
 from tasks.ledger.entry import Entry, EntryKind, entry_of
-from tasks.ledger.ledger import LEDGER
+from tasks.ledger.ledger import ledger_key
 from tasks.runbook import RUNBOOK
 
 _PAGE = 200
-_LAST = RUNBOOK[-1].name
+_LAST, _LEDGERS = RUNBOOK[-1].name, ledger_key("")
 
 
 def newest_of_all(client: SyncPrefectClient) -> dict[str, Entry]:
     """Customer -> the newest entry of its ledger, for every customer that has one that can be read; in pages."""
     entries: dict[str, Entry] = {}
-    chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(like_=f"{LEDGER}%"))
+    chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(like_=f"{_LEDGERS}%"))
     offset = 0
     while True:
         page = client.read_latest_artifacts(artifact_filter=chosen, limit=_PAGE, offset=offset)
         for newest in page:
             rows = rows_of_table(newest.data)
             try:
-                entries[str(newest.key).removeprefix(LEDGER)] = entry_of(rows[0])
+                entries[str(newest.key).removeprefix(_LEDGERS)] = entry_of(rows[0])
             except (MailmoveError, ValueError):  # a newer shape: one ledger that is not understood hides no other
                 continue
         offset += len(page)
@@ -56,8 +56,8 @@ def deleted_cutovers(
     ids = list(open_ones)
     for start in range(0, len(ids), _PAGE):
         chosen = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + _PAGE]))
-        there = {run.id for run in client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE)}
-        yield from (open_ones[root] for root in ids[start : start + _PAGE] if root not in there)
+        present = {run.id for run in client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE)}
+        yield from (open_ones[root] for root in ids[start : start + _PAGE] if root not in present)
 
 
 def _is_over(entry: Entry) -> bool:

@@ -129,6 +129,8 @@ def status_of(
     run: FlowRun, flow: str, parked: Parked | None, result: PollResult | None, newest: Entry | None
 ) -> CutoverStatus:
     """One run, from what it is parked at, what that has last seen, and the customer's newest line in the ledger."""
+    if run.state is not None and (run.state.is_final() or run.state.is_cancelling()):
+        parked = None  # whatever is still open under it, answers nothing any more
     status = CutoverStatus(
         customer=_customer(run),
         cutover=run.id,
@@ -171,7 +173,7 @@ def _completed(run: FlowRun, parked: Parked | None, newest: Entry | None) -> lis
     if run.state is not None and run.state.type == StateType.COMPLETED:
         return list(_NAMES)
     if parked and not (parked.flow == WAIT_FLOW and parked.awaited.until == "rolled_back"):
-        by_gate = {stage.gate: stage.name for stage in STAGES if stage.gate}
+        by_gate: dict[str, str] = {stage.gate: stage.name for stage in STAGES if stage.gate}
         step = by_gate.get(parked.name, parked.name) if parked.flow == GATE_FLOW else parked.name
         return _NAMES[: _NAMES.index(step)] if step in _NAMES else []
     return _before(newest) if newest else []

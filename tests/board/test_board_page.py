@@ -80,10 +80,20 @@ def test_what_a_person_must_do_comes_first() -> None:
 
 
 def test_hostile_words_stay_words_on_the_page() -> None:
-    fields = dict.fromkeys(("customer", "state", "parked", "question", "on", "wrong"), HOSTILE)
-    html = page([status(**{**fields, "question": f"{HOSTILE} asks"}, needs=True)], NOW, refresh=20, stale=HOSTILE)
+    fields = dict.fromkeys(("customer", "state", "parked", "question", "on", "wrong", "way_on"), HOSTILE)
+    html = page(
+        [status(**{**fields, "question": f"{HOSTILE} asks"}, needs=True, left=[HOSTILE])],
+        NOW,
+        refresh=20,
+        stale=HOSTILE,
+    )
     honest = Seen(
-        page([status("x", parked="x", question="y", on="x", wrong="x", needs=True)], NOW, refresh=20, stale="x")
+        page(
+            [status("x", parked="x", question="y", on="x", wrong="x", needs=True, way_on="x", left=["x"])],
+            NOW,
+            refresh=20,
+            stale="x",
+        )
     )
     shown = Seen(html)
     assert [tag for tag, _ in shown.tags] == [tag for tag, _ in honest.tags], "not one tag more"
@@ -93,9 +103,10 @@ def test_hostile_words_stay_words_on_the_page() -> None:
 
 
 def test_hostile_words_stay_words_in_the_terminal() -> None:
-    fields = dict.fromkeys(("customer", "state", "question", "on", "wrong"), HOSTILE)
+    fields = dict.fromkeys(("customer", "state", "question", "on", "wrong", "way_on"), HOSTILE)
     screen = io.StringIO()
-    Console(file=screen, width=4000, force_terminal=False).print(board_view([status(**fields)], stale="old"))
+    hostile = status(**fields, left=[HOSTILE])
+    Console(file=screen, width=4000, force_terminal=False).print(board_view([hostile], stale="old"))
     assert "[/][bold]" in screen.getvalue(), "no markup"
     assert not {"\x1b", "\u202e"} & set(screen.getvalue())
     ansi = io.StringIO()

@@ -75,7 +75,7 @@ def park(number: int) -> None:
     with get_client(sync_client=True) as client:
         state = internals.pause_with_form(client, own, number, Form, "who?")
         parent = client.read_task_run(cast(UUID, client.read_flow_run(own).parent_task_run_id))
-    internals.suspend(cast(UUID, parent.flow_run_id), key=f"{own}-{number}")
+    internals.suspend(cast(UUID, parent.flow_run_id), key=f"{state.id}-{number}")
     internals.leave_paused(state)
 
 

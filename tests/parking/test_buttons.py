@@ -7,6 +7,7 @@ is read, the watch comes by, a worker takes what is scheduled, a person does wha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from flows.cutover import _until_done
 from flows.rollback import rollback
 from flows.wait import wait
 from flows.watch import watch
+from mailmove.clock import Clock, clock_set
 from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, PollResult, Preview, Receipt
 from mailmove.plan.cutover import Cutover
@@ -295,8 +297,17 @@ def test_a_button_on_a_running_cutover_stops_its_process_before_it_acts(button: 
     except BaseException as error:  # noqa: BLE001  # Abort is none of Exception, and a deleted run is Prefect's own error
         assert not isinstance(error, AssertionError | KeyboardInterrupt)
     assert WORLD.acts == [], "it does not own its run any more"
-    if button != "Delete":
-        assert_not_silent(on_board(run))
+    if button == "Delete":
+        return
+    assert_not_silent(on_board(run))
+    if button == "Cancel":
+        watch(stay_seconds=0)
+        assert run.state == "Cancelling", "its worker may be about to end its process"
+        with clock_set(Clock(ahead=timedelta(minutes=3))):
+            watch(stay_seconds=0)
+        assert run.state == "Cancelled", "nobody did"
+    bring_to_its_end(run)
+    assert WORLD.acts == ["switched"]
 
 
 def test_cancel_on_a_question_whose_process_is_polling_is_asked_anew() -> None:
