@@ -135,6 +135,19 @@ def test_what_stands_outside_of_the_event_is_not_lost_in_silence(line: str) -> N
         whole.format(f"{event}{line}\r\n"),
         whole.format(alarm),
     ):
-        with pytest.raises(Unmovable, match="outside of it"):
+        with pytest.raises(Unmovable, match=r"outside of it|among its headers"):
             event_fields(text.encode())
     event_fields(whole.format(event).encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CLASS:PRIVATEPRIORITY:1", "PRIORITY:high", "STATUS:MAYBE", "TRANSP:GLASS", "X-MICROSOFT-CDO-IMPORTANCE:9",
+        "X-MICROSOFT-CDO-BUSYSTATUS:OOFX-ALT-DESC;FMTTYPE=text/html:<p>a</p>", "X-MICROSOFT-CDO-ALLDAYEVENT:TRUEISH",
+        "X-ALT-DESC;FMTTYPE=text/rtf:x",
+    ],
+)  # fmt: skip
+def test_a_value_that_nobody_knows_is_named(line: str) -> None:
+    with pytest.raises(Unmovable, match=line.partition(":")[0].partition(";")[0]):
+        event_fields(_calendar("DTSTART:20260102T090000Z", line))

@@ -5,7 +5,7 @@ Sources: RFC 5545; MS-OXCICAL 2.1.3.1.1.20 (CLASS, PRIORITY, X-MICROSOFT-CDO-*, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
@@ -13,7 +13,7 @@ from typing import Any
 
 from icalendar import Alarm, Component, Event, vDDDTypes, vDuration
 
-from mailmove.items.copy.calendar_event import EventTime
+from mailmove.items.copy.calendar_event import BUSY, EventTime, Unmovable
 
 _SENSITIVITY = {"PRIVATE": "private", "CONFIDENTIAL": "confidential", "X-PERSONAL": "personal"}
 _IMPORTANCE = {"0": "low", "1": "normal", "2": "high"}
@@ -33,12 +33,18 @@ _MINUTE = timedelta(minutes=1)
 
 
 def calendar_text(content: bytes) -> tuple[str, tuple[str, ...]]:
-    """(iCalendar, names of what is attached beside it). content: bare, or a message in any encoding (RFC 2045)."""
+    """(iCalendar, names of what is attached beside it). content: bare, or a message in any encoding (RFC 2045).
+
+    ValueError: bytes that are not of its charset; one of them may be of a property's name.
+    """
     if content.lstrip()[:15].upper() == b"BEGIN:VCALENDAR":
-        return content.decode("utf-8", "replace"), ()
+        return content.decode(), ()
     calendars: list[str] = []
     attached: list[str] = []
-    for part in _parts(message_from_bytes(content)):
+    message = message_from_bytes(content)
+    if any(name.upper() in OF_EVENT for part in message.walk() for name in part):
+        raise Unmovable("its message has properties of the event among its headers")
+    for part in _parts(message):
         if part.get_content_type() == "text/calendar":
             calendars.append(_decoded(part))
         elif name := part.get_filename():
@@ -54,9 +60,9 @@ def _decoded(part: Message) -> str:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     try:
-        return data.decode(part.get_content_charset() or "utf-8", "replace")
+        return data.decode(part.get_content_charset() or "utf-8")
     except LookupError:
-        return data.decode("utf-8", "replace")
+        return data.decode()
 
 
 def misplaced(calendar: Component, event: Event) -> bool:
@@ -91,6 +97,8 @@ def whole_days(
 
     marked: X-MICROSOFT-CDO-ALLDAYEVENT. Between other hours it stays an event of hours: no day is made up.
     """
+    if marked.upper() not in ("", "TRUE", "FALSE"):
+        raise Unmovable(f"X-MICROSOFT-CDO-ALLDAYEVENT is {marked[:60]!r}")
     if marked.upper() != "TRUE" or start.whole_day:
         return start, end, ()
     times = [start, *([end] if end else [])]
@@ -113,25 +121,33 @@ class Details:
 
     def busy(self) -> str:
         """X-MICROSOFT-CDO-BUSYSTATUS; where there is none, what TRANSP says."""
-        status = text_of(self._event, "X-MICROSOFT-CDO-BUSYSTATUS").upper()
-        return status or ("FREE" if text_of(self._event, "TRANSP").upper() == "TRANSPARENT" else "")
+        transparent = self._known("TRANSP", ("", "OPAQUE", "TRANSPARENT")) == "TRANSPARENT"
+        return self._known("X-MICROSOFT-CDO-BUSYSTATUS", ("", *BUSY)) or ("FREE" if transparent else "")
+
+    def _known(self, name: str, values: Collection[str]) -> str:
+        """A property of few values. Unmovable: one that nobody knows; it may be a torn line, with more in it."""
+        value = text_of(self._event, name).strip().upper()
+        if value not in values:
+            raise Unmovable(f"{name} is {value[:60]!r}")
+        return value
 
     def html(self) -> str:
         for value in all_of(self._event, "X-ALT-DESC"):
-            if str(getattr(value, "params", {}).get("FMTTYPE", "")).lower() == "text/html":
-                return str(value)
+            kind = str(getattr(value, "params", {}).get("FMTTYPE", "")).lower()
+            if kind != "text/html":
+                raise Unmovable(f"X-ALT-DESC is of type {kind[:60]!r}")
+            return str(value)
         return ""
 
     def sensitivity(self) -> str:
-        return _SENSITIVITY.get(text_of(self._event, "CLASS").upper(), "normal")
+        return _SENSITIVITY.get(self._known("CLASS", ("", "PUBLIC", *_SENSITIVITY)), "normal")
 
     def importance(self) -> str:
         """Exchange's own property; where there is none, PRIORITY: 1 to 4 are high, 6 to 9 low (RFC 5545 3.8.1.9)."""
-        own = text_of(self._event, "X-MICROSOFT-CDO-IMPORTANCE").strip()
-        if own in _IMPORTANCE:
+        own = self._known("X-MICROSOFT-CDO-IMPORTANCE", ("", *_IMPORTANCE))
+        number = int(self._known("PRIORITY", ("", *map(str, range(10)))) or 0)
+        if own:
             return _IMPORTANCE[own]
-        priority = text_of(self._event, "PRIORITY").strip()
-        number = int(priority) if priority.isdecimal() else 0
         return "high" if 1 <= number <= 4 else "low" if 6 <= number <= 9 else "normal"
 
     def categories(self) -> tuple[str, ...]:
@@ -159,7 +175,7 @@ class Details:
     def lost(self) -> tuple[str, ...]:
         """What text cannot keep, in words."""
         names = [*self._attached, *self._inside()]
-        cancelled = text_of(self._event, "STATUS").upper() == "CANCELLED"
+        cancelled = self._known("STATUS", ("", "TENTATIVE", "CONFIRMED", "CANCELLED")) == "CANCELLED"
         return (
             *(f"the attachment {name}" for name in dict.fromkeys(names)),
             *self._lost_reminders,

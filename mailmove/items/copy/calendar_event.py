@@ -13,6 +13,16 @@ if TYPE_CHECKING:  # every flow imports this file, and few runs copy an event
     from icalendar import vRecur
 
 
+BUSY = {
+    "FREE": "free",
+    "TENTATIVE": "tentative",
+    "BUSY": "busy",
+    "OOF": "oof",
+    "WORKINGELSEWHERE": "workingElsewhere",
+}
+"""X-MICROSOFT-CDO-BUSYSTATUS (MS-OXCICAL) -> Graph's `showAs`."""
+
+
 class Unmovable(ValueError):
     """This event cannot be written as an event of Microsoft Graph; the message says why."""
 

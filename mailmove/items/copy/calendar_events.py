@@ -12,18 +12,11 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from mailmove.items.copy.calendar_event import CalendarEvent, EventTime, Unmovable
+from mailmove.items.copy.calendar_event import BUSY, CalendarEvent, EventTime, Unmovable
 from mailmove.items.copy.graph_recurrence import recurrence_of
 
 __all__ = ["Unmovable", "event_fields", "event_uid", "global_object_id", "parts_lost"]
 
-_BUSY = {
-    "FREE": "free",
-    "TENTATIVE": "tentative",
-    "BUSY": "busy",
-    "OOF": "oof",
-    "WORKINGELSEWHERE": "workingElsewhere",
-}
 _HEX_ID = re.compile(r"^040000008200E00074C5B7101A82E008[0-9A-F]+$", re.IGNORECASE)
 
 
@@ -36,7 +29,7 @@ def event_fields(content: bytes) -> dict[str, Any]:
         "start": _graph_time(event.start),
         "end": _graph_time(_end(event)),
         "isAllDay": event.start.whole_day,
-        "showAs": _BUSY.get(event.busy, "busy"),
+        "showAs": BUSY.get(event.busy, "busy"),
         "sensitivity": event.sensitivity,
         "importance": event.importance,
         "isReminderOn": event.reminder is not None,
