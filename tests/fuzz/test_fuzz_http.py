@@ -8,17 +8,20 @@ from contextlib import ExitStack
 import playing
 import pytest
 from reader import Reader
+from readers_of_acme import ACME_NAMES, acme_readers
 from readers_of_http import HTTP_NAMES, aws_readers, web_readers
+from readers_of_rpc import RPC_NAMES, rpc_readers
 from readers_of_smtp import SMTP_NAMES, smtp_readers
 
-NAMES = (*HTTP_NAMES, *SMTP_NAMES)
+NAMES = (*HTTP_NAMES, *SMTP_NAMES, *ACME_NAMES, *RPC_NAMES)
+WORLDS = (aws_readers, web_readers, smtp_readers, acme_readers, rpc_readers)
 pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 
 
 @pytest.fixture(scope="module")
 def readers() -> Iterator[dict[str, Reader]]:
     with ExitStack() as stack:
-        made = [reader for some in (aws_readers, web_readers, smtp_readers) for reader in stack.enter_context(some())]
+        made = [reader for some in WORLDS for reader in stack.enter_context(some())]
         yield {reader.name: reader for reader in made}
 
 

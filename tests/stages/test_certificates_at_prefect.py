@@ -7,14 +7,14 @@ from uuid import uuid4
 
 from prefect.client.orchestration import get_client
 
-from blocks.certificate.acme import AcmeAuthority
+from blocks.certificate.acme import AcmeAuthority, _KeptOrder
 
 
 def test_what_is_kept_is_there_when_the_block_is_opened_anew(prefect_server: None) -> None:
     name, key = f"a-{uuid4().hex[:8]}", "a-private-key"
     AcmeAuthority(directory_url="https://acme.example/dir").save(name)
     opened = AcmeAuthority.load(name)
-    opened._keep(orders={"mail.contoso.com": {"url": "", "key": key}})
+    opened._keep_order(["mail.contoso.com"], _KeptOrder(url="", key=key))
     again = AcmeAuthority.load(name)
     assert json.loads(again.kept.get_secret_value())["orders"]["mail.contoso.com"]["key"] == key
     with get_client(sync_client=True) as client:
