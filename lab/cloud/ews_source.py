@@ -142,7 +142,7 @@ class EwsSource:
                 break
             waits = [value.text for value in tree.iter("{*}Value") if value.get("Name") == "BackOffMilliseconds"]
             time.sleep(min(int(waits[0]) / 1000 if waits else 0.5, 2))
-        if answer.status_code != 200 or tree is None:
+        if answer.status_code != 200 or not codes:
             raise Unreachable(f"{CANNOT_CONNECT} (HTTP {answer.status_code})")
         for code in codes:
             if code.text != "NoError" and "GetItem" not in str(code.getparent().tag):

@@ -86,6 +86,9 @@ QUIRKS = {
     "shell": ("shell.deep", "shell.shallow", "shell.scalars"),
     "database": ("exchange.disconnected",),
     "admin": ("admin.switch_objects", "admin.switch_texts"),
+    "zone": ("dns.wildcard_mx", "dns.ns_without_address", "dns.ns_by_ipv6_only"),
+    "spelling": ("dns.txt_cut_elsewhere", "dns.names_in_capitals", "route53.other_spelling"),
+    "secondary": ("dns.lame", "dns.lame_silent", "dns.lame_servfail", "dns.lame_no_authority"),
 }
 """What is so from the start to the end and stops nobody: how a server speaks. At most one of a line."""
 

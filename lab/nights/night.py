@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from lab.dns.zone_data import rrset
 from lab.mail_store import StoredItem
-from lab.nights.cruelty import CONTROL
 from lab.nights.drawing import LASTING, STOPPING, Drawn
 from lab.nights.shelf import Shelf
 from lab.town import DOMAIN, Town
@@ -27,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COMPLETED, PARKED, FAILED, KILLED = 0, 75, 70, -signal.SIGKILL
 _PATIENCE = 1200.0
 """Seconds; a night that has not ended by then never would."""
+_OFFERED = re.compile(r"^- (?:item|folder|mailbox) ", re.MULTILINE)
+"""How a question names what would be left out, smaller than a stage."""
 _NAPS = 6
 """Every so many looks at a parked wait, the process ends and the next look is another one's."""
 _NOTICES, _PUZZLES = 3.0, 60.0
@@ -251,7 +252,7 @@ class Night:
         if len(self.outcome.troubles) > 25:
             self.outcome.wrong.append(f"trouble without end: {text}")
         self._mend()
-        if any(item.subject.rstrip(CONTROL) in text for item in self.outcome.sick):
+        if self.drawn.cruelty and _OFFERED.search(text):
             self.outcome.decisions.append(text)
             self._answer(asked, {"leave_out": True, "name": "anna", "reason": "nobody can read it"})
         else:

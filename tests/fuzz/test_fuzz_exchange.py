@@ -10,7 +10,7 @@ import pytest
 from reader import Reader
 from readers_of_exchange import autodiscover_readers, client_readers, ews_readers, taped_server
 
-NAMES = ("EWS folders", "EWS items", "EWS contents", "EWS changes", "exchangelib items", "exchangelib content",
+NAMES = ("EWS folders", "EWS items", "EWS contents", "EWS changes", "EWS search", "EWS content",
          "Autodiscover")  # fmt: skip
 pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 
