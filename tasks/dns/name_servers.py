@@ -38,10 +38,13 @@ def name_server_findings(context: Context) -> list[Finding]:
     return findings
 
 
-def note_lame_servers(context: Context, stage: str) -> None:
-    """Write down, before the first change of the cutover, which name servers do not serve their zone."""
+def note_lame_servers(context: Context, making: str = "") -> None:
+    """Write down, before the first change of the cutover, which name servers do not serve their zone.
+
+    making: the stage that is about to make its change, which is in the ledger as intent already.
+    """
     if any(
-        _is_of_dns(change) for entry in context.ledger.entries() for change in entry.changes if entry.stage != stage
+        _is_of_dns(change) for entry in context.ledger.entries() for change in entry.changes if entry.stage != making
     ):
         return  # an earlier stage has changed zones: who is silent now may have answered before
     known = {servers.zone for _, servers in context.ledger.payloads(LameServers)}
@@ -60,7 +63,7 @@ def note_lame_servers(context: Context, stage: str) -> None:
         if lame and len(lame) < len(servers):  # all of them: this machine may not ask them, rather
             facts = [f"{server.name} {server.address} does not serve {zone}: {server.error}" for server in lame]
             payload = LameServers(zone=zone, servers=lame)
-            context.ledger.record(EntryKind.EVIDENCE, stage, payload=payload, facts=facts)
+            context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=payload, facts=facts)
 
 
 def lame_before(context: Context, zone: str) -> set[str]:

@@ -57,6 +57,7 @@ def act_on_zones(context: Context, stage: str, wanted: Wanted, approved: str | N
         note_lame_servers(context, stage)
         _make(context, stage, [rrset_change(change) for change in preview.changes])
 
+    note_lame_servers(context)  # also where nothing is to be changed: what is served is waited for all the same
     return apply_changes(context, lambda: preview_zones(context, stage, wanted), make, approved=approved)
 
 

@@ -25,6 +25,7 @@ from mailmove.plan.cutover import Cutover
 from mailmove.records import RRset, RRsetChange
 from tasks.dns.authoritative_check import poll_served, served_everywhere
 from tasks.dns.name_servers import lame_before, name_server_findings, note_lame_servers
+from tasks.dns.zone_changes import act_on_zones
 from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.parking.poll import not_yet
@@ -92,6 +93,13 @@ def test_lame_before_the_switch_it_holds_nothing_up(fault: str) -> None:
         seen = propagate(world, 3, before)
         assert judge(seen, 1.0) and seen.served_since, poll_result(seen, 1.0)
         assert any("left out" in line for line in poll_result(seen, 1.0).details)
+
+
+def test_it_is_written_down_where_nothing_is_to_be_changed() -> None:
+    """Found by a cruel night: the TTL was low already, and the wait for what is served stood still."""
+    with zone_world(faults=["dns.lame"]) as world, cutover(world) as context:
+        receipt = act_on_zones(context, "lower_ttl", lambda zone, domain: [])
+        assert receipt.changes == [] and len(lame_before(context, ZONE)) == 1
 
 
 @pytest.mark.parametrize("fault", LAME)
