@@ -83,7 +83,11 @@ class Route53(Block, DnsProvider, Checkable):
 
         Blocked: there is no such public zone, or several. Also Refused, Throttled, Transient.
         """
-        return _plain(self._sets(self._zone_id(zone)))
+        sets = self._sets(self._zone_id(zone))
+        for raw in sets:
+            if not f".{_name(raw.name)}".endswith(f".{_name(zone)}"):
+                raise malformed(f"the record sets of {zone}", f"{raw.type} {raw.name!r:.80}, which is not in that zone")
+        return _plain(sets)
 
     def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """One ChangeBatch, which is all or nothing; returns when GetChange says INSYNC.
@@ -299,7 +303,8 @@ def _translated(wanted: str) -> Iterator[None]:
         raise Refused(WHO, wanted=wanted, seen=str(error), todo="Put an access key into the block.") from error
     except BotoCoreError as error:  # no connection, no answer in time, no such host
         raise Transient(WHO, wanted=wanted, seen=str(error), todo="Check the way out to Amazon; try again.") from error
-    except ResponseParserError as error:
+    except (ResponseParserError, ValueError, TypeError, AttributeError, LookupError) as error:
+        # botocore's parser lets them through where an element of the answer is empty, doubled or of another type.
         raise malformed(wanted, f"{type(error).__name__}: {error}") from error
 
 

@@ -49,7 +49,7 @@ class RecordSet(Answer):
     """A record set. An alias has no TTL and no records; one with a routing policy has a `SetIdentifier`."""
 
     name: str = Field(alias="Name", min_length=1)
-    type: str = Field(alias="Type", min_length=1)
+    type: str = Field(alias="Type", pattern=r"^[A-Z][A-Z0-9]*$")
     ttl: int | None = Field(default=None, alias="TTL", ge=0, le=2**31 - 1)
     records: list[ResourceRecord] = Field(default=[], alias="ResourceRecords")
     alias: dict[str, Any] | None = Field(default=None, alias="AliasTarget")

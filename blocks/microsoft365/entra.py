@@ -103,8 +103,8 @@ class Entra:
             if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
             raise self._passing(wanted, type(error).__name__) from None
-        except (ValueError, KeyError, RuntimeError, MsalError) as error:
-            self.forget()
+        except (ValueError, KeyError, RuntimeError, MsalError, AttributeError, TypeError) as error:
+            self.forget()  # msal takes it that JSON is an object, and its members are what they ought to be
             # msal reads the tenant's configuration page first: 400 or 404 there means that there is no such tenant.
             if re.search(r"HTTP status: 40[04]\b", f"{error} {error.__context__}"):
                 words = f"AADSTS90002: no tenant {self._tenant}"

@@ -8,6 +8,7 @@ GDAP pages; msal-python. Tokens are kept in memory only; msal writes its cache n
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 import time
@@ -17,10 +18,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pydantic import SecretStr
 
+from blocks.microsoft365.answers import damaged
 from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.entra import CAPABILITIES, WHO, Entra
 from mailmove.errors import Blocked
 from mailmove.pem import section
+
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What can stand behind `Bearer` (RFC 6750 section 2.1)."""
 
 
 class SignIn:
@@ -63,6 +68,9 @@ class SignIn:
             wanted = f"a token for {scope}"
             answer = self._entra.ask_patiently(wanted, lambda: self._ask(scope, claims), "access_token")
             token = answer.get("access_token")
+            if "access_token" in answer and not (isinstance(token, str) and _BEARER.fullmatch(token)):
+                self._entra.forget()  # msal keeps what it was given
+                raise damaged(WHO, wanted, f"{type(token).__name__} that is no token as `access_token`")
             if not isinstance(token, str):
                 raise self._entra.error(answer, wanted)
             # Five minutes early, as msal does: clocks differ. One that does not say how long is not kept.
