@@ -134,12 +134,14 @@ def record_reconciled(context: Context) -> Evidence:
 def _wait_for_sync(context: Context, missing: Missing) -> None:
     """Returns when a sync that began after these items were seen is over. All in Microsoft's time."""
     asked = _asked(context)
-    newest = max((item.received for items in missing.values() for item in items if item.received), default=None)
     cloud = context.tenant
     if cloud.migration.batch(batch_name(context.plan)) is None:
         return  # removed already: nobody will sync any more
-    target_time = cloud.clock()
-    arrived = newest + (target_time - context.source.clock()) + ROUNDED if newest else None
+    target_time, source_time = cloud.clock(), context.source.clock()
+    times = [item.received for items in missing.values() for item in items if item.received]
+    # One that says that it comes in the future, as events may, has been there for nobody knows how long.
+    newest = max((at for at in times if at <= source_time + ROUNDED), default=None)
+    arrived = newest + (target_time - source_time) + ROUNDED if newest else None
     if asked is None or (arrived and arrived > asked):
         context.fence()
         cloud.migration.sync_now(batch_name(context.plan))

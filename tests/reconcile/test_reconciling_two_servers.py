@@ -182,8 +182,12 @@ def test_a_fenced_process_moves_nothing(accounts: Accounts) -> None:
     assert (accounts.copies("<late@x>"), accounts.sessions) == (0, 0)
 
 
-def test_a_sync_is_asked_for_first_and_a_request_without_its_time_asks_again(accounts: Accounts) -> None:
-    accounts.put("<late@x>", received=now() - MINUTE)  # clocks are read in whole seconds: newer ones ask once more
+@pytest.mark.parametrize("received", [-MINUTE, timedelta(days=100)])
+def test_a_sync_is_asked_for_first_and_a_request_without_its_time_asks_again(
+    accounts: Accounts, received: timedelta
+) -> None:
+    """A date in the future, as of seeded events in a cruel night, is no arrival: it asked for a sync at every look."""
+    accounts.put("<late@x>", received=now() + received)  # clocks are read in whole seconds: newer ones ask once more
     user = SimpleNamespace(address=accounts.servers.address, last_synced=None)
     cloud = Mock(spec=Microsoft365, wraps=accounts.servers.target)
     cloud.clock, cloud.migration = now, Mock(users=lambda _: [user])
