@@ -20,11 +20,12 @@ from types import FunctionType
 from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
+from httpx import codes
 from prefect import Flow, flow_runs
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
-from prefect.exceptions import Abort, Pause
+from prefect.exceptions import Abort, Pause, PrefectHTTPStatusError
 from prefect.input import RunInput
 from prefect.input.actions import read_flow_run_input
 from prefect.input.run_input import Keyset, keyset_from_paused_state
@@ -173,8 +174,24 @@ def pause_with_form(
     state.message = message
     reached = propose_state_sync(client, state, flow_run_id=run)
     if reached.is_paused():
-        form.save(form_keys(number), flow_run_id=run)
+        try:
+            form.save(form_keys(number), flow_run_id=run)
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != codes.CONFLICT:
+                raise
+            _forget_form(client, run, number)
+            form.save(form_keys(number), flow_run_id=run)
     return reached
+
+
+def _forget_form(client: SyncPrefectClient, run: UUID, number: int) -> None:
+    """Away with an earlier question of this number, and its answer: a run that had ended and runs again counts anew.
+
+    Servers before 3.9.1 keep both.
+    """
+    for key in form_keys(number).values():
+        if read_flow_run_input(key, flow_run_id=run) is not None:
+            client.delete_flow_run_input(run, key)
 
 
 def has_form(run: FlowRun) -> bool:
