@@ -205,19 +205,19 @@ def _copy(streams: bool) -> Act:
         copy = MailboxCopy(Moved(ANNA), Shelf(streams), world.destination(), Checkpoint(journals[0]),
                            Manners(lanes=1, settle=0.0), sleep=lambda seconds: None)  # fmt: skip
         moved = copy.run()
-        return moved.copied + moved.already_present, moved.left
+        return moved.copied + moved.already_present, moved.left, moved.not_copied
 
     return Act(f"copy as {'streams' if streams else 'MIME'}", call, first)
 
 
 def _changes(world: World) -> Any:
-    """All folders from their beginning, and once more from where that ended."""
+    """All folders from their beginning, and once more from where that ended: items, and what cannot be read."""
     of, found = world.tenant.items.changes(), []
     for folder in of.folders(ANNA):
         pages = list(of.changes(ANNA, folder, None))
         if pages and pages[-1].state:
             pages += of.changes(ANNA, folder, pages[-1].state)
-        found.append((folder.path, [item for page in pages for item in page.items]))
+        found.append((folder.path, [one for page in pages for one in (*page.items, *page.unreadable)]))
     return found
 
 

@@ -124,11 +124,32 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
     ),
     "recipients": (
         lambda graph: Recipients(exchange(graph), graph).all(),
-        {"value": [{"id": "1", "userPrincipalName": MAILBOX, "PrimarySmtpAddress": MAILBOX, "mail": MAILBOX, **KIND}]},
+        {
+            "value": [
+                {
+                    "id": "1",
+                    "userPrincipalName": MAILBOX,
+                    "PrimarySmtpAddress": MAILBOX,
+                    "mail": MAILBOX,
+                    "Identity": "anna",
+                    **KIND,
+                }
+            ]
+        },
     ),
     "grants": (
         lambda graph: MailboxPermissions(exchange(graph)).of([MAILBOX]),
-        {"value": [{"User": "b@c.example", "Trustee": "b@c.example", "AccessRights": ["FullAccess"], "Deny": False}]},
+        {
+            "value": [
+                {
+                    "Identity": "b",
+                    "User": "b@c.example",
+                    "Trustee": "b@c.example",
+                    "AccessRights": ["FullAccess"],
+                    "Deny": False,
+                }
+            ]
+        },
     ),
     "relationship": (
         lambda graph: Relationships(graph, ["r"], "P90D").live("Mailmove c"),
