@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
-from acts import Act, every_act, outcome
+from acts import ON_SHELF, Act, every_act, outcome
 from answers import Answer, Shape
 from mutate_json import json_mutation
 from mutate_text import csv_mutation
@@ -194,7 +194,7 @@ def microsoft_readers(recorder: Recorder) -> list[Reader]:
 
 def _measured(result: Any) -> Counter[str]:
     if isinstance(result, tuple) and len(result) == 3 and isinstance(result[0], int):  # of a copy
-        return Counter({"copied or left": result[0] + len(result[1]), NAMED: len(result[2])})
+        return Counter({"copied, left or named": result[0] + len(result[1]) + ON_SHELF * len(result[2])})
     if isinstance(result, list) and result and all(isinstance(count, int) for count in result):
         return Counter({"copies": sum(result)})
     return count_all(result) + Counter({NAMED: _unreadable(result)})

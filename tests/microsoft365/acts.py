@@ -144,6 +144,10 @@ _INSTEAD = {
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
 
+ON_SHELF = 3
+"""Items in each folder of a shelf."""
+
+
 class Shelf(Origin):
     """An old server in memory: three items of each kind in a folder of their own."""
 
@@ -160,7 +164,7 @@ class Shelf(Origin):
         return self._folders
 
     def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
-        for n in range(3):
+        for n in range(ON_SHELF):
             name, message_id = (
                 f"{folder.kind} {n}",
                 f"<fresh-{n}@x.example>" if folder.kind == "message" and n else None,
