@@ -5,7 +5,7 @@ from __future__ import annotations
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import CNAME_MISSING, NOT_CUSTOMIZED, WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.fields import flag, text_or
+from blocks.microsoft365.fields import flag, text, text_or
 from mailmove.errors import Blocked, NotYet
 from mailmove.ports.tenant import TenantDkim
 from mailmove.records import RRset
@@ -67,22 +67,27 @@ class Dkim(TenantDkim):
                 return None
             raise
         for config in configs:
+            text(config, "Domain")  # every configuration has it: what has none is a damaged row, not an empty one
             return config
         return None
 
 
 def _records(domain: str, config: Json) -> tuple[RRset, ...]:
-    """Unverified: names and targets as in Microsoft's "Set up DKIM", selector1 and selector2, targets as given."""
+    """(): neither selector has a target yet; one alone is no answer.
+
+    Unverified: names and targets as in Microsoft's "Set up DKIM", selector1 and selector2, targets as given.
+    """
     name = domain.rstrip(".").lower()
+    if not any(text_or(config, f"Selector{number}CNAME") for number in (1, 2)):
+        return ()
     return tuple(
         RRset(
             name=f"selector{number}._domainkey.{name}.",
             type="CNAME",
             ttl=_TTL,
-            values=(f"{target.rstrip('.').lower()}.",),
+            values=(f"{text(config, f'Selector{number}CNAME').rstrip('.').lower()}.",),
         )
         for number in (1, 2)
-        if (target := text_or(config, f"Selector{number}CNAME"))
     )
 
 

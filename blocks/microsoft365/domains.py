@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from blocks.microsoft365.answers import NO_USER, Json, Rejected, damaged
-from blocks.microsoft365.fields import flag, number, number_or, text, text_or, texts_or
+from blocks.microsoft365.fields import flag, number, number_or, text, text_or, texts, unreadable
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
@@ -78,7 +78,7 @@ class Domains(TenantDomains):
         """Add Email to the domain's services; the others stay. NotYet: no MX record is offered yet."""
         domain = self._must(name)
         if not domain.mail_enabled:
-            services = texts_or(self._entry(name) or {}, "supportedServices")
+            services = texts(self._entry(name) or {}, "supportedServices")
             self._graph.call(
                 "PATCH",
                 _path(name),
@@ -134,7 +134,7 @@ class Domains(TenantDomains):
     def _complete(self, entry: Json) -> Domain:
         name = text(entry, "id")
         verified = flag(entry, "isVerified")
-        enabled = "Email" in texts_or(entry, "supportedServices")
+        enabled = "Email" in texts(entry, "supportedServices")
         return Domain(
             name=name,
             verified=verified,
@@ -214,7 +214,10 @@ def verification_code(code: str, words: str) -> str | None:
 
 
 def _is_mail(record: Json) -> bool:
-    return text_or(record, "supportedService") == "Email"
+    """supportedService is always there; null is one of its values (graph/api/resources/domaindnsrecord)."""
+    if "supportedService" not in record:
+        raise unreadable(record, "supportedService")
+    return record["supportedService"] is not None and text(record, "supportedService") == "Email"
 
 
 def _joined(first: RRset, second: RRset) -> tuple[str, ...]:

@@ -120,6 +120,14 @@ def texts_or(row: Mapping[str, Any], name: str) -> list[str]:
     return values
 
 
+def texts(row: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts, none of them empty; the list may be."""
+    values = row.get(name)
+    if not isinstance(values, list) or not all(isinstance(entry, str) and entry for entry in values):
+        raise unreadable(row, name)
+    return cast(list[str], values)
+
+
 def time(row: Mapping[str, Any], name: str) -> datetime:
     """Aware, in UTC."""
     at = time_or(row, name)

@@ -6,6 +6,7 @@ Permissions: Mail.ReadBasic.All to find, Mail.Read for the content, Mail.ReadWri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -22,6 +23,9 @@ from mailmove.errors import Blocked, NotYet
 from mailmove.items.item import Item
 from mailmove.ports.tenant import TenantMessages
 from mailmove.tenant_state import TraceEntry
+
+_HEADER = re.compile(rb"[A-Za-z0-9][\w.-]*[ \t]*:")
+"""With what a message begins: the name of a header field (RFC 5322 section 2.2), of letters that real ones have."""
 
 
 class Messages(TenantMessages):
@@ -80,8 +84,11 @@ class Messages(TenantMessages):
         wanted = f"a message of {mailbox}"
         with opened(mailbox):
             reply = self._graph.call("GET", f"{_message(mailbox, item_id)}/$value", wanted=wanted, raw=True)
-        if not reply.content.strip():
-            raise damaged("Microsoft Graph", wanted, f"{reply.status} without content")
+        if not _HEADER.match(reply.content):
+            seen = f"{reply.status} with what is no message: {reply.content[:60]!r}"
+            raise damaged(
+                "Microsoft Graph", wanted, seen if reply.content.strip() else f"{reply.status} without content"
+            )
         return reply.content
 
     def remove(self, mailbox: str, item_id: str) -> None:

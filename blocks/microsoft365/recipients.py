@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.fields import flag_or, text, text_or, texts_or, word_or
+from blocks.microsoft365.fields import flag_or, text, text_or, texts_or, unreadable, word_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.ports.tenant import TenantRecipients
 from mailmove.tenant_state import Recipient
@@ -48,10 +48,18 @@ def exchange_recipients(exchange: ExchangeAdmin) -> list[Recipient]:
             address=text_or(row, "PrimarySmtpAddress").lower(),
             kind=word_or(row, "RecipientTypeDetails"),
             addresses=smtp_addresses(texts_or(row, "EmailAddresses"), text_or(row, "PrimarySmtpAddress")),
-            names=frozenset(text(row, name).lower() for name in _NAMES if row.get(name)),
+            names=_names(row),
         )
         for row in rows
     ]
+
+
+def _names(row: Json) -> frozenset[str]:
+    """Each recipient has some; without one nobody could tell whether a user of Graph is this one."""
+    names = frozenset(text(row, name).lower() for name in _NAMES if row.get(name))
+    if not names:
+        raise unreadable(row, "Identity")
+    return names
 
 
 def _user(user: Json) -> Recipient:

@@ -150,3 +150,11 @@ def spoilt(wire: bytes, luck: random.Random) -> bytes:
             wire[:at] + bytes([wire[at] ^ 1 << luck.randrange(8)]) + wire[at + 1 :],
         )
     )
+
+
+@pytest.mark.parametrize("kind", ["", "x", "mx", "1e999", "A B"])
+def test_a_record_set_has_a_type(kind: str) -> None:
+    pages = copy.deepcopy(PAGES)
+    pages[0]["ResourceRecordSets"][0]["Type"] = kind
+    with pytest.raises(MailmoveError):
+        read_sets(pages, "a zone")

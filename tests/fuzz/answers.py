@@ -44,15 +44,17 @@ class Mutation:
 class Shape:
     """What a format knows of its records.
 
-    records: names of elements that may be absent as a whole. lists: names of elements that may be empty. counted: names
-    of JSON lists whose length the question fixes, so none of them may be short. free: names of what may have any text,
-    so that another text is another answer.
+    records: names of elements that may be absent as a whole. lists: names of elements that may be empty, and of lines
+    that may be absent. counted: names of JSON lists whose length the question fixes, so none of them may be short.
+    free: names of what may have any text, so that another text is another answer. nullable: names of JSON properties of
+    which null is a value.
     """
 
     records: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     counted: frozenset[str] = frozenset()
     free: frozenset[str] = frozenset()
+    nullable: frozenset[str] = frozenset()
 
 
 Mutator = Callable[[random.Random, bytes, Shape], Mutation | None]

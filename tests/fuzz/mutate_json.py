@@ -56,6 +56,7 @@ def json_mutation(dice: random.Random, body: bytes, shape: Shape) -> Mutation | 
         holder[key] = _emptied(holder[key])
     elif kind == "retyped":
         holder[key] = _retyped(dice, holder[key])
+        honest = holder[key] is None and name in shape.nullable
     elif kind == "doubled":
         if in_list:
             holder.insert(key, holder[key])

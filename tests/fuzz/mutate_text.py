@@ -20,7 +20,9 @@ def lines_mutation(dice: random.Random, body: bytes, shape: Shape) -> Mutation |
     sign = min((place for mark in (b":", b";", b"=") if (place := line.find(mark)) > 0), default=0)
     name = line[:sign].decode("latin-1").strip()
     kind = dice.choice(("dropped", "emptied", "retyped", "doubled", "reordered", "joined"))
+    honest = name in shape.records
     if kind == "dropped":
+        honest = honest or name in shape.lists
         del lines[at]
     elif kind == "emptied":
         lines[at] = (line[: sign + 1] if sign else b"") + end
@@ -34,7 +36,7 @@ def lines_mutation(dice: random.Random, body: bytes, shape: Shape) -> Mutation |
         lines[at], lines[other] = lines[other], lines[at]
     else:
         lines[at] = line[: len(line) - len(end)]
-    return Mutation(kind, f"line {at + 1}: {line[:60]!r}", Answer(b"".join(lines)), name, name in shape.records)
+    return Mutation(kind, f"line {at + 1}: {line[:60]!r}", Answer(b"".join(lines)), name, honest)
 
 
 def csv_mutation(dice: random.Random, body: bytes, shape: Shape) -> Mutation | None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
-from acts import Act, every_act, outcome
+from acts import ON_SHELF, Act, every_act, outcome
 from answers import Answer, Shape
 from mutate_json import json_mutation
 from mutate_text import csv_mutation
 from night_tenant import ANNA, World, furnish, world_of
-from reader import AsksWithoutEnd, Case, Reader, count_all
+from reader import NAMED, AsksWithoutEnd, Case, Reader, count_all
 from tape import Tape, TapeTransport
 
 from blocks.microsoft365.http import JsonClient
@@ -24,13 +24,23 @@ from lab.cloud.cloud import Cloud
 from mailmove.errors import MailmoveError
 from mailmove.items.copy.interfaces import Destination
 from mailmove.items.copy.rate_limits import UNLIMITED, Pace
+from mailmove.items.reconcile.changes import StateLost, Unreadable
 
 _OPTIONAL = frozenset({"@odata.nextLink", "@odata.count", "@odata.context", "@odata.etag", "@odata.deltaLink"})
 """Without them a list is over, as it is when it is over."""
 
 
-_OPTIONAL_OF = {"Microsoft recipients": frozenset({"Alias"})}
-"""Of one reader: a recipient has several names."""
+_OPTIONAL_OF = {
+    "Microsoft recipients": frozenset({"Alias"}),
+    "Microsoft changes": frozenset({"childFolderCount", "totalItemCount"}),
+}
+"""Of one reader: a recipient has several names; a folder that says 0 holds nothing, as far as anybody can tell."""
+_RAISES = {"Microsoft changes": (StateLost,)}
+"""The port names it; who asks begins anew."""
+
+
+_NULLABLE = frozenset({"supportedService"})
+"""null is a value of theirs, by Microsoft's page: a record that no service of Microsoft's needs."""
 
 
 class Hurry:
@@ -131,6 +141,7 @@ class Recorder:
 
         def read(answers: Sequence[Answer]) -> Any:
             self.transport.tape = tape
+            self.cloud.tenant.restore(self.furnished)  # `first` wants the tenant that it was written for
             act.first(self.cloud.tenant)
             tape.play(answers)
             result = act.call(self.world())
@@ -172,20 +183,28 @@ def microsoft_readers(recorder: Recorder) -> list[Reader]:
             name,
             some,
             [csv_mutation] if name == "Microsoft prices" else [json_mutation],
-            Shape(counted=frozenset({"responses"})),
+            Shape(counted=frozenset({"responses"}), nullable=_NULLABLE),
             _measured,
             _OPTIONAL | _OPTIONAL_OF.get(name, frozenset()),
+            _RAISES.get(name, ()),
         )
         for name, some in cases.items()
     ]
 
 
 def _measured(result: Any) -> Counter[str]:
-    if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], int):
-        return Counter({"copied or left": result[0] + len(result[1])})  # of a copy
+    if isinstance(result, tuple) and len(result) == 3 and isinstance(result[0], int):  # of a copy
+        return Counter({"copied, left or named": result[0] + len(result[1]) + ON_SHELF * len(result[2])})
     if isinstance(result, list) and result and all(isinstance(count, int) for count in result):
         return Counter({"copies": sum(result)})
-    return count_all(result)
+    return count_all(result) + Counter({NAMED: _unreadable(result)})
+
+
+def _unreadable(result: Any) -> int:
+    """Items of which the changes say that they cannot be read."""
+    if isinstance(result, (list, tuple)):
+        return sum(_unreadable(inner) for inner in result)
+    return isinstance(result, Unreadable)
 
 
 def recorder(cloud: Cloud, authority: Authority) -> Recorder:

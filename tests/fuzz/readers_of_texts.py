@@ -68,7 +68,8 @@ ICALENDAR = Reader(
         one_answer("a series of the lab", event_mime(_SERIES), event_fields),
     ],
     [lines_mutation, bytes_mutation],
-    Shape(records=_FREE, lists=frozenset({"RRULE", "DTEND"})),
+    # A whole line of these may be absent; another value of theirs is another event only where it can be read.
+    Shape(records=_FREE, lists=frozenset({"RRULE", "DTEND", "X-ALT-DESC"})),
     _of_event,
     raises=(Unmovable,),
 )

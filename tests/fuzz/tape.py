@@ -41,7 +41,8 @@ class Exchange:
 def names_of(method: str, target: str, body: bytes) -> Names:
     path, operation = unquote(urlsplit(target).path), operation_of(body)
     exact = hashlib.sha256(body).hexdigest()
-    return (method, target, exact), (method, path, operation), (method, operation)
+    names = (method, target, exact), (method, path, operation)
+    return (*names, (method, operation)) if operation else names  # of another path it would be another's answer
 
 
 def operation_of(body: bytes) -> str:
@@ -93,7 +94,7 @@ class Tape:
             for level, name in enumerate(wanted):
                 for fresh in (True, False):  # what is asked again is answered as before
                     for place, exchange in enumerate(self.exchanges):
-                        fits = not exchange.names or exchange.names[level] == name
+                        fits = not exchange.names or exchange.names[level : level + 1] == (name,)
                         if fits and fresh == (place not in self._used):
                             self._used.add(place)
                             return self.answers[place]

@@ -144,6 +144,10 @@ _INSTEAD = {
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
 
+ON_SHELF = 3
+"""Items in each folder of a shelf."""
+
+
 class Shelf(Origin):
     """An old server in memory: three items of each kind in a folder of their own."""
 
@@ -160,7 +164,7 @@ class Shelf(Origin):
         return self._folders
 
     def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
-        for n in range(3):
+        for n in range(ON_SHELF):
             name, message_id = (
                 f"{folder.kind} {n}",
                 f"<fresh-{n}@x.example>" if folder.kind == "message" and n else None,
@@ -205,19 +209,19 @@ def _copy(streams: bool) -> Act:
         copy = MailboxCopy(Moved(ANNA), Shelf(streams), world.destination(), Checkpoint(journals[0]),
                            Manners(lanes=1, settle=0.0), sleep=lambda seconds: None)  # fmt: skip
         moved = copy.run()
-        return moved.copied + moved.already_present, moved.left
+        return moved.copied + moved.already_present, moved.left, moved.not_copied
 
     return Act(f"copy as {'streams' if streams else 'MIME'}", call, first)
 
 
 def _changes(world: World) -> Any:
-    """All folders from their beginning, and once more from where that ended."""
+    """All folders from their beginning, and once more from where that ended: items, and what cannot be read."""
     of, found = world.tenant.items.changes(), []
     for folder in of.folders(ANNA):
         pages = list(of.changes(ANNA, folder, None))
         if pages and pages[-1].state:
             pages += of.changes(ANNA, folder, pages[-1].state)
-        found.append((folder.path, [item for page in pages for item in page.items]))
+        found.append((folder.path, [one for page in pages for one in (*page.items, *page.unreadable)]))
     return found
 
 

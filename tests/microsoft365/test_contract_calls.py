@@ -93,6 +93,7 @@ class Recorder:
             )
         row = {
             "Identity": identity,
+            "Domain": identity,
             "Status": "Failed",
             "ExchangeServer": "s",
             "RpcProxyServer": "p.example",

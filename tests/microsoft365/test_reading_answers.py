@@ -14,6 +14,7 @@ from test_json_client import client
 
 from blocks.microsoft365 import fields
 from blocks.microsoft365.answers import Answer
+from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.http import JsonClient
@@ -124,11 +125,32 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
     ),
     "recipients": (
         lambda graph: Recipients(exchange(graph), graph).all(),
-        {"value": [{"id": "1", "userPrincipalName": MAILBOX, "PrimarySmtpAddress": MAILBOX, "mail": MAILBOX, **KIND}]},
+        {
+            "value": [
+                {
+                    "id": "1",
+                    "userPrincipalName": MAILBOX,
+                    "PrimarySmtpAddress": MAILBOX,
+                    "mail": MAILBOX,
+                    "Identity": "anna",
+                    **KIND,
+                }
+            ]
+        },
     ),
     "grants": (
         lambda graph: MailboxPermissions(exchange(graph)).of([MAILBOX]),
-        {"value": [{"User": "b@c.example", "Trustee": "b@c.example", "AccessRights": ["FullAccess"], "Deny": False}]},
+        {
+            "value": [
+                {
+                    "Identity": "b",
+                    "User": "b@c.example",
+                    "Trustee": "b@c.example",
+                    "AccessRights": ["FullAccess"],
+                    "Deny": False,
+                }
+            ]
+        },
     ),
     "relationship": (
         lambda graph: Relationships(graph, ["r"], "P90D").live("Mailmove c"),
@@ -209,6 +231,34 @@ def test_a_list_that_is_missing_is_not_an_empty_list(name: str) -> None:
             changed = {**copy.deepcopy(good), member: odd}
             with pytest.raises(MailmoveError):
                 read(answering(json.dumps(changed).encode()))
+
+
+SELECTORS = {"Domain": "c.example", "Selector1CNAME": "one.example", "Selector2CNAME": "two.example"}
+
+
+@pytest.mark.parametrize(("lacking", "count"), [((), 2), (("Selector1CNAME", "Selector2CNAME"), 0)])
+def test_both_selectors_of_dkim_or_none_yet(lacking: tuple[str, ...], count: int) -> None:
+    row = {name: value for name, value in SELECTORS.items() if name not in lacking}
+    graph = answering(json.dumps({"value": [row]}).encode())
+    assert len(Dkim(exchange(graph)).records("c.example")) == count
+
+
+@pytest.mark.parametrize("lacking", SELECTORS)
+def test_half_a_configuration_of_dkim_is_no_configuration(lacking: str) -> None:
+    graph = answering(json.dumps({"value": [{**SELECTORS, lacking: ""}]}).encode())
+    with pytest.raises(AnswerUnreadable):
+        Dkim(exchange(graph)).records("c.example")
+
+
+@pytest.mark.parametrize("content", [b"\0\0\0\0", b'{"error": []}', b"<html><body>x</body></html>", b"busy", b" "])
+def test_what_is_no_message_is_no_content_of_one(content: bytes) -> None:
+    with pytest.raises(AnswerUnreadable):
+        Messages(answering(content), "global").content(MAILBOX, "1")
+
+
+def test_a_message_is_given_out_as_it_is() -> None:
+    content = b"Received: from a.b by c.d\r\n\r\nx"
+    assert Messages(answering(content), "global").content(MAILBOX, "1") == content
 
 
 PRODUCT = Product(catalog_item="P:S:A", quantity=1, term="P1M", billing="monthly")

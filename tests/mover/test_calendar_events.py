@@ -151,3 +151,9 @@ def test_what_stands_outside_of_the_event_is_not_lost_in_silence(line: str) -> N
 def test_a_value_that_nobody_knows_is_named(line: str) -> None:
     with pytest.raises(Unmovable, match=line.partition(":")[0].partition(";")[0]):
         event_fields(_calendar("DTSTART:20260102T090000Z", line))
+
+
+@pytest.mark.parametrize("line", ["RRULE;", "X-ALT-DESC", "the rest of a text"])
+def test_a_torn_line_is_not_stepped_over(line: str) -> None:
+    with pytest.raises(Unmovable, match="a line that is no property"):
+        event_fields(_calendar("DTSTART:20260102T090000Z", line))

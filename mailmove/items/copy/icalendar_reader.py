@@ -84,6 +84,9 @@ def _only_event(text: str) -> Event:
     outside = f"{text[: match.start()]}\n{text[match.end() :]}"
     if _OF_EVENT.search(outside) or misplaced(calendar, events[0]):
         raise Unmovable("its iCalendar has properties of the event outside of it")
+    if any(name is None for name, _ in events[0].errors):
+        # icalendar steps over such a line; it may be what is left of a rule or a text.
+        raise Unmovable("its iCalendar has a line that is no property")
     return events[0]
 
 
