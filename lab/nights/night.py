@@ -244,15 +244,17 @@ class Night:
 
     def _trouble(self, asked: dict[str, Any], text: str) -> None:
         self.outcome.troubles.append(text.splitlines()[0])
-        if self.lasting and not self.drawn.mends:
+        offered = self.drawn.cruelty and _OFFERED.search(text)
+        if self.lasting and not self.drawn.mends and not offered:
             self._left_parked(text)
             return
         if not (self.drawn.faults or self.drawn.events or self.drawn.cruelty):
             self.outcome.wrong.append(f"trouble although nothing is broken: {text}")
         if len(self.outcome.troubles) > 25:
             self.outcome.wrong.append(f"trouble without end: {text}")
-        self._mend()
-        if self.drawn.cruelty and _OFFERED.search(text):
+        if self.drawn.mends or not self.lasting:
+            self._mend()
+        if offered:
             self.outcome.decisions.append(text)
             self._answer(asked, {"leave_out": True, "name": "anna", "reason": "nobody can read it"})
         else:

@@ -19,10 +19,14 @@ _NAMED = 50
 """Items named in an entry of the ledger."""
 Missing = dict[str, list[Item]]
 """Mailbox address -> items of the source that the target does not hold."""
+Reasons = dict[tuple[str, str], str]
+"""Mailbox address and item id -> why it could not be copied, in the words of whichever server."""
 
 
-def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tuple[int, Missing]:
-    """(how many were copied now, what remains). Once each, however often it is called: the target is asked first.
+def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tuple[int, Missing, Reasons]:
+    """(how many were copied now, what remains, why some of it does).
+
+    Once each, however often it is called: the target is asked first.
 
     Transient, when every mailbox has had its chance: one could not be written now, and was not tried often enough yet.
 
@@ -34,7 +38,7 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
     remaining: Missing = {address: list(items) for address, items in missing.items()}
     origin, destination = source.origin(), cloud.items.destination()
     mover = DirectMover(origin, FencedDestination(context, destination))
-    copied, passing = 0, list[Transient]()
+    copied, passing, reasons = 0, list[Transient](), Reasons()
     for address, items in missing.items():
         whole = destination.takes_streams(address) and origin.gives_streams(address)
         ours = [item for item in items if item.kind in ("event", "contact") or (whole and item.kind == "message")]
@@ -53,11 +57,12 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
                 passing.append(error)
             continue
         copied += moved.copied
+        reasons.update({(address, item.id): why for item, why in moved.left})
         left = {item.id for item, _ in moved.left}
         remaining[address] = [item for item in items if item not in ours or item.id in left]
     if passing:
         raise passing[0]
-    return copied, {address: items for address, items in remaining.items() if items}
+    return copied, {address: items for address, items in remaining.items() if items}, reasons
 
 
 def _record_intent(context: Context, address: str, items: Sequence[Item]) -> tuple[int, float | None]:

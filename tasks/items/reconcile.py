@@ -54,11 +54,14 @@ def reconcile(context: Context) -> Reconciled:
     copied, given_up = 0, list[tuple[str, Item, str]]()
     if missing:
         _wait_for_sync(context, missing)
-        copied, remaining = copy_missing(context, missing)
+        copied, remaining, reasons = copy_missing(context, missing)
         if not remaining and not copied:
             # Copies of ours bear a mark, and are known by it where the two servers name the same item differently.
             facts.append("what is missing by name is there, as copies that bear our mark")
-        given_up = deliver_again(context, remaining)
+        given_up = [
+            (address, item, reasons.get((address, item.id), why))
+            for address, item, why in deliver_again(context, remaining)
+        ]
         missing = remaining
     under_way = sum(map(len, missing.values())) - len(given_up)
     not_handed_on = sum(account.missing - len(account.lost) for account in accounts)
