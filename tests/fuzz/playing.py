@@ -1,4 +1,4 @@
-"""Play a reader many times: how often, from which seed, and what is known to fail."""
+"""Play a reader many times: how often, and from which seed."""
 
 from __future__ import annotations
 
@@ -14,25 +14,15 @@ from reader import NAMED, Failure, Reader, in_peace, play
 MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 SEED = os.environ.get("SEED", "")
 ONLY = os.environ.get("READER", "")
-"""The one reader that is played; `all`: those that are known to fail, too."""
+"""The one reader that is played; empty: all."""
 FINDINGS = os.environ.get("FINDINGS", "")
 """File to which every failure is written, too."""
 SHOWN = 5
 
-KNOWN_TO_FAIL: dict[str, str] = {}
-"""Reader -> where it fails today. Left out of `make test`; `make fuzz READER=name` plays it all the same. Whoever mends
-it takes it off."""
 
-
-def names(readers: dict[str, Any]) -> list[Any]:
+def names(readers: dict[str, Any]) -> list[str]:
     """Parameters for a test of each reader that was chosen."""
-    chosen = [name for name in readers if ONLY in ("", "all", name)]
-    return [
-        pytest.param(name, marks=pytest.mark.skip(reason=f"known to fail: {KNOWN_TO_FAIL[name]}"))
-        if name in KNOWN_TO_FAIL and not ONLY
-        else name
-        for name in chosen
-    ]
+    return [name for name in readers if ONLY in ("", name)]
 
 
 def failures_of(reader: Reader, whole: dict[str, Any]) -> list[Failure]:
