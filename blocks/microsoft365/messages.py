@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import NO_ITEM, NO_USER, Rejected, damaged
-from blocks.microsoft365.careful_pages import CarefulList
 from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.clouds import CLOUDS, CloudName
 from blocks.microsoft365.fields import text, text_or
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.mailbox_items import FIELDS, message_of
+from blocks.microsoft365.items.careful_pages import CarefulList
+from blocks.microsoft365.items.mailbox_items import FIELDS, message_of
 from blocks.microsoft365.message_traces import message_traces
 from mailmove.errors import Blocked, NotYet
 from mailmove.items.item import Item

@@ -19,7 +19,7 @@ from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, Excha
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
 from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.items import Items
+from blocks.microsoft365.items.tenant_items import Items
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages

@@ -25,7 +25,7 @@ from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.mailbox_changes import GraphChanges
+from blocks.microsoft365.items.mailbox_changes import GraphChanges
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.message_traces import message_traces

@@ -11,9 +11,9 @@ import pytest
 
 from blocks.microsoft365.answers import MailboxClosed
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.item_destination import GraphDestination
-from blocks.microsoft365.item_import import Importer
-from blocks.microsoft365.item_requests import outcome_of
+from blocks.microsoft365.items.item_destination import GraphDestination
+from blocks.microsoft365.items.item_import import Importer
+from blocks.microsoft365.items.item_requests import outcome_of
 from mailmove.errors import Transient
 from mailmove.items.copy.interfaces import SourceFolder
 from mailmove.items.copy.rate_limits import UNLIMITED

@@ -57,4 +57,4 @@ def test_nobody_else_towards_microsoft_or_ews_keeps_a_retry_loop_of_its_own() ->
             if "retry_after" in names:
                 using.add(path.relative_to(root).as_posix())
     # Each of the two hands the time on, to the pace of a mailbox.
-    assert using == {"exchange/ews/soap.py", "microsoft365/item_destination.py"}
+    assert using == {"exchange/ews/soap.py", "microsoft365/items/item_destination.py"}

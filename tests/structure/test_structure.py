@@ -146,6 +146,11 @@ def test_files_are_small() -> None:
     assert statistics.median(lengths[path] for path in python_files(*PRODUCTION)) <= 130
 
 
+def test_folders_are_small() -> None:
+    modules = Counter(path.parent for path in python_files(*PRODUCTION, "lab", "tests") if path.stem != "__init__")
+    assert {str(folder): count for folder, count in modules.items() if count > 30} == {}
+
+
 def tracked() -> list[Path]:
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, timeout=60)
     return [ROOT / name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]

@@ -9,7 +9,7 @@ import pytest
 from mailmove.items.copy.calendar_events import event_fields, parts_lost
 
 EVENT = (
-    (Path(__file__).parent / "recorded" / "09_all_day_as_exchange_says_it.ics")
+    (Path(__file__).parents[1] / "recorded" / "09_all_day_as_exchange_says_it.ics")
     .read_bytes()
     .replace(b"\r\n", b"\n")
     .replace(b"\n", b"\r\n")

@@ -13,7 +13,7 @@ from fake_blocks import SOURCE, TENANT, a_plan, source, tenant
 from memory_engine import MemoryEngine
 
 from blocks.exchange.exchange_server import ExchangeServer
-from blocks.microsoft365.item_requests import Unsendable, request_for
+from blocks.microsoft365.items.item_requests import Unsendable, request_for
 from blocks.microsoft365.microsoft365 import Microsoft365
 from mailmove.errors import Transient
 from mailmove.items.copy.interfaces import Content

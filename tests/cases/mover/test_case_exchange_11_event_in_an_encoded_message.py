@@ -10,7 +10,7 @@ import pytest
 from mailmove.items.copy.calendar_events import event_fields, event_uid, parts_lost
 
 MESSAGE = (
-    (Path(__file__).parent / "recorded" / "11_event_in_an_encoded_message.eml")
+    (Path(__file__).parents[1] / "recorded" / "11_event_in_an_encoded_message.eml")
     .read_bytes()
     .replace(b"\r\n", b"\n")
     .replace(b"\n", b"\r\n")

@@ -10,8 +10,8 @@ from blocks.exchange.ews.copy_source import EwsOrigin
 from mailmove.items.copy.interfaces import Content
 from mailmove.items.item import Item
 
-RECORDED = (Path(__file__).parent / "recorded" / "12_contact.xml").read_bytes()
-CONTRACT = Path(__file__).parents[2] / "lab" / "contracts" / "graph-v1.0-extract.json"
+RECORDED = (Path(__file__).parents[1] / "recorded" / "12_contact.xml").read_bytes()
+CONTRACT = Path(__file__).parents[3] / "lab" / "contracts" / "graph-v1.0-extract.json"
 ITEM = Item(id="c", folder=("Contacts",), kind="contact", key="contact|ann example|ann@fabrikam.example")
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import NO_ITEM, Json, Rejected
-from blocks.microsoft365.careful_pages import Broken, CarefulList, PageSizes, is_about_items
 from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.fields import flag_or, number_or, text, text_or
 from blocks.microsoft365.http import JsonClient, next_link
-from blocks.microsoft365.mailbox_items import FIELDS, contact_of, event_of, folders_below, message_of
+from blocks.microsoft365.items.careful_pages import Broken, CarefulList, PageSizes, is_about_items
+from blocks.microsoft365.items.mailbox_items import FIELDS, contact_of, event_of, folders_below, message_of
 from mailmove.errors import AnswerUnreadable, MailmoveError
 from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.item import Item

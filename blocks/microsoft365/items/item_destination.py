@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, TooManyRequests, damaged
-from blocks.microsoft365.careful_pages import CarefulList
 from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.fields import number, part_or, rows, rows_or, text, text_or
 from blocks.microsoft365.http import JsonClient, next_link
-from blocks.microsoft365.item_folders import Folders
-from blocks.microsoft365.item_import import Importer
-from blocks.microsoft365.item_requests import Unsendable, mark_property, outcome_of, request_for, without_parts
-from blocks.microsoft365.mailbox_items import FIELDS, contact_of, event_of, message_of
+from blocks.microsoft365.items.careful_pages import CarefulList
+from blocks.microsoft365.items.item_folders import Folders
+from blocks.microsoft365.items.item_import import Importer
+from blocks.microsoft365.items.item_requests import Unsendable, mark_property, outcome_of, request_for, without_parts
+from blocks.microsoft365.items.mailbox_items import FIELDS, contact_of, event_of, message_of
 from mailmove.errors import Throttled, Transient
 from mailmove.items.copy.interfaces import Content, Destination, Outcome, Present, SourceFolder
 from mailmove.items.copy.rate_limits import Limits, Pace

@@ -9,7 +9,7 @@ import pytest
 from mailmove.items.copy.calendar_events import event_fields, parts_lost
 
 EVENT = (
-    (Path(__file__).parent / "recorded" / "08_private_event.ics")
+    (Path(__file__).parents[1] / "recorded" / "08_private_event.ics")
     .read_bytes()
     .replace(b"\r\n", b"\n")
     .replace(b"\n", b"\r\n")

@@ -18,7 +18,7 @@ import httpx
 from blocks.microsoft365.answers import NO_ITEM, NO_USER, Json, Rejected
 from blocks.microsoft365.fields import text, text_or
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.item_requests import outcome_of
+from blocks.microsoft365.items.item_requests import outcome_of
 from blocks.retry_budget import read_thrice
 from blocks.tls_roots import is_untrusted, untrusted
 from mailmove.errors import NotYet

@@ -6,9 +6,9 @@ import ssl
 from collections.abc import Callable
 
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.item_destination import GraphDestination
-from blocks.microsoft365.item_import import Importer
-from blocks.microsoft365.mailbox_changes import GraphChanges
+from blocks.microsoft365.items.item_destination import GraphDestination
+from blocks.microsoft365.items.item_import import Importer
+from blocks.microsoft365.items.mailbox_changes import GraphChanges
 from blocks.microsoft365.permissions import IMPORT_PERMISSION, copy_findings, granted
 from mailmove.evidence import Finding
 from mailmove.items.copy.interfaces import Destination

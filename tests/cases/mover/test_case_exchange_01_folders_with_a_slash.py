@@ -10,7 +10,7 @@ from recorded_ews import BOX, ENVELOPE, RecordedEws
 
 from blocks.exchange.ews.copy_source import EwsOrigin
 
-RECORDED = Path(__file__).parent / "recorded" / "01_slash_in_folder_name.xml"
+RECORDED = Path(__file__).parents[1] / "recorded" / "01_slash_in_folder_name.xml"
 WELL_KNOWN = "".join(
     '<m:GetFolderResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode><m:Folders>'
     f'<t:Folder><t:FolderId Id="{identity}"/></t:Folder></m:Folders></m:GetFolderResponseMessage>'

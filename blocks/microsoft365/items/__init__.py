@@ -1,0 +1,1 @@
+"""Items of mailboxes at Microsoft 365: read, searched, written, imported."""
