@@ -12,7 +12,7 @@ from mailmove.errors import Blocked, MailmoveError, SignInRefused, Transient
 from mailmove.evidence import Receipt
 from mailmove.items.content import lack_of
 from mailmove.items.folder_path import shown
-from mailmove.items.identity import holds_digest, is_marked, without_match
+from mailmove.items.identity import holds, holds_digest, is_marked, may_be_same, without_match
 from mailmove.items.item import Item
 from mailmove.plan.cutover import Cutover
 from mailmove.ports import SourceServer, Tenant
@@ -98,7 +98,8 @@ def _look_into(
         for item in messages
         if not item.message_id
     ]
-    alone = without_match(named, _at_source(source, mailbox, named))
+    at_source = _at_source(source, mailbox, named)
+    alone = [item for item in without_match(named, at_source) if not _has_come_back(context, mailbox, item, at_source)]
     if wanted:
         _return_mailbox(context, source, cloud, mailbox, alone, returned)
     else:
@@ -129,6 +130,14 @@ def _at_source(source: SourceServer, mailbox: str, items: list[Item]) -> list[It
         for item in source.messages.find(mailbox, ids[start : start + _BATCH])
         if item.message_id
     ]
+
+
+def _has_come_back(context: Context, mailbox: str, item: Item, at_source: list[Item]) -> bool:
+    """Was it returned before, and is there? A sync of the batch may have brought what was returned to the target again,
+    so that the target has two of what the source has once; without a Date header each has a date of its own.
+    """
+    there = [other for other in at_source if other.identity == item.identity and may_be_same(item, holds(other))]
+    return bool(there) and _may_be_there(context, mailbox, item)
 
 
 def _wait_for(context: Context, source: SourceServer, mailbox: str, items: list[Item]) -> list[Item]:

@@ -14,16 +14,19 @@ from memory_engine import MemoryEngine
 
 from blocks.exchange.exchange_server import ExchangeServer
 from blocks.microsoft365.microsoft365 import Microsoft365
+from mailmove.changes import Change, ChangeKind, MessageSubject
 from mailmove.errors import Blocked, MailmoveError, SignInRefused
-from mailmove.items.identity import marked_message_id
+from mailmove.items.identity import holds_digest, marked_message_id
 from mailmove.items.item import Item
 from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.items.return_to_source import return_to_source
 from tasks.ledger.entry import EntryKind
+from tasks.ledger.payloads import Topic
 
 ANNA, BEN = "anna@contoso.com", "ben@contoso.com"
 THEN = datetime(2026, 11, 26, 5, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 def a_message(identity: str, subject: str, hours: int, message_id: str | None = "<quota@x>", later: int = 0) -> Item:
@@ -64,6 +67,27 @@ def test_the_other_one_is_named(memory: MemoryEngine, known: int) -> None:
     assert all(
         f"'{item.subject}' of {item.received:%Y-%m-%d %H}" in line for item, line in zip(missing, lines, strict=True)
     )
+
+
+def test_what_came_back_with_a_sync_after_it_was_returned_is_not_returned_again(memory: MemoryEngine) -> None:
+    """Without a Date header each server makes one up: the copy that a sync brought back is paired with the returned."""
+    mine = a_message("a", "Hello", 0)
+    old = a_message("old", "Hello", 0).model_copy(update={"sent": THEN + SECOND, "received": THEN + SECOND})
+    synced = old.model_copy(update={"id": "b"})
+    root = uuid4()
+    context = Context(a_plan(), "switch_mail", root=root)
+    context.ledger.record(EntryKind.INTENT, "switch_mail")
+    intent = Change(
+        kind=ChangeKind.RETURN,
+        subject=MessageSubject(mailbox=ANNA, message_id="<quota@x>", title="Hello", holds=holds_digest(mine)),
+        before=None,
+        after="delivered",
+    )
+    context.ledger.record(EntryKind.INTENT, "return_to_source", topic=Topic.RETURN, changes=[intent])
+    memory.blocks[TENANT].messages.since.side_effect = lambda mailbox, _: [synced, mine] if mailbox == ANNA else []
+    memory.blocks[SOURCE].messages.find.side_effect = lambda mailbox, _: [old] if mailbox == ANNA else []
+    receipt = return_to_source.fn(a_plan(), root, True)
+    assert receipt.changes == [] and not any("Hello" in line for line in receipt.remains)
 
 
 def test_without_a_message_id_it_is_named_and_a_copy_of_ours_is_not(memory: MemoryEngine) -> None:
