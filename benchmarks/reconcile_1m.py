@@ -97,12 +97,12 @@ def by_dict(size: int) -> float:
     for item in left:
         copies = held.get(item.identity)
         if copies:
-            verdicts[_TRASH.get(copies.pop().folder, "moved")] += 1
+            verdicts[_TRASH.get(copies.pop().folder[-1], "moved")] += 1
         else:
             verdicts["copy lost" if copies is not None else _kind("lost", item.kind)] += 1
     for name, copies in held.items():
         for number, copy in enumerate(copies):
-            if copy.folder not in _TRASH:
+            if copy.folder[-1] not in _TRASH:
                 verdicts["duplicate" if name in names or number else "new"] += 1
     took = time.process_time() - started
     _check(verdicts, size)
