@@ -21,7 +21,8 @@ from mailmove.items.copy.batches import batches, portions
 from mailmove.items.copy.checkpoint import Checkpoint
 from mailmove.items.copy.folder_work import FolderWork
 from mailmove.items.copy.interfaces import Content, Destination, Moved, NotCopied, Origin, Outcome, SourceFolder
-from mailmove.items.copy.reading import IN_A_ROW, Reading
+from mailmove.items.copy.reading import Reading
+from mailmove.items.each_folder import IN_A_ROW, each_folder
 from mailmove.items.folder_path import shown
 from mailmove.items.identity import Holds, holds, known_name, may_be_same
 from mailmove.items.item import Item
@@ -88,20 +89,8 @@ class MailboxCopy:
 
     def _copy_each(self, folders: Iterable[SourceFolder]) -> dict[str, MailmoveError]:
         """Copy each folder; the error of each that could not be copied, by its id."""
-        failed: dict[str, MailmoveError] = {}
         works: list[FolderWork] = []
-        in_a_row = 0
-        for folder in folders:
-            try:
-                works.append(self._copy_folder(folder))
-                in_a_row = 0
-            except SignInRefused:
-                raise
-            except MailmoveError as error:
-                failed[folder.id] = error
-                in_a_row += isinstance(error, Transient)
-                if in_a_row == IN_A_ROW:
-                    raise
+        failed = each_folder(folders, lambda folder: works.append(self._copy_folder(folder)))
         # What an earlier run left in doubt had all that time to appear; postponed items wait for it as well.
         for work in works:
             try:

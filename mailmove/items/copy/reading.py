@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from mailmove.errors import MailmoveError, Refused, Throttled
 from mailmove.items.copy.interfaces import Content, Origin
+from mailmove.items.each_folder import IN_A_ROW
 from mailmove.items.item import Item
-
-IN_A_ROW = 3
-"""Failures in passing one after the other, of folders or of single items, after which the server is to blame."""
 
 
 class Reading:

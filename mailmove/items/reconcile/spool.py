@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mailmove.errors import MailmoveError, SignInRefused, Transient
+from mailmove.errors import MailmoveError, Transient
+from mailmove.items.each_folder import each_folder
 from mailmove.items.identity import compared, holds
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Side, StateLost, Unread, Unreadable
@@ -28,8 +29,6 @@ from mailmove.items.reconcile.changes import Folder, MailboxChanges, Page, Side,
 SOURCE, TARGET = 1, -1
 VERSION = 2
 """Number of the shape below; a file of another shape is begun anew."""
-IN_A_ROW = 3
-"""Folders that fail in passing one after the other, after which the mailbox as a whole is given up."""
 _PROVABLE = ("message", "event", "contact")
 """Kinds of items that Graph lists; it lists no tasks, notes and journal entries."""
 _ONE = 1 << 44  # above every number of a place, so that a sum of weights is 0 only where counts and places agree
@@ -132,20 +131,7 @@ class Spool:
         self, side: int, changes: MailboxChanges, mailbox: str, folders: Iterable[Folder]
     ) -> dict[str, MailmoveError]:
         """Read each of these folders; the error of each that cannot be read, by its id."""
-        failed: dict[str, MailmoveError] = {}
-        in_a_row = 0
-        for folder in folders:
-            try:
-                self._bring(side, changes, mailbox, folder)
-                in_a_row = 0
-            except SignInRefused:
-                raise
-            except MailmoveError as error:
-                failed[folder.id] = error
-                in_a_row += isinstance(error, Transient)
-                if in_a_row == IN_A_ROW:
-                    raise
-        return failed
+        return each_folder(folders, lambda folder: self._bring(side, changes, mailbox, folder))
 
     def _bring(self, side: int, changes: MailboxChanges, mailbox: str, folder: Folder) -> None:
         number, state = self._db.execute(
