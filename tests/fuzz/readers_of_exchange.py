@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from answers import Answer, Shape
 from mutate_xml import xml_mutation
 from pydantic import SecretStr
-from reader import NAMED, AsksWithoutEnd, Case, Reader
+from reader import NAMED, Case, Reader
 from readers_of_texts import RECORDED
 from tape import Tape, TapeServer
+from taped_case import taped_case
 
 from blocks.exchange.ews.client import EwsClient
 from blocks.exchange.ews.copy_source import EwsOrigin
@@ -66,22 +67,10 @@ class Taped:
 
     def case(self, name: str, read: Callable[[], Any]) -> Case:
         """What `read` asks for is recorded now; later it is given the same, spoiled."""
-        tape = self.server.tape = Tape()
-        read()
-        self.server.tape = Tape()  # what is asked of the lab from now on is another tape's
-        assert tape.exchanges, f"{name} asks nobody"
-        return self.played(name, tape, read)
+        return taped_case(self.server, name, read)
 
     def played(self, name: str, tape: Tape, read: Callable[[], Any]) -> Case:
-        def again(answers: Sequence[Answer]) -> Any:
-            self.server.tape = tape
-            tape.play(answers)
-            result = read()
-            if tape.endless:
-                raise AsksWithoutEnd(name)
-            return result
-
-        return Case(name, [exchange.answer for exchange in tape.exchanges], again)
+        return taped_case(self.server, name, read, tape)
 
 
 def small_company() -> Company:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,9 @@ from mutate_xml import xml_mutation
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from pydantic import SecretStr
-from reader import AsksWithoutEnd, Case, Reader
+from reader import Case, Reader
 from tape import Tape, TapeServer
+from taped_case import taped_case
 
 from blocks.dns.route53 import Route53
 from blocks.firewall.aws_security_group import AwsSecurityGroup
@@ -54,20 +55,7 @@ class Taped:
 
     def case(self, name: str, read: Callable[[], Any], tape: Tape | None = None) -> Case:
         """tape None: what `read` asks for is recorded now."""
-        if tape is None:
-            tape = self.server.tape = Tape()
-            read()
-        assert tape.exchanges, f"{name} asks nobody"
-
-        def again(answers: Sequence[Answer]) -> Any:
-            self.server.tape = tape
-            tape.play(answers)
-            result = read()
-            if tape.endless:
-                raise AsksWithoutEnd(name)
-            return result
-
-        return Case(name, [exchange.answer for exchange in tape.exchanges], again)
+        return taped_case(self.server, name, read, tape)
 
 
 @contextlib.contextmanager
