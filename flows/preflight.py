@@ -16,10 +16,15 @@ from tasks.reporting.publish import show_preflight
 
 @flow(flow_run_name="preflight {plan.customer}")
 def preflight(plan: Cutover) -> list[Preview]:
-    """What each stage would do. Blocked lists everything that stands in the way, at once."""
-    rights = engine().run_task(check_rights, plan)
-    contacts, inventory = engine().run_task(check_contacts, plan), engine().run_task(check_inventory, plan)
-    previews = [rights, contacts, inventory.preview, *(stage.check(plan) for stage in stages_to_check(rights))]
+    """What each stage would do. Blocked lists everything that stands in the way, at once.
+
+    All is asked anew, whatever this run remembers: a run that is retried has a person behind it who has mended things.
+    """
+    rights = engine().run_task(check_rights, plan, fresh=True)
+    contacts = engine().run_task(check_contacts, plan, fresh=True)
+    inventory = engine().run_task(check_inventory, plan, fresh=True)
+    stages = stages_to_check(rights)
+    previews = [rights, contacts, inventory.preview, *(stage.check(plan, fresh=True) for stage in stages)]
     show_preflight(plan, previews, inventory)
     blockers = [finding for preview in previews for finding in preview.blockers]
     if blockers:
