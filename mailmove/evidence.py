@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.changes import Change
 from mailmove.clock import now
+from mailmove.leavable import Leavable
 
 
 class Finding(BaseModel):
@@ -25,6 +26,7 @@ class Finding(BaseModel):
     about: Literal["phone", ""] = Field(default="", description="What it is about, where a list sorts by that")
     needs_action: bool = Field(default=True, description="False: it is only to be known; `todo` says so")
     blocks: bool = Field(default=False, description="True: the cutover must not start like this")
+    leaves: Leavable | None = Field(default=None, description="What a plan may do without, so that it blocks no more")
 
 
 class Preview(BaseModel):

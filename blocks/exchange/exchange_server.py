@@ -32,6 +32,7 @@ from mailmove.inventory.server import Inventory, NotRead, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
 from mailmove.items.reconcile.changes import MailboxChanges
+from mailmove.leavable import Leavable, LeavableKind
 from mailmove.ports import Checkable, SourceServer
 
 logger = logging.getLogger(__name__)
@@ -183,8 +184,7 @@ class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFea
                 try:
                     ews.open(box.address)
                 except MailmoveError as error:
-                    means = "Its items can neither be counted nor swept up."
-                    findings.append(_finding(f"Mailbox {box.address}", error, means))
+                    findings.append(_finding_of_mailbox(box.address, error))
                     if isinstance(error, SignInRefused):  # the same for all; more tries would lock the account
                         break
         return findings
@@ -239,6 +239,15 @@ def _arrival(row: Row) -> Arrival:
         client_ip=client,
         client_name=name if name != client else "",
     )
+
+
+def _finding_of_mailbox(address: str, error: MailmoveError) -> Finding:
+    finding = _finding(f"Mailbox {address}", error, "Its items can neither be counted nor swept up.")
+    if isinstance(error, SignInRefused):
+        return finding
+    todo = f"{error.todo} Or do without it: name it under `source.unread_mailboxes` in the plan."
+    left = Leavable(kind=LeavableKind.MAILBOX, mailbox=address, reason=error.seen)
+    return finding.model_copy(update={"todo": todo, "leaves": left})
 
 
 def _finding(subject: str, error: MailmoveError, means: str) -> Finding:

@@ -77,6 +77,12 @@ class Source(_Part):
     smtp_host: HostName = Field(
         description="Public name that the MX record points to today", examples=["mail.contoso.com"]
     )
+    unread_mailboxes: list[MailAddress] = Field(
+        default=[],
+        description="Mailboxes that cannot be read from here, and that somebody decided to do without: their items are "
+        "neither compared nor swept up, and the report says so",
+        examples=[["archive@contoso.com"]],
+    )
 
 
 class Dns(_Part):

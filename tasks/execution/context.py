@@ -14,6 +14,7 @@ from uuid import UUID
 from mailmove.clock import clock
 from mailmove.leavable import Leavable
 from mailmove.plan.cutover import Cutover
+from mailmove.plan.left_by_plan import left_by_plan
 from tasks.engine.current import engine
 from tasks.engine.port import Rows
 from tasks.execution.open_blocks import as_port, open_block
@@ -48,8 +49,9 @@ class Context:
         return Ledger(self.plan.customer, self.root, read_only=self.read_only)
 
     def left_out(self) -> tuple[Leavable, ...]:
-        """Everything of this cutover that a person decided to do without, in whichever stage; oldest first."""
-        return tuple(thing for _, left in self.ledger.payloads(LeftOut) for thing in left.things)
+        """All that this cutover does without: by its plan, then by decisions in whichever stage, oldest first."""
+        decided = (thing for _, left in self.ledger.payloads(LeftOut) for thing in left.things)
+        return (*left_by_plan(self.plan), *decided)
 
     def is_left_out(self, thing: Leavable) -> bool:
         """Whether a person decided to do without it, or what it is in: by names, whatever its trouble is now."""

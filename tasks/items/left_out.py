@@ -12,6 +12,7 @@ from mailmove.items.copy.interfaces import Moved
 from mailmove.items.folder_path import FolderPath, shown
 from mailmove.items.item import Item
 from mailmove.leavable import Leavable, LeavableKind
+from mailmove.plan.left_by_plan import BY_PLAN, left_by_plan
 from tasks.execution.context import Context
 from tasks.ledger.payloads import LeftFolder, LeftItem, LeftOut
 
@@ -34,13 +35,16 @@ def single_item(mailbox: str, item: Item, reason: str) -> Leavable:
 
 
 class Decisions:
-    """What people have decided to do without in this cutover, in whichever stage."""
+    """What people have decided to do without in this cutover: by its plan, or in whichever stage."""
 
     def __init__(self, context: Context) -> None:
+        self._by_plan = left_by_plan(context.plan)
         self._decided = [decision for _, decision in context.ledger.payloads(LeftOut)]
 
     def words(self, thing: Leavable) -> str:
         """Who decided to leave it, and why; "": nobody has."""
+        if any(left.covers(thing) for left in self._by_plan):
+            return BY_PLAN
         for decision in self._decided:
             if any(left.covers(thing) for left in decision.things):
                 return decision.words

@@ -13,6 +13,8 @@ from lab.big_company import make_big_company
 from lab.company import Company
 from lab.mail_store import MIME_BROKEN, MIME_EMPTY, MIME_MISSING
 from mailmove.leavable import LeavableKind
+from mailmove.plan.left_by_plan import BY_PLAN
+from tasks.accounts.block_findings import block_findings
 from tasks.items.copy_mailboxes import copy_mailboxes, record_copy
 from tasks.items.reconcile import Reconciled, reconcile
 from tasks.ledger.payloads import MailboxCopy
@@ -118,6 +120,23 @@ def test_what_the_plan_tolerates_is_not_asked_about(tmp_path: Path) -> None:
         assert company.asked == []
         assert [(item.mailbox, item.decision) for item in outcome.left] == [(address, "")]
         assert "ErrorItemCorrupt" in outcome.left[0].reason
+
+
+def test_a_mailbox_that_the_plan_does_without_is_in_nobodys_way(tmp_path: Path) -> None:
+    with whole_company(a_company(8), tmp_path, target={"mover": "direct"}) as company:
+        company.faults.set("exchange.mailbox_denied")
+        closed = max(company.moving)
+        [finding] = block_findings(company.plan, company.source)
+        assert (finding.blocks, finding.leaves and finding.leaves.mailbox) == (True, closed)
+        assert "source.unread_mailboxes" in finding.todo, "the way on is said before the night"
+        source = company.plan.source.model_copy(update={"unread_mailboxes": [closed.upper()]})
+        company.plan = company.plan.model_copy(update={"source": source})
+        [finding] = block_findings(company.plan, company.source)
+        assert not (finding.blocks or finding.needs_action)
+        outcome = move_and_reconcile(company)
+        assert company.asked == []
+        assert [(part.mailbox, part.decision) for part in outcome.not_read] == [(closed, BY_PLAN)]
+        assert {fact.partition(":")[0] for fact in outcome.facts} >= set(company.moving)
 
 
 def test_when_nobody_can_be_read_the_stage_stops(tmp_path: Path) -> None:
