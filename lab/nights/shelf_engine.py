@@ -107,6 +107,12 @@ class ShelfEngine(Engine):
     def fence(self) -> None:
         """A life is the only one, until it is over."""
 
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        """A night has one cutover, and one rollback after it."""
+
+    def claimed_by(self, customer: str) -> UUID | None:
+        return None
+
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         """Remembered by (run, task), tried again when it may pass, without Prefect's engine."""
         bound = inspect.signature(task.fn).bind(*args).arguments
