@@ -35,6 +35,12 @@ class MemoryStore(Store):
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
         self.pages[key].append(text)
 
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        self.tables[key][-1:] = [(json.dumps(rows), flow_run)]
+
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self.pages[key][-1:] = [text]
+
     def read_versions(self, key: str) -> list[Rows]:
         self.reads[key] += 1
         return [json.loads(data) for data, _ in reversed(self.tables.get(key, []))]

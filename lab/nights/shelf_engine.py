@@ -41,6 +41,12 @@ class ShelfStore(Store):
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
         self._reaper.around("page", lambda: self._shelf.put("page", key, text=text))
 
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        self.write_table(key, rows, description=description, flow_run=flow_run)
+
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self.write_markdown(key, text, description=description, flow_run=flow_run)
+
     def read_versions(self, key: str) -> list[Rows]:
         return [json.loads(line["data"]) for line in reversed(self._shelf.lines("table", key))]
 

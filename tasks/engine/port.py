@@ -52,11 +52,21 @@ class Claim:
 
 
 class Store(ABC):
-    """Tables and pages by key. Each write is a new version, appended; none is ever changed."""
+    """Tables and pages by key. Each write is a new version, appended; none is changed but by `rewrite_table`."""
 
     @abstractmethod
     def write_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
         """Append a version; returns when it is kept."""
+
+    @abstractmethod
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        """Put these rows in the place of the newest version; append where there is none. For notes, never for records:
+        what only one's own next step wants to know, and nobody will want to have known.
+        """
+
+    @abstractmethod
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        """The same for a page."""
 
     @abstractmethod
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:

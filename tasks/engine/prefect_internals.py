@@ -311,6 +311,22 @@ def replace_variable(client: SyncPrefectClient, variable: UUID, value: Any) -> N
             raise
 
 
+def replace_artifact(client: SyncPrefectClient, artifact: UUID, data: str, description: str) -> bool:
+    """Give an artifact, and its collection if it is the newest, another content; False: it is gone.
+
+    Prefect's client does so too, and then emits an event with the whole content (`update_artifact` in
+    prefect/client/orchestration/_artifacts): the database would grow by what was to be saved.
+    """
+    content = {"data": data, "description": description}
+    try:
+        client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact}, json=content)
+    except HTTPStatusError as error:
+        if error.response.status_code != codes.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
 # --- clients of a process ------------------------------------------------------------------------------------------
 
 
