@@ -14,6 +14,7 @@ from tasks.engine.current import engine
 from tasks.items.return_to_source import list_unreturned, return_to_source
 from tasks.ledger.stored_plan import keep_names
 from tasks.parking.forms import PARKED, WAIT_FLOW
+from tasks.parking.one_run import claim_for_rollback
 from tasks.parking.poll import Awaited
 from tasks.progress.interruptions import faults_named
 from tasks.progress.rollback_stage import end_cutover, roll_back_stage
@@ -27,6 +28,7 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False) -
 
     return_mail: deliver to the old server what only the cloud has received since the switch; else it is listed.
     """
+    of = claim_for_rollback(plan, of)  # before anything else: of two rollbacks one goes on
     keep_names(plan)
     root = end_cutover(plan, of)
     receipts: list[Receipt] = []

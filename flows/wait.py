@@ -23,9 +23,9 @@ from tasks.parking.poll import (
     carry_out_remedy,
     keep_result,
     last_result,
-    not_yet,
     poll_once,
     try_again,
+    unable_to_try,
 )
 from tasks.parking.question_text import question_of_wait
 from tasks.progress.rollback_stage import roll_back_stage
@@ -50,17 +50,17 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
     if until == "condition":
         result = _poll(cutover, root, awaited, previous)
     else:
-        result = try_again(awaited, _try(cutover, root, awaited), previous)
+        result = try_again(awaited, _try(cutover, root, awaited, previous), previous)
     if result.done and until != "condition":
         return Evidence(stage=str(awaited), facts=[result.summary])
     result = result.model_copy(update={"parked_with": None if result.done else result.asks})
-    keep_result(run, result)  # the report draws what was polled last
+    keep_result(run, result, previous)  # the report draws what was polled last
     if result.done:
         return wait_completed(cutover, root, awaited, result)
     return engine().parking.park(WaitForm, question_of_wait(cutover, awaited, result))
 
 
-def _try(cutover: Cutover, root: UUID, awaited: Awaited) -> PollResult:
+def _try(cutover: Cutover, root: UUID, awaited: Awaited, previous: PollResult | None) -> PollResult:
     """Once more `verify`, or `rollback`; what it says."""
     if awaited.until == "verified":
         result: PollResult = engine().run_task(verify_or_park, cutover, awaited.step, False, fresh=True)
@@ -68,7 +68,7 @@ def _try(cutover: Cutover, root: UUID, awaited: Awaited) -> PollResult:
     try:
         undone = roll_back_stage(cutover, awaited.step, root)
     except MailmoveError as error:
-        return not_yet(error)
+        return unable_to_try(error, previous, cutover)
     return PollResult(done=True, summary="; ".join(f"{change.words} is back" for change in undone.changes))
 
 

@@ -21,6 +21,10 @@ class Clock:
         """The time, aware and in UTC."""
         return datetime.now(UTC) + self.ahead
 
+    def monotonic(self) -> float:
+        """Seconds since some moment; it never goes back."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Until a time that was reckoned."""
         time.sleep(max(0.0, seconds))

@@ -87,6 +87,9 @@ class PollResult(BaseModel):
         default=False, description="The wait's own `remedy` is due: the watch resumes the run that carries it out"
     )
     faults: int = Field(default=0, description="Polls in a row that ended in a fault of the program itself")
+    failures: int = Field(default=0, description="Polls in a row in which the other side could not be asked")
+    failing_since: datetime | None = Field(default=None, description="When the first of them was, UTC")
+    failed_with: str = Field(default="", description="Kind of the error: its type, and the other side's code for it")
     picture: str = Field(default="", description="The same over time, as Markdown")
     at: datetime = Field(default_factory=now)
     state: dict[str, Any] = Field(default={}, description="What the next poll wants to know of this one; JSON")

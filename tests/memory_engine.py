@@ -35,6 +35,12 @@ class MemoryStore(Store):
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
         self.pages[key].append(text)
 
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        self.tables[key][-1:] = [(json.dumps(rows), flow_run)]
+
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self.pages[key][-1:] = [text]
+
     def read_versions(self, key: str) -> list[Rows]:
         self.reads[key] += 1
         return [json.loads(data) for data, _ in reversed(self.tables.get(key, []))]
@@ -103,6 +109,12 @@ class MemoryEngine(Engine):
         self.acts += 1
         if self.fenced:
             raise InterruptedError("this process does not own its run any more")
+
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        """There is no other run."""
+
+    def claimed_by(self, customer: str) -> UUID | None:
+        return None
 
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         key = f"{self.run}/{task.name}/{args[1:2]}/{attempt}"

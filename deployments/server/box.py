@@ -21,6 +21,14 @@ import certifi
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "mailmove"
+RETENTION = {
+    # Who has fallen silent is found by the heartbeats of the last day (tasks/parking/detect_zombies.py).
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 90000}',
+    # Nothing but events: with an old run it would delete that run's ledger, and the ledgers of runs that are gone.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events",
+}
+"""What Prefect's server deletes by itself, and when; compose and Kubernetes have the same (docs/keeping.md)."""
 _START_SECONDS = 120.0
 """Seconds in which a part must start, or a `prefect` command end."""
 _ONE_ROOT = "one-root.pem"
@@ -54,6 +62,7 @@ class Box:
             # It reads everything that is parked, for pauses that end by themselves; Mailmove's do not.
             "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "3600",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",
+            **RETENTION,
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             # SQLite has one writer: when many resume at once, it answers 503 for minutes; who gave up would be Failed.
             "PREFECT_CLIENT_MAX_RETRIES": "8",

@@ -41,6 +41,12 @@ class ShelfStore(Store):
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
         self._reaper.around("page", lambda: self._shelf.put("page", key, text=text))
 
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        self.write_table(key, rows, description=description, flow_run=flow_run)
+
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self.write_markdown(key, text, description=description, flow_run=flow_run)
+
     def read_versions(self, key: str) -> list[Rows]:
         return [json.loads(line["data"]) for line in reversed(self._shelf.lines("table", key))]
 
@@ -106,6 +112,12 @@ class ShelfEngine(Engine):
 
     def fence(self) -> None:
         """A life is the only one, until it is over."""
+
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        """A night has one cutover, and one rollback after it."""
+
+    def claimed_by(self, customer: str) -> UUID | None:
+        return None
 
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         """Remembered by (run, task), tried again when it may pass, without Prefect's engine."""

@@ -278,7 +278,8 @@ class Sweep(_Part):
     patience_hours: float = Field(
         default=4,
         gt=0,
-        description="When something still arrives after so long, a person is asked; it goes on polling",
+        description="When something still arrives after so long, or a wait's server has not answered for so long, a "
+        "person is asked; it goes on polling",
         examples=[4],
     )
     tolerated_missing: int = Field(

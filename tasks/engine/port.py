@@ -32,21 +32,41 @@ class ParkedRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A root run as the engine remembers it. Times are aware and in UTC."""
+    """A root run as the engine remembers it. Times are aware and in UTC. flow: cutover or rollback."""
 
     state: str
     parameters: dict[str, Any]
     began: datetime | None
     ended: datetime | None
     parked: list[ParkedRecord]
+    flow: str = "cutover"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Which root run has a customer. since: aware, in UTC. id: names this claim among earlier and later ones."""
+
+    run: UUID
+    since: datetime
+    id: UUID
 
 
 class Store(ABC):
-    """Tables and pages by key. Each write is a new version, appended; none is ever changed."""
+    """Tables and pages by key. Each write is a new version, appended; none is changed but by `rewrite_table`."""
 
     @abstractmethod
     def write_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
         """Append a version; returns when it is kept."""
+
+    @abstractmethod
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        """Put these rows in the place of the newest version; append where there is none. For notes, never for records:
+        what only one's own next step wants to know, and nobody will want to have known.
+        """
+
+    @abstractmethod
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        """The same for a page."""
 
     @abstractmethod
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
@@ -111,6 +131,18 @@ class Engine(ABC):
     @abstractmethod
     def fence(self) -> None:
         """Return when this process still owns its run; else end it without a word: a zombie acts no more."""
+
+    @abstractmethod
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        """Return when this root run is the customer's only one, until it is over; `fence` asks for that from then on.
+
+        Else end this process before any act, and the run as Refused, with words: who has the customer, since when, how
+        to see it. instead_of: a run that this one takes the customer from, although it is not over.
+        """
+
+    @abstractmethod
+    def claimed_by(self, customer: str) -> UUID | None:
+        """The root run that has a customer and is not over, whichever it is; None: nobody has."""
 
     @abstractmethod
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:

@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import Artifact, ArtifactCollection
 from prefect.client.schemas.sorting import ArtifactSort
 
 from tasks.engine.port import Rows, Store, Vault
-from tasks.engine.prefect_internals import rows_of_table
+from tasks.engine.prefect_internals import replace_artifact, rows_of_table
 
 _PAGE = 200
 """Number of artifacts asked for at once."""
@@ -39,6 +39,20 @@ class ArtifactStore(Store):
         artifact = ArtifactCreate(key=key, type=kind, description=description, data=data, flow_run_id=flow_run)
         with get_client(sync_client=True) as client:
             client.create_artifact(artifact)
+
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        self._rewrite(key, "table", json.dumps(rows), description, flow_run)
+
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self._rewrite(key, "markdown", text, description, flow_run)
+
+    def _rewrite(self, key: str, kind: str, data: str, description: str, flow_run: UUID) -> None:
+        chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
+        with get_client(sync_client=True) as client:
+            newest = client.read_latest_artifacts(artifact_filter=chosen, limit=1)
+            if newest and replace_artifact(client, newest[0].latest_id, data, description):
+                return
+        self._write(key, kind, data, description, flow_run)
 
     def read_versions(self, key: str) -> list[Rows]:
         versions: list[Rows] = []

@@ -86,8 +86,13 @@ async def poll_all(waits: list[tuple[Parked, PollResult | None]]) -> list[tuple[
 
 
 def keep_results(results: list[tuple[Parked, PollResult]]) -> None:
-    """Keep them on the server, several at a time."""
+    """Keep them on the server, several at a time, each as a version of its own."""
     run_concurrently(keep_result, [(waiting.run.id, result) for waiting, result in results])
+
+
+def remember_results(results: list[tuple[Parked, PollResult]]) -> None:
+    """Keep them in the place of the ones before."""
+    run_concurrently(keep_result, [(waiting.run.id, result, result) for waiting, result in results])
 
 
 def expired_gates(parked: list[Parked], at: datetime) -> list[Parked]:

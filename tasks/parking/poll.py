@@ -13,7 +13,7 @@ from typing import Literal, cast
 from uuid import UUID
 
 from mailmove.clock import now
-from mailmove.errors import ByHand, MailmoveError, Overdue, Transient
+from mailmove.errors import ByHand, MailmoveError, NotYet, Overdue, Transient
 from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
@@ -26,8 +26,17 @@ Condition = Callable[[Context, PollResult | None], Awaitable[PollResult]]
 
 Until = Literal["condition", "verified", "rolled_back"]
 
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
-"""Seconds between tries of a `verify` that has no cheaper condition; doubled each time."""
+FIRST_PAUSE = 5.0
+"""Seconds from the first failure to the next poll or try; doubled each time."""
+
+LONGEST_PAUSE = 900.0
+"""Seconds between two polls of what cannot be asked, at the most."""
+
+LONGEST_TRY = 3600.0
+"""Seconds between two tries of a `verify` or `rollback` that has no cheaper condition: each starts a process."""
+
+UNREACHABLE = "It cannot be polled: the other side does not answer. Mend what it says, or go on without it?"
+REJECTED = "It cannot be polled: the other side does not let us. Mend what it says, or go on without it?"
 
 STUCK = "It cannot be put back like this. Mend what it says, or leave it as it is?"
 
@@ -79,13 +88,39 @@ async def _guarded(context: Context, awaited: Awaited, previous: PollResult | No
     try:
         return await awaited.condition(context, previous)
     except MailmoveError as error:
-        known = previous or PollResult(done=False, summary="")
-        return PollResult(
-            done=False, summary=str(error), forecast=known.forecast, next_poll=_later(known), state=known.state
-        )
+        return unable(error, previous, context.plan)
     except Exception as error:  # noqa: BLE001  # nothing that goes wrong with one wait may stop the others, or hide
         _log.exception("%s: %s cannot be polled", context.plan.customer, awaited)
         return fault(error, previous)
+
+
+def unable(error: MailmoveError, previous: PollResult | None, plan: Cutover) -> PollResult:
+    """What a poll comes to in which the other side could not be asked: polled ever more seldom.
+
+    A person is asked when it has lasted for as long as the plan's patience; at the third time in a row where trying
+    again does not help. What just is not so yet (NotYet) was asked well, and is polled on as usual.
+    """
+    known = previous or PollResult(done=False, summary="")
+    if isinstance(error, NotYet):
+        asks = error.asks if isinstance(error, Overdue) else None
+        return PollResult(done=False, summary=str(error), forecast=known.forecast, asks=asks, state=known.state)
+    failures, since = known.failures + 1, known.failing_since or now()
+    asks = None
+    if not isinstance(error, Transient) and failures >= MOST_FAULTS:
+        asks = REJECTED
+    elif now() - since >= timedelta(hours=plan.sweep.patience_hours):
+        asks = UNREACHABLE
+    return PollResult(
+        done=False,
+        summary=str(error),
+        forecast=known.forecast,
+        next_poll=_after(failures - 1, LONGEST_PAUSE),
+        asks=asks,
+        failures=failures,
+        failing_since=since,
+        failed_with=f"{type(error).__name__} {error.code or ''}".strip(),
+        state=known.state,
+    )
 
 
 def fault(error: Exception, previous: PollResult | None) -> PollResult:
@@ -99,6 +134,7 @@ def fault(error: Exception, previous: PollResult | None) -> PollResult:
         forecast=known.forecast,
         asks=asks,
         parked_with=known.parked_with,
+        next_poll=_after(faults - 1, LONGEST_PAUSE) if faults < MOST_FAULTS else _after(8, LONGEST_PAUSE),
         state=known.state,
         faults=faults,
     )
@@ -120,18 +156,27 @@ def not_yet(error: MailmoveError) -> PollResult:
     return PollResult(done=False, summary=str(error), details=details, asks=asks)
 
 
+def unable_to_try(error: MailmoveError, previous: PollResult | None, plan: Cutover) -> PollResult:
+    """What a `rollback` raised, as a result; who cannot be asked for as long as the plan's patience is asked about."""
+    known, failed = not_yet(error), unable(error, previous, plan)
+    fields = ("failures", "failing_since", "failed_with")
+    return known.model_copy(
+        update={"asks": known.asks or failed.asks, **{name: getattr(failed, name) for name in fields}}
+    )
+
+
 def try_again(awaited: Awaited, result: PollResult, previous: PollResult | None) -> PollResult:
     """What to keep of a result that is not done: a cheap condition is polled freely, a dear one ever more rarely."""
     if awaited.until == "verified" and awaited.condition:
         return result
     tries = int(previous.state.get(_TRIES, 0)) if previous else 0
     known = result.model_copy(update={"state": {_TRIES: tries}})
-    return known.model_copy(update={"next_poll": _later(known), "state": {_TRIES: tries + 1}})
+    return known.model_copy(update={"next_poll": _after(tries, LONGEST_TRY), "state": {_TRIES: tries + 1}})
 
 
-def _later(known: PollResult) -> datetime:
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** int(known.state.get(_TRIES, 0)))
-    return now() + timedelta(seconds=pause)
+def _after(earlier: int, longest: float) -> datetime:
+    """When to come again, after so many earlier times without success."""
+    return now() + timedelta(seconds=min(longest, FIRST_PAUSE * 2.0 ** min(earlier, 20)))
 
 
 def last_result(run_id: UUID) -> PollResult | None:
@@ -152,19 +197,42 @@ def last_results(run_ids: list[UUID]) -> dict[UUID, PollResult]:
     return results
 
 
-def keep_result(run_id: UUID, result: PollResult) -> None:
-    """Keep it in the name of the wait's own sub-flow run: what the next poll needs, and its picture."""
-    row = result.model_dump(mode="json", exclude={"picture"})
-    engine().store.write_table(_key(run_id), [row], description=result.summary, flow_run=run_id)
+def keep_result(run_id: UUID, result: PollResult, previous: PollResult | None = None) -> None:
+    """Keep it in the name of the wait's own sub-flow run: what the next poll needs, and its picture.
+
+    A version of its own is for what says something new; else it takes the place of the one before.
+    """
+    row, store = result.model_dump(mode="json", exclude={"picture"}), engine().store
+    new = not says_nothing_new(result, previous)
+    write_table = store.write_table if new else store.rewrite_table
+    write_table(_key(run_id), [row], description=result.summary, flow_run=run_id)
     if result.picture:
-        engine().store.write_markdown(f"picture-{run_id}", result.picture, description=result.summary, flow_run=run_id)
+        write_page = store.write_markdown if new else store.rewrite_markdown
+        write_page(f"picture-{run_id}", result.picture, description=result.summary, flow_run=run_id)
+
+
+_NOTES = ("at", "picture", "state", "next_poll", "forecast", "failures", "failing_since")
+"""Fields that are for the next poll, or move with the time; they say nothing new to anybody."""
 
 
 def says_nothing_new(result: PollResult, previous: PollResult | None) -> bool:
-    """Does a result say what the one before it said? Only its time is another; such a one need not be kept."""
+    """Does a result say what the one before it said? Then it is no version of its own.
+
+    An error of the same kind says the same, whatever numbers its sentence has.
+    """
     if previous is None:
         return False
-    return result.model_copy(update={"at": previous.at, "picture": previous.picture}) == previous
+    notes = {name: getattr(previous, name) for name in _NOTES}
+    if result.failed_with and result.failed_with == previous.failed_with:
+        notes["summary"] = previous.summary
+    return result.model_copy(update=notes) == previous
+
+
+def is_to_remember(result: PollResult, previous: PollResult | None) -> bool:
+    """Must the next watch know of a result that says nothing new? Its state or backoff has moved."""
+    if previous is None:
+        return True
+    return result.model_copy(update={"at": previous.at, "picture": previous.picture}) != previous
 
 
 def _key(run_id: UUID) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from prefect.client.schemas.objects import StateType
 
 from mailmove.evidence import PollResult
-from tasks.parking.due_polls import keep_results, poll_all
+from tasks.parking.due_polls import keep_results, poll_all, remember_results
 from tasks.parking.resume import Parked, parked_lately, parked_runs
 
 
@@ -44,3 +44,7 @@ class Watcher:
     def keep(self, results: list[tuple[Parked, PollResult]]) -> None:
         """Keep new results on the server."""
         keep_results(results)
+
+    def remember(self, results: list[tuple[Parked, PollResult]]) -> None:
+        """Keep what says nothing new, and the next watch must know, in the place of what was kept."""
+        remember_results(results)

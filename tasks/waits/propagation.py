@@ -20,6 +20,7 @@ from tasks.dns.authoritative_check import is_record_set, resolvers_of, rrset_cha
 from tasks.dns.name_servers import lame_before
 from tasks.execution.context import Context
 from tasks.ledger.stored_values import stored_value
+from tasks.parking.poll import unable
 from tasks.traffic.server_clocks import record_clock
 
 _PURGED, _STRANGE = "purged", "strange"
@@ -38,7 +39,7 @@ async def poll(context: Context, previous: PollResult | None) -> PollResult:
     try:
         result = await _poll(context, switched, previous)
     except MailmoveError as error:
-        result = PollResult(done=False, summary=str(error), state=previous.state if previous else {})
+        result = unable(error, previous, context.plan)
     return _patient(context, result, receipt.at)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,9 +58,28 @@ def test_every_setting_is_one_that_is_read(file: str) -> None:
 @pytest.mark.parametrize("file", ["scale/compose.yaml", "kubernetes/mailmove.yaml"])
 def test_what_waits_costs_a_larger_server_as_little_as_the_box(file: str, tmp_path: Path) -> None:
     box = Box(tmp_path)
-    spared = {name: value for name, value in box.env.items() if name.startswith("PREFECT_SERVER_SERVICES_")}
+    alike = ("PREFECT_SERVER_SERVICES_", "PREFECT_SERVER_EVENTS_")
+    spared = {name: value for name, value in box.env.items() if name.startswith(alike)}
     text = (DEPLOYMENTS / file).read_text("utf-8")
-    assert len(spared) >= 2 and spared == {name: (re.findall(rf'{name}: "(\d+)"', text) or [""])[0] for name in spared}
+    documents = list(yaml.safe_load_all(text))
+    settings = {
+        name: value
+        for document in documents
+        for name, value in (document.get("x-server") or document.get("data") or {}).items()
+    }
+    assert len(spared) >= 5 and spared == {name: settings.get(name) for name in spared}
+
+
+def test_nothing_that_prefect_deletes_by_itself_has_a_ledger_in_it(tmp_path: Path) -> None:
+    """As Prefect reads these settings: events only, and heartbeats no sooner than silence is judged by them."""
+    words = (
+        "from prefect.settings import get_current_settings as read; s = read().server;"
+        "v = s.services.db_vacuum; print(sorted(v.enabled_vacuum_types), s.events.retention_period.total_seconds(),"
+        "v.event_retention_overrides['prefect.flow-run.heartbeat'].total_seconds())"
+    )
+    env = Box(tmp_path).env | {"PREFECT_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", words], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "['events'] 172800.0 90000.0"
 
 
 def test_modules_that_settings_name_are_there() -> None:
