@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count
 from uuid import UUID
 
 from prefect import flow
 
+from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Receipt
@@ -13,9 +15,10 @@ from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.items.return_to_source import list_unreturned, return_to_source
 from tasks.ledger.stored_plan import keep_names
-from tasks.parking.forms import PARKED, WAIT_FLOW
+from tasks.parking.forms import PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.poll import Awaited
-from tasks.progress.interruptions import faults_named
+from tasks.progress.interruptions import attempt_name, faults_named
+from tasks.progress.ledger_chain import LEDGER, breaks_to_ask_about
 from tasks.progress.rollback_stage import end_cutover, roll_back_stage
 from tasks.reporting.publish import show_rollback
 from tasks.runbook import STAGES
@@ -29,12 +32,23 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False) -
     """
     keep_names(plan)
     root = end_cutover(plan, of)
+    _until_trusted(plan, root)
     receipts: list[Receipt] = []
     for stage in reversed(STAGES):
         receipts.append(_rolled_back(plan, stage.name, root))
         if stage.name == "switch_mail":  # while the mailboxes in the cloud have their licences
             receipts.append(_mail_of_the_cloud(plan, root, return_mail))
     return show_rollback(plan, receipts)
+
+
+def _until_trusted(plan: Cutover, root: UUID) -> None:
+    """Nothing is put back by a ledger whose chain is broken, until it is mended or a person says so."""
+    for asked in count():
+        why, breaks = breaks_to_ask_about(plan, root)
+        if not breaks:
+            return
+        name = attempt_name(LEDGER, asked)
+        engine().run_sub_flow(trouble, name, plan, LEDGER, why, breaks, tags=[PARKED, TROUBLE_FLOW])
 
 
 def _mail_of_the_cloud(plan: Cutover, root: UUID, return_mail: bool) -> Receipt:
