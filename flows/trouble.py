@@ -6,6 +6,7 @@ from prefect import flow
 
 from mailmove.leavable import Leavable
 from tasks.engine.current import engine
+from tasks.execution.rolled_back import end_if_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.parking.forms import Plan, TroubleForm
 from tasks.parking.question_text import question_of_trouble
@@ -19,6 +20,7 @@ def trouble(cutover: Plan, name: str, why: str, leaves: tuple[Leavable, ...] = (
 
     leaves: what the error named as things to do without.
     """
+    end_if_rolled_back()
     ledger, parking = own_ledger(cutover), engine().parking
     answer, question = parking.last_answer(TroubleForm), f"{engine().own_run()}-{parking.times_parked()}"
     if answer and not answer.leave_out:

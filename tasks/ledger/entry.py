@@ -21,10 +21,21 @@ VERSION = 3
 """Number of the shape in which entries are written. Who changes the shape counts it up and writes a migration."""
 
 Row = dict[str, Any]
-MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict, 2: dict}
+ROLLBACK = "rollback"
+"""Under which the ledger has the beginning and the end of a rollback."""
+
+
+def _with_rollback(row: Row) -> Row:
+    """Version 2 had the beginning of a rollback in words only."""
+    if (row.get("kind"), row.get("stage"), row.get("payload")) != ("rolled_back", ROLLBACK, None):
+        return dict(row)
+    return {**row, "topic": "rollback", "payload": {"topic": "rollback", "phase": "begun"}}
+
+
+MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict, 2: _with_rollback}
 """Version of a stored row -> what makes it a row of the next version. 2: the topic `left_out`, and what a trouble names
-as things to do without. 3: the link that chains entries, and entries as things to do without. Whatever stands in a row
-of an older version means the same.
+as things to do without; whatever stands in a row of version 1 means the same. 3: the topic `rollback`,
+the link that chains entries, and entries as things to do without.
 """
 
 
