@@ -35,6 +35,7 @@ PREFLIGHT = "preflight"
 )
 def cutover(plan: Cutover) -> str:
     """Walk the runbook. Whatever cannot go on by itself is parked with its reason; nothing is given up."""
+    engine().claim(plan.customer)  # before anything else: of two starts one goes on
     keep_names(plan)
     ledger = own_ledger(plan)
     refuse_rolled_back(ledger.entries())

@@ -18,6 +18,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.rolled_back import record_ended
 from tasks.ledger.stored_plan import keep_names
 from tasks.parking.forms import PARKED, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.one_run import claim_for_rollback
 from tasks.parking.poll import Awaited
 from tasks.progress.interruptions import attempt_name, faults_named
 from tasks.progress.ledger_chain import LEDGER, breaks_to_ask_about
@@ -33,6 +34,7 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False, b
     From its beginning on the cutover never goes on, whoever presses which button. return_mail: deliver to the old
     server what only the cloud has received since the switch; else it is listed. by: who rolls it back.
     """
+    of = claim_for_rollback(plan, of)  # before anything else: of two rollbacks one goes on
     keep_names(plan)
     root = end_cutover(plan, of, by, engine().root_run())
     _until_trusted(plan, root)

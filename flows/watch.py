@@ -17,6 +17,7 @@ from tasks.parking.halted import mend_halted
 from tasks.parking.poll import says_nothing_new
 from tasks.parking.restart_crashed import cutovers_to_restart, restart
 from tasks.parking.resume import Parked, mend, resume_all
+from tasks.parking.start_stuck import start_stuck
 from tasks.parking.watcher import Watcher
 
 _CLOCKS_APART = timedelta(minutes=1)
@@ -98,7 +99,11 @@ def keep_watch(
 
 
 def restart_zombies() -> list[str]:
-    """Restart cutovers that were cut short, or whose process and host have died without a word; lines for the log."""
+    """Restart runs that were cut short, or whose process and host have died without a word; lines for the log.
+
+    So are those that a worker took and never started.
+    """
+    stuck = start_stuck()
     done = [(run, mark_crashed(run)) for run in zombie_cutovers()]
     done += [(run, restart(run)) for run in cutovers_to_restart()]
-    return [f"{run.name}: {words}" for run, words in done if words]
+    return [*stuck, *(f"{run.name}: {words}" for run, words in done if words)]

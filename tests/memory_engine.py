@@ -104,6 +104,12 @@ class MemoryEngine(Engine):
         if self.fenced:
             raise InterruptedError("this process does not own its run any more")
 
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        """There is no other run."""
+
+    def claimed_by(self, customer: str) -> UUID | None:
+        return None
+
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         key = f"{self.run}/{task.name}/{args[1:2]}/{attempt}"
         if fresh or key not in self._results:

@@ -66,9 +66,12 @@ def start(
 ) -> None:
     """Start cutovers, now or tonight, one after the other. They run on the workers; this returns at once.
 
-    No plan is started while one of them has a fault, or its customer has a cutover that is not over.
+    No plan is started while one of them has a fault, or its customer has a cutover that is not over. Of two starts of a
+    customer at the same moment one is refused, from wherever they come.
     """
     from deployments.cli.start_runs import staggered, start_run
+    from mailmove.errors import MailmoveError
+    from tasks.parking.one_run import reserve
     from tasks.reporting.status import board as read_board
 
     when, loaded = _when(at, json=json), _load_all(plans)
@@ -77,14 +80,21 @@ def start(
             for plan in loaded if plan.customer in under_way]  # fmt: skip
     if busy:
         _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
-    started = []
+    started, refused = [], []
     for plan, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
         run_id = start_run("cutover/cutover", plan, time)
+        try:
+            reserve(plan.customer, run_id)
+        except MailmoveError as error:  # somebody was quicker by a moment
+            refused.append(str(error))
+            continue
         started.append({"customer": plan.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
         if not json:
             _say(f"{plan.customer}: cutover {run_id} starts {started[-1]['at']}", json)
-    if json:
-        _say(started if len(started) > 1 else started[0], json)
+    if json and started:
+        _say(started if len(plans) > 1 else started[0], json)
+    if refused:
+        _fail("\n".join(refused), json=json)
 
 
 @app.command()

@@ -119,9 +119,10 @@ class Blows:
 
     def other_goes_on(self) -> bool:
         """The cutover was refused, or failed, and there is another one of the same customer: its turn."""
-        if not self._other or acts_of(self._night.shelf, self._night.spec["run"]):
+        shelf, other = self._night.shelf, self._other
+        if not other or acts_of(shelf, self._night.spec["run"]) or state_of(shelf, other["run"])[1] == "Refused":
             return False
-        self._night.spec, self._other = self._other, self._night.spec
+        self._night.spec, self._other = other, self._night.spec
         return len(self._night.shelf.lines("failed")) < 12
 
     # A rollback, and what is pressed afterwards.

@@ -110,9 +110,10 @@ class Night:
             elif status == PARKED:
                 if not self.blows.strike_parked():
                     self.attend(self._run)
+            elif status in (FAILED, FENCED) and self.blows.other_goes_on():
+                pass
             elif status == FAILED:
-                if not self.blows.other_goes_on():
-                    self._failed()
+                self._failed()
             elif status not in (KILLED, FENCED):
                 outcome.wrong.append(f"a life ended with {status}")
         if outcome.ended == "finished":

@@ -10,6 +10,7 @@ The nights have no Prefect server; the shelf stands for it. What is modelled, ea
   Cancelled. Whoever parks suspends its root run only where that is Running.
 - Every state has an id. A process knows the one that it was given when it began; is there another one on the server,
   then the run is not its own any more.
+- A name is claimed by one run at a time (server/models/variables.py: unique): here by the order of the shelf's lines.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from uuid import uuid4
 from lab.nights.bad_luck import Button
 from lab.nights.shelf import Shelf
 
-FINAL = ("Completed", "Failed", "Crashed", "Cancelled")
+FINAL = ("Completed", "Failed", "Crashed", "Cancelled", "Refused")
+_OVER = ("Completed", "Failed", "Cancelled", "Refused", "deleted")
+"""States in which a run has its customer no more; one that crashed is started again."""
 STARTED_BY_A_WORKER = ("AwaitingRetry", "Resuming")
 DELETED = "deleted"
 
@@ -67,3 +70,22 @@ def press(shelf: Shelf, run: str, button: Button) -> bool:
     elif name == "Suspended":
         set_state(shelf, run, "Resuming")
     return state_of(shelf, run)[1] in STARTED_BY_A_WORKER
+
+
+def claimed(shelf: Shelf, customer: str, run: str, instead_of: str) -> bool:
+    """Whether a run has the customer now that it has asked for it. instead_of: a run that gives way."""
+    shelf.put("claim", customer, run=run, instead_of=instead_of)
+    return claimant(shelf, customer) == run
+
+
+def claimant(shelf: Shelf, customer: str) -> str | None:
+    """The run that has a customer, and is not over; None: nobody. Whoever reads sees the same."""
+    has_it: str | None = None
+    states: dict[str, str] = {}
+    for line in shelf.everything():
+        if line["kind"] == "state":
+            states[line["key"]] = line["name"]
+        elif line["kind"] == "claim" and line["key"] == customer:
+            free = has_it is None or states.get(has_it) in _OVER or has_it == line["instead_of"]
+            has_it = line["run"] if free else has_it
+    return None if has_it and states.get(has_it) in _OVER else has_it

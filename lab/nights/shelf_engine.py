@@ -16,9 +16,9 @@ from typing import Any, NoReturn, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from lab.nights.dying import Reaper
-from lab.nights.run_states import DELETED, set_state, state_of
+from lab.nights.run_states import DELETED, claimant, claimed, set_state, state_of
 from lab.nights.shelf import Shelf
-from mailmove.errors import ByHand, Transient
+from mailmove.errors import ByHand, RolledBack, Transient
 from tasks.engine.port import Engine, Parking, Rows, RunRecord, Store, Vault
 from tasks.runbook import step_named
 
@@ -109,6 +109,7 @@ class ShelfEngine(Engine):
         self.store, self.vault, self.parking = ShelfStore(shelf, reaper, root), ShelfVault(shelf), ShelfParking(self)
         self._blocks = blocks
         self._calls: dict[str, int] = {}
+        self._claimed = ""
 
     def root_run(self) -> UUID:
         return self.root
@@ -125,9 +126,27 @@ class ShelfEngine(Engine):
         """By the run's state, as Prefect's server tells it."""
         if state_of(self.shelf, str(self.root))[0] != self.state:
             raise Fenced
+        if self._claimed and claimant(self.shelf, self._claimed) != str(self.root):
+            self.end_run(self.root, "")
+            raise Fenced
         fence = str(uuid4())
         self.shelf.put("fence", fence)
         self.reaper.fenced(fence)
+
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        if not claimed(self.shelf, customer, str(self.root), str(instead_of)):
+            set_state(self.shelf, str(self.root), "Refused")
+            raise Fenced
+        self._claimed = customer
+
+    def claimed_by(self, customer: str) -> UUID | None:
+        run = claimant(self.shelf, customer)
+        return UUID(run) if run else None
+
+    def leave_rolled_back(self, error: RolledBack) -> NoReturn:
+        if state_of(self.shelf, str(self.root))[1] not in ("Cancelled", DELETED):
+            set_state(self.shelf, str(self.root), "Cancelled")
+        raise Fenced from error
 
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         """Remembered by (run, task), tried again when it may pass, without Prefect's engine."""
@@ -185,7 +204,7 @@ class ShelfEngine(Engine):
         return None
 
     def end_run(self, run: UUID, reason: str) -> None:
-        if state_of(self.shelf, str(run))[1] not in ("Completed", "Failed", "Cancelled", DELETED):
+        if state_of(self.shelf, str(run))[1] not in ("Completed", "Failed", "Cancelled", "Refused", DELETED):
             set_state(self.shelf, str(run), "Cancelled")
 
     def enter(self, step: str) -> None:

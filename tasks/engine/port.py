@@ -34,13 +34,23 @@ class ParkedRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A root run as the engine remembers it. Times are aware and in UTC."""
+    """A root run as the engine remembers it. Times are aware and in UTC. flow: cutover or rollback."""
 
     state: str
     parameters: dict[str, Any]
     began: datetime | None
     ended: datetime | None
     parked: list[ParkedRecord]
+    flow: str = "cutover"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Which root run has a customer. since: aware, in UTC. id: names this claim among earlier and later ones."""
+
+    run: UUID
+    since: datetime
+    id: UUID
 
 
 class Store(ABC):
@@ -113,6 +123,18 @@ class Engine(ABC):
     @abstractmethod
     def fence(self) -> None:
         """Return when this process still owns its run; else end it without a word: a zombie acts no more."""
+
+    @abstractmethod
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        """Return when this root run is the customer's only one, until it is over; `fence` asks for that from then on.
+
+        Else end this process before any act, and the run as Refused, with words: who has the customer, since when, how
+        to see it. instead_of: a run that this one takes the customer from, although it is not over.
+        """
+
+    @abstractmethod
+    def claimed_by(self, customer: str) -> UUID | None:
+        """The root run that has a customer and is not over, whichever it is; None: nobody has."""
 
     @abstractmethod
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:

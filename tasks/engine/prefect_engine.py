@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect import tags as prefect_tags
 from prefect.blocks.core import Block
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.exceptions import ObjectNotFound
@@ -20,6 +20,7 @@ from prefect.states import Cancelled
 from blocks import block_class
 from mailmove.errors import RolledBack
 from tasks.engine.port import Engine, RunRecord
+from tasks.engine.prefect_claims import claim_for, claim_of, words_of
 from tasks.engine.prefect_internals import (
     current_flow_run,
     ended_without_a_word,
@@ -33,7 +34,7 @@ from tasks.engine.prefect_parking import PrefectParking, own_run_id
 from tasks.engine.prefect_runs import read_run
 from tasks.engine.prefect_slots import slots
 from tasks.engine.prefect_store import ArtifactStore, SecretBlocks
-from tasks.engine.run_ends import cut_short, keep_cancelled
+from tasks.engine.run_ends import cut_short, is_over, keep_cancelled, refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +45,7 @@ class PrefectEngine(Engine):
 
     def __init__(self) -> None:
         self.store, self.vault, self.parking = ArtifactStore(), SecretBlocks(), PrefectParking()
+        self._claimed: dict[UUID, str] = {}
 
     def root_run(self) -> UUID:
         root = flow_run.root_flow_run_id
@@ -52,6 +54,25 @@ class PrefectEngine(Engine):
 
     def own_run(self) -> UUID:
         return own_run_id()
+
+    def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
+        root = self.root_run()
+        with get_client(sync_client=True) as client:
+            known = claim_for(client, customer, root, instead_of=instead_of)
+            if known is not None:
+                self._refuse(client, words_of(client, customer, known))
+        self._claimed[root] = customer
+
+    def claimed_by(self, customer: str) -> UUID | None:
+        with get_client(sync_client=True) as client:
+            known = claim_of(client, customer)
+            return known.run if known and not is_over(client, known.run) else None
+
+    def _refuse(self, client: SyncPrefectClient, words: str) -> NoReturn:
+        """End this root run as Refused, and its process with it."""
+        get_run_logger().warning("%s", words)
+        client.set_flow_run_state(self.root_run(), refused(words), force=True)
+        leave_without_state(words)
 
     def fence(self) -> None:
         """Raises Prefect's Abort, which ends this process without a word to the server: the run is another one's now.
@@ -71,6 +92,22 @@ class PrefectEngine(Engine):
             name = current.name if current else "without a state"
             get_run_logger().warning("The run is %s by now, and not by this process: it acts no more.", name)
             leave_without_state(f"{own.name} is {name} by now, and not by this process")
+        self._still_claimed()
+
+    def _still_claimed(self) -> None:
+        """Another run may have taken the customer while this one had Failed, and somebody pressed Retry on it."""
+        root = self.root_run()
+        customer = self._claimed.get(root)
+        if customer is None:
+            return
+        with get_client(sync_client=True) as client:
+            known = claim_of(client, customer)
+            if known is None:  # a person has deleted the variable
+                known = claim_for(client, customer, root)
+            if known is not None and known.run != root:
+                words = words_of(client, customer, known)
+                self.end_run(root, words)
+                leave_without_state(words)
 
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         if attempt:

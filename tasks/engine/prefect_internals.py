@@ -20,10 +20,10 @@ from types import FunctionType
 from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from httpx import codes
+from httpx import HTTPStatusError, codes
 from prefect import Flow, flow_runs
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, Variable
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
 from prefect.exceptions import Abort, Pause, PrefectHTTPStatusError
 from prefect.input import RunInput
@@ -277,6 +277,38 @@ def page_in_ui(run: UUID) -> str | None:
     from prefect.utilities.urls import url_for
 
     return url_for("flow-run", run)
+
+
+_PAGE = 200
+
+
+def all_variables(client: SyncPrefectClient) -> list[Variable]:
+    """Every variable. Prefect's own `read_variables` gives one page (prefect/client/orchestration/_variables)."""
+    variables: list[Variable] = []
+    while True:
+        asked = {"limit": _PAGE, "offset": len(variables)}
+        page = Variable.model_validate_list(client.request("POST", "/variables/filter", json=asked).json())
+        variables += page
+        if len(page) < _PAGE:
+            return variables
+
+
+def delete_variable(client: SyncPrefectClient, variable: UUID) -> None:
+    """Delete a variable by its id; nothing happens if it is gone. Prefect's client deletes by name only."""
+    try:
+        client.request("DELETE", "/variables/{id}", path_params={"id": variable})
+    except HTTPStatusError as error:
+        if error.response.status_code != codes.NOT_FOUND:
+            raise
+
+
+def replace_variable(client: SyncPrefectClient, variable: UUID, value: Any) -> None:
+    """Give a variable another value by its id; nothing happens if it is gone. Prefect's client does so by name only."""
+    try:
+        client.request("PATCH", "/variables/{id}", path_params={"id": variable}, json={"value": value})
+    except HTTPStatusError as error:
+        if error.response.status_code != codes.NOT_FOUND:
+            raise
 
 
 # --- clients of a process ------------------------------------------------------------------------------------------

@@ -29,14 +29,16 @@ def read_run(root: UUID) -> RunRecord | None:
             run = client.read_flow_run(root)
         except ObjectNotFound:
             return None
-        children = [(child, flow) for child in _children(client, root) if (flow := flow_that_parks(child))]
-        parked = [_parked(child, flow, client.read_flow_run_states(child.id)) for child, flow in children]
+        children = [(child, kind) for child in _children(client, root) if (kind := flow_that_parks(child))]
+        flow = client.read_flow(run.flow_id).name
+        parked = [_parked(child, kind, client.read_flow_run_states(child.id)) for child, kind in children]
     return RunRecord(
         state=run.state_name or "unknown",
         parameters=run.parameters,
         began=_plain(run.start_time),
         ended=_plain(run.end_time),
         parked=parked,
+        flow=flow,
     )
 
 

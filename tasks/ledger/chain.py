@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Row = dict[str, Any]
 
@@ -121,8 +121,10 @@ def check_chain(customer: str, cutover: UUID, rows: Iterable[Row], key: Key | No
         if row.get("cutover") != str(cutover):
             continue
         checked.entries += 1
-        link = Link.model_validate(row["link"]) if row.get("link") else None
-        if link is None:
+        link, kind = link_of(row), None
+        if row.get("link") and link is None:
+            kind = Break.CHANGED
+        elif link is None:
             checked.unchained += not last
             kind = Break.UNSEALED if last else None
         else:
@@ -148,6 +150,14 @@ def _break_at(
         return Break.MOVED
     follows = link.previous == before.seal if before else link.previous in seals or not link.previous
     return None if link.number == number + 1 and follows else Break.MISSING
+
+
+def link_of(row: Row) -> Link | None:
+    """None: it has none, or something that is none."""
+    try:
+        return Link.model_validate(row["link"]) if row.get("link") else None
+    except ValidationError:
+        return None
 
 
 def words_of(number: int, row: Row) -> str:

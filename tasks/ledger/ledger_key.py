@@ -19,7 +19,7 @@ from uuid import UUID
 from prefect.settings import get_current_settings
 
 from mailmove.errors import Blocked
-from tasks.ledger.chain import Break, ChainFault, Key, Link, Row, words_of
+from tasks.ledger.chain import Break, ChainFault, Key, Row, link_of, words_of
 
 SETTING = "MAILMOVE_LEDGER_KEY_FILE"
 _BYTES = 32
@@ -60,7 +60,7 @@ def entries_gone(customer: str, cutover: UUID, rows: Iterable[Row]) -> list[Chai
     path = _notes(customer, str(cutover))
     if not path.exists():
         return []
-    there = {Link.model_validate(row["link"]).seal for row in rows if row.get("link")}
+    there = {link.seal for row in rows if (link := link_of(row))}
     notes = [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("}\n")]
     gone = [note for note in notes if note["seal"] not in there]
     return [

@@ -1,4 +1,4 @@
-"""A cutover whose worker died together with it: a power cut. Nobody reports that, and Prefect shows Running for ever.
+"""A run whose worker died together with it: a power cut. Nobody reports that, and Prefect shows Running for ever.
 
 A flow's process sends a heartbeat event every `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` seconds (Prefect's own default: 180).
 Who has beaten and then neither beats, nor logs, nor changes a state for three times as long is called Crashed, as in
@@ -33,16 +33,22 @@ from prefect.states import Crashed
 
 from mailmove.clock import now
 from tasks.engine.prefect_internals import HEARTBEAT_EVENT, heartbeat_seconds, resource_of
+from tasks.parking.halted import ROOTS
 
 MISSED = 3
 """Heartbeats that must be missing one after the other."""
+
+NEVER_BEATEN = timedelta(minutes=30)
+"""Silence that is believed of a run of which the server has no heartbeat of the last day: killed before its first one,
+or Running since before the machine was off for a weekend. Perhaps its host cannot send any; it must not log either.
+"""
 
 _BACK = timedelta(days=1)
 _PAGE = 200
 
 
 def zombie_cutovers() -> list[FlowRun]:
-    """Cutovers that are Running by their state and without a process by every sign.
+    """Cutovers and rollbacks that are Running by their state and without a process by every sign.
 
     [] where heartbeats are switched off, and where the server keeps none: then nobody's silence says anything.
     """
@@ -69,7 +75,7 @@ def mark_crashed(run: FlowRun) -> str | None:
 
 def _running(client: SyncPrefectClient) -> list[FlowRun]:
     return client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=["cutover"])),
+        flow_filter=FlowFilter(name=FlowFilterName(any_=list(ROOTS))),
         flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))),
         limit=_PAGE,
     )
@@ -77,9 +83,8 @@ def _running(client: SyncPrefectClient) -> list[FlowRun]:
 
 def _is_silent(client: SyncPrefectClient, run: FlowRun, patience: timedelta) -> bool:
     beaten = _last_beat(client, run.id)
-    if beaten is None:
-        return False  # it never did: perhaps it cannot
-    return now() - max([beaten, *_other_signs(client, run)]) > patience
+    signs = list(_other_signs(client, run))
+    return now() - max([beaten, *signs] if beaten else signs) > (patience if beaten else NEVER_BEATEN)
 
 
 def _other_signs(client: SyncPrefectClient, run: FlowRun) -> Iterator[datetime]:

@@ -12,9 +12,12 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import AwaitingRetry
 
 from mailmove.errors import Blocked
+from tasks.engine.current import engine
+from tasks.engine.run_ends import is_refused
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import newest_entries
 from tasks.parking.halted import ROOTS
+from tasks.parking.one_run import claim_of_customer
 
 _PAGE = 200
 _MOST = 2000
@@ -40,6 +43,9 @@ def start_again(customer: str) -> Started:
     if state is None or not (state.is_failed() or state.is_crashed() or state.is_cancelled() or state.is_paused()):
         was = state.name if state else "without a state"
         raise _refused(customer, f"its {flow} is {was}", "See `mailmove status`.")
+    having = engine().claimed_by(customer)
+    if having not in (None, run.id):
+        raise _refused(customer, f"another run, {having}, has it and is not over", "See `mailmove status`.")
     newest = newest_entries([customer]).get(customer)
     if flow == "cutover" and newest and newest.cutover == run.id and newest.kind is EntryKind.ROLLED_BACK:
         raise _refused(customer, "it was rolled back", "Start a new cutover: `mailmove start` with the plan.")
@@ -53,13 +59,20 @@ def start_again(customer: str) -> Started:
 
 
 def _newest(customer: str) -> tuple[str, FlowRun]:
-    runs = [(flow, run) for flow in ROOTS for run in [_newest_of(flow, customer)] if run]
+    """The run that has the customer, where it can be started again; else the newest that was not refused."""
+    runs = [(flow, run) for flow in ROOTS for run in _newest_of(flow, customer)]
     if not runs:
         raise _refused(customer, "no run of it", "Start one: `mailmove start` with the plan.")
-    return max(runs, key=lambda pair: pair[1].expected_start_time.timestamp() if pair[1].expected_start_time else 0.0)
+    has_it = claim_of_customer(customer)
+    return max(runs, key=lambda pair: (pair[1].id == has_it, _start(pair[1])))
 
 
-def _newest_of(flow: str, customer: str) -> FlowRun | None:
+def _start(run: FlowRun) -> float:
+    return run.expected_start_time.timestamp() if run.expected_start_time else 0.0
+
+
+def _newest_of(flow: str, customer: str) -> list[FlowRun]:
+    """All of the first page that has any."""
     named = FlowFilter(name=FlowFilterName(any_=[flow]))
     with get_client(sync_client=True) as client:
         for offset in range(0, _MOST, _PAGE):
@@ -70,12 +83,12 @@ def _newest_of(flow: str, customer: str) -> FlowRun | None:
                 limit=_PAGE,
                 offset=offset,
             )
-            for run in page:
-                if run.parameters.get("plan", {}).get("customer") == customer:
-                    return run
+            runs = [run for run in page if run.parameters.get("plan", {}).get("customer") == customer]
+            if runs := [run for run in runs if not is_refused(run.state)]:
+                return runs
             if len(page) < _PAGE:
                 break
-    return None
+    return []
 
 
 def _refused(customer: str, seen: str, todo: str) -> Blocked:

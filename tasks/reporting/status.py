@@ -10,15 +10,23 @@ from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import BaseModel, Field
 
 from mailmove.evidence import PollResult
+from tasks.engine.run_ends import REFUSED
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.payloads import Topic
 from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW, WAIT_FLOW
+from tasks.parking.halted import ROOTS
 from tasks.parking.poll import last_results
 from tasks.parking.resume import Parked, parked_runs
 from tasks.progress.leave_out import lines_of_boards
@@ -26,7 +34,8 @@ from tasks.reporting.deleted_runs import deleted_cutovers, newest_of_all
 from tasks.reporting.ways_on import way_on
 from tasks.runbook import RUNBOOK, STAGES
 
-_PAGE = 200
+_PAGE, _MOST = 200, 10_000
+_FINAL = [StateType.COMPLETED, StateType.CANCELLED, StateType.FAILED, StateType.CRASHED]
 DELETED = "Deleted"
 """State of a cutover whose run is gone, and whose ledger says that it was not over; Prefect has no such state."""
 
@@ -57,7 +66,7 @@ class CutoverStatus(BaseModel):
 
     @property
     def ended(self) -> bool:
-        return self.state in ("Completed", "Cancelled", DELETED, *_FAILED)
+        return self.state in ("Completed", "Cancelled", REFUSED, DELETED, *_FAILED)
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -72,17 +81,20 @@ class CutoverStatus(BaseModel):
         return (3 if self.state in ("Scheduled", "Late") else 2), self.forecast.timestamp() if self.forecast else since
 
 
-def statuses(limit: int = 50, flows: tuple[str, ...] = ("cutover",)) -> list[CutoverStatus]:
-    """The newest runs of these flows, newest first."""
+def statuses(limit: int = 50, flows: tuple[str, ...] = ROOTS) -> list[CutoverStatus]:
+    """Every run of these flows that is not over, and the newest ones; newest first."""
     return _read(limit, flows)[0]
 
 
 def _read(limit: int, flows: tuple[str, ...]) -> tuple[list[CutoverStatus], dict[str, Entry]]:
-    """The newest runs, and the newest entry of each customer's ledger."""
+    """Every run that is not over and the `limit` newest, and the newest entry of each customer's ledger."""
     with get_client(sync_client=True) as client:
-        runs = [(run, flow) for flow in flows for run in _newest(client, flow, limit)]
+        lately = [(run, flow) for flow in flows for run in _newest(client, flow, limit)]
+        lately = sorted(lately, key=lambda pair: _started(pair[0]), reverse=True)[:limit]
+        known = {run.id for run, _ in lately}
+        open_ones = [(run, flow) for flow in flows for run in _newest(client, flow, _MOST, only_open=True)]
+        runs = lately + [(run, flow) for run, flow in open_ones if run.id not in known]
         newest = newest_of_all(client)
-    runs = sorted(runs, key=lambda pair: _started(pair[0]), reverse=True)[:limit]
     parked = _questions(parked_runs(StateType.PAUSED, StateType.RUNNING, StateType.CANCELLING))
     results = last_results([question.run.id for question in parked.values() if question.flow == WAIT_FLOW])
     customers = list({_customer(run) for run, _ in runs})
@@ -98,17 +110,20 @@ def _read(limit: int, flows: tuple[str, ...]) -> tuple[list[CutoverStatus], dict
 
 
 def board(limit: int = 2000) -> list[CutoverStatus]:
-    """Every customer once, by its newest run; what needs a person first."""
+    """Every run that is not over; for a customer without one, its newest. What needs a person first."""
     latest: dict[str, CutoverStatus] = {}
-    shown, newest = _read(limit, ("cutover", "rollback"))
-    for status in shown:
+    shown, newest = _read(limit, ROOTS)
+    open_ones = [status for status in shown if not status.ended]
+    under_way = {status.customer for status in open_ones}
+    for status in sorted(shown, key=lambda status: status.state == REFUSED):  # it is nobody's last run
         latest.setdefault(status.customer, status)
     with get_client(sync_client=True) as client:
         for customer, entry in deleted_cutovers(client, newest, {status.cutover for status in shown}):
             known = latest.get(customer)
             if known is None or known.since is None or known.since < entry.at:
                 latest[customer] = _deleted(customer, entry)
-    return sorted(latest.values(), key=lambda status: (*status.rank, status.customer))
+    over = [status for customer, status in latest.items() if customer not in under_way]
+    return sorted([*open_ones, *over], key=lambda status: (*status.rank, status.customer))
 
 
 def _deleted(customer: str, entry: Entry) -> CutoverStatus:
@@ -200,11 +215,15 @@ def _on(parked: Parked) -> str:
     return "a person" if parked.flow == TROUBLE_FLOW else parked.awaited.waits_on
 
 
-def _newest(client: SyncPrefectClient, flow: str, limit: int) -> list[FlowRun]:
+def _newest(client: SyncPrefectClient, flow: str, limit: int, *, only_open: bool = False) -> list[FlowRun]:
+    chosen = (
+        FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=_FINAL))) if only_open else None
+    )
     runs: list[FlowRun] = []
     while len(runs) < limit:
         page = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=chosen,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=min(_PAGE, limit - len(runs)),
             offset=len(runs),

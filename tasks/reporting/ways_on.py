@@ -9,7 +9,9 @@ from typing import Any
 from prefect.client.schemas.objects import State, StateType
 
 from mailmove.clock import now
+from tasks.engine.run_ends import REFUSED, is_refused
 from tasks.parking.halted import Halt, halt_of
+from tasks.parking.start_stuck import STARTING
 
 KNOWN_NAMES: dict[StateType, frozenset[str]] = {
     StateType.SCHEDULED: frozenset({"Scheduled", "Late", "Resuming", "AwaitingRetry", "AwaitingConcurrencySlot"}),
@@ -18,11 +20,11 @@ KNOWN_NAMES: dict[StateType, frozenset[str]] = {
     StateType.PAUSED: frozenset({"Paused", "Suspended"}),
     StateType.COMPLETED: frozenset({"Completed", "Cached"}),
     StateType.CANCELLING: frozenset({"Cancelling"}),
-    StateType.CANCELLED: frozenset({"Cancelled"}),
+    StateType.CANCELLED: frozenset({"Cancelled", REFUSED}),
     StateType.CRASHED: frozenset({"Crashed"}),
     StateType.FAILED: frozenset({"Failed", "TimedOut"}),
 }
-"""Type of a state -> the names that Prefect 3.8 and 3.9 give to states of it (prefect/states.py, the UI's own list)."""
+"""Type of a state -> the names that Prefect 3.8 and 3.9 (prefect/states.py, the UI's own list) and we give to it."""
 
 MENDED_WITHIN = timedelta(minutes=10)
 """Time within which the watch has mended what it can; who stands so for longer needs a person."""
@@ -57,16 +59,24 @@ def way_on(
             return _paused(state, again, answered=answered)
         case StateType.CANCELLING:
             return WayOn("it is being cancelled", f"When it is Cancelled: {again}", needs=_is_old(state))
+        case StateType.CANCELLED if is_refused(state):
+            return WayOn(f"it was refused: {state.message}")
         case StateType.CANCELLED:
             return WayOn("it was cancelled", again)
         case StateType.FAILED:
             return WayOn("it has failed", f"Mend what it says. {again}", needs=True)
-        case StateType.CRASHED if flow == "cutover" and not _is_old(state):
+        case StateType.CRASHED if not _is_old(state):
             return WayOn("its process has died; it is started again by itself", f"If it stays so: {again}")
         case StateType.CRASHED:
             return WayOn("its process has died", again, needs=True)
         case StateType.SCHEDULED if state.name == "Late":
-            return WayOn("no worker has taken it", "See that a worker runs.")
+            return WayOn("no worker has taken it", "See that a worker runs.", needs=_is_old(state))
+        case StateType.PENDING if now() - state.timestamp > STARTING:
+            minutes = (now() - state.timestamp).total_seconds() / 60
+            words = f"a worker took it {minutes:.0f} minutes ago, and no process has come of it"
+            return WayOn(
+                words, "The watch has it taken again: see that a worker and the watch run.", needs=_is_old(state)
+            )
         case _:
             return WayOn()
 
