@@ -99,7 +99,8 @@ class Leavable(BaseModel):
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
-        return f"{self.kind} {self._name()}{reason}"
+        kind = "" if self.kind is LeavableKind.ENTRY else f"{self.kind} "
+        return f"{kind}{self._name()}{reason}"
 
     def _name(self) -> str:
         folder = " > ".join(self.folder)

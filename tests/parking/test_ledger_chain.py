@@ -9,17 +9,32 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from memory_engine import MemoryEngine
-from parked_world import mx_change
+from memory_engine import MemoryEngine, Parked
+from parked_world import CutoverRun, PlayedStage, form_text, mx_change, new_plan
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.settings import PREFECT_HOME, temporary_settings
 
+from flows.rollback import _until_trusted, rollback
+from mailmove.evidence import Receipt
+from mailmove.leavable import LeavableKind
+from mailmove.report.page import report_html
 from tasks.engine.current import running_on
 from tasks.engine.port import Rows
+from tasks.engine.prefect_engine import PrefectEngine
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import rollback_task
 from tasks.execution.run_concurrently import run_concurrently
 from tasks.ledger.chain import Break, Key, check_chain
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger, checked_chain, read_rows
 from tasks.ledger.ledger_key import SETTING
+from tasks.ledger.payloads import LeftOut
+from tasks.parking.resume import parked_runs
+from tasks.reporting.collect import report_of_customer
+from tasks.runbook import step_replaced
 
 Stored = list[tuple[str, UUID]]
 KEY = "ledger-contoso"
@@ -247,3 +262,93 @@ def test_the_key_is_made_once_for_its_owner_only_and_shown_nowhere(
     shared.write_text("k" * 40)
     Ledger("contoso", engine.root).record(EntryKind.COMPLETED, "quiet")
     assert {kind for kind, _ in breaks(engine)} == {Break.OTHER_KEY}, "the first six have the other one"
+
+
+def asked(engine: TamperedEngine, cutover: UUID) -> str:
+    """What a rollback asks before it puts anything back; '': nothing."""
+    try:
+        _until_trusted(new_plan().model_copy(update={"customer": "contoso"}), cutover)
+    except Parked as question:
+        engine.run = "root"
+        return str(question)
+    return ""
+
+
+def answer(engine: TamperedEngine, asking: str, **values: Any) -> None:
+    run = f"trouble[{asking}]"
+    engine.parking.answers[(run, len(engine.parking.questions[run]))] = values
+
+
+def test_a_rollback_by_a_ledger_that_is_whole_asks_nothing(engine: TamperedEngine) -> None:
+    cutover, engine.root = engine.root, uuid4()
+    assert asked(engine, cutover) == ""
+
+
+def test_a_rollback_by_a_broken_ledger_asks_a_person_and_names_the_entry(engine: TamperedEngine) -> None:
+    cutover, engine.root = engine.root, uuid4()
+    stored = list(engine.store.tables[KEY])
+    engine.tamper(changed(4, other_before))
+    question = asked(engine, cutover)
+    assert "contoso is held up at ledger." in question.splitlines()[0]
+    assert "- entry 5 (receipt of switch_mail, " in question
+    assert "it does not say what was sealed" in question and "go by the ledger as it stands" in question
+    answer(engine, "ledger", name="anna", reason="mended")
+    assert asked(engine, cutover), "it is not, and is asked again"
+    answer(engine, "ledger.1", leave_out=True, name="", reason="")
+    assert "name and reason must be given" in asked(engine, cutover)
+    engine.store.tables[KEY] = stored + engine.store.tables[KEY][6:]
+    answer(engine, "ledger.1", name="anna", reason="put back from the copy")
+    assert asked(engine, cutover) == "", "mended"
+
+
+def test_a_person_may_go_by_the_ledger_as_it_stands_and_is_asked_of_what_is_changed_after_that(
+    engine: TamperedEngine,
+) -> None:
+    cutover, engine.root = engine.root, uuid4()
+    engine.tamper(changed(4, other_before))
+    assert asked(engine, cutover)
+    answer(engine, "ledger", leave_out=True, name="anna", reason="the MX is right")
+    assert asked(engine, cutover) == ""
+    [(_, left)] = Ledger("contoso", engine.root).payloads(LeftOut)
+    assert (left.by, left.things[0].kind) == ("anna", LeavableKind.ENTRY)
+    engine.tamper(changed(1, other_before))
+    assert "entry 2 (receipt of lower_ttl" in asked(engine, cutover), "another break"
+
+
+@pytest.mark.parametrize("way", ["changed", "deleted"])
+def test_what_the_api_can_do_to_a_ledger_is_seen_before_anything_is_put_back(
+    prefect_server: None, nothing_parked: None, home: Path, way: str
+) -> None:
+    """At Prefect's own server: one artifact is changed, or deleted, by whoever has the API."""
+    plan, cutover, undone = new_plan(), uuid4(), []
+    ledger = Ledger(plan.customer, cutover)
+    with running_on(PrefectEngine()):
+        ledger.record(EntryKind.INTENT, "switch_mail", changes=[mx_change("old", "new")])
+        ledger.record(EntryKind.RECEIPT, "switch_mail", changes=[mx_change("old", "new")])
+        with get_client(sync_client=True) as client:
+            key = ArtifactFilterKey(any_=[f"ledger-{plan.customer}"])
+            last = client.read_artifacts(artifact_filter=ArtifactFilter(key=key), sort=ArtifactSort.CREATED_DESC)[0]
+            if way == "changed":
+                rows = read_rows(plan.customer)[-1:]
+                other_before(rows[0])
+                client.request("PATCH", f"/artifacts/{last.id}", json={"data": json.dumps(rows)})
+            else:
+                client.delete_artifact(last.id)
+
+        @rollback_task
+        def put_back(context: Context, receipt: Receipt) -> Receipt:
+            undone.append(receipt)
+            return receipt
+
+        played = PlayedStage("switch_mail", "do it", verbs={"rollback": put_back})
+        with step_replaced(played):
+            back = CutoverRun(rollback, plan)
+            assert back.go_on() is None, "it has parked"
+        [question] = parked_runs(StateType.PAUSED)
+        assert (question.flow, question.name, question.root.id) == ("trouble", "ledger", back.id)
+        wanted = "it does not say what was sealed" if way == "changed" else "this worker wrote it, and it is not there"
+        assert "receipt of switch_mail" in form_text(question) and wanted in form_text(question)
+        assert undone == []
+        report = report_of_customer(plan.customer, cutover)
+        assert report.ledger_broken and "receipt of switch_mail" in report.ledger
+        assert "This report is not to be trusted." in report_html(report)
