@@ -9,10 +9,11 @@ from prefect import flow
 from flows.gate import gate
 from flows.trouble import trouble
 from flows.wait import wait
-from mailmove.errors import MailmoveError
+from mailmove.errors import MailmoveError, RolledBack
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.execution.apply_and_undo import approved_last
+from tasks.execution.rolled_back import end_if_rolled_back, refuse_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.ledger.payloads import Interruption
 from tasks.ledger.stored_plan import keep_names
@@ -21,7 +22,7 @@ from tasks.parking.poll import Awaited
 from tasks.progress.completed_steps import completed_steps, step_completed
 from tasks.progress.interruptions import attempt_name, faults_named, interrupt, interruptions
 from tasks.progress.leave_out import is_left_out
-from tasks.progress.rollback_stage import refuse_rolled_back
+from tasks.progress.rollback_stage import refuse_while_rolling_back
 from tasks.progress.verify_or_park import verify_or_park
 from tasks.runbook import RUNBOOK, Stage, Wait
 
@@ -38,6 +39,7 @@ def cutover(plan: Cutover) -> str:
     keep_names(plan)
     ledger = own_ledger(plan)
     refuse_rolled_back(ledger.entries())
+    refuse_while_rolling_back(ledger)
     completed, interrupted = completed_steps(ledger.entries()), interruptions(ledger.entries())
     if PREFLIGHT not in completed:
         from flows.preflight import preflight  # the first process of a cutover needs it, as the last one the report
@@ -47,6 +49,7 @@ def cutover(plan: Cutover) -> str:
     for step in RUNBOOK:
         if step.name in completed:
             continue
+        end_if_rolled_back()
         if isinstance(step, Wait):
             _wait(plan, Awaited(step.name), step.name)
         else:
@@ -54,6 +57,7 @@ def cutover(plan: Cutover) -> str:
         step_completed(ledger, step.name)
     from tasks.reporting.publish import report
 
+    end_if_rolled_back()
     return report(plan)
 
 
@@ -69,6 +73,8 @@ def _until_done(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> Non
                 if stage.gate and asked not in approved:
                     approved[asked] = _ask(plan, stage, stage.gate, asked)
                 _perform(plan, stage, approved.get(asked), len(earlier))
+        except RolledBack:
+            raise
         except MailmoveError as error:
             earlier.append(interrupt(own_ledger(plan), stage.name, error))
         else:

@@ -9,6 +9,7 @@ from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Gate
 from tasks.engine.current import engine
 from tasks.execution.apply_and_undo import record_approval
+from tasks.execution.rolled_back import end_if_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.parking.forms import GateForm, Plan
 from tasks.parking.gate_questions import Asked, asked_last, has_expired, judge, write_question
@@ -22,6 +23,7 @@ def gate(cutover: Plan, name: str, preview: Preview) -> str:
 
     preview: for the first question. One that has expired is asked anew from a fresh check.
     """
+    end_if_rolled_back()
     rule: Gate = getattr(cutover.gates, name)
     ledger, parking, run = own_ledger(cutover), engine().parking, engine().own_run()
     if not rule.required:

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
+from itertools import count
 from uuid import UUID
 
 from prefect import flow
 
+from flows.trouble import trouble
 from flows.wait import wait
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Receipt
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.items.return_to_source import list_unreturned, return_to_source
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.rolled_back import record_ended
 from tasks.ledger.stored_plan import keep_names
-from tasks.parking.forms import PARKED, WAIT_FLOW
+from tasks.parking.forms import PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.one_run import claim_for_rollback
 from tasks.parking.poll import Awaited
-from tasks.progress.interruptions import faults_named
+from tasks.progress.interruptions import attempt_name, faults_named
+from tasks.progress.ledger_chain import LEDGER, breaks_to_ask_about
 from tasks.progress.rollback_stage import end_cutover, roll_back_stage
 from tasks.reporting.publish import show_rollback
 from tasks.runbook import STAGES
 
 
 @flow(flow_run_name="rollback {plan.customer}")
-def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False) -> str:
+def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False, by: str = "") -> str:
     """Undo a cutover (default: the customer's last one). What must remain is named, with its reason.
 
-    return_mail: deliver to the old server what only the cloud has received since the switch; else it is listed.
+    From its beginning on the cutover never goes on, whoever presses which button. return_mail: deliver to the old
+    server what only the cloud has received since the switch; else it is listed. by: who rolls it back.
     """
     of = claim_for_rollback(plan, of)  # before anything else: of two rollbacks one goes on
     keep_names(plan)
-    root = end_cutover(plan, of)
+    root = end_cutover(plan, of, by, engine().root_run())
+    _until_trusted(plan, root)
     receipts: list[Receipt] = []
     for stage in reversed(STAGES):
         receipts.append(_rolled_back(plan, stage.name, root))
         if stage.name == "switch_mail":  # while the mailboxes in the cloud have their licences
             receipts.append(_mail_of_the_cloud(plan, root, return_mail))
+    record_ended(Ledger(plan.customer, root), by, engine().root_run())
     return show_rollback(plan, receipts)
+
+
+def _until_trusted(plan: Cutover, root: UUID) -> None:
+    """Nothing is put back by a ledger whose chain is broken, until it is mended or a person says so."""
+    for asked in count():
+        why, breaks = breaks_to_ask_about(plan, root)
+        if not breaks:
+            return
+        name = attempt_name(LEDGER, asked)
+        engine().run_sub_flow(trouble, name, plan, LEDGER, why, breaks, tags=[PARKED, TROUBLE_FLOW])
 
 
 def _mail_of_the_cloud(plan: Cutover, root: UUID, return_mail: bool) -> Receipt:

@@ -6,11 +6,12 @@ from prefect import flow
 
 from mailmove.leavable import Leavable
 from tasks.engine.current import engine
+from tasks.execution.rolled_back import end_if_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.parking.forms import Plan, TroubleForm
 from tasks.parking.question_text import question_of_trouble
 from tasks.progress.leave_out import answered_by, record_left_out, things_to_leave, why_not
-from tasks.runbook import stage_named
+from tasks.runbook import step_named
 
 
 @flow(flow_run_name="trouble: {name}")
@@ -19,12 +20,13 @@ def trouble(cutover: Plan, name: str, why: str, leaves: tuple[Leavable, ...] = (
 
     leaves: what the error named as things to do without.
     """
+    end_if_rolled_back()
     ledger, parking = own_ledger(cutover), engine().parking
     answer, question = parking.last_answer(TroubleForm), f"{engine().own_run()}-{parking.times_parked()}"
     if answer and not answer.leave_out:
         return f"{answer.name or 'somebody'}: {answer.reason or 'try again'}"
     known = answered_by(ledger.entries(), question)
-    things = known.things if known else things_to_leave(stage_named(name), leaves, ledger.entries())
+    things = known.things if known else things_to_leave(step_named(name), leaves, ledger.entries())
     not_counted = why_not(answer, things) if answer else ""
     if answer and not not_counted:
         return record_left_out(ledger, name, things, answer, question)

@@ -16,6 +16,7 @@ from mailmove.errors import MailmoveError
 from mailmove.evidence import Evidence, PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
+from tasks.execution.rolled_back import end_if_rolled_back
 from tasks.parking.forms import Plan, WaitForm
 from tasks.parking.poll import (
     Awaited,
@@ -42,6 +43,8 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
 
     of: the cutover that is rolled back; None: the one that this wait belongs to.
     """
+    if of is None:
+        end_if_rolled_back()
     awaited, root, run = Awaited(step, until), of or engine().root_run(), engine().own_run()
     answer = engine().parking.last_answer(WaitForm)
     if answer and answer.go_on_anyway:

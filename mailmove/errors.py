@@ -9,6 +9,7 @@
     |   +-- ItemUnreadable    one item of a mailbox cannot be had, and the others can; it may be left
     |   +-- BadPlan        the plan has faults; all of them are listed
     |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
+    |   +-- RolledBack     a rollback of this cutover has begun: it never goes on; a new one may be started
     +-- Transient          ask again later, with the same words
     |   +-- AnswerUnreadable   it answered, and not in its own language: HTML, a torn page, nothing
     |   +-- Throttled      ask again after `retry_after` seconds
@@ -119,6 +120,10 @@ class BadPlan(Blocked):
 
 class WindowClosed(Blocked):
     """The plan's windows do not let this start now. Nothing was changed; it waits for the next one."""
+
+
+class RolledBack(Blocked):
+    """A rollback of this cutover has begun. It never goes on, whoever asks; a new cutover may be started."""
 
 
 class Transient(MailmoveError):

@@ -16,6 +16,7 @@ class LeavableKind(StrEnum):
     ITEM = "item"
     RECORD = "record"
     STAGE = "stage"
+    ENTRY = "entry"
 
 
 _NAMED_BY = {
@@ -24,6 +25,7 @@ _NAMED_BY = {
     LeavableKind.ITEM: ("mailbox", "item"),
     LeavableKind.RECORD: ("record",),
     LeavableKind.STAGE: ("stage",),
+    LeavableKind.ENTRY: ("entry",),
 }
 
 
@@ -35,6 +37,7 @@ class Leavable(BaseModel):
         item      mailbox, item (its id at the side that it is read from); folder and subject where they are known
         record    record: name and type of a DNS record set, "contoso.com MX"
         stage     stage: its name in the runbook
+        entry     entry: a break of the ledger's chain; left out: what it says counts as it stands
 
     reason: why it stops the stage, in the server's words. Only `key` says whether two are the same thing.
     """
@@ -48,6 +51,7 @@ class Leavable(BaseModel):
     item: str = Field(default="", description="Id of the item at its side")
     record: str = Field(default="", description="Name and type of a record set")
     stage: str = ""
+    entry: str = Field(default="", description="A break of the ledger's chain: its kind, and the seal of the entry")
     subject: str = Field(default="", description="Of an item, for people")
     reason: str = ""
 
@@ -74,6 +78,8 @@ class Leavable(BaseModel):
                 names = (name.rstrip(".").casefold(), kind.upper())
             case LeavableKind.STAGE:
                 names = (self.stage,)
+            case LeavableKind.ENTRY:
+                names = (self.entry,)
         return (self.kind.value, *names)
 
     def covers(self, other: Leavable) -> bool:
@@ -93,7 +99,8 @@ class Leavable(BaseModel):
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
-        return f"{self.kind} {self._name()}{reason}"
+        kind = "" if self.kind is LeavableKind.ENTRY else f"{self.kind} "
+        return f"{kind}{self._name()}{reason}"
 
     def _name(self) -> str:
         folder = " > ".join(self.folder)
@@ -109,3 +116,5 @@ class Leavable(BaseModel):
                 return self.record
             case LeavableKind.STAGE:
                 return self.stage
+            case LeavableKind.ENTRY:
+                return self.subject

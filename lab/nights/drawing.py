@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lab.dns.resolver import CLAMPED, HONEST, SERVE_STALE, Behaviour
+from lab.nights.bad_luck import Blow, draw_bad_luck
 from lab.nights.cruelty import Cruelty, draw_cruelty
 from tasks.runbook import RUNBOOK, Stage
 
@@ -125,6 +126,7 @@ class Drawn:
     quirks: list[str] = field(default_factory=list)
     mends: bool = True
     cruelty: Cruelty | None = None
+    blows: list[Blow] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """For people: everything that was drawn."""
@@ -135,6 +137,7 @@ class Drawn:
         settings += [f"  kill -9 {death['phase']} {death['nth']} of {death['step']}" for death in self.deaths]
         settings += [f"  {gate}: {answers}" for gate, answers in self.first_answers.items()]
         settings += self.cruelty.lines() if self.cruelty else []
+        settings += [blow.line() for blow in self.blows]
         settings += [f"  rolled back at {self.rollback_at}"] if self.rollback_at else []
         return settings if self.mends else [*settings, "  nobody mends anything"]
 
@@ -175,6 +178,9 @@ def draw(seed: int) -> Drawn:
     _draw_troubles(night, luck)
     night.cruelty = draw_cruelty(seed, always=os.environ.get("CRUEL") == "1")
     quirky = random.Random(f"quirks {seed}")  # of their own, so that the rest of a seed's night stays what it was
+    night.blows = draw_bad_luck(seed, ("preflight", *STEPS), always=os.environ.get("UNLUCKY") == "1")
+    if any(blow.what == "rollback" for blow in night.blows):
+        night.rollback_at = None
     night.quirks = [quirky.choice(names) for names in QUIRKS.values() if quirky.random() < 0.6]
     return night
 

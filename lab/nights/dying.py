@@ -13,6 +13,7 @@ import re
 import signal
 import smtplib
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -31,6 +32,8 @@ _CHANGES = re.compile(
     r"|^(New|Set|Remove|Enable|Start|Stop|Add|Import|Disable|Complete)-"
     r"|^aws (?!Describe|Get|List|GET)|^DNS UPDATE|^SMTP DATA|^shell (?!Get|Test|Search|Add-PSSnapin)|^ledger "
 )
+ACTS = re.compile(rf"(?!ledger |.*(/verify$|getByIds|/search|/token))(?:{_CHANGES.pattern})")
+"""Labels of calls that change something outside. The ledger is ours."""
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _PRODUCT = tuple(f"{_ROOT}/{room}/" for room in ("mailmove", "blocks", "tasks"))
 
@@ -49,15 +52,45 @@ class Reaper:
         self._mourned, self._deaths, self._sweep, self._everything = mourned, deaths, sweep or [], everything
         self.step, self._count, self._lines, self._after = "", 0, 0, ""
         self._seen: dict[str, int] = {}
+        self._hold: dict[str, Any] | None = None
+        self._armed, self._own = False, threading.local()
+        self.heard: Callable[[str, str], None] = lambda label, fence: None
+        """Told of every act outside: its label, and which fence was passed right before it; empty: none."""
         self._dead = set(mourned.read_text().splitlines()) if mourned.exists() else set()
 
+    def hold(self, moment: dict[str, Any] | None) -> None:
+        """Stand still, once, at the first call after `nth` calls of `step` that is no act; or of this life (`armed`).
+
+        Never between a fence that was passed and its act: what nobody can call back is no bad luck of the product's.
+        """
+        self._hold, self._armed = moment, bool(moment and moment.get("armed"))
+
+    def fenced(self, fence: str) -> None:
+        """This thread was told that it may act, once."""
+        self._own.fence = fence
+
+    def _stand_still(self, label: str) -> None:
+        fence = getattr(self._own, "fence", "")
+        if ACTS.match(label):
+            self.heard(label, fence)
+            self._own.fence = ""
+        elif self._hold and self._armed and not fence:
+            if self._hold["nth"] <= 0:
+                self._hold = None
+                os.write(1, b"held\n")
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return
+            self._hold["nth"] -= 1
+
     def enter(self, step: str) -> None:
+        self._armed = self._armed or bool(self._hold and self._hold["step"] == step)
         self.step, self._count, self._lines, self._seen = step, 0, 0, {}
         wanted = any(death["phase"] == "line" and death["step"] == step for death in self._deaths)
         sys.settrace(self._trace if wanted else None)
 
     def around(self, label: str, call: Callable[[], Any]) -> Any:
         """Make a call that leaves the process."""
+        self._stand_still(label)
         if self._after:
             self._die(self._after)
         self._count += 1

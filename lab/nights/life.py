@@ -27,8 +27,9 @@ import flows.preflight
 import flows.rollback
 import tasks.reporting.publish  # noqa: F401  # lives are forked from a process that has imported everything
 from lab.nights.dying import Reaper, listen
+from lab.nights.run_states import end_with, suspend
 from lab.nights.shelf import Shelf
-from lab.nights.shelf_engine import Asleep, ShelfEngine, line
+from lab.nights.shelf_engine import Asleep, Fenced, ShelfEngine, line
 from lab.town_blocks import blocks_of
 from mailmove.clock import Clock, set_clock
 from mailmove.errors import MailmoveError
@@ -36,8 +37,8 @@ from mailmove.plan.load import plan_from
 from tasks.engine.current import set_engine
 from tasks.runbook import RUNBOOK
 
-COMPLETED, PARKED, FAILED = 0, 75, 70
-"""Exit statuses of a life; a killed one has -9."""
+COMPLETED, PARKED, FAILED, FENCED = 0, 75, 70, 76
+"""Exit statuses of a life; a killed one has -9. Fenced: its run was another one's."""
 
 _PACE = 10.0
 """By how much pauses between two tries are shortened."""
@@ -48,25 +49,35 @@ def live(spec: dict[str, Any]) -> int:
     logging.disable(logging.CRITICAL)
     shelf = Shelf(Path(spec["shelf"]))
     reaper = Reaper(Path(spec["mourned"]), spec.get("deaths", []), spec.get("sweep"), spec.get("everything", False))
-    engine = ShelfEngine(shelf, reaper, UUID(spec["root"]), _blocks(spec))
+    reaper.hold(spec.get("hold"))
+    run, whose = spec["run"], "rollback" if spec.get("of") else "cutover"
+    reaper.heard = lambda label, fence: shelf.put(
+        "act", run, label=label, fence=fence, state=spec["state"], whose=whose
+    )
+    engine = ShelfEngine(shelf, reaper, UUID(run), _blocks(spec), spec["state"], spec.get("scope", ""))
     set_engine(engine)
     set_clock(Clock(ahead=timedelta(seconds=spec.get("clock_seconds", 0.0)), pace=_PACE))
     listen(reaper)
     plan = plan_from(spec["plan"])
     try:
-        if spec.get("rollback"):
+        if spec.get("of"):
             engine.run = "back"
-            shelf.put("ended", "rollback", text=flows.rollback.rollback.fn(plan, engine.root))
+            shelf.put("ended", "rollback", text=flows.rollback.rollback.fn(plan, UUID(spec["of"])))
         else:
             shelf.put("ended", "cutover", text=flows.cutover.cutover.fn(plan))
     except Asleep:
+        suspend(shelf, run)
         return PARKED
+    except Fenced:
+        return FENCED
     except MailmoveError as error:
-        shelf.put("failed", type(error).__name__, text=str(error))
+        shelf.put("failed", run, kind_of=type(error).__name__, text=str(error))
+        end_with(shelf, run, "Failed")
         return FAILED
     except Exception:  # noqa: BLE001  # a crash of the product is what the night looks for
         shelf.put("crashed", "", text=traceback.format_exc())
         return FAILED
+    end_with(shelf, run, "Completed")
     return COMPLETED
 
 

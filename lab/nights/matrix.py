@@ -11,7 +11,8 @@ from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.nights.drawing import Drawn, Kind
 from lab.nights.effects import counted
 from lab.nights.judge import judge
-from lab.nights.night import Night, Nursery, Outcome
+from lab.nights.night import Night, Outcome
+from lab.nights.nursery import Nursery
 from lab.town import Town
 
 SMALL: dict[str, Any] = {

@@ -6,24 +6,24 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from lab.dns.zone_data import rrset
 from lab.mail_store import StoredItem
+from lab.nights.blows import Blows
 from lab.nights.drawing import LASTING, STOPPING, Drawn
+from lab.nights.nursery import Nursery, Second
+from lab.nights.run_states import set_state
 from lab.nights.shelf import Shelf
 from lab.town import DOMAIN, Town
 from mailmove.records import RRset
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-COMPLETED, PARKED, FAILED, KILLED = 0, 75, 70, -signal.SIGKILL
+COMPLETED, PARKED, FAILED, FENCED, KILLED = 0, 75, 70, 76, -signal.SIGKILL
 _PATIENCE = 1200.0
 """Seconds; a night that has not ended by then never would."""
 _OFFERED = re.compile(r"^- (?:item|folder|mailbox) ", re.MULTILINE)
@@ -35,55 +35,12 @@ _NOTICES, _PUZZLES = 3.0, 60.0
 that fault gives up: a busy machine makes everything else slow, too."""
 
 
-class Nursery:
-    """`with Nursery() as nursery:` lives are forked from one process that has done all imports."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-
-    def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "lab.nights.life"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                bufsize=1,
-                cwd=ROOT,
-                env={
-                    **os.environ,
-                    "PREFECT_HOME": str(self._log.parent),  # the worker's disk
-                    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # whoever asks for a server is an error
-                },
-            )
-        assert self.hear() == "ready"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def say(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def hear(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
-        if not line:
-            raise RuntimeError(f"the nursery has died; see {self._log}")
-        return line
-
-
 @dataclass
 class Outcome:
     """How a night ended: finished, rolled back, parked, or never. reason: what it is parked with.
 
-    sick: items that nobody can read. decisions: questions that were answered with "leave it out".
+    sick: items that nobody can read. decisions: questions that were answered with "leave it out". blows: what has
+    struck of the bad luck that was drawn.
     """
 
     ended: str = "never"
@@ -94,13 +51,16 @@ class Outcome:
     troubles: list[str] = field(default_factory=list)
     sick: list[StoredItem] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    blows: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
 class Night:
     """`Night(drawn, town, nursery, folder).walk()`; the town must be running."""
 
-    def __init__(self, drawn: Drawn, town: Town, nursery: Nursery, folder: Path, **spec: Any) -> None:
+    def __init__(
+        self, drawn: Drawn, town: Town, nursery: Nursery, folder: Path, second: Second | None = None, **spec: Any
+    ) -> None:
         self.drawn, self.town, self._nursery = drawn, town, nursery
         self.shelf = Shelf(folder / f"shelf-{drawn.seed}")
         self.mourned = folder / f"mourned-{drawn.seed}"
@@ -112,67 +72,109 @@ class Night:
             target={**plain["target"], "purchase": drawn.plan.get("purchase")},
             gates=gates,
         )
-        self._spec = {
+        self.spec = {
             "name": town.name,
             "settings": town.settings,
             "kind": town.dns.kind,
             "shelf": str(self.shelf.path),
             "mourned": str(self.mourned),
-            "root": str(uuid4()),
+            "run": str(uuid4()),
             "plan": plan,
             "deaths": drawn.deaths,
             **spec,
         }
         self.outcome = Outcome()
         self.steps: list[str] = []
+        self.give_up_at = 0.0
         self.lasting: set[str] = set()
         self._answers = {gate: list(words) for gate, words in drawn.first_answers.items()}
         self._standing: dict[str, float] = {}
-        self._back = False
+        self.back = ""
+        """The rollback's run; empty: nobody has called the night off."""
+        self.blows = Blows(self, drawn.blows, nursery, second)
         self._switched: RRset | None = None
 
     def walk(self, patience: float = _PATIENCE) -> Outcome:
         """Until it is finished, rolled back, parked for good, or out of patience (seconds)."""
         started, outcome = time.monotonic(), self.outcome
+        self.give_up_at = started + patience
         while outcome.ended == "never" and not outcome.wrong:
-            if time.monotonic() - started > patience:
+            if time.monotonic() > self.give_up_at:
                 outcome.wrong.append(f"no end after {patience:g} s; {self._last_words()}")
                 break
             status = self._life()
-            outcome.lives += 1
+            if outcome.ended != "never":
+                break
             if status == COMPLETED:
-                outcome.ended = "rolled back" if self._back else "finished"
+                outcome.ended = "rolled back" if self.back else "finished"
             elif status == PARKED:
-                self._attend()
+                if not self.blows.strike_parked():
+                    self.attend(self._run)
+            elif status in (FAILED, FENCED) and self.blows.other_goes_on():
+                pass
             elif status == FAILED:
                 self._failed()
-            elif status != KILLED:
+            elif status not in (KILLED, FENCED):
                 outcome.wrong.append(f"a life ended with {status}")
+        if outcome.ended == "finished":
+            self.blows.after_the_end()
+        outcome.wrong += self.blows.sins()
         outcome.killed = self.mourned.read_text().splitlines() if self.mourned.exists() else []
         outcome.seconds = time.monotonic() - started
         return outcome
 
+    @property
+    def _run(self) -> str:
+        return self.back or str(self.spec["run"])
+
     def _life(self) -> int:
-        spec = {**self._spec, "rollback": self._back}
-        self._nursery.say(json.dumps(spec))
-        process, naps = int(self._nursery.hear().removeprefix("born ")), 0
+        if self.back:
+            return self.lead(self._nursery, {**self.spec, "run": self.back, "of": self.spec["run"]}, naps=True)
+        return self.lead(self._nursery, {**self.spec, "hold": self.blows.next_hold()}, naps=True)
+
+    def lead(
+        self,
+        nursery: Nursery,
+        spec: dict[str, Any],
+        *,
+        held: Callable[[int], int | None] | None = None,
+        naps: bool = False,
+    ) -> int:
+        """One life to its end; its status. held: what is done while it stands still; may have seen its end itself.
+
+        naps: a wait that parks goes on in the same process now and then.
+        """
+        self.outcome.lives += 1
+        nursery.say(json.dumps({**spec, "state": set_state(self.shelf, spec["run"], "Running")}))
+        return self.follow(nursery, int(nursery.hear().removeprefix("born ")), held, naps=naps)
+
+    def follow(
+        self, nursery: Nursery, process: int, held: Callable[[int], int | None] | None = None, *, naps: bool = False
+    ) -> int:
+        """What a life says, until it ends."""
+        slept = 0
         while True:
-            word, _, rest = self._nursery.hear().partition(" ")
+            word, _, rest = nursery.hear().partition(" ")
             if word == "ended":
                 return int(rest)
-            if word == "asleep":
-                naps += 1
-                if naps % _NAPS:
-                    self._attend()
-                self._nursery.say("again" if naps % _NAPS and self.outcome.ended == "never" else "end")
+            if word == "held":
+                status = (held or self.blows.strike)(process)
+                if status is not None:
+                    return status
+            elif word == "asleep":
+                slept += 1
+                goes_on = naps and slept % _NAPS and not self.blows.parked_due()
+                if goes_on:
+                    self.attend(self._run)
+                nursery.say("again" if goes_on and self.outcome.ended == "never" else "end")
             elif self._reached(rest):
                 os.kill(process, signal.SIGKILL)
             else:
-                self._nursery.say("go")
+                nursery.say("go")
 
     def _reached(self, step: str) -> bool:
         """What is drawn for a step happens when it is first reached. True: somebody calls the night off here."""
-        if step in self.steps or self._back:
+        if step in self.steps or self.back:
             return False
         self.steps.append(step)
         for fault in self.drawn.faults:
@@ -184,8 +186,8 @@ class Night:
             if at == step:
                 self._happens(what)
         if self.drawn.rollback_at == step:
-            self._back = True
-        return self._back
+            self.back = str(uuid4())
+        return bool(self.back)
 
     def _happens(self, what: str) -> None:
         town = self.town
@@ -197,9 +199,9 @@ class Night:
             self._show_certificate(expired=True)
             self.lasting.add("certificate")
         elif what == "clock jumps ahead":
-            self._spec["clock_seconds"] = 20.0
+            self.spec["clock_seconds"] = 20.0
         elif what == "clock falls back":
-            self._spec["clock_seconds"] = -20.0
+            self.spec["clock_seconds"] = -20.0
         else:
             self._edit_zone(what)
 
@@ -224,14 +226,14 @@ class Night:
         if "certificate" in self.lasting:
             self._show_certificate(expired=False)
         self.lasting.clear()
-        self._spec.pop("clock_seconds", None)
+        self.spec.pop("clock_seconds", None)
 
     # The people.
 
-    def _attend(self) -> None:
-        """Answer what the last life has asked, as somebody would."""
-        asked = self.shelf.lines("question")[-1]
-        flow, _, name = asked["key"].partition("[")
+    def attend(self, run: str) -> None:
+        """Answer what the last life of this root run has asked, as somebody would."""
+        asked = [line for line in self.shelf.lines("question") if line["root"] == run][-1]
+        flow, _, name = asked["key"].rpartition("/")[2].partition("[")
         text = asked["text"]
         if flow == "gate":
             gate = name.partition("]")[0].partition(".")[0]  # "switch_mail.1": asked again
@@ -261,7 +263,7 @@ class Night:
             self._answer(asked, {"name": "anna", "reason": "mended"})
 
     def _wait(self, asked: dict[str, Any], text: str) -> None:
-        if asked["key"].startswith("wait[quiet") and "the new MX" in text:
+        if "wait[quiet" in asked["key"] and "the new MX" in text:
             self.town.senders.route_printers_by_mx()
         since = self._standing.setdefault(asked["key"], time.monotonic())
         if self.lasting and time.monotonic() - since > _NOTICES:
@@ -279,8 +281,8 @@ class Night:
                 batch.status = "Starting"
             self.town.cloud.migration.wake()
             time.sleep(1.0)
-        if self._spec.get("clock_seconds") and time.monotonic() - since > _NOTICES:
-            self._spec.pop("clock_seconds")  # time synchronisation has come by
+        if self.spec.get("clock_seconds") and time.monotonic() - since > _NOTICES:
+            self.spec.pop("clock_seconds")  # time synchronisation has come by
         time.sleep(0.15)
 
     def _left_parked(self, text: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lab.faults import Faults
 from lab.nights.cruelty import inflict
 from lab.nights.drawing import draw
 from lab.nights.judge import judge
-from lab.nights.night import Night, Nursery, Outcome
+from lab.nights.night import Night, Outcome
+from lab.nights.nursery import Nursery, Second
 from lab.town import Town
 
 
@@ -24,35 +27,41 @@ class Played:
         line = f"seed {self.seed}: {outcome.ended}, {outcome.seconds:.1f} s, {outcome.lives} lives"
         line += f", {len(outcome.killed)} killed"
         line += f", {len(outcome.troubles)} troubles" if outcome.troubles else ""
+        line += f", struck by {len(outcome.blows)}" if outcome.blows else ""
         return line + (f"; WRONG: {'; '.join(outcome.wrong)[:300]}" if outcome.wrong else "")
 
 
-def play(seed: int, folder: Path, nursery: Nursery | None = None) -> Played:
-    """One night in a town of its own. folder: for its shelf, and the log of the nursery."""
+def play(seed: int, folder: Path, nursery: Nursery | None = None, second: Second | None = None) -> Played:
+    """One night in a town of its own. folder: for its shelf, and the log of the nurseries that are not handed in."""
     if nursery is None:
         with Nursery(folder / "nursery.log") as own:
-            return play(seed, folder, own)
+            return play(seed, folder, own, second)
+    if second is None:
+        with ExitStack() as stack:
+            return play(seed, folder, nursery, cache(lambda: stack.enter_context(Nursery(folder / "second.log"))))
     drawn = draw(seed)
     faults = Faults()
     for quirk in drawn.quirks:
         faults.set(quirk)
     with Town(dns=drawn.dns, faults=faults, **drawn.town) as town:
         first = town.picture()
-        night = Night(drawn, town, nursery, folder)
+        night = Night(drawn, town, nursery, folder, second)
         if drawn.cruelty:
             night.outcome.sick = inflict(drawn.cruelty, town)
         outcome = night.walk()
         town.faults.clear()
         judge(town, first, outcome)
+        outcome.blows = night.blows.struck
     return Played(seed, outcome)
 
 
-_nursery: Nursery | None = None
+@cache
+def _nursery(log: Path) -> Nursery:
+    """It ends with this process."""
+    return Nursery(log).__enter__()
 
 
 def play_in_this_process(seed: int, folder: Path) -> Played:
-    """For a pool's worker: its nursery is started once, and ends with it."""
-    global _nursery
-    if _nursery is None:
-        _nursery = Nursery(folder / f"nursery-{os.getpid()}.log").__enter__()
-    return play(seed, folder, _nursery)
+    """For a pool's worker: its nurseries are started once, and end with it."""
+    first, second = (folder / f"nursery-{os.getpid()}{number}.log" for number in ("", "-second"))
+    return play(seed, folder, _nursery(first), lambda: _nursery(second))

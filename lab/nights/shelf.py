@@ -34,6 +34,10 @@ class Shelf:
 
     def lines(self, kind: str, key: str | None = None) -> list[Line]:
         """Oldest first."""
+        return [line for line in self.everything() if line["kind"] == kind and key in (None, line["key"])]
+
+    def everything(self) -> list[Line]:
+        """All lines of all kinds, oldest first."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 file.seek(self._read)
@@ -41,7 +45,7 @@ class Shelf:
             whole = fresh[: fresh.rfind(b"\n") + 1]
             self._read += len(whole)
             self._lines += [json.loads(line) for line in whole.splitlines()]
-        return [line for line in self._lines if line["kind"] == kind and key in (None, line["key"])]
+        return self._lines
 
     def keep(self, key: str, result: Any) -> None:
         """Remember the result of something that is finished."""

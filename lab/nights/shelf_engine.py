@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from lab.nights.dying import Reaper
+from lab.nights.run_states import DELETED, claimant, claimed, set_state, state_of
 from lab.nights.shelf import Shelf
-from mailmove.errors import ByHand, Transient
+from mailmove.errors import ByHand, RolledBack, Transient
 from tasks.engine.port import Engine, Parking, Rows, RunRecord, Store, Vault
 from tasks.runbook import step_named
 
@@ -28,15 +29,20 @@ class Asleep(BaseException):
     """The process ends here, parked."""
 
 
+class Fenced(BaseException):
+    """The process ends here without a word: its run is another one's by now."""
+
+
 class ShelfStore(Store):
     """Tables on the shelf. Each write is a place where the process can die."""
 
-    def __init__(self, shelf: Shelf, reaper: Reaper) -> None:
-        self._shelf, self._reaper = shelf, reaper
+    def __init__(self, shelf: Shelf, reaper: Reaper, writer: UUID) -> None:
+        self._shelf, self._reaper, self._writer = shelf, reaper, str(writer)
 
     def write_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
         label = f"ledger {description}" if key.startswith("ledger-") else "page"
-        self._reaper.around(label, lambda: self._shelf.put("table", key, data=json.dumps(rows), run=str(flow_run)))
+        data, run, by = json.dumps(rows), str(flow_run), self._writer
+        self._reaper.around(label, lambda: self._shelf.put("table", key, data=data, run=run, by=by))
 
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
         self._reaper.around("page", lambda: self._shelf.put("page", key, text=text))
@@ -82,27 +88,34 @@ class ShelfParking(Parking):
         self._engine = engine
 
     def park(self, form: type[Any], question: str) -> NoReturn:
-        self._engine.shelf.put("question", self._engine.run, text=question, number=self.times_parked() + 1)
+        engine = self._engine
+        engine.shelf.put("question", engine.key, text=question, number=self.times_parked() + 1, root=str(engine.root))
         raise Asleep
 
     def last_answer(self, form: type[Form]) -> Form | None:
         asked = self.times_parked()
-        answers = self._engine.shelf.lines("answer", self._engine.run)
+        answers = self._engine.shelf.lines("answer", self._engine.key)
         answers = [line for line in answers if line["number"] == asked]
         return form(**answers[-1]["values"]) if asked and answers else None
 
     def times_parked(self) -> int:
-        return len(self._engine.shelf.lines("question", self._engine.run))
+        return len(self._engine.shelf.lines("question", self._engine.key))
 
 
 class ShelfEngine(Engine):
-    """One life. `run` names the flow run that it is in; steps of the runbook are announced to the town."""
+    """One life. `run` names the flow run that it is in; steps of the runbook are announced to the town.
 
-    def __init__(self, shelf: Shelf, reaper: Reaper, root: UUID, blocks: Mapping[str, Any]) -> None:
-        self.shelf, self.reaper, self.root, self.run = shelf, reaper, root, "root"
-        self.store, self.vault, self.parking = ShelfStore(shelf, reaper), ShelfVault(shelf), ShelfParking(self)
+    state: id of the state that this process was given. scope: before every key, so that a second cutover has its own.
+    """
+
+    def __init__(
+        self, shelf: Shelf, reaper: Reaper, root: UUID, blocks: Mapping[str, Any], state: str, scope: str = ""
+    ) -> None:
+        self.shelf, self.reaper, self.root, self.run, self.state, self.scope = shelf, reaper, root, "root", state, scope
+        self.store, self.vault, self.parking = ShelfStore(shelf, reaper, root), ShelfVault(shelf), ShelfParking(self)
         self._blocks = blocks
         self._calls: dict[str, int] = {}
+        self._claimed = ""
 
     def root_run(self) -> UUID:
         return self.root
@@ -110,19 +123,41 @@ class ShelfEngine(Engine):
     def own_run(self) -> UUID:
         return uuid5(self.root, self.run)
 
+    @property
+    def key(self) -> str:
+        """Of the flow run that it is in, on the shelf."""
+        return f"{self.scope}{self.run}"
+
     def fence(self) -> None:
-        """A life is the only one, until it is over."""
+        """By the run's state, as Prefect's server tells it."""
+        if state_of(self.shelf, str(self.root))[0] != self.state:
+            raise Fenced
+        if self._claimed and claimant(self.shelf, self._claimed) != str(self.root):
+            self.end_run(self.root, "")
+            raise Fenced
+        fence = str(uuid4())
+        self.shelf.put("fence", fence)
+        self.reaper.fenced(fence)
 
     def claim(self, customer: str, *, instead_of: UUID | None = None) -> None:
-        """A night has one cutover, and one rollback after it."""
+        if not claimed(self.shelf, customer, str(self.root), str(instead_of)):
+            set_state(self.shelf, str(self.root), "Refused")
+            raise Fenced
+        self._claimed = customer
 
     def claimed_by(self, customer: str) -> UUID | None:
-        return None
+        run = claimant(self.shelf, customer)
+        return UUID(run) if run else None
+
+    def leave_rolled_back(self, error: RolledBack) -> NoReturn:
+        if state_of(self.shelf, str(self.root))[1] not in ("Cancelled", DELETED):
+            set_state(self.shelf, str(self.root), "Cancelled")
+        raise Fenced from error
 
     def run_task(self, task: Any, *args: Any, attempt: int = 0, fresh: bool = False) -> Any:
         """Remembered by (run, task), tried again when it may pass, without Prefect's engine."""
         bound = inspect.signature(task.fn).bind(*args).arguments
-        key = f"{self.run}/{task.name}/{bound.get('stage', attempt)}"
+        key = f"{self.key}/{task.name}/{bound.get('stage', attempt)}"
         kept = None if fresh else self.shelf.kept(key)
         if kept:
             return kept[0]
@@ -146,7 +181,7 @@ class ShelfEngine(Engine):
         key = f"{sub_flow.name}[{name}]"
         number = self._calls[key] = self._calls.get(key, 0) + 1
         key = f"{key}#{number}"
-        if self.shelf.kept(key):
+        if self.shelf.kept(self.scope + key):
             return
         if sub_flow.name in ("wait", "gate", "preflight"):
             self.enter(name or sub_flow.name)
@@ -159,7 +194,7 @@ class ShelfEngine(Engine):
                 if sub_flow.name != "wait" or not self._woken():
                     raise
         self.run = outer
-        self.shelf.keep(key, result)
+        self.shelf.keep(self.scope + key, result)
 
     def load_block(self, reference: str) -> Any:
         if reference not in self._blocks:
@@ -175,7 +210,8 @@ class ShelfEngine(Engine):
         return None
 
     def end_run(self, run: UUID, reason: str) -> None:
-        """The night's own processes are dead by then."""
+        if state_of(self.shelf, str(run))[1] not in ("Completed", "Failed", "Cancelled", "Refused", DELETED):
+            set_state(self.shelf, str(run), "Cancelled")
 
     def enter(self, step: str) -> None:
         """Say so to the town, and wait until it has done to us what it wants."""

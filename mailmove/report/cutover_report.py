@@ -103,6 +103,8 @@ class CutoverReport(BaseModel):
     steps: list[Step]
     questions: list[Question] = []
     decisions: list[Decision] = []
+    ledger: str = Field(default="", description="Whether the ledger's chain is whole, in one sentence")
+    ledger_broken: bool = Field(default=False, description="Somebody has changed the ledger that this is taken from")
     left_out: list[LeftByDecision] = Field(default=[], description="What people decided to go on without")
     handover: Handover | None = Field(default=None, description="None: the inventory was not kept")
     findings: list[Finding] = Field(default=[], description="What the preflight found")

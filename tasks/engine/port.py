@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
+from mailmove.errors import RolledBack
+
 Rows = list[dict[str, Any]]
 """A table: JSON values by column name."""
 
@@ -173,3 +175,7 @@ class Engine(ABC):
     @abstractmethod
     def end_run(self, run: UUID, reason: str) -> None:
         """End a run that could still act; nothing happens to one that has ended for good."""
+
+    def leave_rolled_back(self, error: RolledBack) -> NoReturn:
+        """End this process, whose root run was rolled back, so that the run stays ended with these words."""
+        raise error

@@ -18,6 +18,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from blocks import block_class
+from mailmove.errors import RolledBack
 from tasks.engine.port import Engine, RunRecord
 from tasks.engine.prefect_claims import claim_for, claim_of, words_of
 from tasks.engine.prefect_internals import (
@@ -33,7 +34,7 @@ from tasks.engine.prefect_parking import PrefectParking, own_run_id
 from tasks.engine.prefect_runs import read_run
 from tasks.engine.prefect_slots import slots
 from tasks.engine.prefect_store import ArtifactStore, SecretBlocks
-from tasks.engine.run_ends import cut_short, is_over, refused
+from tasks.engine.run_ends import cut_short, is_over, keep_cancelled, refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -165,3 +166,12 @@ class PrefectEngine(Engine):
                 return
             if state is not None and (not state.is_final() or cut_short(state)):  # which the watch would restart
                 client.set_flow_run_state(run, Cancelled(message=reason), force=True)
+
+    def leave_rolled_back(self, error: RolledBack) -> NoReturn:
+        """A flow process that ends sets its own final state. This one leaves none: the run is Cancelled, by whom and
+        when, before it goes.
+        """
+        root = self.root_run()
+        get_run_logger().warning("%s", error)
+        keep_cancelled(root, str(error))
+        leave_without_state(str(error))

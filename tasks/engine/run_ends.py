@@ -1,4 +1,4 @@
-"""How a run ended: by its own doing, or cut short by its host or its server; and whether it is over for good."""
+"""How a run ended: by its own doing, cut short by its host or its server, or for good; and whether it is over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
@@ -40,6 +40,19 @@ def cut_short(state: State[Any] | None) -> bool:
     if state is None:
         return False
     return state.is_crashed() or server_was_away(state)
+
+
+def keep_cancelled(run: UUID, words: str) -> bool:
+    """Have a run Cancelled with these words, whatever state it was brought to since; False: it is, or is not there."""
+    with get_client(sync_client=True) as client:
+        try:
+            state = client.read_flow_run(run).state
+        except ObjectNotFound:
+            return False
+        if state is not None and state.is_cancelled():
+            return False
+        client.set_flow_run_state(run, Cancelled(message=words), force=True)
+    return True
 
 
 def crashes_of(client: SyncPrefectClient, run: UUID) -> int:

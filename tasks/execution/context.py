@@ -18,6 +18,7 @@ from mailmove.plan.left_by_plan import left_by_plan
 from tasks.engine.current import engine
 from tasks.engine.port import Rows
 from tasks.execution.open_blocks import as_port, open_block
+from tasks.execution.rolled_back import end_if_rolled_back
 from tasks.ledger.ledger import Ledger, WriteInQuery
 from tasks.ledger.payloads import LeftOut
 
@@ -31,11 +32,13 @@ class Context:
     """One task's view of its cutover.
 
     root: the cutover (default: the root of the running run; a rollback names another). read_only: for checks,
-    previews and conditions: nothing may be written or done.
+    previews and conditions: nothing may be written or done. undoes: it belongs to a rollback, which may act on.
     """
 
-    def __init__(self, plan: Cutover, stage: str, *, root: UUID | None = None, read_only: bool = False) -> None:
-        self.plan, self.stage, self.read_only = plan, stage, read_only
+    def __init__(
+        self, plan: Cutover, stage: str, *, root: UUID | None = None, read_only: bool = False, undoes: bool = False
+    ) -> None:
+        self.plan, self.stage, self.read_only, self.undoes = plan, stage, read_only, undoes
         self._root = root
         self._blocks: dict[str, Any] = {}
 
@@ -64,10 +67,14 @@ class Context:
         clock().sleep(seconds)
 
     def fence(self) -> None:
-        """Return when this process still owns its run; to be asked right before every act outside."""
+        """Return when this process still owns its run, and nobody has rolled that back; to be asked right before every
+        act outside.
+        """
         if self.read_only:
             raise WriteInQuery(f"{self.stage}: an act by a check or a condition")
         engine().fence()
+        if not self.undoes:
+            end_if_rolled_back()
 
     def write_table(self, key: str, rows: Rows, *, description: str) -> None:
         """Append a version of a table, in the cutover's name."""

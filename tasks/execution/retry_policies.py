@@ -50,11 +50,12 @@ class Policy:
     """Makes a task of a stage's function. The stage is the function's module, unless it is named.
 
     The function is written against a Context; the task takes the plan, or a Context that a test has made.
-    read_only: whatever the function tries to write or do is refused.
+    read_only: whatever the function tries to write or do is refused. undoes: it is a rollback's.
     """
 
     retries: int
     read_only: bool = False
+    undoes: bool = False
 
     def __call__(
         self, function: Callable[Concatenate[Context, P], R], stage: str = ""
@@ -62,7 +63,11 @@ class Policy:
         stage = stage or function.__module__.rpartition(".")[2]
 
         def run(cutover: Cutover | Context, *args: P.args, **kwargs: P.kwargs) -> R:
-            context = cutover if isinstance(cutover, Context) else Context(cutover, stage, read_only=self.read_only)
+            context = (
+                cutover
+                if isinstance(cutover, Context)
+                else Context(cutover, stage, read_only=self.read_only, undoes=self.undoes)
+            )
             with within_limits(context.plan, stage):
                 return function(context, *args, **kwargs)
 
@@ -86,5 +91,5 @@ apply_task = Policy(retries=5)
 verify_task = Policy(retries=2)
 """For `verify`: what takes longer than a few seconds is waited for in a parked sub-flow."""
 
-rollback_task = Policy(retries=6)
+rollback_task = Policy(retries=6, undoes=True)
 """For `rollback`: the most patient, because a person counts on it."""

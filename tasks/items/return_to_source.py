@@ -48,7 +48,7 @@ def return_to_source(running: Context, root: UUID, wanted: bool) -> Receipt:
     Once each, however often it is called: the source's mailbox is asked first, and the intent is written down. Probes
     are removed.
     """
-    context = Context(running.plan, NAME, root=root)
+    context = Context(running.plan, NAME, root=root, undoes=True)
     remains = remove_probes(context)
     entries = context.ledger.entries()
     switched = [

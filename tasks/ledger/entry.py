@@ -13,16 +13,29 @@ from pydantic import BaseModel, Field, model_validator
 from mailmove.changes import Change
 from mailmove.clock import now
 from mailmove.errors import Blocked
+from tasks.ledger.chain import Link
 from tasks.ledger.payloads import Payload, Topic
 from tasks.ledger.stored_values import stored_value
 
-VERSION = 2
+VERSION = 3
 """Number of the shape in which entries are written. Who changes the shape counts it up and writes a migration."""
 
 Row = dict[str, Any]
-MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict}
+ROLLBACK = "rollback"
+"""Under which the ledger has the beginning and the end of a rollback."""
+
+
+def _with_rollback(row: Row) -> Row:
+    """Version 2 had the beginning of a rollback in words only."""
+    if (row.get("kind"), row.get("stage"), row.get("payload")) != ("rolled_back", ROLLBACK, None):
+        return dict(row)
+    return {**row, "topic": "rollback", "payload": {"topic": "rollback", "phase": "begun"}}
+
+
+MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict, 2: _with_rollback}
 """Version of a stored row -> what makes it a row of the next version. 2: the topic `left_out`, and what a trouble names
-as things to do without; whatever stands in a row of version 1 means the same.
+as things to do without; whatever stands in a row of version 1 means the same. 3: the topic `rollback`,
+the link that chains entries, and entries as things to do without.
 """
 
 
@@ -51,6 +64,7 @@ class Entry(BaseModel):
     changes: list[Change] = []
     payload: Payload | None = Field(default=None, description="What code reads; its topic is the entry's")
     facts: list[str] = Field(default=[], description="For people. No code reads it")
+    link: Link | None = Field(default=None, description="Its place in the chain; none: an older Mailmove wrote it")
 
     @model_validator(mode="after")
     def _one_topic(self) -> Self:

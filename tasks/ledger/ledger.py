@@ -1,8 +1,8 @@
 """The ledger: an append-only record of what every cutover found, did and saw.
 
 Each entry is a version of the table `ledger-<customer>` in the engine's store, so it outlives the worker's disk and any
-worker can read it. Only the process that owns the cutover writes to it; so a ledger is read once, and what is recorded
-by it is added to what was read.
+worker can read it. Only the process that owns the cutover writes to it, and the one that rolls it back; so a ledger is
+read once, and what is recorded by it is added to what was read. Its entries are chained (`chain.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from mailmove.clock import now
 from mailmove.evidence import Evidence, Receipt
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
-from tasks.ledger.entry import Entry, EntryKind, entry_of
+from tasks.ledger.chain import Checked, check_chain
+from tasks.ledger.entry import Entry, EntryKind, Row, entry_of
+from tasks.ledger.ledger_key import entries_gone, key_here
 from tasks.ledger.payloads import Payload, Topic
+from tasks.ledger.writer import chained
 
 P = TypeVar("P")
 
@@ -57,13 +60,19 @@ class Ledger:
             payload=payload,
             facts=facts or [],
         )
-        row = entry.model_dump(mode="json")
-        engine().store.write_table(
-            ledger_key(self.customer), [row], description=f"{stage}: {kind}", flow_run=self.cutover
-        )
+        store, row = engine().store, entry.model_dump(mode="json")
+        with chained(store, self.customer, row, self._last_seal) as sealed:
+            store.write_table(
+                ledger_key(self.customer), [sealed], description=f"{stage}: {kind}", flow_run=self.cutover
+            )
+        entry = entry_of(sealed)
         if self._of_customer is not None:
             self._of_customer.append(entry)
         return entry
+
+    def _last_seal(self) -> str:
+        """Of the last entry of this cutover that was read; '': there is none with a seal."""
+        return next((entry.link.seal for entry in reversed(self.entries()) if entry.link), "")
 
     def entries(self) -> list[Entry]:
         """Everything written for this cutover, oldest first; read from the server once."""
@@ -151,7 +160,28 @@ def receipt_of(entries: list[Entry], stage: str) -> Receipt:
 
 def read_entries(customer: str) -> list[Entry]:
     """Every entry of every cutover of a customer, oldest first: in the server's order, as workers' clocks may jump."""
-    return [entry_of(row) for rows in reversed(engine().store.read_versions(ledger_key(customer))) for row in rows]
+    return [entry_of(row) for row in read_rows(customer)]
+
+
+def read_rows(customer: str) -> list[Row]:
+    """The same as it is stored."""
+    return [row for rows in reversed(engine().store.read_versions(ledger_key(customer))) for row in rows]
+
+
+def checked_chain(customer: str, cutover: UUID) -> Checked:
+    """The chain of a cutover's entries, by the key of this machine, and by what this machine has written.
+
+    A break is looked at twice: while somebody writes, a page of the server's list may hold an entry a second time.
+    """
+    checked = _checked(customer, cutover)
+    return _checked(customer, cutover) if checked.faults else checked
+
+
+def _checked(customer: str, cutover: UUID) -> Checked:
+    rows = read_rows(customer)
+    checked = check_chain(customer, cutover, rows, key_here())
+    checked.faults += tuple(entries_gone(customer, cutover, rows))
+    return checked
 
 
 def newest_entries(customers: list[str]) -> dict[str, Entry]:

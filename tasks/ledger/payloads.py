@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,6 +35,7 @@ class Topic(StrEnum):
     BATCH_RESTART = "batch_restart"
     LEFT_OUT = "left_out"
     LAME_SERVERS = "lame_servers"
+    ROLLBACK = "rollback"
 
 
 class _Payload(BaseModel):
@@ -280,6 +282,19 @@ class BatchRestart(_Payload):
     failed: list[str]
 
 
+class Rollback(_Payload):
+    """A rollback of the cutover has begun (before its first undo), or has ended. From the first `begun` on nothing of
+    the cutover counts: no approval, no completed step, no result that is remembered.
+
+    run: root run of the rollback; None: an older Mailmove wrote it, which did not say.
+    """
+
+    topic: Literal[Topic.ROLLBACK] = Topic.ROLLBACK
+    phase: Literal["begun", "ended"]
+    by: str = Field(default="", description="Who started it; empty: nobody said")
+    run: UUID | None = None
+
+
 Payload = Annotated[
     Approval
     | Interruption
@@ -299,6 +314,7 @@ Payload = Annotated[
     | TtlFloor
     | BatchRestart
     | LeftOut
-    | LameServers,
+    | LameServers
+    | Rollback,
     Field(discriminator="topic"),
 ]

@@ -69,7 +69,11 @@ def question_of_trouble(cutover: Cutover, name: str, why: str, things: tuple[Lea
     lines = [f"{cutover.customer} is held up at {name}. {why}", ""]
     lines += [f"**{not_counted}**", ""] if not_counted else []
     lines += ["Mend it, then answer; the stage is tried again.", ""]
-    if things:
+    if any(thing.kind is LeavableKind.ENTRY for thing in things):
+        lines += ["Or go by the ledger as it stands (`leave_out`, with your name and the reason), in spite of:", ""]
+        lines += [f"- {_thing_words(thing)}" for thing in things]
+        lines += ["", "It is kept as your decision, and the report names it."]
+    elif things:
         lines += ["Or go on without it (`leave_out`, with your name and the reason). This would be left out:", ""]
         lines += [f"- {_thing_words(thing)}" for thing in things]
         lines += ["", "It is kept as your decision, and the report names it."]

@@ -22,9 +22,10 @@ class LeftLine(LeftByDecision):
     cutover: UUID
 
 
-def things_to_leave(stage: Stage, leaves: Iterable[Leavable], entries: Iterable[Entry]) -> tuple[Leavable, ...]:
-    """What a person may leave out so that `stage` goes on; (): nothing, only mending and rolling back are left.
+def things_to_leave(step: object, leaves: Iterable[Leavable], entries: Iterable[Entry]) -> tuple[Leavable, ...]:
+    """What a person may leave out so that a stage goes on; (): nothing, only mending and rolling back are left.
 
+    step: its line of the runbook; what is none (the ledger's chain) cannot be left as a whole.
     leaves: what its error named. What is left out already is not offered again: where the stage cannot do without it
     all the same, or the error named nothing, it is the stage as a whole, if its line of the runbook allows that.
     """
@@ -33,7 +34,9 @@ def things_to_leave(stage: Stage, leaves: Iterable[Leavable], entries: Iterable[
     offered = {thing.key: thing for thing in smaller if not any(left.covers(thing) for left in known)}
     if offered:
         return tuple(offered.values())
-    return (Leavable(kind=LeavableKind.STAGE, stage=stage.name),) if stage.can_be_left else ()
+    if isinstance(step, Stage) and step.can_be_left:
+        return (Leavable(kind=LeavableKind.STAGE, stage=step.name),)
+    return ()
 
 
 def left_things(entries: Iterable[Entry]) -> list[Leavable]:

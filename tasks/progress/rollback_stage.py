@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from mailmove.errors import Blocked
@@ -10,18 +9,23 @@ from mailmove.evidence import Receipt
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.ledger.entry import Entry, EntryKind
-from tasks.ledger.ledger import Ledger, read_entries
+from tasks.ledger.ledger import Ledger, payloads_of, read_entries
+from tasks.ledger.payloads import Rollback
+from tasks.ledger.rolled_back import fact_in, record_begun
 from tasks.progress.interruptions import faults_named
 from tasks.runbook import stage_named
 
-ROLLBACK = "rollback"
-"""Under which the ledger has the beginning of a rollback."""
 
+def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None = None) -> UUID:
+    """The cutover to roll back (default: the one that wrote last), which never goes on from here on.
 
-def end_cutover(plan: Cutover, of: UUID | None) -> UUID:
-    """The cutover to roll back (default: the one that wrote last), ended, so that it does not act meanwhile."""
+    That it is rolled back is written down first, so that whatever it does meanwhile is refused; then its run is ended.
+    A rollback that is started again goes on with the cutover that it had begun with, however old that is by now.
+    run: root run of the rollback. Blocked: there is none, or a newer cutover has changed something, which must be
+    undone before.
+    """
     entries = read_entries(plan.customer)
-    root = of or (entries[-1].cutover if entries else None)
+    root = of or _begun_with(entries, run) or (entries[-1].cutover if entries else None)
     if root is None:
         raise Blocked(
             "ledger",
@@ -29,25 +33,53 @@ def end_cutover(plan: Cutover, of: UUID | None) -> UUID:
             seen="none",
             todo="Nothing was changed; nothing is to be undone.",
         )
-    engine().end_run(root, "It is being rolled back.")
+    _refuse_under_newer(entries, root)
     ledger = Ledger(plan.customer, root)
-    if not ledger.of_stage(ROLLBACK, EntryKind.ROLLED_BACK):
-        ledger.record(EntryKind.ROLLED_BACK, ROLLBACK, facts=["from here on it is rolled back"])
+    record_begun(ledger, by, run)
+    fact = fact_in(ledger.entries())
+    assert fact is not None, "its beginning was just written"
+    engine().end_run(root, f"It was {fact.words}.")
     return root
 
 
-def refuse_rolled_back(entries: Iterable[Entry]) -> None:
-    """Blocked: a rollback of this cutover has begun, and somebody pressed Retry on it.
+def refuse_while_rolling_back(ledger: Ledger) -> None:
+    """Blocked: the rollback of an earlier cutover of this customer has begun and is not over.
 
-    Its completed steps may be put back by now: whoever went on from where it stood would count on them.
+    Each would undo what the other does.
     """
-    if any(entry.kind is EntryKind.ROLLED_BACK for entry in entries):
+    earlier: dict[UUID, list[Entry]] = {}
+    for entry in ledger.entries_of_customer():
+        earlier.setdefault(entry.cutover, []).append(entry)
+    facts = [fact_in(own) for cutover, own in earlier.items() if cutover != ledger.cutover]
+    open_ones = [fact for fact in facts if fact and not fact.ended]
+    if open_ones:
         raise Blocked(
             "ledger",
-            wanted="a cutover that was not rolled back",
-            seen="a rollback of it has begun",
-            todo="Let the rollback end; then start a new cutover: `mailmove start` with the plan.",
+            wanted=f"nothing of an earlier cutover of {ledger.customer} left under way",
+            seen=f"one that was {open_ones[-1].words}, and whose rollback is not over",
+            todo=f"Let it end (`mailmove status`; `mailmove restart {ledger.customer}`, or `mailmove rollback` with "
+            "the plan), then start anew.",
         )
+
+
+def _begun_with(entries: list[Entry], run: UUID | None) -> UUID | None:
+    """The cutover that this very run of a rollback has begun with, in an earlier process; None: it begins now."""
+    begun = (entry.cutover for entry, rollback in payloads_of(entries, Rollback) if rollback.run == run)
+    return next(begun, None) if run else None
+
+
+def _refuse_under_newer(entries: list[Entry], root: UUID) -> None:
+    order = list(dict.fromkeys(entry.cutover for entry in entries))
+    for cutover in order[order.index(root) + 1 :] if root in order else []:
+        own = [entry for entry in entries if entry.cutover == cutover]
+        fact = fact_in(own)
+        if (fact is None or not fact.ended) and any(entry.kind is EntryKind.INTENT for entry in own):
+            raise Blocked(
+                "ledger",
+                wanted=f"to roll back the cutover {root}",
+                seen=f"a newer one, {cutover}, that has changed something since",
+                todo="Roll back the newer one first: `mailmove rollback` with the plan.",
+            )
 
 
 def roll_back_stage(plan: Cutover, stage: str, root: UUID) -> Receipt:

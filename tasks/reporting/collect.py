@@ -20,7 +20,7 @@ from mailmove.report.progress import Progress
 from tasks.engine.current import engine
 from tasks.engine.port import ParkedRecord
 from tasks.ledger.entry import Entry, EntryKind
-from tasks.ledger.ledger import payloads_of, read_entries, receipt_of
+from tasks.ledger.ledger import checked_chain, payloads_of, read_entries, receipt_of
 from tasks.ledger.names import closing_key, copying_key, handover_key, previews_key
 from tasks.ledger.payloads import Reconciliation, Topic
 from tasks.ledger.stored_plan import plan_of
@@ -46,7 +46,7 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverRep
     run = engine().read_run(root)
     plan = plan_of(run.parameters) if run else None
     parked = run.parked if run else []
-    tables = _tables(customer, root)
+    tables, chain = _tables(customer, root), checked_chain(customer, root)
     began = (run.began if run else None) or entries[0].at
     return CutoverReport(
         customer=customer,
@@ -66,6 +66,8 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverRep
             if entry.kind is EntryKind.APPROVAL
         ],
         left_out=list(left_lines(entries)),
+        ledger=chain.words,
+        ledger_broken=bool(chain.faults),
         **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
         **_reconciled(entries),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.nights.matrix import night_of_deaths, sins
-from lab.nights.night import Nursery
+from lab.nights.nursery import Nursery
 from tasks.runbook import RUNBOOK
 
 pytestmark = [

@@ -11,7 +11,7 @@ import pytest
 
 from lab.faults import KNOWN
 from lab.nights.drawing import EVENTS, LASTING, PASSING, draw
-from lab.nights.night import Nursery
+from lab.nights.nursery import Nursery
 from lab.nights.playing import play
 
 pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]

@@ -32,12 +32,12 @@ from tasks.engine.current import engine
 from tasks.execution.apply_and_undo import apply_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.execution.rolled_back import refuse_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.parking.forms import GATE_FLOW, PARKED, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.resume import parked_runs, resume
 from tasks.parking.start_again import start_again
 from tasks.progress.interruptions import interruptions
-from tasks.progress.rollback_stage import refuse_rolled_back
 from tasks.reporting.status import DELETED, CutoverStatus, board
 from tasks.runbook import step_replaced
 from tasks.stages import switch_mail
@@ -337,7 +337,7 @@ def test_a_cutover_that_was_rolled_back_does_not_go_on_when_retry_is_pressed() -
     assert (back.state, WORLD.acts) == ("Completed", [])
     press("Retry", run.id)
     go_on(run)
-    assert (run.state, WORLD.acts) == ("Failed", []), "what it had done is put back: it must not count on it"
+    assert (run.state, WORLD.acts) == ("Cancelled", []), "what it had done is put back: it must not count on it"
     with pytest.raises(Blocked, match=r"Completed|rolled back"):
         start_again(run.plan.customer)
 

@@ -129,7 +129,7 @@ def test_a_second_call_does_nothing_and_hides_nothing(memory: MemoryEngine) -> N
 
 def test_one_apply_reads_the_ledger_once(memory: MemoryEngine) -> None:
     apply(World())
-    assert memory.store.reads == {"ledger-contoso": 1}
+    assert memory.store.reads == {"ledger-contoso": 1, f"rolled-back-{memory.root}": 1}
 
 
 def test_the_first_before_outlives_a_change_behind_our_back(memory: MemoryEngine) -> None:
