@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 from uuid import UUID
 
 import pytest
@@ -200,7 +200,8 @@ def run_of(run: UUID) -> FlowRun:
 
 def block_named(box: Box, reference: str) -> str:
     kind, _, name = reference.partition("/")
-    with urlopen(f"{box.ui}/api/block_types/slug/{kind}/block_documents/name/{name}") as answer:
+    address = f"{box.ui}/api/block_types/slug/{kind}/block_documents/name/{name}"
+    with urlopen(Request(address, headers=box.headers())) as answer:
         return str(json.load(answer)["id"])
 
 
