@@ -28,6 +28,7 @@ from deployments.server.guard import CHALLENGE, PROOF, proof
 from deployments.server.home import TEMPORARY, HomeLock, empty_temporary_folder, prepare_home, write_profile
 from deployments.server.kept_secrets import api_string, block_key
 from deployments.server.proxies import spare_loopback
+from deployments.server.restore import check_that_no_restore_was_cut_short
 from mailmove.errors import Blocked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +90,7 @@ class Box:
         return f"http://127.0.0.1:{self.port}"
 
     def headers(self) -> dict[str, str]:
-        """What a request of the API carries that is sent without Prefect's client: sign-in, and a token against CSRF."""
+        """What a request carries that Prefect's client does not send: sign-in, and a token against CSRF."""
         basic = {"Authorization": f"Basic {base64.b64encode(self._string.encode()).decode()}"}
         client = secrets.token_hex(8)
         asked = urllib.request.Request(f"{self.ui}/api/csrf-token?client={client}", headers=basic)  # noqa: S310  # our own
@@ -101,6 +102,7 @@ class Box:
         """Take the home, then the port, then start: whoever finds one of them taken has changed nothing."""
         self._lock.__enter__()
         try:
+            check_that_no_restore_was_cut_short(self.home)
             self.claim_port()
             empty_temporary_folder(self.home)
             write_profile(self.home, self.env["PREFECT_API_URL"], self._string)

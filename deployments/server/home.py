@@ -1,13 +1,13 @@
 """The home of a box: who may read it, who uses it, and what it leaves.
 
-    HOME/
-      lock            taken while a box, a backup that writes, or a restore uses the home
-      api-string      sign-in of the API             (kept_secrets.py)
-      block-key       key of the stored credentials  (kept_secrets.py)
-      profiles.toml   Prefect's own profile: address and sign-in, for commands of the same user
-      prefect.db      the database
-      storage/ ...    results, items, journals
-      tmp/            temporary files of all parts; emptied at each start
+HOME/
+  lock            taken while a box, a backup that writes, or a restore uses the home
+  api-string      sign-in of the API             (kept_secrets.py)
+  block-key       key of the stored credentials  (kept_secrets.py)
+  profiles.toml   Prefect's own profile: address and sign-in, for commands of the same user
+  prefect.db      the database
+  storage/ ...    results, items, journals
+  tmp/            temporary files of all parts; emptied at each start
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def empty_temporary_folder(home: Path) -> Path:
 
 
 def write_profile(home: Path, url: str, string: str) -> None:
-    """Write Prefect's profile: with PREFECT_HOME set to this home its commands find server and sign-in by themselves."""
+    """Write Prefect's profile: with PREFECT_HOME set to this home its commands find server and sign-in."""
     values = {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": string}
     lines = ['active = "mailmove"', "[profiles.mailmove]", *(f"{name} = {json.dumps(values[name])}" for name in values)]
     write_private(home / PROFILE, "\n".join([*lines, ""]).encode())

@@ -1,7 +1,7 @@
 """Proxies of the environment: production goes through them, loopback and the lab never do.
 
-`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are read by every HTTP client that Mailmove has. What is asked at
-loopback is our own Prefect server, with its string: no proxy may see it.
+`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are read by every HTTP client that Mailmove has. What is asked
+at loopback is our own Prefect server, with its string: no proxy may see it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ contract test for each, on the newest and on the oldest Prefect that `pyproject.
 
 Five files have to stay where the process starts that needs them, because they run before or instead of Prefect's own:
 `deployments/engine.py`, `deployments/server/box.py` (settings by name), `deployments/server/api_server.py`,
-`deployments/server/sqlite_begin_immediate.py` and, for tests, `tests/conftest.py`. The contract tests cover all but the last.
+`deployments/server/sqlite_begin_immediate.py` and, for tests, `tests/conftest.py`. That one no contract test covers.
 """
 
 from __future__ import annotations
