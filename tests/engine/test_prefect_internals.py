@@ -1,6 +1,6 @@
 """The contract with Prefect's inside: one test for each thing that `tasks/engine/prefect_internals.py` relies on.
 
-`make test` runs them on the Prefect of `requirements-dev.lock`, `make prefect-oldest` on the oldest that is supported. Each
+`make test` runs them on the locked Prefect, `make prefect-oldest` on the oldest that is supported. Each
 failure says what Prefect does otherwise, and what of ours fails then.
 """
 
