@@ -10,9 +10,12 @@ They travel in environments of processes, which only the same user can read; nev
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 BLOCK_KEY = "block-key"
@@ -24,9 +27,18 @@ API_STRING = "api-string"
 def block_key(home: Path) -> str:
     """Read the key that encrypts the secrets of block documents.
 
-    Without it Prefect keeps a key beside what it encrypts, in the same database.
+    Without it Prefect makes one and keeps it beside what it encrypts, in the same database. One that was begun so,
+    by `prefect server start`, has its key taken out: into the file first, then away.
     """
-    return _kept(home / BLOCK_KEY, _new_key)
+    database = home / "prefect.db"
+    made = not (home / BLOCK_KEY).exists()
+    key = _kept(home / BLOCK_KEY, lambda: _key_in(database) or _new_key())
+    if made and _key_in(database) == key:
+        with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as open_database:
+            open_database.execute("PRAGMA secure_delete=ON")  # overwritten, not only forgotten
+            open_database.execute("DELETE FROM configuration WHERE key = 'ENCRYPTION_KEY'")
+            open_database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return key
 
 
 def api_string(home: Path) -> str:
@@ -52,6 +64,18 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return path.read_text("ascii").strip()
+
+
+def _key_in(database: Path) -> str | None:
+    """The key that Prefect keeps in a database of SQLite; None: there is no such database, or no key in it."""
+    if not database.exists():
+        return None
+    with closing(sqlite3.connect(database, timeout=60)) as read:
+        try:
+            row = read.execute("SELECT value FROM configuration WHERE key = 'ENCRYPTION_KEY'").fetchone()
+        except sqlite3.OperationalError:  # a database without tables
+            return None
+    return str(json.loads(row[0])["fernet_key"]) if row else None
 
 
 def _new_key() -> str:

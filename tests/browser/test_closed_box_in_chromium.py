@@ -1,4 +1,4 @@
-"""A page of another origin, open in the browser of somebody who is signed in to the box: it gets and changes nothing."""
+"""A page of another origin, open in the browser of somebody who is signed in to the box, gets and changes nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def elsewhere() -> Iterator[int]:
 ATTACKS = """
 async ([api, socket, basic]) => {
   const seen = {};
-  const attempt = async (name, work) => { try { seen[name] = await work(); } catch (error) { seen[name] = "refused"; } };
+  const attempt = async (name, work) => {
+    try { seen[name] = await work(); } catch (error) { seen[name] = "refused"; }
+  };
   const signed = {"Authorization": basic, "Content-Type": "application/json"};
   const flow = JSON.stringify({name: "evil"});
   await attempt("read", async () => (await fetch(api + "/admin/version", {credentials: "include"})).status);
@@ -67,7 +69,8 @@ async ([api, socket, basic]) => {
   await attempt("blocks", async () => (await fetch(api + "/block_documents/filter", {
     method: "POST", body: JSON.stringify({include_secrets: true}), headers: signed})).status);
   await attempt("simple post", async () => (await fetch(api + "/flows/", {
-    method: "POST", body: flow, mode: "no-cors", credentials: "include", headers: {"Content-Type": "text/plain"}})).type);
+    method: "POST", body: flow, mode: "no-cors", credentials: "include",
+    headers: {"Content-Type": "text/plain"}})).type);
   await attempt("signed post", async () => (await fetch(api + "/flows/", {
     method: "POST", body: flow, headers: signed})).status);
   await attempt("token", async () => (await fetch(api + "/csrf-token?client=evil", {headers: signed})).status);

@@ -32,7 +32,8 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         nobody.bind(("127.0.0.1", 0))
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
             machine.setenv(name, f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        with Box(tmp_path_factory.mktemp("box") / "home") as running:
+        named = {"MAILMOVE_ALLOWED_HOSTS": "mailmove.example.com"}
+        with Box(tmp_path_factory.mktemp("box") / "home", settings=named) as running:
             yield running
 
 
@@ -104,6 +105,10 @@ def test_a_foreign_page_and_a_foreign_name_get_nothing_even_with_the_string(box:
     assert own.post("/flow_runs/filter", json={}, headers={"Origin": box.ui}).status_code == 200
     tunnel = {"Host": "localhost:9999", "Origin": "http://localhost:9999"}
     assert own.post("/flow_runs/filter", json={}, headers=tunnel).status_code == 200, "through ssh -L"
+    proxied = {"Host": "mailmove.example.com", "Origin": "https://mailmove.example.com"}
+    assert own.post("/flow_runs/filter", json={}, headers=proxied).status_code == 200, (
+        "through the TLS proxy of the docs"
+    )
 
 
 def test_a_change_needs_the_token_against_csrf(box: Box, own: httpx.Client) -> None:
@@ -125,7 +130,7 @@ def test_a_run_does_not_say_what_is_run(own: httpx.Client, variables: dict[str, 
     seen = own.post(f"/deployments/{deployment}/create_flow_run", json={"job_variables": variables})
     assert seen.status_code == 422, seen.text
     run = own.post(f"/deployments/{deployment}/create_flow_run", json={"state": {"type": "CANCELLED"}}).json()["id"]
-    assert own.patch(f"/flow_runs/{run}", json={"job_variables": variables}).status_code == 422
+    assert own.request("PATCH", f"/flow_runs/{run}", json={"job_variables": variables}).status_code == 422
 
 
 def test_nobody_on_the_machine_reads_a_secret_of_it(box: Box) -> None:
