@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALLED := $(VENV)/.installed
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
+.PHONY: demo up install help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    one customer's cutover in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
+	@echo "make install what runs, and nothing else; \`make up\` does it by itself"
 	@echo "make test    ruff, mypy and the tests"
 	@echo "make cases   inputs of public reports that failed once, one line each"
 	@echo "make fuzz    MUTATIONS=300 spoiled answers for every reader of strangers' answers; READER=name SEED=n plays one again"
@@ -23,18 +25,30 @@ help:
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make clean   remove what set-up made"
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+
+# All that tests and the rehearsal need.
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-build-isolation -e .
+	@touch $(READY) $(INSTALLED)
+
+# What runs, and nothing else: for production.
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-build-isolation -e .
+	@touch $(INSTALLED)
 
 demo: setup
 	@$(BIN)/mailmove rehearse $(if $(HANDS_ON),--hands-on)
 
-up: setup
+up: install
 	@$(BIN)/mailmove up --home $(HOME_OF_BOX)
 
 lint: style types

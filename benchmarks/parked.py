@@ -206,6 +206,6 @@ def edit_rows(database: sqlite3.Connection, key: str, edited: Callable[[dict[str
 def count_runs(box: Box, flow: str, state_type: str) -> int:
     """Runs of a flow of that name in a state of that type."""
     chosen = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": [state_type]}}}}
-    answer = httpx.post(f"{box.ui}/api/flow_runs/count", json=chosen, timeout=120)
+    answer = httpx.post(f"{box.ui}/api/flow_runs/count", headers=box.headers(), json=chosen, timeout=120)
     answer.raise_for_status()
     return int(answer.json())

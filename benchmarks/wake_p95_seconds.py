@@ -109,7 +109,7 @@ def _failed(box: Box) -> int:
 
 
 def _stages_begun(box: Box) -> dict[str, datetime]:
-    with httpx.Client(base_url=f"{box.ui}/api", timeout=120) as client:
+    with httpx.Client(base_url=f"{box.ui}/api", headers=box.headers(), timeout=120) as client:
         chosen = {"task_runs": {"name": {"like_": _NEXT}}, "limit": 200}
         begun = {
             task_run["flow_run_id"]: task_run["start_time"]

@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 
 from deployments.server.box import Box
+from deployments.server.home import temporary_home
+from deployments.server.kept_secrets import API_STRING
+from deployments.server.proxies import forget_proxies
 
 if TYPE_CHECKING:
     from lab.mail.accountant import Account
@@ -33,17 +37,20 @@ def demo(
 ) -> int:
     """Run the rehearsal; exit status 0 when every message is accounted for and nothing stopped the cutover."""
     console = Console(stderr=as_json)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended on TERM too
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that what was started is ended then, too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    forget_proxies()
     with ExitStack() as house:
-        folder = home or Path(house.enter_context(tempfile.TemporaryDirectory(prefix="mailmove-")))
+        folder = home or house.enter_context(temporary_home())
         console.print("Starting a Prefect server and a worker (about 20 s) ...")
         box = house.enter_context(Box(folder))
-        os.environ.update({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
+        os.environ.update({name: value for name, value in box.env.items() if name.startswith(("PREFECT_", "TMPDIR"))})
+        tempfile.tempdir = None  # what the lab writes lies in the home, too, and goes with it
         # Prefect reads its settings when it is imported: only now.
         from lab.rehearsal import Rehearsal
         from lab.town import Town
 
-        console.print(f"Prefect UI: {box.ui}")
+        console.print(f"Prefect UI: {box.ui} (to sign in: what stands in {folder / API_STRING})", soft_wrap=True)
         lab = house.enter_context(
             Town(users=users, shared=shared, public_folders=public_folders, messages=messages, ttl=20)
         )
@@ -51,7 +58,9 @@ def demo(
         started = time.monotonic()
         rehearsal.start()
         try:
-            _watch(rehearsal, box.ui, started, console)
+            if words := _watch(rehearsal, box, started, console):
+                console.print(f"[bold red]The rehearsal cannot go on:[/] {escape(words)}")
+                return DOES_NOT
             console.print("The cutover is over; letting the senders finish and counting every message ...")
             account = rehearsal.account()
             return _show_account(rehearsal, account, time.monotonic() - started, console, as_json)
@@ -60,20 +69,24 @@ def demo(
             return 130
 
 
-def _watch(rehearsal: Rehearsal, ui: str, started: float, console: Console) -> None:
+def _watch(rehearsal: Rehearsal, box: Box, started: float, console: Console) -> str | None:
+    """Show the cutover until it is over; what stands in the way when server or worker has ended by itself."""
     from deployments.display.render import rehearsal_view
     from tasks.engine.prefect_internals import one_client
     from tasks.reporting.status import statuses
 
     with one_client(), Live(console=console, refresh_per_second=4, transient=False) as live:
         for second in count():
+            if words := box.ended_part():
+                return words
             over = rehearsal.step()
             seconds = time.monotonic() - started
             if over or second % 2 == 0:  # each request costs the cutover a tenth of a second
-                live.update(rehearsal_view(next(iter(statuses(1)), None), _counters(rehearsal), ui, seconds))
+                live.update(rehearsal_view(next(iter(statuses(1)), None), _counters(rehearsal), box.ui, seconds))
             if over or (seconds > _LONGEST_SECONDS and not rehearsal.hands_on):
-                return
+                return None
             time.sleep(1)
+    return None
 
 
 def _counters(rehearsal: Rehearsal) -> dict[str, int]:

@@ -6,6 +6,7 @@ Exit status: 0 done; 1 something stands in the way, and is printed; 2 wrong argu
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from uuid import UUID
 import typer
 
 from deployments.cli.going_on import going_on
+from deployments.cli.keeping import keeping
 from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
@@ -22,7 +24,28 @@ from deployments.cli.people import people
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 overnight.")
 
-app.registered_commands += people.registered_commands + going_on.registered_commands
+app.registered_commands += people.registered_commands + going_on.registered_commands + keeping.registered_commands
+
+_WITHOUT_A_SERVER = {"up", "rehearse", "backup", "restore", "check-server", "explain-permissions", "new-approver"}
+"""Commands that speak to no Prefect server, or start their own."""
+
+
+@app.callback()
+def connect(context: typer.Context) -> None:
+    """Find the server before a command speaks to it."""
+    from deployments.cli.find_server import find_server
+    from mailmove.errors import MailmoveError
+
+    words = set(sys.argv[1:])
+    if context.invoked_subcommand in _WITHOUT_A_SERVER or "--help" in words:
+        return
+    if context.invoked_subcommand == "preflight" and any(word.partition("=")[0] == "--domain" for word in words):
+        return
+    try:
+        find_server()
+    except MailmoveError as error:
+        _fail(str(error), WRONG, json="--json" in words)
+
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]
 
@@ -205,11 +228,18 @@ def passwords(
 def up(
     home: Annotated[Path, typer.Option(help="Folder for the database, results, logs and the key of the blocks")],
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect server, on loopback")] = 4200,
+    public_name: Annotated[
+        list[str] | None, typer.Option(help="Name under which a TLS proxy before it is asked; repeatable")
+    ] = None,
 ) -> None:
     """Run a whole Mailmove on this box until it is ended: server, worker, blocks, deployments."""
     from deployments.server.service import serve
+    from mailmove.errors import MailmoveError
 
-    raise typer.Exit(serve(home, port))
+    try:
+        raise typer.Exit(serve(home, port, public_names=public_name or []))
+    except MailmoveError as error:
+        _fail(str(error))
 
 
 @app.command("explain-permissions")

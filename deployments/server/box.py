@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
+import hmac
+import http.client
+import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import certifi
+
+from deployments.server.guard import CHALLENGE, PROOF, proof
+from deployments.server.home import TEMPORARY, HomeLock, empty_temporary_folder, prepare_home, write_profile
+from deployments.server.kept_secrets import api_string, block_key
+from deployments.server.proxies import spare_loopback
+from deployments.server.restore import check_that_no_restore_was_cut_short
+from mailmove.errors import Blocked
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "mailmove"
@@ -39,19 +51,27 @@ they speak to the loopback address without TLS, so one root is enough."""
 class Box:
     """`with Box(home) as box:` starts server and worker; `box.env` points any Prefect client at them.
 
-    home: folder for the database, results and logs. port: of the server; None: a free one. settings: more of Prefect's
-    own. Raises RuntimeError with the log's tail when a part does not start.
+    home: folder for the database, results, logs and the two secrets; the box has it alone. port: of the server; None: a
+    free one. settings: more of Prefect's own. Raises Blocked when somebody else has home or port, before anything is
+    touched; RuntimeError with the log's tail when a part does not start.
     """
 
     def __init__(self, home: Path, *, port: int | None = None, settings: dict[str, str] | None = None) -> None:
         self.home = home
         self.port = port or _free_port()
+        prepare_home(home)
+        self._lock = HomeLock(home)
+        self._socket: socket.socket | None = None
+        self._string = api_string(home)
         self.env = {
             **os.environ,
+            **spare_loopback(os.environ),
+            "TMPDIR": str(home / TEMPORARY),
             # The pool starts flow runs by `python`: it must be this one.
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
             "PREFECT_HOME": str(home),
             "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
+            "PREFECT_API_AUTH_STRING": self._string,
             "PREFECT_API_SSL_CERT_FILE": str(home / _ONE_ROOT),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
@@ -66,7 +86,6 @@ class Box:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             # SQLite has one writer: when many resume at once, it answers 503 for minutes; who gave up would be Failed.
             "PREFECT_CLIENT_MAX_RETRIES": "8",
-            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # this server asks for no such token; clients ask it first
             "PREFECT_CLI_PROMPT": "false",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
@@ -79,9 +98,23 @@ class Box:
         """Address of the Prefect UI."""
         return f"http://127.0.0.1:{self.port}"
 
+    def headers(self) -> dict[str, str]:
+        """What a request carries that Prefect's client does not send: sign-in, and a token against CSRF."""
+        basic = {"Authorization": f"Basic {base64.b64encode(self._string.encode()).decode()}"}
+        client = secrets.token_hex(8)
+        asked = urllib.request.Request(f"{self.ui}/api/csrf-token?client={client}", headers=basic)  # noqa: S310  # our own
+        with _DIRECT.open(asked, timeout=60) as answer:
+            token = json.load(answer)["token"]
+        return {**basic, "Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
+
     def __enter__(self) -> Self:
-        self.home.mkdir(parents=True, exist_ok=True)
+        """Take the home, then the port, then start: whoever finds one of them taken has changed nothing."""
+        self._lock.__enter__()
         try:
+            check_that_no_restore_was_cut_short(self.home)
+            self.claim_port()
+            empty_temporary_folder(self.home)
+            write_profile(self.home, self.env["PREFECT_API_URL"], self._string)
             self.start_server()
             pool = ("--type", "process", "--base-job-template", str(ROOT / "deployments/pools/process.json"))
             self.prefect("work-pool", "create", POOL, *pool, "--overwrite")
@@ -100,9 +133,42 @@ class Box:
 
     def start_server(self) -> None:
         """Start the server, or start it again after a crash, on the same port and database; return when it answers."""
-        words = ("server", "start", "--host", "127.0.0.1", "--port", str(self.port))
-        self.spawn("server", *words, by="deployments.server.sqlite_begin_immediate")
-        self.wait_until_healthy("server", self.ui)
+        self.claim_port()
+        self.spawn_api("server", self.port)
+        self.wait_until_healthy("server", self.port)
+
+    def claim_port(self) -> None:
+        """Bind the port of the server and keep it until the box stops. Blocked: another programme has it."""
+        if self._socket is not None:
+            return
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not one that listens: only one that has ended
+        try:
+            bound.bind(("127.0.0.1", self.port))
+        except OSError as error:
+            bound.close()
+            raise Blocked(
+                "mailmove",
+                wanted=f"port {self.port} of 127.0.0.1 for its server",
+                seen=os.strerror(error.errno or 0),
+                todo="Nothing was changed. End what has it, or give another --port.",
+            ) from error
+        self._socket = bound
+
+    def spawn_api(self, name: str, port: int, *words: str) -> None:
+        """Start a server of the API. It alone has the key of the blocks."""
+        own = ("--fd", str(self._socket.fileno())) if self._socket is not None and port == self.port else ()
+        words = ("--port", str(port), *own, *words)
+        self.spawn(name, *words, by="deployments.server.api_server", **self.server_settings)
+
+    @property
+    def server_settings(self) -> dict[str, str]:
+        """What the server's processes get, and workers and flow runs do not: what they check, and the blocks' key."""
+        return {
+            "PREFECT_SERVER_API_AUTH_STRING": self._string,
+            "PREFECT_SERVER_ENCRYPTION_KEY": block_key(self.home),
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.home / "ui"),
+        }
 
     def start_worker(self) -> None:
         """Start the process worker, or start it again."""
@@ -134,6 +200,10 @@ class Box:
         """End worker and server with all that they started: TERM, then KILL; the last started first."""
         for name in reversed(list(self.parts)):
             end_group(self.parts.pop(name))
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._lock.__exit__()
 
     def spawn(self, name: str, *words: str, by: str = "prefect", **settings: str) -> None:
         """Start a part: `prefect` with these words, and with these settings besides the box's own.
@@ -151,13 +221,15 @@ class Box:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o077,
+                pass_fds=[self._socket.fileno()] if self._socket is not None else [],
                 preexec_fn=_die_with_parent,
             )
 
-    def wait_until_healthy(self, name: str, address: str) -> None:
-        """Return when the API at `address` answers; RuntimeError with the part's last words when it does not."""
+    def wait_until_healthy(self, name: str, port: int) -> None:
+        """Return when our API answers on `port`; RuntimeError with the part's last words when it does not."""
         end = time.monotonic() + _START_SECONDS
-        while not _healthy(address):
+        while not proves_itself(f"http://127.0.0.1:{port}/api", self._string):
             if self.parts[name].poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"the Prefect {name} did not start:\n{self._last_words(name)}")
             time.sleep(0.2)
@@ -177,14 +249,15 @@ def _write_one_root(path: Path) -> None:
 @contextlib.contextmanager
 def using(box: Box) -> Iterator[None]:
     """Point the Prefect clients of this process, and of those that it starts meanwhile, at this box."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     from tasks.engine.prefect_internals import one_client, send_everything_queued
 
     before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
     _set({name: value for name, value in box.env.items() if name.startswith("PREFECT_")})
     try:
-        with temporary_settings({PREFECT_API_URL: box.env["PREFECT_API_URL"], PREFECT_HOME: box.home}):
+        own = {name: box.env[name.name] for name in (PREFECT_API_URL, PREFECT_API_AUTH_STRING)}
+        with temporary_settings({**own, PREFECT_HOME: box.home}):
             with one_client():
                 yield
             send_everything_queued()
@@ -198,12 +271,19 @@ def _set(settings: dict[str, str]) -> None:
     os.environ.update(settings)
 
 
-def _healthy(address: str) -> bool:
+def proves_itself(api: str, string: str) -> bool:
+    """Whether the server at this address of an API knows the string. It is not sent; loopback goes through no proxy."""
+    challenge = secrets.token_hex(16)
+    request = urllib.request.Request(f"{api}/health", headers={CHALLENGE: challenge})  # noqa: S310  # a box's own
     try:
-        with urllib.request.urlopen(f"{address}/api/health", timeout=2) as answer:  # noqa: S310  # loopback
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        with _DIRECT.open(request, timeout=2) as answer:
+            shown = answer.headers.get(PROOF, "")
+    except (OSError, http.client.HTTPException):  # urllib's own errors are OSErrors
         return False
+    return hmac.compare_digest(shown, proof(string, challenge, urlsplit(api).port or 0))
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def end_group(process: subprocess.Popen[bytes], patience: float = 10.0) -> None:

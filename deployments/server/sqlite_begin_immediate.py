@@ -1,4 +1,4 @@
-"""Run Prefect's own command line with BEGIN IMMEDIATE on SQLite. `mailmove up` starts its server by it.
+"""Let Prefect's server begin with BEGIN IMMEDIATE on SQLite. `deployments/server/api_server.py` starts it so.
 
 Measured on Prefect 3.8.8 with 20 cutovers resumed in a minute:
 
@@ -20,8 +20,6 @@ from contextlib import AbstractAsyncContextManager
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-from deployments.engine import collect_garbage_seldom
-
 
 def begin_immediately() -> None:
     """From now on every transaction that Prefect begins on SQLite takes the write lock before it reads."""
@@ -33,11 +31,3 @@ def begin_immediately() -> None:
         return begin(self, session, with_for_update=True)
 
     AioSqliteConfiguration.begin_transaction = begin_transaction  # type: ignore[assignment,method-assign]
-
-
-if __name__ == "__main__":
-    from prefect.cli import app
-
-    collect_garbage_seldom()
-    begin_immediately()
-    app()

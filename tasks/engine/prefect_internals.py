@@ -3,9 +3,9 @@
 Each function says what Prefect does and in which of its files. `tests/engine/` holds a
 contract test for each, on the newest and on the oldest Prefect that `pyproject.toml` allows.
 
-Four files have to stay where the process starts that needs them, because they run before or instead of Prefect's own:
-`deployments/engine.py`, `deployments/server/box.py` (settings by name), `deployments/server/sqlite_begin_immediate.py`
-and, for tests, `tests/conftest.py`. The contract tests cover the first three too.
+Five files have to stay where the process starts that needs them, because they run before or instead of Prefect's own:
+`deployments/engine.py`, `deployments/server/box.py` (settings by name), `deployments/server/api_server.py`,
+`deployments/server/sqlite_begin_immediate.py` and, for tests, `tests/conftest.py`. That one no contract test covers.
 """
 
 from __future__ import annotations

@@ -27,6 +27,15 @@ class PrefectUi:
     def _heed(self, answer: Response) -> None:
         self._busy = self._busy or (answer.status == 503 and answer.request.method == "POST")
 
+    def sign_in(self, string: str, *, wait: bool = True) -> None:
+        """At the page that the UI shows to who is not signed in; with `wait`, until it has let us in."""
+        self.page.goto(f"{self.address}/")
+        password = self.page.locator("input[type=password]")
+        password.fill(string, timeout=PATIENCE)
+        password.press("Enter")
+        if wait:
+            expect(password).to_have_count(0, timeout=PATIENCE)
+
     def open_custom_run(self, deployment: str) -> None:
         """From the front page to the form of a deployment."""
         self.page.goto(f"{self.address}/")

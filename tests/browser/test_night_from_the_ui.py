@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 from uuid import UUID
 
 import pytest
@@ -21,6 +21,7 @@ from real_parts import require
 from windows import Window
 
 from deployments.server.box import Box, using
+from deployments.server.kept_secrets import API_STRING
 from lab.town import Town
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Approval, WaitEnded
@@ -55,7 +56,9 @@ def town(box: Box) -> Iterator[Town]:
 @pytest.fixture
 def ui(box: Box, town: Town, window: Window) -> PrefectUi:
     """Made after the town: Playwright's loop must not be there when blocks are saved."""
-    return PrefectUi(window(1120, 720, timezone_id=evening()), box.ui)
+    opened = PrefectUi(window(1120, 720, timezone_id=evening()), box.ui)
+    opened.sign_in((box.home / API_STRING).read_text("ascii"))
+    return opened
 
 
 def evening() -> str:
@@ -200,7 +203,8 @@ def run_of(run: UUID) -> FlowRun:
 
 def block_named(box: Box, reference: str) -> str:
     kind, _, name = reference.partition("/")
-    with urlopen(f"{box.ui}/api/block_types/slug/{kind}/block_documents/name/{name}") as answer:
+    address = f"{box.ui}/api/block_types/slug/{kind}/block_documents/name/{name}"
+    with urlopen(Request(address, headers=box.headers())) as answer:
         return str(json.load(answer)["id"])
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -19,6 +21,7 @@ import typer
 import yaml
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_settings_fields
+from prefect.workers.base import BaseJobConfiguration
 from prefect_redis.client import RedisMessagingSettings
 
 from deployments.cli.main import app
@@ -37,7 +40,8 @@ def known_settings() -> set[str]:
 
 
 def named_settings(text: str) -> set[str]:
-    return set(re.findall(r"PREFECT_[A-Z_]+[A-Z]", text))
+    """Without the end of those that name a file (deployments/with_secrets.py)."""
+    return {name.removesuffix("_FILE") for name in re.findall(r"PREFECT_[A-Z_]+[A-Z]", text)}
 
 
 def pool(kind: str) -> dict[str, Any]:
@@ -48,7 +52,7 @@ def kubernetes_objects() -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((DEPLOYMENTS / "kubernetes/mailmove.yaml").read_text("utf-8")))
 
 
-@pytest.mark.parametrize("file", ["scale/compose.yaml", "kubernetes/mailmove.yaml", "pools/docker.json"])
+@pytest.mark.parametrize("file", ["scale/compose.yaml", "kubernetes/mailmove.yaml"])
 def test_every_setting_is_one_that_is_read(file: str) -> None:
     named = named_settings((DEPLOYMENTS / file).read_text("utf-8"))
     assert named and named <= known_settings()
@@ -94,36 +98,50 @@ def test_a_pool_template_is_what_prefect_of_that_kind_takes(kind: str) -> None:
     package = "prefect" if kind == "process" else f"prefect-{kind}"
     shipped = json.loads(SHIPPED.read_text("utf-8"))[package][kind]["default_base_job_configuration"]
     ours = pool(kind)
-    properties = ours["variables"]["properties"]
     jsonschema.Draft202012Validator.check_schema(ours["variables"])
-    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-    jsonschema.validate(defaults, {"$ref": "#/variables", **shipped})  # our defaults, by Prefect's own schema
-    assert set(properties) <= set(shipped["variables"]["properties"])
     assert set(ours["job_configuration"]) <= set(shipped["job_configuration"])
-    asked = set(re.findall(r"{{ (\w+) }}", json.dumps(ours["job_configuration"])))
-    assert asked == set(properties), "every variable is used, and every one used is declared"
-    if kind != "process":  # that one has a folder of its own machine
-        assert "/results" in defaults["env"]["PREFECT_RESULTS_LOCAL_STORAGE_PATH"]
+    chosen = {name: value for name, value in ours["job_configuration"].items() if name != "job_manifest"}
+    jsonschema.validate(chosen, {**shipped["variables"], "required": []})  # our values, by Prefect's own schema
 
 
-def filled(value: Any, variables: dict[str, Any]) -> Any:
-    """A job manifest with its variables filled in, as the worker does; those without a value are left out."""
-    if isinstance(value, dict):
-        pairs = ((key, filled(field, variables)) for key, field in value.items())
-        return {key: field for key, field in pairs if field is not None}
-    if isinstance(value, list):
-        return [filled(element, variables) for element in value]
-    if isinstance(value, str) and (whole := re.fullmatch(r"{{ (\w+) }}", value)):
-        return variables.get(whole[1])
-    return re.sub(r"{{ (\w+) }}", lambda match: str(variables[match[1]]), value) if isinstance(value, str) else value
+class AnyJob(BaseJobConfiguration):
+    """What a worker of any type makes of a template: the fields that matter for what is run, and where."""
+
+    image: str | None = None
+    privileged: bool | None = None
+    networks: list[str] | None = None
+    volumes: list[str] | None = None
+    working_dir: str | None = None
+    job_manifest: dict[str, Any] | None = None
+
+
+TAKES_OVER: list[dict[str, Any]] = [
+    {"command": "evil"}, {"image": "evil"}, {"working_dir": "/evil"}, {"privileged": True}, {"networks": ["evil"]},
+    {"env": {"PYTHONPATH": "/evil"}}, {"env": {"LD_PRELOAD": "/evil"}}, {"env.PATH": "/evil"}, {"volumes": ["/:/evil"]},
+    {"job_manifest": {"evil": 1}}, {"job_manifest.spec": {"evil": 1}}, {"namespace": "evil"}, {"labels": {"evil": "1"}},
+    {"service_account_name": "evil"}, {"name": "evil"}, {"cluster_config": "evil"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", POOLS)
+@pytest.mark.parametrize("variables", TAKES_OVER, ids=lambda variables: next(iter(variables)))
+async def test_a_run_takes_over_nothing(kind: str, variables: dict[str, Any]) -> None:
+    """By Prefect's own worker, which merges `env` into a template that has one, whatever its variables are."""
+    nobody: Any = SimpleNamespace(_loop=None)  # no block and no variable of Prefect is named, so none is asked
+    job = await AnyJob.from_template_and_values(pool(kind), variables, client=nobody)
+    assert "evil" not in str(job.model_dump())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(variables, pool(kind)["variables"])  # so the server refuses it
+    shipped = json.loads(SHIPPED.read_text("utf-8"))["prefect" if kind == "process" else f"prefect-{kind}"][kind]
+    open_job = await AnyJob.from_template_and_values(
+        shipped["default_base_job_configuration"], variables, client=nobody
+    )
+    if kind == "process" and next(iter(variables)) in ("command", "env", "env.PATH"):
+        assert "evil" in str(open_job.model_dump()), "as Prefect ships it, a run takes over"
 
 
 def test_the_kubernetes_job_is_a_valid_job() -> None:
-    template = pool("kubernetes")
-    variables = {name: schema.get("default") for name, schema in template["variables"]["properties"].items()}
-    variables |= {"name": "night", "command": ["prefect", "flow-run", "execute"], "labels": {"app": "mailmove"}}
-    variables["env"] = [{"name": name, "value": value} for name, value in variables["env"].items()]
-    job = filled(template["job_configuration"]["job_manifest"], variables)
+    job = pool("kubernetes")["job_configuration"]["job_manifest"]
     kubernetes_validate.validate(job, "1.31", strict=True)
     claims = {
         manifest["metadata"]["name"] for manifest in kubernetes_objects() if manifest["kind"] == "PersistentVolumeClaim"
@@ -151,11 +169,48 @@ def test_kubernetes_objects_are_valid_and_belong_together() -> None:
     assert asked == maps
 
 
+def test_kubernetes_lets_in_workers_flow_runs_and_the_proxy_only() -> None:
+    objects = kubernetes_objects()
+    policies = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "NetworkPolicy"}
+    assert policies["closed"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    ((rule,),) = [policies["api"]["ingress"]]
+    ((asks,), named) = [each.get("podSelector", {}).get("matchExpressions") for each in rule["from"]]
+    job = pool("kubernetes")["job_configuration"]["job_manifest"]
+    labels = {each["spec"]["template"]["metadata"]["labels"]["app"] for each in objects if each["kind"] == "Deployment"}
+    assert named is None and set(asks["values"]) == {"worker", job["spec"]["template"]["metadata"]["labels"]["app"]}
+    assert "worker" in labels
+    (ingress,) = [each["spec"] for each in objects if each["kind"] == "Ingress"]
+    hosts = {rule["host"] for rule in ingress["rules"]}
+    allowed = next(each["data"]["MAILMOVE_ALLOWED_HOSTS"] for each in objects if "MAILMOVE_ALLOWED_HOSTS" in str(each))
+    assert hosts == set(ingress["tls"][0]["hosts"]) and hosts < set(allowed.split(","))
+
+
+def test_secrets_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "string").write_text("mailmove:a-long-secret\n")
+    words = ["-m", "deployments.with_secrets", sys.executable, "-c", "import os; print(os.environ['PREFECT_X'])"]
+    for file, status, seen in (("string", 0, "mailmove:a-long-secret"), ("absent", 1, "PREFECT_X_FILE=")):
+        environment = {**os.environ, "PREFECT_X_FILE": str(tmp_path / file)}
+        done = subprocess.run(
+            [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == status and seen in done.stdout + done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_api_does_not_start_without_a_string(tmp_path: Path) -> None:
+    for string in (None, "", "admin:short"):
+        given = {"PREFECT_SERVER_API_AUTH_STRING": string} if string is not None else {}
+        done = subprocess.run(
+            [sys.executable, "-m", "deployments.server.api_server", "--port", "1"], cwd=ROOT, timeout=60,
+            env={"PATH": os.environ["PATH"], **given}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2 and "24 characters" in done.stderr and "short" not in done.stderr
+
+
 def prefect_commands() -> Iterator[list[str]]:
     compose = yaml.safe_load((DEPLOYMENTS / "scale/compose.yaml").read_text("utf-8"))
     for service in compose["services"].values():
-        if service["image"] == "mailmove" and service["command"][0] == "prefect":
-            yield service["command"]
+        if service["image"] == "mailmove":
+            yield service["command"][3:] if "deployments.with_secrets" in service["command"] else []
     for manifest in kubernetes_objects():
         if manifest["kind"] == "Deployment":
             spec = manifest["spec"]["template"]["spec"]
@@ -173,10 +228,16 @@ def test_compose_holds_no_secret_and_two_of_what_must_not_fail() -> None:
         assert set(service.get("depends_on", [])) <= set(services)
         for volume in service.get("volumes", []):
             assert volume.partition(":")[0] in compose["volumes"]
-    server = services["api"]["environment"]
-    assert server[ENCRYPTION].startswith("${MAILMOVE_KEY:?")
-    assert "${MAILMOVE_DB:?" in server["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
-    assert not [words for words in prefect_commands() if words[0] != "prefect"]
+        assert not service.get("ports"), "reached through the TLS proxy only"
+        for name, value in service.get("environment", {}).items():
+            assert name.endswith("_FILE") or not re.search("PASSWORD|_STRING|ENCRYPTION_KEY|CONNECTION_URL", name), (
+                value
+            )
+            assert not value.startswith("/run/secrets/") or value.removeprefix("/run/secrets/") in service["secrets"]
+    assert "block-key" not in {*services["worker"]["secrets"], *services["register"]["secrets"]}
+    assert set(services["worker"].get("networks", ["default"])) == {"default"}, "no way to the database"
+    assert [] not in list(prefect_commands()), "each gets its secrets from files"
+    assert not [words for words in prefect_commands() if words[:3] == ["prefect", "server", "start"]], "the guard's way"
 
 
 def test_the_unit_starts_a_command_that_we_have() -> None:

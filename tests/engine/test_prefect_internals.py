@@ -1,6 +1,6 @@
 """The contract with Prefect's inside: one test for each thing that `tasks/engine/prefect_internals.py` relies on.
 
-`make test` runs them on the Prefect of `requirements.lock`, `make prefect-oldest` on the oldest that is supported. Each
+`make test` runs them on the locked Prefect, `make prefect-oldest` on the oldest that is supported. Each
 failure says what Prefect does otherwise, and what of ours fails then.
 """
 
@@ -56,7 +56,8 @@ DOCUMENTED = {"prefect.context.TaskRunContext", "prefect.input.RunInput"}
 """What Prefect's documentation imports from there: for a `cache_key_fn`, and for a form."""
 ALLOWED = {
     "tasks/engine/prefect_internals.py": ("prefect.",),
-    "deployments/server/sqlite_begin_immediate.py": ("prefect.server.database.configurations.", "prefect.cli."),
+    "deployments/server/sqlite_begin_immediate.py": ("prefect.server.database.configurations.",),
+    "deployments/server/api_server.py": ("prefect.server.api.server.create_app",),
 }
 """File -> what it imports from Prefect's inside begins so."""
 
@@ -249,7 +250,10 @@ def test_the_server_on_sqlite_is_started_and_changed_where_we_change_it() -> Non
     assert list(parameters) == ["self", "session", "with_for_update"], differs(
         f"begin_transaction takes {list(parameters)}.", "deployments/server/sqlite_begin_immediate.py: no box starts."
     )
-    assert callable(importlib.import_module("prefect.cli").app), differs("`prefect.cli` has no app.", "no box starts.")
+    create_app = importlib.import_module("prefect.server.api.server").create_app
+    assert {"final", "webserver_only"} <= set(inspect.signature(create_app).parameters), differs(
+        "`create_app` takes other arguments.", "deployments/server/api_server.py: no box starts."
+    )
 
 
 def test_every_setting_of_the_box_is_prefects(tmp_path: Path) -> None:
@@ -258,7 +262,8 @@ def test_every_setting_of_the_box_is_prefects(tmp_path: Path) -> None:
     from deployments.server.box import Box
 
     box = Box(tmp_path)
-    named = {name for name in box.env if name.startswith("PREFECT_") and name not in internals.__dict__}
+    given = {**box.env, **box.server_settings}
+    named = {name for name in given if name.startswith("PREFECT_") and name not in internals.__dict__}
     unknown = named - set(_get_settings_fields(Settings)) - {"PREFECT_SERVER_ENCRYPTION_KEY"}
     assert not unknown, differs(f"it does not read {unknown}.", "the box: what waits costs more, or nothing starts.")
     leases = importlib.import_module(box.env["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"])

@@ -115,10 +115,10 @@ class BigBox(Box):
         """Two replicas of the API, and the services that make one of them start what is due."""
         self.prefect("server", "database", "upgrade", "-y")
         for name, port in (("api-1", self.port), ("api-2", self.second)):
-            self.spawn(name, "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-services")
-        self.spawn("services", "server", "services", "start")
-        self.wait_until_healthy("api-1", self.ui)
-        self.wait_until_healthy("api-2", f"http://127.0.0.1:{self.second}")
+            self.spawn_api(name, port, "--no-services")
+        self.spawn("services", "server", "services", "start", **self.server_settings)
+        self.wait_until_healthy("api-1", self.port)
+        self.wait_until_healthy("api-2", self.second)
 
     def start_worker(self) -> None:
         # Not by the workers' own `--limit`: see docs/scale-out.md.

@@ -78,8 +78,8 @@ def test_many_customers_finish_although_a_worker_a_replica_and_the_database_die(
         step_until(lambda: sum(len(status.done) > 6 for status in statuses(CUSTOMERS)) >= CUSTOMERS // 3, 900)
         kill(box, "api-1")
         box.database.restart()
-        box.spawn("api-1", "server", "start", "--host", "127.0.0.1", "--port", str(box.port), "--no-services")
-        box.wait_until_healthy("api-1", box.ui)
+        box.spawn_api("api-1", box.port, "--no-services")
+        box.wait_until_healthy("api-1", box.port)
         box.start_worker_on("host-2", box.second)
         step_until(lambda: ended() == CUSTOMERS, 3600)
 

@@ -31,7 +31,6 @@ with concurrency(sys.argv[1], lease_duration=LEASE_SECONDS):
 
 def test_the_slot_of_a_killed_process_comes_back(tmp_path: Path) -> None:
     box, name = Box(tmp_path / "box"), "mailmove.route53"
-    box.home.mkdir()
     try:
         box.start_server()
         box.prefect("gcl", "create", name, "--limit", "1")
@@ -51,6 +50,6 @@ def test_the_slot_of_a_killed_process_comes_back(tmp_path: Path) -> None:
 def _held(box: Box, name: str) -> int:
     import httpx
 
-    answer = httpx.get(f"{box.ui}/api/v2/concurrency_limits/{name}", timeout=60)
+    answer = httpx.get(f"{box.ui}/api/v2/concurrency_limits/{name}", headers=box.headers(), timeout=60)
     answer.raise_for_status()
     return int(answer.json()["active_slots"])

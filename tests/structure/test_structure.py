@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
@@ -186,8 +187,28 @@ def test_nothing_tracked_names_a_package_registry_or_a_place_on_this_machine() -
             assert not here.search(line), f"{path}:{number}: {line[:200]}"
 
 
-def test_the_lock_holds_versions_and_hashes_only() -> None:
-    entries = (ROOT / "requirements.lock").read_text("utf-8").replace("\\\n", " ").splitlines()
+def pins_of(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", (ROOT / lock).read_text("utf-8"), re.MULTILINE))
+
+
+def test_production_installs_what_it_imports_and_none_of_the_tests_tools() -> None:
+    run, tested = pins_of("requirements.lock"), pins_of("requirements-dev.lock")
+    assert len(run) > 50 and {name: version for name, version in run.items() if tested.get(name) != version} == {}
+    tools = ("impacket", "pytest", "hypothesis", "moto", "flask", "playwright", "exchangelib", "ldap3", "mypy", "ruff")
+    assert not set(tools) & set(run) and set(tools) <= set(tested)
+    providers = importlib.metadata.packages_distributions()
+    imported = {name.partition(".")[0] for path in python_files(*PRODUCTION) for name in imported_by(path)}
+    missing = {
+        name
+        for name in imported - set(sys.stdlib_module_names) - {*PRODUCTION, "lab"}
+        if not {re.sub(r"[-_.]+", "-", provider).lower() for provider in providers[name]} & set(run)
+    }
+    assert missing == set(), "production imports what it does not install"
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_lock_holds_versions_and_hashes_only(lock: str) -> None:
+    entries = (ROOT / lock).read_text("utf-8").replace("\\\n", " ").splitlines()
     assert not [line for line in entries if "://" in line]
     pins = [line.strip() for line in entries if line.strip() and not line.strip().startswith("#")]
     assert len(pins) > 50
