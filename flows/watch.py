@@ -17,9 +17,12 @@ from tasks.parking.halted import mend_halted
 from tasks.parking.poll import says_nothing_new
 from tasks.parking.restart_crashed import cutovers_to_restart, restart
 from tasks.parking.resume import Parked, mend, resume_all
+from tasks.parking.rolled_back import keep_rolled_back, without_rolled_back
 from tasks.parking.watcher import Watcher
 
 _CLOCKS_APART = timedelta(minutes=1)
+
+Log = logging.Logger | logging.LoggerAdapter[Any]
 
 
 @flow
@@ -33,9 +36,7 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
     return keep_watch(Watcher(), get_run_logger(), stay_seconds=stay_seconds, rest_seconds=rest_seconds)
 
 
-def keep_watch(
-    watcher: Watcher, log: logging.Logger | logging.LoggerAdapter[Any], *, stay_seconds: float, rest_seconds: float
-) -> int:
+def keep_watch(watcher: Watcher, log: Log, *, stay_seconds: float, rest_seconds: float) -> int:
     """What `watch` does, by a watcher that is handed in."""
     end = time.monotonic() + stay_seconds
     resumed = 0
@@ -49,9 +50,9 @@ def keep_watch(
         fresh: list[Parked] = []
         if time.monotonic() >= next_reading:
             began, read_at = time.monotonic(), datetime.now(UTC)
-            for line in restart_zombies():
+            for line in [*keep_rolled_back(), *restart_zombies()]:
                 log.warning("%s", line)
-            fresh = watcher.read_all()
+            fresh = _of_living(watcher.read_all(), log)
             for line in mend_halted(fresh):
                 log.warning("%s", line)
             parked, results = [], {}
@@ -61,7 +62,7 @@ def keep_watch(
             )
             next_step = time.monotonic() + watcher.step_seconds
         elif time.monotonic() >= next_step:
-            fresh = watcher.read_lately(read_at - _CLOCKS_APART)
+            fresh = _of_living(watcher.read_lately(read_at - _CLOCKS_APART), log)
             next_step = time.monotonic() + watcher.step_seconds
         if fresh:
             parked = renewed(parked, fresh)
@@ -95,6 +96,14 @@ def keep_watch(
         if pause > watcher.soon_seconds or time.monotonic() + pause > end:
             return resumed
         time.sleep(min(pause, watcher.step_seconds))  # something else may park meanwhile
+
+
+def _of_living(read: list[Parked], log: Log) -> list[Parked]:
+    """Questions whose cutover was not rolled back; the other ones are closed, and said so."""
+    living, lines = without_rolled_back(read)
+    for line in lines:
+        log.warning("%s", line)
+    return living
 
 
 def restart_zombies() -> list[str]:

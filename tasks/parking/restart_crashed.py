@@ -26,6 +26,8 @@ from prefect.states import AwaitingRetry
 
 from mailmove.clock import now
 from tasks.engine.run_ends import cut_short
+from tasks.ledger.rolled_back import fact_of
+from tasks.parking.rolled_back import not_rolled_back
 
 MOST_RESTARTS = 10
 """Number of crashes of one cutover that are restarted; more come of something that starting again does not mend."""
@@ -35,7 +37,7 @@ FRESH = timedelta(hours=24)
 
 
 def cutovers_to_restart() -> list[FlowRun]:
-    """Cutovers that were cut short within the last day, each the newest of its customer."""
+    """Cutovers that were cut short within the last day, each the newest of its customer, and not rolled back."""
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=["cutover"])),
@@ -56,15 +58,15 @@ def cutovers_to_restart() -> list[FlowRun]:
             limit=200,
         ):
             newest.setdefault(_customer(run), run.id)
-        return [run for run in recent if newest.get(_customer(run)) == run.id]
+        return not_rolled_back(run for run in recent if newest.get(_customer(run)) == run.id)
 
 
 def restart(run: FlowRun) -> str | None:
-    """Have a worker start it again; says so. None: it was started meanwhile, or has died too often."""
+    """Have a worker start it again; says so. None: it was started or rolled back meanwhile, or has died too often."""
     with get_client(sync_client=True) as client:
         fresh = client.read_flow_run(run.id).state
         crashes = sum(cut_short(state) for state in client.read_flow_run_states(run.id))
-        if not cut_short(fresh) or crashes > MOST_RESTARTS:
+        if not cut_short(fresh) or crashes > MOST_RESTARTS or fact_of(run.id) is not None:
             return None
         client.set_flow_run_state(run.id, AwaitingRetry(message="It was cut short; it goes on."), force=True)
     return f"started the cutover again, which had been cut short ({crashes} of at most {MOST_RESTARTS} times)"

@@ -12,8 +12,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import AwaitingRetry
 
 from mailmove.errors import Blocked
-from tasks.ledger.entry import EntryKind
-from tasks.ledger.ledger import newest_entries
+from tasks.ledger.rolled_back import fact_of
 from tasks.parking.halted import ROOTS
 
 _PAGE = 200
@@ -36,13 +35,12 @@ def start_again(customer: str) -> Started:
     What was finished is remembered, and every stage checks before it acts; a question that is open is asked anew.
     """
     flow, run = _newest(customer)
+    if (fact := fact_of(run.id)) is not None:
+        raise _refused(customer, f"its cutover was {fact.words}", fact.todo)
     state = run.state
     if state is None or not (state.is_failed() or state.is_crashed() or state.is_cancelled() or state.is_paused()):
         was = state.name if state else "without a state"
         raise _refused(customer, f"its {flow} is {was}", "See `mailmove status`.")
-    newest = newest_entries([customer]).get(customer)
-    if flow == "cutover" and newest and newest.cutover == run.id and newest.kind is EntryKind.ROLLED_BACK:
-        raise _refused(customer, "it was rolled back", "Start a new cutover: `mailmove start` with the plan.")
     with get_client(sync_client=True) as client:
         if state.is_paused():
             client.resume_flow_run(run.id)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, MailmoveError
 from mailmove.evidence import Receipt
 from mailmove.plan.cutover import Cutover
+from mailmove.report.words import value_words
 from tasks.engine.current import engine
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger, payloads_of, read_entries
-from tasks.ledger.payloads import Rollback
+from tasks.ledger.payloads import Rollback, Standing, WaitEnded
 from tasks.ledger.rolled_back import fact_in, record_begun
 from tasks.progress.interruptions import faults_named
-from tasks.runbook import stage_named
+from tasks.progress.leave_out import show_left
+from tasks.runbook import STAGES, stage_named
 
 
 def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None = None) -> UUID:
@@ -86,12 +88,43 @@ def roll_back_stage(plan: Cutover, stage: str, root: UUID) -> Receipt:
     """Put back what a stage changed. Where that was done before, its receipt is given again; ByHand: a person must."""
     ledger = Ledger(plan.customer, root)
     receipt = ledger.receipt(stage)
+    earlier = ledger.of_stage(stage, EntryKind.ROLLED_BACK)
     if not receipt.changes:
-        earlier = ledger.of_stage(stage, EntryKind.ROLLED_BACK)
         if not earlier:
             return Receipt(stage=stage)
         return Receipt(stage=stage, changes=earlier[-1].changes, remains=earlier[-1].facts)
     with faults_named(stage):
-        undone = stage_named(stage).rollback(plan, receipt)
+        undone = stage_named(stage).rollback(plan, receipt, attempt=len(earlier))
     ledger.record(EntryKind.ROLLED_BACK, stage, changes=undone.changes, facts=undone.remains)
     return undone
+
+
+def acted_meanwhile(plan: Cutover, root: UUID) -> list[str]:
+    """Stages of which the ledger has something that is not put back, and that nobody left so, last first.
+
+    The cutover's process may have been in the middle of an act when its rollback began: what it had sent is done, and
+    it writes that down.
+    """
+    ledger = Ledger(plan.customer, root)
+    left = {entry.stage for entry, _ in ledger.payloads(Standing)}
+    return [stage.name for stage in reversed(STAGES) if stage.name not in left and ledger.receipt(stage.name).changes]
+
+
+def standing_of(plan: Cutover, root: UUID, stage: str) -> tuple[str, ...]:
+    """What a stage changed and nobody has put back, a line for each: what stays when a rollback goes on without it."""
+    changes = Ledger(plan.customer, root).receipt(stage).changes
+    return tuple(f"{change.words}: stays {value_words(change.after)}" for change in changes)
+
+
+def left_standing(plan: Cutover, root: UUID, stage: str, error: MailmoveError) -> Receipt:
+    """A person went on without putting a stage back: written down, named on the board, in the report and the answer."""
+    ledger = Ledger(plan.customer, root)
+    skipped = [ended for _, ended in ledger.payloads(WaitEnded, f"roll back {stage}") if ended.skipped]
+    by, reason = (skipped[-1].by, skipped[-1].reason) if skipped else ("somebody", "no reason")
+    things = standing_of(plan, root, stage)
+    standing = Standing(things=things, by=by, reason=reason, why=str(error))
+    if things and standing not in [known for _, known in ledger.payloads(Standing, stage)]:
+        ledger.record(EntryKind.DECISION, stage, payload=standing, facts=[*things, standing.why])
+        show_left(ledger, f"{stage}: left standing by {by}")
+    lines = [f"{thing}; left by decision of {by}: {reason}" for thing in things]
+    return Receipt(stage=stage, remains=[*lines, f"skipped: {error}"])
