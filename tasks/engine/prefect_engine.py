@@ -31,7 +31,7 @@ from tasks.engine.prefect_internals import (
     without_heartbeat,
 )
 from tasks.engine.prefect_parking import PrefectParking, own_run_id
-from tasks.engine.prefect_runs import read_run
+from tasks.engine.prefect_runs import open_runs, read_run
 from tasks.engine.prefect_slots import slots
 from tasks.engine.prefect_store import ArtifactStore, SecretBlocks
 from tasks.engine.run_ends import cut_short, keep_cancelled
@@ -151,6 +151,9 @@ class PrefectEngine(Engine):
             if state is None or state.is_final():
                 return
             time.sleep(0.5)
+
+    def open_cutovers(self, customer: str) -> list[UUID]:
+        return open_runs("cutover", customer)
 
     def leave_rolled_back(self, error: RolledBack) -> NoReturn:
         """A flow process that ends sets its own final state. This one leaves none: the run is Cancelled, by whom and

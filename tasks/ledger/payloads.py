@@ -52,6 +52,7 @@ class Approval(_Payload):
     reason: str = ""
     digest: str
     question: str = ""
+    automatic: bool = Field(default=False, description="Nobody was asked: the plan does not require this gate")
 
 
 class Interruption(_Payload):

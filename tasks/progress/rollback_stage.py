@@ -12,7 +12,7 @@ from tasks.engine.current import engine
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger, payloads_of, read_entries
 from tasks.ledger.payloads import Rollback, Standing, WaitEnded
-from tasks.ledger.rolled_back import fact_in, record_begun
+from tasks.ledger.rolled_back import fact_in, record_begun, record_ended
 from tasks.progress.interruptions import faults_named
 from tasks.progress.leave_out import show_left
 from tasks.runbook import STAGES, stage_named
@@ -22,12 +22,16 @@ def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None =
     """The cutover to roll back (default: the one that wrote last), which never goes on from here on.
 
     That it is rolled back is written down first, so that whatever it does meanwhile is refused; then its run is ended.
+    Cutovers of this customer that are still to begin are ended too: nobody who rolls back wants the next one tonight.
     A rollback that is started again goes on with the cutover that it had begun with, however old that is by now.
     run: root run of the rollback. Blocked: there is none, or a newer cutover has changed something, which must be
     undone before.
     """
     entries = read_entries(plan.customer)
-    root = of or _begun_with(entries, run) or (entries[-1].cutover if entries else None)
+    begun = _begun_with(entries, run)
+    open_ones = [] if of or begun else engine().open_cutovers(plan.customer)
+    acting = [entry.cutover for entry in entries if not isinstance(entry.payload, Rollback)]
+    root = of or begun or next(iter([*reversed(acting), *open_ones, *(entry.cutover for entry in entries)]), None)
     if root is None:
         raise Blocked(
             "ledger",
@@ -36,11 +40,15 @@ def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None =
             todo="Nothing was changed; nothing is to be undone.",
         )
     _refuse_under_newer(entries, root)
-    ledger = Ledger(plan.customer, root)
-    record_begun(ledger, by, run)
-    fact = fact_in(ledger.entries())
-    assert fact is not None, "its beginning was just written"
-    engine().end_run(root, f"It was {fact.words}.")
+    written = {entry.cutover for entry in entries}
+    for cutover in (root, *(other for other in open_ones if other not in written | {root})):
+        ledger = Ledger(plan.customer, cutover)
+        record_begun(ledger, by, run)
+        fact = fact_in(ledger.entries())
+        assert fact is not None, "its beginning was just written"
+        engine().end_run(cutover, f"It was {fact.words}.")
+        if cutover != root:
+            record_ended(ledger, by, run)  # it had changed nothing
     return root
 
 
