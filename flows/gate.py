@@ -27,7 +27,7 @@ def gate(cutover: Plan, name: str, preview: Preview) -> str:
     rule: Gate = getattr(cutover.gates, name)
     ledger, parking, run = own_ledger(cutover), engine().parking, engine().own_run()
     if not rule.required:
-        return record_approval(ledger, name, preview, by="the plan", reason="this gate is not required")
+        return record_approval(ledger, name, preview, by="the plan", reason="this gate is not required", automatic=True)
     key, asked, why_not = parking.times_parked(), asked_last(run), ""
     answer = parking.last_answer(GateForm) if asked and asked.key == key else None  # else killed before it parked
     if asked and answer:
@@ -40,7 +40,7 @@ def gate(cutover: Plan, name: str, preview: Preview) -> str:
         why_not = verdict.why_not
     if asked:
         preview = _check_again(cutover, name) if has_expired(rule, asked) else asked.preview
-    question = Asked(run=run, key=key + 1, preview=preview)
+    question = Asked(run=run, key=key + 1, preview=preview, why_not=why_not)
     write_question(question)
     return parking.park(GateForm, question_of(cutover, name, question, why_not))
 

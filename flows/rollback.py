@@ -22,9 +22,9 @@ from tasks.parking.one_run import claim_for_rollback
 from tasks.parking.poll import Awaited
 from tasks.progress.interruptions import attempt_name, faults_named
 from tasks.progress.ledger_chain import LEDGER, breaks_to_ask_about
-from tasks.progress.rollback_stage import end_cutover, roll_back_stage
+from tasks.progress.rollback_stage import acted_meanwhile, end_cutover, left_standing, roll_back_stage
 from tasks.reporting.publish import show_rollback
-from tasks.runbook import STAGES
+from tasks.runbook import STAGES, Stage
 
 
 @flow(flow_run_name="rollback {plan.customer}")
@@ -39,10 +39,17 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False, b
     root = end_cutover(plan, of, by, engine().root_run())
     _until_trusted(plan, root)
     receipts: list[Receipt] = []
+    stuck: list[str] = []
     for stage in reversed(STAGES):
-        receipts.append(_rolled_back(plan, stage.name, root))
+        receipt = _tried(plan, stage, root)
+        if receipt is None and stage.holds_rollback:
+            receipt = _waited_for(plan, stage.name, root)
+        stuck += [stage.name] if receipt is None else []
+        receipts += [receipt] if receipt else []
         if stage.name == "switch_mail":  # while the mailboxes in the cloud have their licences
             receipts.append(_mail_of_the_cloud(plan, root, return_mail))
+    receipts += [_waited_for(plan, stage, root) for stage in stuck]
+    receipts += [_again(plan, stage, root) for stage in acted_meanwhile(plan, root)]
     record_ended(Ledger(plan.customer, root), by, engine().root_run())
     return show_rollback(plan, receipts)
 
@@ -67,14 +74,23 @@ def _mail_of_the_cloud(plan: Cutover, root: UUID, return_mail: bool) -> Receipt:
     return receipt
 
 
-def _rolled_back(plan: Cutover, stage: str, root: UUID) -> Receipt:
-    """What cannot be put back now, for whatever reason, is waited for and tried again; a person may skip it."""
+def _tried(plan: Cutover, stage: Stage, root: UUID) -> Receipt | None:
+    """None: it cannot be put back now. What does not count on it is put back meanwhile; then a person is asked."""
     try:
-        return roll_back_stage(plan, stage, root)
+        return roll_back_stage(plan, stage.name, root)
     except MailmoveError:
-        awaited = Awaited(stage, "rolled_back")
-        engine().run_sub_flow(wait, str(awaited), plan, awaited.step, awaited.until, root, tags=[PARKED, WAIT_FLOW])
+        return None
+
+
+def _waited_for(plan: Cutover, stage: str, root: UUID) -> Receipt:
+    """Waited for and tried again, until it is put back, or a person goes on without it."""
+    awaited = Awaited(stage, "rolled_back")
+    engine().run_sub_flow(wait, str(awaited), plan, awaited.step, awaited.until, root, tags=[PARKED, WAIT_FLOW])
+    return _again(plan, stage, root)
+
+
+def _again(plan: Cutover, stage: str, root: UUID) -> Receipt:
     try:
         return roll_back_stage(plan, stage, root)
     except MailmoveError as error:
-        return Receipt(stage=stage, remains=[f"skipped: {error}"])
+        return left_standing(plan, root, stage, error)

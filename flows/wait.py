@@ -29,7 +29,7 @@ from tasks.parking.poll import (
     unable_to_try,
 )
 from tasks.parking.question_text import question_of_wait
-from tasks.progress.rollback_stage import roll_back_stage
+from tasks.progress.rollback_stage import roll_back_stage, standing_of
 from tasks.progress.verify_or_park import verify_or_park
 from tasks.progress.wait_ends import wait_completed, wait_skipped
 
@@ -71,7 +71,9 @@ def _try(cutover: Cutover, root: UUID, awaited: Awaited, previous: PollResult | 
     try:
         undone = roll_back_stage(cutover, awaited.step, root)
     except MailmoveError as error:
-        return unable_to_try(error, previous, cutover)
+        result = unable_to_try(error, previous, cutover)
+        stays = [f"if you go on without it: {line}" for line in standing_of(cutover, root, awaited.step)]
+        return result.model_copy(update={"details": [*result.details, *stays]})
     return PollResult(done=True, summary="; ".join(f"{change.words} is back" for change in undone.changes))
 
 

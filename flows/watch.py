@@ -18,11 +18,14 @@ from tasks.parking.one_run import adopt
 from tasks.parking.poll import is_to_remember, says_nothing_new
 from tasks.parking.restart_crashed import cutovers_to_restart, restart
 from tasks.parking.resume import Parked, mend, resume_all
+from tasks.parking.rolled_back import keep_rolled_back, without_rolled_back
 from tasks.parking.start_stuck import start_stuck
 from tasks.parking.watcher import Watcher
 from tasks.retention.watch_runs import thin_out
 
 _CLOCKS_APART = timedelta(minutes=1)
+
+Log = logging.Logger | logging.LoggerAdapter[Any]
 
 
 @flow
@@ -37,9 +40,7 @@ def watch(stay_seconds: float = 300.0, rest_seconds: float = 60.0) -> int:
     return keep_watch(Watcher(), get_run_logger(), stay_seconds=stay_seconds, rest_seconds=rest_seconds)
 
 
-def keep_watch(
-    watcher: Watcher, log: logging.Logger | logging.LoggerAdapter[Any], *, stay_seconds: float, rest_seconds: float
-) -> int:
+def keep_watch(watcher: Watcher, log: Log, *, stay_seconds: float, rest_seconds: float) -> int:
     """What `watch` does, by a watcher that is handed in."""
     end = clock().monotonic() + stay_seconds
     resumed = 0
@@ -53,9 +54,9 @@ def keep_watch(
         fresh: list[Parked] = []
         if clock().monotonic() >= next_reading:
             began, read_at = clock().monotonic(), now()
-            for line in restart_zombies():
+            for line in [*keep_rolled_back(), *restart_zombies()]:
                 log.warning("%s", line)
-            fresh = watcher.read_all()
+            fresh = _of_living(watcher.read_all(), log)
             for line in [*mend_halted(fresh), *adopt(fresh)]:
                 log.warning("%s", line)
             parked, results = [], {}
@@ -65,7 +66,7 @@ def keep_watch(
             )
             next_step = clock().monotonic() + watcher.step_seconds
         elif clock().monotonic() >= next_step:
-            fresh = watcher.read_lately(read_at - _CLOCKS_APART)
+            fresh = _of_living(watcher.read_lately(read_at - _CLOCKS_APART), log)
             next_step = clock().monotonic() + watcher.step_seconds
         if fresh:
             parked = renewed(parked, fresh)
@@ -107,6 +108,14 @@ def keep_watch(
         if pause > watcher.soon_seconds or clock().monotonic() + pause > end:
             return resumed
         clock().sleep(min(pause, watcher.step_seconds))  # something else may park meanwhile
+
+
+def _of_living(read: list[Parked], log: Log) -> list[Parked]:
+    """Questions whose cutover was not rolled back; the other ones are closed, and said so."""
+    living, lines = without_rolled_back(read)
+    for line in lines:
+        log.warning("%s", line)
+    return living
 
 
 def restart_zombies() -> list[str]:

@@ -61,12 +61,14 @@ class Stage(Step):
     gate: the plan's gate that a person must open first. skipped_when_empty: nobody is asked at that gate when there is
     nothing to change. uses: blocks it talks to; their concurrency limits count. can_be_left: where it cannot be mended,
     a person may go on without the stage as a whole; no mail is lost, and no later stage counts on it unchecked.
+    holds_rollback: while it cannot be put back, a rollback puts nothing back that comes before it: mail would be lost.
     """
 
     gate: GateName | None = None
     skipped_when_empty: bool = False
     uses: tuple[Part, ...] = ()
     can_be_left: bool = False
+    holds_rollback: bool = False
 
     @property
     def module(self) -> ModuleType:
@@ -80,8 +82,8 @@ class Stage(Step):
         receipt: Receipt = engine().run_task(self.module.apply, plan, approved, attempt=attempt)
         return receipt
 
-    def rollback(self, plan: Cutover, receipt: Receipt) -> Receipt:
-        undone: Receipt = engine().run_task(self.module.rollback, plan, receipt)
+    def rollback(self, plan: Cutover, receipt: Receipt, *, attempt: int = 0) -> Receipt:
+        undone: Receipt = engine().run_task(self.module.rollback, plan, receipt, attempt=attempt)
         return undone
 
     def question(self, plan: Cutover) -> str:
@@ -172,6 +174,7 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         gate="switch_mail",
         mark="mail switched",
         uses=("dns", "tenant"),
+        holds_rollback=True,
     ),
     Wait("propagation", "until the world has noticed", waits_on=_WORLD, mark="the world has noticed"),
     Stage("probe_after_switch", "send probes the new way, as every resolver sees it", uses=_BOTH, can_be_left=True),
@@ -184,6 +187,7 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         gate="close_smtp_port",
         mark="port 25 closed",
         uses=("firewall",),
+        holds_rollback=True,
     ),
     Stage("probe_after_close", "send probes once more, and take all of them away", uses=_BOTH, can_be_left=True),
     Wait("quiet_inside", "until nobody reaches the old server although port 25 is closed", waits_on=_SENDERS),

@@ -138,8 +138,13 @@ def missing(
     if group is not None and not is_active(status := assignments.status(relationship.id, group)):
         lacks[f"roles of '{relationship.display_name}' for group {group}"] = status or None
     if consents is not None and relationship.customer_tenant_id and not consents.given(relationship.customer_tenant_id):
-        lacks[f"consent to our application in tenant {relationship.customer_tenant_id}"] = None
+        lacks[consent_name(relationship)] = None
     return lacks
+
+
+def consent_name(relationship: Relationship) -> str:
+    """Under which previews and receipts have our application's consent."""
+    return f"consent to our application in tenant {relationship.customer_tenant_id}"
 
 
 def _code_of(code: str, words: str) -> str | None:

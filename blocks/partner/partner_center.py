@@ -15,7 +15,7 @@ from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consen
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.sign_in import SignIn
-from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, is_active, missing
+from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, consent_name, is_active, missing
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.process_local import ProcessLocal
@@ -230,6 +230,9 @@ class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
     def end_access(self, relationship: Relationship) -> None:
         if self.kind == "direct" and self.group and relationship.customer_tenant_id:
             self._parts().consents.take_back(relationship.customer_tenant_id)
+
+    def is_consent(self, relationship: Relationship, access: str) -> bool:
+        return access == consent_name(relationship)
 
     def customer(self, domain: str) -> str | None:
         customers = self._parts().customers

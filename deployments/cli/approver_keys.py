@@ -71,17 +71,21 @@ def answer(
     reason: str,
     key: Path | None,
     passphrase: Passphrase,
-    show: Callable[[Asked], None] = lambda _: None,
+    show: Callable[[Asked, bool], None] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Fill in the form of a gate, signed where the plan asks for a code; `show` is called with what is signed."""
+    """Fill in the form of a gate, signed where the plan asks for a code.
+
+    show: called with the question before anything is signed, and whether it is to be; what it raises ends it.
+    """
     cutover = Cutover.model_validate(gate.run.parameters["cutover"])
     rule: Gate = getattr(cutover.gates, gate.name)
     reference = f"{APPROVER}{name.removeprefix(APPROVER)}"
     form = {"approve": yes, "name": name, "reason": reason}
-    if yes and reference in rule.approvers:
-        private = _read(key or key_file(name))
-        asked = question_at(gate)
-        show(asked)
+    signs = yes and reference in rule.approvers
+    private = _read(key or key_file(name)) if signs else b""
+    asked = question_at(gate)
+    show(asked, signs)
+    if signs:
         signed = asked.yes(cutover, gate.name, reference)
         form["code"] = code_for(signed, private, _passphrase_for(private, passphrase))
     return form

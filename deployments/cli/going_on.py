@@ -23,6 +23,8 @@ def answer(
     json: AsJson = False,
 ) -> None:
     """Answer the trouble or the wait at which a customer is parked. Without --leave-out, trouble is tried again."""
+    from deployments.cli.open_questions import refuse_if_rolled_back, stays_without
+    from deployments.display.safe_text import plain
     from mailmove.errors import MailmoveError
     from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW
     from tasks.parking.resume import parked_runs, resume
@@ -31,6 +33,7 @@ def answer(
         fail("--leave-out needs --name and --reason: both are kept, and the report names them", WRONG, json=json)
     questions = [parked for parked in parked_runs() if parked.customer == customer and parked.flow != GATE_FLOW]
     if not questions:
+        refuse_if_rolled_back(customer, json=json)
         fail(f"{customer} is not parked at trouble or a wait; see `mailmove status`", NOTHING, json=json)
     for question in questions:
         trouble = question.flow == TROUBLE_FLOW
@@ -38,14 +41,16 @@ def answer(
             fail(f"{question.title} is a wait; --go-on ends it", WRONG, json=json)
         if not trouble and not go_on:
             fail(f"{question.title} goes on by itself; --go-on does not wait any longer", WRONG, json=json)
+        stays = stays_without(question) if go_on else ()
         wish: dict[str, Any] = {"leave_out": leave_out} if trouble else {"go_on_anyway": go_on}
         try:
             resume(question, {**wish, "name": name, "reason": reason})
         except MailmoveError as error:
             fail(str(error), json=json)
         done = "left out" if leave_out else "tried again" if trouble else "not waited for any longer"
-        content = {"customer": customer, "question": question.title, "answer": done, "by": name}
-        say(content if json else f"{customer}: {question.title}: {done}", json)
+        content = {"customer": customer, "question": question.title, "answer": done, "by": name, "stays": list(stays)}
+        lines = [f"{customer}: {question.title}: {done}", *(f"not put back: {plain(line)}" for line in stays)]
+        say(content if json else "\n".join(lines), json)
 
 
 @going_on.command()

@@ -139,12 +139,13 @@ def rollback(
     return_mail: Annotated[
         bool, typer.Option("--return-mail", help="Deliver to the old server the mail that only the cloud has by now")
     ] = False,
+    name: Annotated[str, typer.Option(help="Who rolls it back; it is kept", envvar="MAILMOVE_USER")] = "",
     json: AsJson = False,
 ) -> None:
-    """Put everything back that the customer's last cutover changed. What must remain is named."""
+    """Put everything back that the customer's last cutover changed. What must remain is named; it never goes on."""
     from deployments.cli.start_runs import finished_run
 
-    run = finished_run("rollback/rollback", _load(plan), _ask, return_mail=return_mail)
+    run = finished_run("rollback/rollback", _load(plan), _ask, return_mail=return_mail, by=name)
     _say(run.model_dump(mode="json") if json else run.shown, json)
     if not run.completed:
         _fail(run.message, json=json)

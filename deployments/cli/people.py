@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.output import NOTHING, WRONG, AsJson, fail, say
+from deployments.cli.output import WRONG, AsJson, fail, say
 
 people = typer.Typer()
 
@@ -43,35 +44,48 @@ def board(
 def approve(
     customer: Annotated[str, typer.Argument(help="Short name of the customer")],
     name: Annotated[str, typer.Option(help="Who decides", envvar="MAILMOVE_USER")],
+    gate: Annotated[
+        str | None, typer.Option(help="Which gate, like switch_mail; needed where several are open")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept as evidence")] = "",
     no: Annotated[bool, typer.Option("--no", help="Refuse instead; it stays as it is")] = False,
     key: Annotated[Path | None, typer.Option(help="Your private key, if it is not where new-approver put it")] = None,
     print_code: Annotated[
         bool, typer.Option("--print-code", help="Only print the approval code, for the form in the UI")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask once more at the terminal")] = False,
+    wait: Annotated[float, typer.Option(min=1, help="Most seconds to wait for what becomes of the answer")] = 120,
     json: AsJson = False,
 ) -> None:
-    """Answer the gate at which a customer's cutover is parked; signed, where the plan asks for a code."""
+    """Answer the gate at which a customer's cutover is parked, having seen what it changes; signed, where the plan asks
+    for a code. Ends with 0 when the answer counts, else with 1 and the reason."""
     from deployments.cli.approver_keys import answer
+    from deployments.cli.open_questions import gate_of, verdict_on
     from mailmove.errors import MailmoveError
-    from tasks.parking.forms import GATE_FLOW
-    from tasks.parking.resume import parked_runs, resume
+    from tasks.parking.resume import resume
 
-    gates = [parked for parked in parked_runs() if parked.flow == GATE_FLOW and parked.customer == customer]
-    if not gates:
-        fail(f"{customer} is not parked at a gate; see `mailmove status`", NOTHING, json=json)
-    for gate in gates:
-        try:
-            form = answer(gate, name, yes=not no, reason=reason, key=key, passphrase=_passphrase, show=_show_signed)
-            if print_code:
-                content = {"customer": customer, "gate": gate.name, "code": form.get("code", "")}
-                say(content if json else form.get("code") or f"{gate.name} asks {name} for no code", json)
-                continue
-            resume(gate, form)
-        except MailmoveError as error:
-            fail(str(error), json=json)
-        content = {"customer": customer, "gate": gate.name, "approved": not no, "by": name}
-        say(content if json else f"{customer}: {gate.name} {'refused' if no else 'approved'} by {name}", json)
+    parked, shown = gate_of(customer, gate, json=json), list[Any]()
+
+    def show(asked: Any, signs: bool) -> None:
+        shown.append(asked)
+        _show_question(parked, asked, signs=signs)
+        if not (no or yes) and sys.stdin.isatty() and not typer.confirm("Do exactly this?", err=True):
+            fail("nothing was answered", json=json)
+
+    try:
+        form = answer(parked, name, yes=not no, reason=reason, key=key, passphrase=_passphrase, show=show)
+        if print_code:
+            content = {"customer": customer, "gate": parked.name, "code": form.get("code", "")}
+            say(content if json else form.get("code") or f"{parked.name} asks {name} for no code", json)
+            return
+        resume(parked, form)
+        verdict = verdict_on(parked, shown[0], name, yes=not no, seconds=wait)
+    except MailmoveError as error:
+        fail(str(error), json=json)
+    if not verdict.counts:
+        fail(f"{customer}: {parked.name}: {verdict.why_not}", json=json)
+    content = {"customer": customer, "gate": parked.name, "approved": not no, "by": name}
+    say(content if json else f"{customer}: {parked.name} {'refused' if no else 'approved'} by {name}", json)
 
 
 @people.command("new-approver")
@@ -96,13 +110,19 @@ def new_approver(
     say(content if json else f"approver/{name}: public key {public}; the private key is in {path}", json)
 
 
-def _show_signed(asked: Any) -> None:
-    """Print what is signed; on stderr, so that --json and --print-code stay clean."""
+def _show_question(parked: Any, asked: Any, *, signs: bool) -> None:
+    """Print what is answered; on stderr, so that --json and --print-code stay clean."""
     from deployments.display.safe_text import plain
     from tasks.parking.question_text import line_of
 
-    lines = [plain(line_of(change)) for change in asked.preview.changes] or ["nothing changes"]
-    typer.echo("\n".join(["You sign:", *lines, f"digest {asked.preview.digest}"]), err=True)
+    lines = [plain(parked.question), *([plain(asked.why_not)] if asked.why_not else [])]
+    lines += ["You sign:" if signs else "You answer:"]
+    lines += [plain(line_of(change)) for change in asked.preview.changes] or ["nothing changes"]
+    lines += [
+        plain(f"{finding.subject}: {finding.seen}. {finding.means} {finding.todo}")
+        for finding in asked.preview.findings
+    ]
+    typer.echo("\n".join([*lines, f"digest {asked.preview.digest}"]), err=True)
 
 
 def _passphrase() -> str:

@@ -48,7 +48,13 @@ class Partner(ABC):
 
     @abstractmethod
     def end_access(self, relationship: Relationship) -> None:
-        """Take our application's consent back, while the relationship still lets us."""
+        """Take our application's consent back, while the relationship still lets us; only where it was given."""
+
+    @abstractmethod
+    def is_consent(self, relationship: Relationship, access: str) -> bool:
+        """Is this, by its name in `missing_access`, the consent, which `end_access` takes back? The roles of our group
+        go with the relationship.
+        """
 
     @abstractmethod
     def customer(self, domain: str) -> str | None:

@@ -176,6 +176,10 @@ class Engine(ABC):
     def end_run(self, run: UUID, reason: str) -> None:
         """End a run that could still act; nothing happens to one that has ended for good."""
 
+    def open_cutovers(self, customer: str) -> list[UUID]:
+        """Cutovers of a customer that are not over, newest first, also one that is still to start."""
+        return []
+
     def leave_rolled_back(self, error: RolledBack) -> NoReturn:
         """End this process, whose root run was rolled back, so that the run stays ended with these words."""
         raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn, ParamSpec, TypeVar, cast
@@ -15,7 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Cancelling
 
 from blocks import block_class
 from mailmove.errors import RolledBack
@@ -31,7 +32,7 @@ from tasks.engine.prefect_internals import (
     without_heartbeat,
 )
 from tasks.engine.prefect_parking import PrefectParking, own_run_id
-from tasks.engine.prefect_runs import read_run
+from tasks.engine.prefect_runs import open_runs, read_run
 from tasks.engine.prefect_slots import slots
 from tasks.engine.prefect_store import ArtifactStore, SecretBlocks
 from tasks.engine.run_ends import cut_short, is_over, keep_cancelled, refused
@@ -41,7 +42,12 @@ R = TypeVar("R")
 
 
 class PrefectEngine(Engine):
-    """One process of a flow run."""
+    """One process of a flow run.
+
+    ending_seconds: time that a worker is given to end the process of another run.
+    """
+
+    ending_seconds = 30.0
 
     def __init__(self) -> None:
         self.store, self.vault, self.parking = ArtifactStore(), SecretBlocks(), PrefectParking()
@@ -159,13 +165,32 @@ class PrefectEngine(Engine):
         return read_run(root)
 
     def end_run(self, run: UUID, reason: str) -> None:
+        """One that has a process is first Cancelling: its worker ends the process then, be it in the middle of an act.
+
+        Where no worker does so, it is Cancelled all the same; a process that lives on is fenced.
+        """
         with get_client(sync_client=True) as client:
             try:
                 state = client.read_flow_run(run).state
+                if state is not None and (state.is_running() or state.is_pending()):
+                    client.set_flow_run_state(run, Cancelling(message=reason), force=True)
+                    self._wait_for_end(client, run)
+                    state = client.read_flow_run(run).state
             except ObjectNotFound:  # somebody has deleted it
                 return
             if state is not None and (not state.is_final() or cut_short(state)):  # which the watch would restart
                 client.set_flow_run_state(run, Cancelled(message=reason), force=True)
+
+    def _wait_for_end(self, client: SyncPrefectClient, run: UUID) -> None:
+        end = time.monotonic() + self.ending_seconds
+        while time.monotonic() < end:
+            state = client.read_flow_run(run).state
+            if state is None or state.is_final():
+                return
+            time.sleep(0.5)
+
+    def open_cutovers(self, customer: str) -> list[UUID]:
+        return open_runs("cutover", customer)
 
     def leave_rolled_back(self, error: RolledBack) -> NoReturn:
         """A flow process that ends sets its own final state. This one leaves none: the run is Cancelled, by whom and

@@ -7,8 +7,17 @@ from itertools import pairwise
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId, FlowRunFilterTags
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.engine.port import ParkedRecord, RunRecord
@@ -40,6 +49,26 @@ def read_run(root: UUID) -> RunRecord | None:
         parked=parked,
         flow=flow,
     )
+
+
+def open_runs(flow: str, customer: str) -> list[UUID]:
+    """Root runs of this flow and customer that are not over, newest first."""
+    kinds = [kind for kind in StateType if kind not in TERMINAL_STATES]
+    runs: list[FlowRun] = []
+    with get_client(sync_client=True) as client:
+        while True:
+            page = client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds))),
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=_PAGE,
+                offset=len(runs),
+            )
+            runs += page
+            if len(page) < _PAGE:
+                break
+    plans = [(run.id, run.parameters.get("plan")) for run in runs]
+    return [run for run, plan in plans if isinstance(plan, dict) and plan.get("customer") == customer]
 
 
 def _children(client: SyncPrefectClient, root: UUID) -> list[FlowRun]:

@@ -102,20 +102,30 @@ def record_evidence(context: Context, stage: str, facts: list[str], payload: Pay
 
 
 def record_approval(
-    ledger: Ledger, name: str, preview: Preview, *, by: str, reason: str, question: str = "", proof: str = ""
+    ledger: Ledger,
+    name: str,
+    preview: Preview,
+    *,
+    by: str,
+    reason: str,
+    question: str = "",
+    proof: str = "",
+    automatic: bool = False,
 ) -> str:
     """Write down who said yes to what, when and why; returns the digest that `apply` will hold the world to.
 
     question: the one that was answered; a second yes to the same one (after a kill) is not written again.
-    proof: how `by` was proved; empty: it is what somebody typed.
+    proof: how `by` was proved; empty: it is what somebody typed. automatic: nobody was asked.
     """
     known = [approval for _, approval in ledger.payloads(Approval, name)]
     if question and any(approval.question == question for approval in known):
         return preview.digest
-    approval = Approval(by=by, proof=proof, reason=reason, digest=preview.digest, question=question)
+    approval = Approval(
+        by=by, proof=proof, reason=reason, digest=preview.digest, question=question, automatic=automatic
+    )
     facts = [
         f"approved by {by}",
-        f"identity: {proof or 'as typed, not proved'}",
+        f"identity: {'nobody was asked' if automatic else proof or 'as typed, not proved'}",
         f"reason: {reason or 'none given'}",
         f"at {now():%Y-%m-%d %H:%M:%S} UTC",
         f"digest {preview.digest}",

@@ -36,6 +36,7 @@ class Topic(StrEnum):
     LEFT_OUT = "left_out"
     LAME_SERVERS = "lame_servers"
     ROLLBACK = "rollback"
+    STANDING = "standing"
 
 
 class _Payload(BaseModel):
@@ -51,6 +52,7 @@ class Approval(_Payload):
     reason: str = ""
     digest: str
     question: str = ""
+    automatic: bool = Field(default=False, description="Nobody was asked: the plan does not require this gate")
 
 
 class Interruption(_Payload):
@@ -295,6 +297,16 @@ class Rollback(_Payload):
     run: UUID | None = None
 
 
+class Standing(_Payload):
+    """What a rollback could not put back, and a person decided to leave as it is: `things`, by name."""
+
+    topic: Literal[Topic.STANDING] = Topic.STANDING
+    things: tuple[str, ...]
+    by: str
+    reason: str
+    why: str = Field(default="", description="What the last try to put it back met")
+
+
 Payload = Annotated[
     Approval
     | Interruption
@@ -315,6 +327,7 @@ Payload = Annotated[
     | BatchRestart
     | LeftOut
     | LameServers
-    | Rollback,
+    | Rollback
+    | Standing,
     Field(discriminator="topic"),
 ]

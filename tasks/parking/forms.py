@@ -34,6 +34,7 @@ class GateForm(RunInput):
     name: str = Field(min_length=1, max_length=200, description="Who decides")
     reason: str = Field(default="", max_length=2000, description="Why; it is kept as evidence")
     code: str = Field(default="", max_length=200, description="Only where the question asks for an approval code")
+    automatic: bool = Field(default=False, description="Leave it: so the watch says that nobody has answered in time")
 
 
 class TroubleForm(RunInput):

@@ -20,11 +20,10 @@ from tasks.execution.open_blocks import open_block
 from tasks.ledger.stored_values import stored_value
 from tasks.parking.forms import GateForm
 
-NOBODY = "the plan"
-"""Who answers a question that has expired: no."""
-
-UNANSWERED: dict[str, Any] = {"approve": False, "name": NOBODY, "reason": "nobody answered in time"}
-"""The answer with which the watch resumes a gate whose question has expired, so that it asks anew."""
+UNANSWERED: dict[str, Any] = {"approve": False, "name": "-", "reason": "nobody answered in time", "automatic": True}
+"""The answer with which the watch resumes a gate whose question has expired, so that it asks anew. What it is says
+`automatic`: every name is a person's.
+"""
 
 
 class Asked(BaseModel):
@@ -34,6 +33,7 @@ class Asked(BaseModel):
     key: int = Field(description="1 for the first asking, 2 for the second, ...")
     preview: Preview
     at: datetime = Field(default_factory=now)
+    why_not: str = Field(default="", description="Why the answer to the question before did not count")
 
     @property
     def question(self) -> str:
@@ -80,7 +80,7 @@ def has_expired(rule: Gate, asked: Asked) -> bool:
 def judge(cutover: Cutover, gate: str, asked: Asked, answer: GateForm) -> Verdict:
     """Does this answer open the gate?"""
     rule: Gate = getattr(cutover.gates, gate)
-    if answer.name == NOBODY:
+    if answer.automatic and not answer.approve and has_expired(rule, asked):
         return Verdict(why_not=f"Nobody answered within {rule.expires_minutes:g} minutes: this is a fresh look.")
     if not answer.approve:
         why = f"{answer.name} said no: {answer.reason or 'no reason given'}"

@@ -31,6 +31,7 @@ from prefect.states import Cancelled
 
 from mailmove.clock import now
 from tasks.engine.prefect_internals import suspended_by_us
+from tasks.ledger.rolled_back import fact_of
 from tasks.parking.forms import PARKED
 from tasks.parking.resume import Parked, resume_cutover
 
@@ -87,7 +88,7 @@ def _mended(client: SyncPrefectClient, run: FlowRun) -> str | None:
     if state is None or run.state is None or state.id != run.state.id:
         return None  # it has moved since the list was read
     halt = halt_of(state)
-    if halt is Halt.QUESTION_GONE and not _has_question(client, run.id):
+    if halt is Halt.QUESTION_GONE and not _has_question(client, run.id) and fact_of(run.id) is None:
         resume_cutover(client, run.id)
         return "its question was cancelled or deleted; it is asked anew"
     if halt is Halt.CANCELLING and (_had_no_process(client, run.id) or now() - state.timestamp > CANCELLING_PATIENCE):

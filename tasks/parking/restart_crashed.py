@@ -26,7 +26,9 @@ from prefect.states import AwaitingRetry
 from mailmove.clock import now
 from tasks.engine.prefect_claims import claims
 from tasks.engine.run_ends import FRESH, MOST_RESTARTS, crashes_of, cut_short, is_over, is_refused
+from tasks.ledger.rolled_back import fact_of
 from tasks.parking.halted import ROOTS
+from tasks.parking.rolled_back import not_rolled_back
 
 __all__ = ["FRESH", "MOST_RESTARTS"]
 
@@ -34,7 +36,8 @@ _PAGE = 200
 
 
 def cutovers_to_restart() -> list[FlowRun]:
-    """Cutovers and rollbacks that were cut short within the last day, and that have their customer.
+    """Cutovers and rollbacks that were cut short within the last day, that have their customer, and that nobody rolled
+    back.
 
     Where no run has it that is not over, the customer's newest one.
     """
@@ -54,7 +57,7 @@ def cutovers_to_restart() -> list[FlowRun]:
                 return newest.get(_customer(run)) == run.id  # it was cut short before it could claim anything
             return claim.run == run.id
 
-        return [run for run in recent if has_its_customer(run)]
+        return not_rolled_back(run for run in recent if has_its_customer(run))
 
 
 def _newest(client: SyncPrefectClient) -> dict[str, UUID]:
@@ -77,11 +80,11 @@ def _runs(client: SyncPrefectClient, chosen: FlowRunFilter) -> list[FlowRun]:
 
 
 def restart(run: FlowRun) -> str | None:
-    """Have a worker start it again; says so. None: it was started meanwhile, or has died too often."""
+    """Have a worker start it again; says so. None: it was started or rolled back meanwhile, or has died too often."""
     with get_client(sync_client=True) as client:
         fresh = client.read_flow_run(run.id).state
         crashes = crashes_of(client, run.id)
-        if not cut_short(fresh) or crashes > MOST_RESTARTS:
+        if not cut_short(fresh) or crashes > MOST_RESTARTS or fact_of(run.id) is not None:
             return None
         client.set_flow_run_state(run.id, AwaitingRetry(message="It was cut short; it goes on."), force=True)
     return f"started it again, which had been cut short ({crashes} of at most {MOST_RESTARTS} times)"

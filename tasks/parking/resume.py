@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,15 +22,17 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Cancelled, Suspended
 
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, RolledBack
 from tasks.engine.prefect_internals import has_form
 from tasks.engine.prefect_parking import suspend_cutover, suspend_key
 from tasks.engine.prefect_runs import flow_that_parks
 from tasks.execution.run_concurrently import run_concurrently
+from tasks.ledger.rolled_back import fact_of
 from tasks.parking.forms import PARKED, WAIT_FLOW
 from tasks.parking.poll import Awaited
 
 _PAGE = 200
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,13 @@ def parked_lately(since: datetime) -> list[Parked]:
 
 
 def resume(parked: Parked, answer: dict[str, Any] | None = None) -> None:
-    """Answer a parked sub-flow and start its cutover anew. Blocked: Prefect does not take the answer.
+    """Answer a parked sub-flow and start its cutover anew. Blocked: Prefect does not take the answer. RolledBack: a
+    rollback of its cutover has begun.
 
     Only the server knows whether it still waits, when it writes the answer: what was read before may be old by then.
     """
+    if (fact := fact_of(parked.root.id)) is not None:
+        raise fact.error()
     with get_client(sync_client=True) as client:
         response = client.resume_flow_run(parked.run.id, run_input=answer or {})
         if response.status == SetStateStatus.REJECT:
@@ -151,9 +157,17 @@ def resume(parked: Parked, answer: dict[str, Any] | None = None) -> None:
 def resume_all(parked: list[Parked], answer: dict[str, Any] | None = None) -> None:
     """Resume each with the same answer, several at a time: a server that says "later" to one keeps no other waiting.
 
-    Prefect on SQLite says so for some two seconds, when it resumes a run just while another question is written.
+    Prefect on SQLite says so for some two seconds, when it resumes a run just while another question is written. One
+    whose cutover is being rolled back since it was read is left.
     """
-    run_concurrently(resume, [(question, answer) for question in parked])
+    run_concurrently(_resume_unless_rolled_back, [(question, answer) for question in parked])
+
+
+def _resume_unless_rolled_back(parked: Parked, answer: dict[str, Any] | None) -> None:
+    try:
+        resume(parked, answer)
+    except RolledBack as error:
+        _log.info("%s, %s: %s", parked.customer, parked.title, error)
 
 
 def resume_cutover(client: SyncPrefectClient, root: UUID) -> None:

@@ -14,8 +14,7 @@ from prefect.states import AwaitingRetry
 from mailmove.errors import Blocked
 from tasks.engine.current import engine
 from tasks.engine.run_ends import is_refused
-from tasks.ledger.entry import EntryKind
-from tasks.ledger.ledger import newest_entries
+from tasks.ledger.rolled_back import fact_of
 from tasks.parking.halted import ROOTS
 from tasks.parking.one_run import claim_of_customer
 
@@ -39,6 +38,8 @@ def start_again(customer: str) -> Started:
     What was finished is remembered, and every stage checks before it acts; a question that is open is asked anew.
     """
     flow, run = _newest(customer)
+    if (fact := fact_of(run.id)) is not None:
+        raise _refused(customer, f"its cutover was {fact.words}", fact.todo)
     state = run.state
     if state is None or not (state.is_failed() or state.is_crashed() or state.is_cancelled() or state.is_paused()):
         was = state.name if state else "without a state"
@@ -46,9 +47,6 @@ def start_again(customer: str) -> Started:
     having = engine().claimed_by(customer)
     if having not in (None, run.id):
         raise _refused(customer, f"another run, {having}, has it and is not over", "See `mailmove status`.")
-    newest = newest_entries([customer]).get(customer)
-    if flow == "cutover" and newest and newest.cutover == run.id and newest.kind is EntryKind.ROLLED_BACK:
-        raise _refused(customer, "it was rolled back", "Start a new cutover: `mailmove start` with the plan.")
     with get_client(sync_client=True) as client:
         if state.is_paused():
             client.resume_flow_run(run.id)

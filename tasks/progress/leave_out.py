@@ -11,7 +11,8 @@ from tasks.engine.current import engine
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger, payloads_of
 from tasks.ledger.names import left_out_key
-from tasks.ledger.payloads import LeftOut
+from tasks.ledger.payloads import LeftOut, Standing
+from tasks.ledger.rolled_back import fact_in
 from tasks.parking.forms import TroubleForm
 from tasks.runbook import Stage
 
@@ -70,14 +71,48 @@ def record_left_out(
     if left is None:
         left = LeftOut(things=things, by=answer.name.strip(), reason=answer.reason.strip(), question=question)
         ledger.record(EntryKind.DECISION, stage, payload=left, facts=[left.words, *(str(thing) for thing in things)])
-    rows = [line.model_dump(mode="json") for line in left_lines(ledger.entries())]
-    key = left_out_key(ledger.customer)
-    engine().store.write_table(key, rows, description=f"{stage}: {left.words}", flow_run=ledger.cutover)
+    show_left(ledger, f"{stage}: {left.words}")
     return left.words
 
 
+def show_left(ledger: Ledger, description: str) -> None:
+    """Write what was left out, or left standing by a rollback, to the table that the board reads."""
+    rows = [line.model_dump(mode="json") for line in left_lines(ledger.entries())]
+    # The newest run of a cutover that is rolled back is the rollback: the board shows it there, too.
+    fact = fact_in(ledger.entries())
+    rows += [{**row, "cutover": str(fact.run)} for row in rows if fact and fact.run]
+    key = left_out_key(ledger.customer)
+    engine().store.write_table(key, rows, description=description, flow_run=ledger.cutover)
+
+
 def left_lines(entries: Iterable[Entry]) -> list[LeftLine]:
-    """What a cutover left out, decision by decision, for board and report."""
+    """What a cutover left out, and what its rollback left standing, decision by decision, for board and report."""
+    everything = list(entries)
+    return [*_left_out(everything), *_left_standing(everything)]
+
+
+def _left_standing(entries: list[Entry]) -> list[LeftLine]:
+    return [
+        LeftLine(
+            cutover=entry.cutover,
+            stage=entry.stage,
+            at=entry.at,
+            things=[f"not put back: {thing}" for thing in left.things],
+            by=left.by,
+            reason=left.reason,
+        )
+        for entry, left in payloads_of(entries, Standing)
+        if not any(
+            later.kind is EntryKind.ROLLED_BACK and later.stage == entry.stage for later in _after(entries, entry)
+        )
+    ]
+
+
+def _after(entries: list[Entry], entry: Entry) -> list[Entry]:
+    return entries[entries.index(entry) + 1 :]
+
+
+def _left_out(entries: list[Entry]) -> list[LeftLine]:
     return [
         LeftLine(
             cutover=entry.cutover,
@@ -88,7 +123,7 @@ def left_lines(entries: Iterable[Entry]) -> list[LeftLine]:
             by=left.by,
             reason=left.reason,
         )
-        for entry, left in payloads_of(list(entries), LeftOut)
+        for entry, left in payloads_of(entries, LeftOut)
     ]
 
 

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, MailmoveError
 from mailmove.evidence import Receipt
 from mailmove.plan.cutover import Cutover
+from mailmove.report.words import value_words
 from tasks.engine.current import engine
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger, payloads_of, read_entries
-from tasks.ledger.payloads import Rollback
-from tasks.ledger.rolled_back import fact_in, record_begun
+from tasks.ledger.payloads import Rollback, Standing, WaitEnded
+from tasks.ledger.rolled_back import fact_in, record_begun, record_ended
 from tasks.progress.interruptions import faults_named
-from tasks.runbook import stage_named
+from tasks.progress.leave_out import show_left
+from tasks.runbook import STAGES, stage_named
 
 
 def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None = None) -> UUID:
     """The cutover to roll back (default: the one that wrote last), which never goes on from here on.
 
     That it is rolled back is written down first, so that whatever it does meanwhile is refused; then its run is ended.
+    Cutovers of this customer that are still to begin are ended too: nobody who rolls back wants the next one tonight.
     A rollback that is started again goes on with the cutover that it had begun with, however old that is by now.
     run: root run of the rollback. Blocked: there is none, or a newer cutover has changed something, which must be
     undone before.
     """
     entries = read_entries(plan.customer)
-    root = of or _begun_with(entries, run) or (entries[-1].cutover if entries else None)
+    begun = _begun_with(entries, run)
+    open_ones = [] if of or begun else engine().open_cutovers(plan.customer)
+    acting = [entry.cutover for entry in entries if not isinstance(entry.payload, Rollback)]
+    root = of or begun or next(iter([*reversed(acting), *open_ones, *(entry.cutover for entry in entries)]), None)
     if root is None:
         raise Blocked(
             "ledger",
@@ -34,11 +40,15 @@ def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None =
             todo="Nothing was changed; nothing is to be undone.",
         )
     _refuse_under_newer(entries, root)
-    ledger = Ledger(plan.customer, root)
-    record_begun(ledger, by, run)
-    fact = fact_in(ledger.entries())
-    assert fact is not None, "its beginning was just written"
-    engine().end_run(root, f"It was {fact.words}.")
+    written = {entry.cutover for entry in entries}
+    for cutover in (root, *(other for other in open_ones if other not in written | {root})):
+        ledger = Ledger(plan.customer, cutover)
+        record_begun(ledger, by, run)
+        fact = fact_in(ledger.entries())
+        assert fact is not None, "its beginning was just written"
+        engine().end_run(cutover, f"It was {fact.words}.")
+        if cutover != root:
+            record_ended(ledger, by, run)  # it had changed nothing
     return root
 
 
@@ -86,12 +96,43 @@ def roll_back_stage(plan: Cutover, stage: str, root: UUID) -> Receipt:
     """Put back what a stage changed. Where that was done before, its receipt is given again; ByHand: a person must."""
     ledger = Ledger(plan.customer, root)
     receipt = ledger.receipt(stage)
+    earlier = ledger.of_stage(stage, EntryKind.ROLLED_BACK)
     if not receipt.changes:
-        earlier = ledger.of_stage(stage, EntryKind.ROLLED_BACK)
         if not earlier:
             return Receipt(stage=stage)
         return Receipt(stage=stage, changes=earlier[-1].changes, remains=earlier[-1].facts)
     with faults_named(stage):
-        undone = stage_named(stage).rollback(plan, receipt)
+        undone = stage_named(stage).rollback(plan, receipt, attempt=len(earlier))
     ledger.record(EntryKind.ROLLED_BACK, stage, changes=undone.changes, facts=undone.remains)
     return undone
+
+
+def acted_meanwhile(plan: Cutover, root: UUID) -> list[str]:
+    """Stages of which the ledger has something that is not put back, and that nobody left so, last first.
+
+    The cutover's process may have been in the middle of an act when its rollback began: what it had sent is done, and
+    it writes that down.
+    """
+    ledger = Ledger(plan.customer, root)
+    left = {entry.stage for entry, _ in ledger.payloads(Standing)}
+    return [stage.name for stage in reversed(STAGES) if stage.name not in left and ledger.receipt(stage.name).changes]
+
+
+def standing_of(plan: Cutover, root: UUID, stage: str) -> tuple[str, ...]:
+    """What a stage changed and nobody has put back, a line for each: what stays when a rollback goes on without it."""
+    changes = Ledger(plan.customer, root).receipt(stage).changes
+    return tuple(f"{change.words}: stays {value_words(change.after)}" for change in changes)
+
+
+def left_standing(plan: Cutover, root: UUID, stage: str, error: MailmoveError) -> Receipt:
+    """A person went on without putting a stage back: written down, named on the board, in the report and the answer."""
+    ledger = Ledger(plan.customer, root)
+    skipped = [ended for _, ended in ledger.payloads(WaitEnded, f"roll back {stage}") if ended.skipped]
+    by, reason = (skipped[-1].by, skipped[-1].reason) if skipped else ("somebody", "no reason")
+    things = standing_of(plan, root, stage)
+    standing = Standing(things=things, by=by, reason=reason, why=str(error))
+    if things and standing not in [known for _, known in ledger.payloads(Standing, stage)]:
+        ledger.record(EntryKind.DECISION, stage, payload=standing, facts=[*things, standing.why])
+        show_left(ledger, f"{stage}: left standing by {by}")
+    lines = [f"{thing}; left by decision of {by}: {reason}" for thing in things]
+    return Receipt(stage=stage, remains=[*lines, f"skipped: {error}"])

@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import (
 
 from mailmove.errors import MailmoveError
 from tasks.engine.prefect_internals import rows_of_table
-from tasks.ledger.entry import Entry, EntryKind, entry_of
+from tasks.ledger.entry import ROLLBACK, Entry, EntryKind, entry_of
 from tasks.ledger.ledger import ledger_key
 from tasks.runbook import RUNBOOK
 
@@ -62,6 +62,6 @@ def deleted_cutovers(
 
 def _is_over(entry: Entry) -> bool:
     """A preflight changes nothing; after the last step, or a rollback, nothing waits for anybody."""
-    if entry.kind is EntryKind.ROLLED_BACK or entry.stage == "preflight":
+    if entry.kind is EntryKind.ROLLED_BACK or entry.stage in ("preflight", ROLLBACK):
         return True
     return entry.stage == _LAST and entry.kind is EntryKind.COMPLETED

@@ -25,6 +25,7 @@ from mailmove.evidence import PollResult
 from tasks.engine.run_ends import REFUSED
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.payloads import Topic
+from tasks.ledger.rolled_back import RollbackFact, facts_of
 from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW, WAIT_FLOW
 from tasks.parking.halted import ROOTS
 from tasks.parking.poll import last_results
@@ -99,11 +100,12 @@ def _read(limit: int, flows: tuple[str, ...]) -> tuple[list[CutoverStatus], dict
     results = last_results([question.run.id for question in parked.values() if question.flow == WAIT_FLOW])
     customers = list({_customer(run) for run, _ in runs})
     left = lines_of_boards(customers)
+    facts = facts_of(run.id for run, flow in runs if flow == "cutover")
     shown = []
     for run, flow in runs:
         question = parked.get(run.id)
         result = results.get(question.run.id) if question else None
-        status = status_of(run, flow, question, result, newest.get(_customer(run)))
+        status = status_of(run, flow, question, result, newest.get(_customer(run)), facts.get(run.id))
         status.left = [line.line for line in left.get(_customer(run), []) if line.cutover == run.id]
         shown.append(status)
     return shown, newest
@@ -141,17 +143,25 @@ def _deleted(customer: str, entry: Entry) -> CutoverStatus:
 
 
 def status_of(
-    run: FlowRun, flow: str, parked: Parked | None, result: PollResult | None, newest: Entry | None
+    run: FlowRun,
+    flow: str,
+    parked: Parked | None,
+    result: PollResult | None,
+    newest: Entry | None,
+    rolled_back: RollbackFact | None = None,
 ) -> CutoverStatus:
-    """One run, from what it is parked at, what that has last seen, and the customer's newest line in the ledger."""
-    if run.state is not None and (run.state.is_final() or run.state.is_cancelling()):
+    """One run, from what it is parked at, what that has last seen, and the customer's newest line in the ledger.
+
+    rolled_back: a rollback of it has begun, so that nothing of it is done, and it asks nothing any more.
+    """
+    if rolled_back or (run.state is not None and (run.state.is_final() or run.state.is_cancelling())):
         parked = None  # whatever is still open under it, answers nothing any more
     status = CutoverStatus(
         customer=_customer(run),
         cutover=run.id,
         flow=flow,
         state=run.state_name or "?",
-        done=_completed(run, parked, newest if newest and newest.cutover == run.id else None),
+        done=[] if rolled_back else _completed(run, parked, newest if newest and newest.cutover == run.id else None),
         since=run.state.timestamp if run.state else None,
     )
     if status.state in _FAILED:
@@ -162,7 +172,7 @@ def status_of(
             flow,
             status.customer,
             answered=parked is not None and not parked.cancelling,
-            rolled_back=newest is not None and newest.cutover == run.id and newest.kind is EntryKind.ROLLED_BACK,
+            rolled_back=rolled_back,
         )
         status.question, status.way_on, status.needs = way.question, way.todo, way.needs
     if status.state in ("Scheduled", "Late"):

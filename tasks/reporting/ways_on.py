@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 
 from mailmove.clock import now
 from tasks.engine.run_ends import REFUSED, is_refused
+from tasks.ledger.rolled_back import RollbackFact
 from tasks.parking.halted import Halt, halt_of
 from tasks.parking.start_stuck import STARTING
 
@@ -40,20 +41,25 @@ class WayOn:
 
 
 def way_on(
-    state: State[Any] | None, flow: str, customer: str, *, answered: bool = False, rolled_back: bool = False
+    state: State[Any] | None,
+    flow: str,
+    customer: str,
+    *,
+    answered: bool = False,
+    rolled_back: RollbackFact | None = None,
 ) -> WayOn:
     """Of a run without an open question. flow: cutover or rollback. answered: it has a question that was answered.
 
-    rolled_back: a rollback of this cutover has begun.
+    rolled_back: a rollback of this cutover has begun; no state of Prefect's counts beside it.
     """
+    if rolled_back:
+        return WayOn(f"it was {rolled_back.words}; it never goes on", rolled_back.todo)
     again = f"Go on with it: `mailmove restart {customer}`."
     if flow == "cutover":
         again += f" Undo it: `mailmove rollback` with the plan of {customer}."
     if state is None or state.name not in KNOWN_NAMES.get(state.type, frozenset()):
         name = "no state" if state is None else f"the state {state.name}"
         return WayOn(f"Prefect gives it {name}, which Mailmove does not know", f"Look at its run. {again}", needs=True)
-    if rolled_back and state.type != StateType.COMPLETED:
-        return WayOn("it was rolled back, or is being rolled back")
     match state.type:
         case StateType.PAUSED:
             return _paused(state, again, answered=answered)

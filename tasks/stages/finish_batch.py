@@ -74,7 +74,8 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
                 cloud.migration.create_endpoint(
                     stored_value(Endpoint, change.before, "the endpoint that stood there"), context.source
                 )
-        cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
-        cloud.migration.start_batch(batch_name(context.plan))
+        if any(change.kind is ChangeKind.MIGRATION_BATCH for change in receipt.changes):
+            cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
+            cloud.migration.start_batch(batch_name(context.plan))
 
     return undo_changes(context, receipt, missing, make)

@@ -171,29 +171,69 @@ def _sells(context: Context, side: Partner, live: Relationship) -> bool:
 
 @rollback_task
 def rollback(context: Context, receipt: Receipt) -> Receipt:
-    """Delete what nobody has seen, end what is active. Only the customer can turn an open invitation down."""
-    live, remains = relationship(context), []
-    if live and live.status not in _REMOVABLE:
-        remains = [
-            f"GDAP relationship '{live.display_name}' is {live.status}: Microsoft lets nobody withdraw it; "
-            "ask the customer to reject it, or let it lapse"
-        ]
-    elif live and live.status != "created":
-        remains = [f"GDAP relationship '{live.display_name}': ended; Microsoft goes on listing it"]
+    """Take back what was given, delete what nobody has seen, end what is active; only what the receipt says was ours.
+
+    Only the customer can turn an open invitation down. A consent that was never given is not asked back: Partner Center
+    refuses that for ever.
+    """
+    side, live = context.partner, relationship(context)
     tenants = [change for change in receipt.changes if change.kind is ChangeKind.CUSTOMER_TENANT]
+    invited = [change for change in receipt.changes if change.kind is ChangeKind.RELATIONSHIP]
+    access = [change for change in receipt.changes if change.kind is ChangeKind.PARTNER_ACCESS]
+    remains = _relationship_remains(live) if invited else _roles_remain(side, live, access)
     remains += [f"{change.words}: a tenant cannot be taken back" for change in tenants]
 
     def standing() -> list[Change]:
         today = relationship(context)
-        if today is None or today.status not in _REMOVABLE:
+        if side is None or today is None or today.status not in _REMOVABLE:
             return []
-        return [change for change in receipt.changes if change not in tenants]
+        return [*invited, *access] if invited else _consents(side, today, access)
 
     def withdraw() -> None:
-        side, today = context.partner, relationship(context)
-        if side and today:
-            if is_active(today):
-                side.end_access(today)
+        today = relationship(context)
+        if side is None or today is None:
+            return
+        if _consents(side, today, access):
+            side.end_access(today)
+        if invited:
             side.withdraw(today.id)
 
     return undo_changes(context, receipt, standing, withdraw, remains=remains)
+
+
+def _relationship_remains(live: Relationship | None) -> list[str]:
+    """What no rollback can do about the relationship that we made."""
+    if live and live.status not in _REMOVABLE:
+        return [
+            f"GDAP relationship '{live.display_name}' is {live.status}: Microsoft lets nobody withdraw it; "
+            "ask the customer to reject it, or let it lapse"
+        ]
+    if live and live.status != "created":
+        return [f"GDAP relationship '{live.display_name}': ended; Microsoft goes on listing it"]
+    return []
+
+
+def _roles_remain(side: Partner | None, live: Relationship | None, access: list[Change]) -> list[str]:
+    """What we were given under a relationship that stood there before, and that ends only with it."""
+    if side is None or not is_active(live):
+        return []
+    return [
+        f"{change.words}: stays with the relationship '{live.display_name}', which was there before; take it away in "
+        "Partner Center if it is not wanted"
+        for change in access
+        if not side.is_consent(live, _name(change))
+    ]
+
+
+def _consents(side: Partner, live: Relationship, access: list[Change]) -> list[Change]:
+    """Of what we were given, the consents that stand today."""
+    ours = [change for change in access if side.is_consent(live, _name(change))]
+    if not ours or not is_active(live):
+        return []
+    missing = side.missing_access(live)
+    return [change for change in ours if _name(change) not in missing]
+
+
+def _name(change: Change) -> str:
+    assert isinstance(change.subject, NamedSubject), "access is known by its name"
+    return change.subject.name

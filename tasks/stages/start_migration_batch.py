@@ -29,13 +29,14 @@ def _preview(context: Context) -> Preview:
         changes.append(_change(ChangeKind.MIGRATION_ENDPOINT, endpoint_name(context.plan), "made"))
     batch = cloud.migration.batch(batch_name(context.plan))
     if batch is None or batch.status.lower() in _UNSTARTED:
-        changes.append(_change(ChangeKind.MIGRATION_BATCH, batch_name(context.plan), "started"))
+        before = batch.status if batch else None  # one that was there is not ours to remove
+        changes.append(_change(ChangeKind.MIGRATION_BATCH, batch_name(context.plan), "started", before))
     findings = [] if batch else [*findings_of_collisions(context), *_missing_endpoint(context)]
     return Preview(stage=NAME, changes=changes, findings=findings)
 
 
-def _change(kind: ChangeKind, name: str, after: str) -> Change:
-    return Change(kind=kind, subject=NamedSubject(name=name), before=None, after=after)
+def _change(kind: ChangeKind, name: str, after: str, before: str | None = None) -> Change:
+    return Change(kind=kind, subject=NamedSubject(name=name), before=before, after=after)
 
 
 def _missing_endpoint(context: Context) -> list[Finding]:
@@ -109,6 +110,12 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     copied = {box.address for box in context.source.inventory().moving} & cloud.mailboxes.kinds().keys()
     remains = [
         f"mailbox {address}: holds a copy of mail; remove it by hand if it is not wanted" for address in sorted(copied)
+    ]
+
+    remains += [
+        f"{change.words}: it was {change.before} before this cutover started it; stop it by hand if it is not wanted"
+        for change in receipt.changes
+        if change.kind not in made
     ]
 
     def standing() -> list[Change]:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import uvicorn
-from parked_world import CutoverRun, mx_change, new_plan
+from parked_world import CutoverRun, PlayedStage, mx_change, new_plan
 from prefect import flow, tags
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from typer.testing import CliRunner
 
 from deployments.cli import main as cli
 from deployments.cli.board import TOKEN
-from deployments.cli.main import IN_THE_WAY, WRONG, app
+from deployments.cli.main import IN_THE_WAY, NOTHING, WRONG, app
 from deployments.cli.start_runs import staggered
 from flows.cutover import cutover as cutover_flow
 from flows.gate import gate
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.prefect_internals import keyed_by
+from tasks.execution.context import Context
+from tasks.execution.retry_policies import check_task
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Approval
 from tasks.parking.forms import GATE_FLOW, PARKED
+from tasks.parking.gate_questions import asked_last, write_question
+from tasks.progress.rollback_stage import end_cutover
+from tasks.runbook import step_replaced
+from tasks.stages import switch_mail
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 runner = CliRunner()
@@ -37,6 +49,37 @@ PREVIEW = Preview(stage="switch_mail", changes=[mx_change("old\x1b[2J", "new")])
 def cutover_with_a_gate(plan: Cutover) -> str:
     with tags(PARKED, GATE_FLOW):
         return keyed_by(gate, "switch_mail")(plan, "switch_mail", PREVIEW)
+
+
+@check_task
+def check(context: Context) -> Preview:
+    return PREVIEW
+
+
+@pytest.fixture
+def world_stands() -> Iterator[None]:
+    verbs = {"check": check, "question": switch_mail.question}
+    with step_replaced(PlayedStage("switch_mail", "switch", gate="switch_mail", verbs=verbs)):
+        yield
+
+
+@contextmanager
+def working(cutover: CutoverRun) -> Iterator[None]:
+    """Within, a worker takes the cutover when it is resumed."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.3):
+            if cutover.run.state_type == StateType.SCHEDULED:
+                cutover.go_on()
+
+    worker = threading.Thread(target=contextvars.copy_context().run, args=(work,))
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
 
 
 def test_anna_makes_a_key_signs_and_the_gate_opens(tmp_path: Path) -> None:
@@ -56,12 +99,103 @@ def test_anna_makes_a_key_signs_and_the_gate_opens(tmp_path: Path) -> None:
     printed = runner.invoke(app, [*words, "--print-code", "--json"], input="secret words\n")
     assert len(json.loads(printed.stdout)["code"]) == 86
     assert cutover.parked().key == "1", "nothing was answered"
-    done = runner.invoke(app, words, input="secret words\n")
+    with working(cutover):
+        done = runner.invoke(app, words, input="secret words\n")
     assert done.exit_code == 0, done.output
     assert "You sign:\nMX contoso.com.: `old [2J` -> `new`" in done.stderr
-    assert cutover.go_on() == PREVIEW.digest
     ((_, approval),) = Ledger(cutover.plan.customer, cutover.id).payloads(Approval)
     assert approval.by == name and approval.proof
+
+
+# --- what becomes of an answer -------------------------------------------------------------------------------------
+
+
+def at_the_gate(**rule: Any) -> CutoverRun:
+    cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail=rule))
+    cutover.go_on()
+    return cutover
+
+
+def approvals(cutover: CutoverRun) -> list[Approval]:
+    return [approval for _, approval in Ledger(cutover.plan.customer, cutover.id).payloads(Approval)]
+
+
+def approve(cutover: CutoverRun, *words: str) -> Any:
+    """The command, while a worker takes the cutover that it resumes."""
+    with working(cutover):
+        return runner.invoke(app, ["approve", cutover.plan.customer, *words])
+
+
+def test_an_answer_that_counts_ends_well_and_shows_what_it_answers() -> None:
+    cutover = at_the_gate(approvers=["anna"])
+    done = approve(cutover, "--gate", "switch_mail", "--name", "anna")
+    assert (done.exit_code, [approval.by for approval in approvals(cutover)]) == (0, ["anna"]), done.output
+    assert "Point the mail at Microsoft 365?" in done.stderr and "`old [2J` -> `new`" in done.stderr
+
+
+def test_the_word_of_somebody_without_a_say_ends_with_1_and_the_reason() -> None:
+    cutover = at_the_gate(approvers=["anna"])
+    done = approve(cutover, "--name", "mallory")
+    assert (done.exit_code, "mallory has no say here" in done.stderr) == (IN_THE_WAY, True), done.output
+    assert approvals(cutover) == []
+
+
+def test_a_late_yes_ends_with_1_and_the_reason(world_stands: None) -> None:
+    cutover = at_the_gate(expires_minutes=5)
+    asked = asked_last(cutover.parked().run.id)
+    assert asked is not None
+    write_question(asked.model_copy(update={"at": asked.at - timedelta(minutes=6)}))
+    done = approve(cutover, "--name", "anna")
+    assert (done.exit_code, "expired" in done.stderr, approvals(cutover)) == (IN_THE_WAY, True, []), done.output
+
+
+def test_a_yes_that_is_not_signed_where_it_must_be_ends_with_1() -> None:
+    cutover = at_the_gate(approvers=["approver/anna"])
+    done = approve(cutover, "--name", "ben")
+    assert (done.exit_code, approvals(cutover)) == (IN_THE_WAY, []), done.output
+
+
+def test_another_gate_than_the_open_one_is_not_answered() -> None:
+    cutover = at_the_gate()
+    done = approve(cutover, "--gate", "close_smtp_port", "--name", "anna")
+    assert (done.exit_code, "open: switch_mail" in done.stderr) == (NOTHING, True)
+    assert cutover.parked().key == "1"
+
+
+def test_a_no_counts_as_a_no() -> None:
+    cutover = at_the_gate()
+    done = approve(cutover, "--no", "--name", "anna", "--reason", "not tonight")
+    assert (done.exit_code, "refused by anna" in done.stdout, approvals(cutover)) == (0, True, []), done.output
+
+
+@pytest.mark.parametrize("rule", [{}, {"expires_minutes": 60}, {"approvers": ["the plan"]}], ids=str)
+def test_the_plan_is_a_name_like_any_other(rule: dict[str, Any]) -> None:
+    cutover = at_the_gate(**rule)
+    done = approve(cutover, "--name", "the plan")
+    assert done.exit_code == 0, done.output
+    assert [(approval.by, approval.automatic) for approval in approvals(cutover)] == [("the plan", False)]
+
+
+def test_the_plan_has_no_say_where_it_is_no_approver() -> None:
+    cutover = at_the_gate(approvers=["anna"])
+    done = approve(cutover, "--name", "the plan")
+    assert (done.exit_code, "the plan has no say here" in done.stderr) == (IN_THE_WAY, True), done.output
+
+
+def test_an_answer_that_nobody_takes_up_ends_with_1() -> None:
+    cutover = at_the_gate()
+    done = runner.invoke(app, ["approve", cutover.plan.customer, "--name", "anna", "--wait", "1"])
+    assert (done.exit_code, "mailmove status" in done.stderr) == (IN_THE_WAY, True)
+
+
+def test_commands_about_what_was_rolled_back_say_so() -> None:
+    cutover = at_the_gate()
+    end_cutover(cutover.plan, cutover.id, by="ben")
+    for words in (["approve", "--name", "anna"], ["answer"], ["restart"]):
+        done = runner.invoke(app, [words[0], cutover.plan.customer, *words[1:]])
+        assert done.exit_code in (IN_THE_WAY, NOTHING), done.output
+        assert "rolled back by ben" in done.stderr, (words, done.output)
+    assert approvals(cutover) == []
 
 
 def test_without_the_key_there_is_no_code(tmp_path: Path) -> None:
