@@ -36,18 +36,6 @@ _PORTS: dict[type, tuple[str, str]] = {
 PROVIDERS = [block for block in ALL_BLOCKS if block not in (Approver, MailNotice)]
 """Blocks that have a page; the other two are for people, and `overnight.md` describes them."""
 
-_RIGHTS = {
-    "route53": (rights.ROUTE_53,),
-    "rfc2136": (rights.DNS_UPDATE,),
-    "aws-security-group": (rights.AWS,),
-    "windows-firewall": (rights.WINDOWS_FIREWALL,),
-    "ssh-gateway": (rights.SSH_GATEWAY,),
-    "exchange-server": (rights.OLD_SERVER, rights.OLD_MAILBOXES),
-    "microsoft365": (rights.GRAPH, rights.EXCHANGE_ONLINE, rights.CMDLET),
-    "partner-center": (rights.PARTNER,),
-}
-"""Block type -> the systems of `mailmove.plan.required_permissions` that it speaks to."""
-
 _NOTE = "<!-- Written by docs/generate.py; change the code instead, then `make pages`. -->\n"
 
 
@@ -133,7 +121,7 @@ def _provider(block: type[Block]) -> str:
     for name, info in block.model_fields.items():
         kept = " Kept encrypted." if name in secret else ""
         lines.append(f"| `{name}` | {_cell((info.description or '') + kept)} | {_default(info)} |")
-    needed = [right for right in rights.explain_permissions() if right.system in _RIGHTS.get(slug, ())]
+    needed = [right for right in rights.explain_permissions() if right.system in rights.systems_of(slug)]
     if needed:
         lines += ["", "## Rights that it needs", "", *_table_of(needed)]
     return "\n".join(lines)

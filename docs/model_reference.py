@@ -11,6 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from deployments.cli.block.check import CheckedBlock
+from deployments.cli.doctor.checks import Check
+from deployments.cli.output import EXITS, FORMAT
 from mailmove.changes import ChangeKind, Subject
 from mailmove.dns.assessment.result import Assessment
 from mailmove.evidence import Finding, PollResult, Preview
@@ -21,14 +24,16 @@ from tasks.ledger.entry import VERSION, Entry, EntryKind
 from tasks.ledger.payloads import Payload, Topic
 from tasks.reporting.status import CutoverStatus
 
-_JSON: tuple[tuple[str, type[BaseModel]], ...] = (
-    ("mailmove status, mailmove board", CutoverStatus),
-    ("mailmove report CUSTOMER", CutoverReport),
-    ("mailmove preflight --domain DOMAIN", Assessment),
-    ("mailmove check-server", AnalysisStep),
-    ("mailmove explain-permissions", Right),
+_JSON: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    ("mailmove status, mailmove board", "cutovers", CutoverStatus),
+    ("mailmove report CUSTOMER", "", CutoverReport),
+    ("mailmove preflight --domain DOMAIN", "", Assessment),
+    ("mailmove check-server", "", AnalysisStep),
+    ("mailmove explain-permissions", "rights", Right),
+    ("mailmove block add, test, rotate", "", CheckedBlock),
+    ("mailmove doctor", "checks", Check),
 )
-"""Command -> the model that `--json` prints, one or a list of them."""
+"""Command -> the field that holds a list of the model; '': it is one, and its fields stand beside `version`."""
 
 
 def ledger_page() -> str:
@@ -57,10 +62,18 @@ def ledger_page() -> str:
 
 def json_page() -> str:
     """What each command prints with `--json`."""
-    lines = ["# What `--json` prints", "", "Times are ISO 8601, in UTC. A list is printed as a JSON list.", ""]
+    lines = [
+        "# What `--json` prints", "",
+        f"Every command prints one object with a `version`, which is {FORMAT}: a field may be added to it at any time;",
+        "one that goes, or means something else, counts the version up. A list stands in a field of that object, named",
+        "below.",
+        "What goes wrong is `{\"version\": ..., \"error\": ...}` on stderr. Times are ISO 8601, in UTC.", "",
+        "## Exit status", "", "| status | what it means |", "|---|---|",
+        *(f"| {status} | {meaning} |" for status, meaning in EXITS.items()), "",
+    ]  # fmt: skip
     shown: set[type[BaseModel]] = set()
-    for command, model in _JSON:
-        lines += [f"## `{command} --json`", "", *_body(model)]
+    for command, rows, model in _JSON:
+        lines += [f"## `{command} --json`", "", *([f"In `{rows}`, a list of:", ""] if rows else []), *_body(model)]
         for inner in _inner(model):
             if inner not in shown:
                 lines += _model(inner, level=3)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from deployments.cli.output import versioned
 from deployments.server.box import Box
 from deployments.server.home import temporary_home
 from deployments.server.kept_secrets import API_STRING
@@ -107,7 +108,7 @@ def _show_account(rehearsal: Rehearsal, account: Account, seconds: float, consol
     assert rehearsal.cutover is not None
     if as_json:
         content: dict[str, Any] = {**account.to_json(), "seconds": round(seconds), "troubles": rehearsal.troubles}
-        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(versioned(content), indent=2, ensure_ascii=False) + "\n")
     console.print("\n[bold]Every message of the cutover[/] (counted by the lab, not by Mailmove)")
     for line in account.summary():
         console.print(f"  {line}", highlight=False)

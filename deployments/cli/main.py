@@ -1,6 +1,6 @@
 """The command line `mailmove`. Imports are inside the commands, so that `--help` does not wait for Prefect.
 
-Exit status: 0 done; 1 something stands in the way, and is printed; 2 wrong arguments or plan; 3 nothing found.
+Exit statuses stand in `deployments.cli.output`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,41 @@ from uuid import UUID
 
 import typer
 
+from deployments.cli.block.commands import block
+from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
 from deployments.cli.keeping import keeping
-from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson
+from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, exits_in_words
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
 from deployments.cli.people import people
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Move a customer's mail to Microsoft 365 overnight.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Move a customer's mail to Microsoft 365 overnight.",
+    epilog=exits_in_words(),
+)
 
+app.registered_commands += first_evening.registered_commands
 app.registered_commands += people.registered_commands + going_on.registered_commands + keeping.registered_commands
+app.add_typer(block, name="block")
 
-_WITHOUT_A_SERVER = {"up", "rehearse", "backup", "restore", "check-server", "explain-permissions", "new-approver"}
-"""Commands that speak to no Prefect server, or start their own."""
+_WITHOUT_A_SERVER = {
+    *("up", "rehearse", "backup", "restore", "check-server", "explain-permissions", "new-approver"),
+    *("schema", "doctor"),
+}
+"""Commands that speak to no Prefect server, or start or find their own."""
 
 
 @app.callback()
-def connect(context: typer.Context) -> None:
-    """Find the server before a command speaks to it."""
+def connect(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version and end")
+    ] = False,
+) -> None:
+    """Move a customer's mail to Microsoft 365 overnight."""
     from deployments.cli.find_server import find_server
     from mailmove.errors import MailmoveError
 
@@ -94,6 +111,7 @@ def start(
     """
     from deployments.cli.start_runs import staggered, start_run
     from mailmove.errors import MailmoveError
+    from mailmove.plan.local_time import in_words
     from tasks.parking.one_run import reserve
     from tasks.reporting.status import board as read_board
 
@@ -113,9 +131,9 @@ def start(
             continue
         started.append({"customer": plan.customer, "cutover": str(run_id), "at": time.isoformat() if time else "now"})
         if not json:
-            _say(f"{plan.customer}: cutover {run_id} starts {started[-1]['at']}", json)
+            _say(f"{plan.customer}: cutover {run_id} starts {in_words(time) if time else 'now'}", json)
     if json and started:
-        _say(started if len(plans) > 1 else started[0], json)
+        _say(started if len(plans) > 1 else started[0], json, rows="started")
     if refused:
         _fail("\n".join(refused), json=json)
 
@@ -128,7 +146,7 @@ def status(json: AsJson = False) -> None:
 
     cutovers = statuses()
     if json:
-        _say([cutover.model_dump(mode="json") for cutover in cutovers], json)
+        _say([cutover.model_dump(mode="json") for cutover in cutovers], json, rows="cutovers")
     else:
         print_board(cutovers)
 
@@ -222,7 +240,10 @@ def passwords(
     if not stored:
         _fail(f"no first passwords of {customer} are held", NOTHING, json=json)
     shown = {address: password.get_secret_value() for address, password in stored.items()}
-    _say(shown if json else "\n".join(f"{address}\t{password}" for address, password in shown.items()), json)
+    _say(
+        {"passwords": shown} if json else "\n".join(f"{address}\t{password}" for address, password in shown.items()),
+        json,
+    )
 
 
 @app.command()
@@ -252,7 +273,8 @@ def explain(
     from mailmove.plan.required_permissions import explain_permissions, permission_lines
 
     rights = explain_permissions(plan=_load(plan) if plan else None)
-    _say([right.model_dump(mode="json") for right in rights] if json else "\n".join(permission_lines(rights)), json)
+    lines = "\n".join(permission_lines(rights))
+    _say([right.model_dump(mode="json") for right in rights] if json else lines, json, rows="rights")
 
 
 @app.command("sign-in")
@@ -341,10 +363,10 @@ def _write(out: Path, page: str, *, json: bool) -> None:
 
 
 def _when(words: str | None, *, json: bool) -> datetime | None:
-    from deployments.cli.start_runs import time_of
+    from mailmove.plan.local_time import start_time
 
     try:
-        return time_of(words) if words else None
+        return start_time(words) if words is not None else None
     except ValueError as error:
         _fail(str(error), WRONG, json=json)
 

@@ -9,15 +9,47 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
 IN_THE_WAY, WRONG, NOTHING = 1, 2, 3
 
+EXITS = {
+    0: "done",
+    IN_THE_WAY: "something stands in the way, or went wrong; it is printed",
+    WRONG: "wrong arguments, plan or answers; nothing was touched",
+    NOTHING: "nothing of that name: no such customer, block, question or run",
+}
+"""Exit status of every command -> what it means; `--help` and the docs show this table."""
 
-def say(content: Any, json: bool) -> None:
+FORMAT = 1
+"""Version of what `--json` prints. A field may be added; one that goes or changes its meaning counts it up."""
+
+
+def versioned(content: Any, rows: str = "rows") -> dict[str, Any]:
+    """What `--json` prints: an object with its `version`; a list stands in the field `rows`."""
+    return {"version": FORMAT, **(content if isinstance(content, dict) else {rows: content})}
+
+
+def say(content: Any, json: bool, rows: str = "rows") -> None:
+    """Print text, or with `json` an object that bears its version. rows: name of the field that holds a list."""
     import json as encoder
 
-    typer.echo(encoder.dumps(content, indent=2, ensure_ascii=False) if json else content)
+    typer.echo(encoder.dumps(versioned(content, rows), indent=2, ensure_ascii=False) if json else content)
 
 
 def fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:
     import json as encoder
 
-    typer.echo(encoder.dumps({"error": message}) if json else message, err=True)
+    typer.echo(encoder.dumps(versioned({"error": message})) if json else message, err=True)
     raise typer.Exit(status)
+
+
+def exits_in_words() -> str:
+    """The table of exit statuses in one line, for `--help`."""
+    return "Exit status: " + "; ".join(f"{status} {meaning}" for status, meaning in EXITS.items()) + "."
+
+
+def mailmove_version() -> str:
+    """Name and version of what runs."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"mailmove {version('mailmove')}"
+    except PackageNotFoundError:
+        return "mailmove, from its sources"

@@ -35,7 +35,7 @@ def board(
         except MailmoveError as error:
             fail(str(error), WRONG, json=json)
     elif json:
-        say([cutover.model_dump(mode="json") for cutover in read_board()], json)
+        say([cutover.model_dump(mode="json") for cutover in read_board()], json, rows="cutovers")
     else:
         watch_board(once=once)
 

@@ -63,17 +63,3 @@ def finished_run(deployment: str, plan: Cutover, asked: Callable[[str], None], *
     return FinishedRun(
         run=run_id, completed=state.is_completed(), message=state.message or state.name or "", shown="\n".join(shown)
     )
-
-
-def time_of(words: str, now: datetime | None = None) -> datetime:
-    """Parse a start: '22:00' is the next such local time; everything else is an ISO time. ValueError: neither."""
-    now = now or datetime.now().astimezone()  # local, then aware
-    try:
-        clock = datetime.strptime(words, "%H:%M").time()  # a time of day has no zone
-    except ValueError:
-        try:
-            return datetime.fromisoformat(words).astimezone()
-        except ValueError as error:
-            raise ValueError(f"{words!r} is no time; write 22:00 or 2026-11-23T22:00") from error
-    today = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
-    return today if today > now else today + timedelta(days=1)

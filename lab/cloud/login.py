@@ -105,9 +105,9 @@ class Login:
         self.codes = DeviceCodes()
 
     def configuration(self, base: str, tenant: str) -> dict[str, Any]:
-        """OpenID Connect discovery document."""
-        self._known(tenant)
-        root = f"{base}/{tenant}"
+        """OpenID Connect discovery document; also by a verified domain. It names the tenant by its id alone."""
+        known = self.tenant.id if tenant.lower() in self._verified() else self._known(tenant)
+        root = f"{base}/{known}"
         return {
             "issuer": f"{root}/v2.0",
             "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
@@ -115,6 +115,22 @@ class Login:
             "device_authorization_endpoint": f"{root}/oauth2/v2.0/devicecode",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         }
+
+    def realm(self, login: str) -> dict[str, Any]:
+        """The public answer about a domain (getuserrealm.srf with json=1)."""
+        domain = login.rpartition("@")[2].lower()
+        answer = {"State": 4, "UserState": 1, "Login": login, "NameSpaceType": "Unknown"}
+        if domain in self._verified():
+            managed = {
+                "NameSpaceType": "Managed",
+                "DomainName": domain,
+                "FederationBrandName": self.tenant.display_name,
+            }
+            answer |= {"CloudInstanceName": "microsoftonline.com", **managed}
+        return answer
+
+    def _verified(self) -> set[str]:
+        return {name.lower() for name, domain in self.tenant.domains.items() if domain.verified}
 
     def _known(self, tenant: str) -> str:
         if tenant.lower() in (self.tenant.id, self.tenant.initial_domain):

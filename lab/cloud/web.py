@@ -144,6 +144,8 @@ class CloudWeb:
 
     def _login(self, call: Call) -> Reply:
         tenant, *rest = call.segments or [""]
+        if [tenant, *rest] == ["getuserrealm.srf"]:
+            return Reply(200, self.login.realm(call.query.get("login", "")))
         if rest == ["v2.0", ".well-known", "openid-configuration"]:
             return Reply(200, self.login.configuration(self.base, tenant))
         if rest == ["oauth2", "v2.0", "token"] and call.method == "POST":

@@ -12,6 +12,7 @@ from lab.company import Company
 from lab.exchange import windows_firewall
 from lab.exchange.autodiscover import Autodiscover
 from lab.exchange.ews.server import Ews
+from lab.exchange.owa import owa
 from lab.exchange.powershell.certificate_cmdlets import show_on_https
 from lab.exchange.powershell.remote_shell import RemoteShell
 from lab.exchange.rpc_proxy import RpcProxy
@@ -75,6 +76,7 @@ class OldExchange:
         shell = RemoteShell(self.state, faults)
         self.web.route("/powershell", shell.serve)
         self.web.route("/wsman", shell.serve)
+        self.web.route("/owa", owa(version))
         self.web.route("/rpc/", RpcProxy(self.state, faults).serve)
         self._smtp_port = places.smtp_port
         self._smtp = [

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 
 from mailmove.domain_names import to_ascii
 from mailmove.plan.block_refs import AUTHORITY, DNS, EXCHANGE, FIREWALL, PARTNER, TENANT, BlockRef
+from mailmove.plan.countries import country
 from mailmove.plan.gates_and_windows import Gates, Notices, Window
 from mailmove.plan.gates_and_windows import Part as _Part
 from mailmove.plan.public_resolvers import operator_of, public_addresses
@@ -137,8 +138,8 @@ class Target(_Part):
         description="skuPartNumber for each user",
         examples=["O365_BUSINESS_ESSENTIALS"],
     )
-    usage_location: str = Field(
-        pattern=r"^[A-Z]{2}$", description="Country of the users, two capital letters (ISO 3166-1)", examples=["GB"]
+    usage_location: Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"})] = Field(
+        description="Country of the users, two capital letters (ISO 3166-1)", examples=["GB"]
     )
     endpoint: str | None = Field(
         default=None,
@@ -156,6 +157,11 @@ class Target(_Part):
         description="native: Microsoft's migration batch. direct: Mailmove copies the items itself, for a server that "
         "Microsoft's service cannot reach; the mailboxes must then be made by hand",
     )
+
+    @field_validator("usage_location")
+    @classmethod
+    def _a_country(cls, value: str) -> str:
+        return country(value)
 
     @field_validator("new_customer", "purchase")
     @classmethod

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from mailmove.errors import BadPlan
 from mailmove.plan.cutover import Cutover
+from mailmove.plan.text_files import text_of
 
 
 class Fault(BaseModel):
@@ -51,18 +52,24 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?(0|[1-9
 
 def load_plan(path: Path) -> Cutover:
     """The plan in a YAML file; BadPlan lists every fault."""
+    return plan_from(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path, wanted: str = "a plan") -> Any:
+    """What a YAML file holds, by the rules of plans. BadPlan: no such file, no text, no YAML, a field that is twice."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506  # a SafeLoader
+        return yaml.load(text_of(path.read_bytes()), Loader=_Loader)  # noqa: S506  # a SafeLoader
     except OSError as error:
-        raise BadPlan(str(path), wanted="a plan", seen=str(error), todo="Check the path.") from error
+        raise BadPlan(str(path), wanted=wanted, seen=str(error), todo="Check the path.") from error
     except UnicodeError as error:
-        raise BadPlan(str(path), wanted="text", seen=str(error), todo="Save the file as UTF-8.") from error
+        seen = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+        todo = "Save the file as UTF-8 (in PowerShell: `| Out-File plan.yaml -Encoding utf8`)."
+        raise BadPlan(str(path), wanted="text in UTF-8 or UTF-16", seen=seen, todo=todo) from error
     except yaml.YAMLError as error:
         raise BadPlan(str(path), wanted="YAML", seen=str(error), todo="Mend the line it names.") from error
     except (ValueError, RecursionError) as error:  # a date that is none, a number of 5000 digits, brackets without end
         seen = str(error) or type(error).__name__
         raise BadPlan(str(path), wanted="YAML", seen=seen, todo="Put quotes around the value, or mend it.") from error
-    return plan_from(data, str(path))
 
 
 def plan_from(data: Any, origin: str = "plan") -> Cutover:

@@ -53,6 +53,23 @@ OLD_SERVER, OLD_MAILBOXES, PARTNER = "Old Exchange server", "Old Exchange mailbo
 ROUTE_53, DNS_UPDATE, AWS = "Route 53", "Name server with dynamic updates", "AWS security group"
 WINDOWS_FIREWALL, SSH_GATEWAY = "Windows Firewall", "SSH gateway"
 
+_SYSTEMS_OF: dict[str, tuple[str, ...]] = {
+    "route53": (ROUTE_53,),
+    "rfc2136": (DNS_UPDATE,),
+    "aws-security-group": (AWS,),
+    "windows-firewall": (WINDOWS_FIREWALL,),
+    "ssh-gateway": (SSH_GATEWAY,),
+    "exchange-server": (OLD_SERVER, OLD_MAILBOXES),
+    "microsoft365": (GRAPH, EXCHANGE_ONLINE, CMDLET),
+    "partner-center": (PARTNER,),
+}
+
+
+def systems_of(block_type: str) -> tuple[str, ...]:
+    """Systems of this list that a block type speaks to; (): it needs no right of them."""
+    return _SYSTEMS_OF.get(block_type, ())
+
+
 _TOKEN, _LISTED = "the token that we are given, and a read", "the list of cmdlets that our token may run"
 
 

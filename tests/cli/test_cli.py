@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from deployments.cli.main import NOTHING, WRONG, app
-from deployments.cli.start_runs import time_of
 from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults
 from lab.places import Places
 from lab.town_zones import customer_zone
+from mailmove.plan.local_time import start_time
 
 runner = CliRunner()
 
@@ -51,12 +51,14 @@ def test_words_that_do_not_fit_end_with_2(tmp_path: Path) -> None:
 def test_nothing_to_approve_is_its_own_status() -> None:
     done = runner.invoke(app, ["approve", "nobody", "--name", "anna", "--json"])
     assert (done.exit_code, "not parked" in json.loads(done.stderr)["error"]) == (NOTHING, True)
-    assert "nobody" not in [row["customer"] for row in json.loads(runner.invoke(app, ["status", "--json"]).stdout)]
+    assert "nobody" not in [
+        row["customer"] for row in json.loads(runner.invoke(app, ["status", "--json"]).stdout)["cutovers"]
+    ]
 
 
 def test_status_of_no_customers_is_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.reporting.status.statuses", list)
-    assert json.loads(runner.invoke(app, ["status", "--json"]).stdout) == []
+    assert json.loads(runner.invoke(app, ["status", "--json"]).stdout) == {"version": 1, "cutovers": []}
 
 
 def test_a_domain_is_assessed_without_plan_or_server() -> None:
@@ -79,16 +81,18 @@ def test_help_does_not_import_prefect() -> None:
 @given(hour=st.integers(0, 23), minute=st.integers(0, 59), now=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)))
 def test_a_time_of_day_is_the_next_one(hour: int, minute: int, now: datetime) -> None:
     local = now.astimezone()
-    start = time_of(f"{hour:02}:{minute:02}", local)
+    start = start_time(f"{hour:02}:{minute:02}", local)
     assert start > local
     assert (start.hour, start.minute) == (hour, minute)
     assert (start - local).total_seconds() <= 24 * 3600
 
 
-def test_an_iso_time_is_taken_and_nonsense_is_not() -> None:
-    assert time_of("2026-11-23T22:00+00:00").isoformat().startswith("2026-11-23T")
-    with pytest.raises(ValueError, match="write 22:00"):
-        time_of("after lunch")
+@pytest.mark.parametrize("words", ["", " ", "after lunch", "2020-01-01T22:00", "2026-11-30"])
+@pytest.mark.parametrize("command", [["start"], ["preflight", "--out", "never.html"]])
+def test_a_start_that_is_none_starts_nothing(command: list[str], words: str) -> None:
+    done = runner.invoke(app, [*command, "docs/plan.example.yaml", "--at", words])
+    assert (done.exit_code, done.stdout) == (WRONG, ""), done.output
+    assert "write" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_server_that_is_not_there_is_named_with_what_to_do() -> None:
@@ -100,14 +104,15 @@ def test_a_server_that_is_not_there_is_named_with_what_to_do() -> None:
 
 
 def test_every_right_is_explained() -> None:
-    rights = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)
+    rights = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)["rights"]
     assert any(right["name"] == "Exchange.ManageAsApp" for right in rights)
     assert all(right["why"] and right["proved"] for right in rights)
 
 
 def test_rights_are_explained_for_one_plan_and_for_all() -> None:
-    whole = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)
-    rights = json.loads(runner.invoke(app, ["explain-permissions", "docs/plan.example.yaml", "--json"]).stdout)
+    whole = json.loads(runner.invoke(app, ["explain-permissions", "--json"]).stdout)["rights"]
+    one_plan = runner.invoke(app, ["explain-permissions", "docs/plan.example.yaml", "--json"])
+    rights = json.loads(one_plan.stdout)["rights"]
     assert {right["system"] for right in whole} - {right["system"] for right in rights} == {
         "Name server with dynamic updates"
     }

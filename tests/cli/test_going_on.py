@@ -76,7 +76,7 @@ def test_a_stage_that_cannot_be_mended_is_left_and_status_board_and_report_say_b
     assert troubled.go_on() == "done"
     line = "restore_ttl: left by decision of anna: we have lost the account"
     assert next(status.left for status in board() if status.customer == customer) == [line]
-    assert line in json.loads(runner.invoke(app, ["status", "--json"]).stdout)[0]["left"]
+    assert line in json.loads(runner.invoke(app, ["status", "--json"]).stdout)["cutovers"][0]["left"]
     report = report_of_customer(customer)
     step = report.step(NAME)
     assert step is not None and step.ended and step.left == "left by decision of anna: we have lost the account"

@@ -232,7 +232,7 @@ def test_many_start_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
     at = datetime.now().astimezone().replace(microsecond=0) + timedelta(hours=3)
     done = runner.invoke(app, ["start", *files, "--at", at.isoformat(), "--stagger", "10", "--json"])
     assert done.exit_code == 0, done.output
-    assert [started["customer"] for started in json.loads(done.stdout)] == [plan.customer for plan in plans]
+    assert [started["customer"] for started in json.loads(done.stdout)["started"]] == [plan.customer for plan in plans]
     times = scheduled(plans)
     assert [times[plan.customer] - at for plan in plans] == [timedelta(minutes=10 * place) for place in range(3)]
     again = runner.invoke(app, ["start", written(tmp_path, new_plan()), files[0]])
@@ -267,7 +267,9 @@ def test_staggered_times() -> None:
 def test_the_board_is_shown_once_or_as_json() -> None:
     cutover = CutoverRun(cutover_with_a_gate, new_plan(switch_mail={"approvers": ["anna"]}))
     cutover.go_on()
-    shown_of = {status["customer"]: status for status in json.loads(runner.invoke(app, ["board", "--json"]).stdout)}
+    shown_of = {
+        status["customer"]: status for status in json.loads(runner.invoke(app, ["board", "--json"]).stdout)["cutovers"]
+    }
     assert shown_of[cutover.plan.customer]["on"] == "anna"
     shown = runner.invoke(app, ["board", "--once"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0

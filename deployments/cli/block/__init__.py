@@ -1,0 +1,1 @@
+"""`mailmove block`: blocks as code, with values from a prompt, the environment, a file, or a secret store."""
