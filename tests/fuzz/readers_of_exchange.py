@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import requests
 from answers import Answer, Shape
+from hurry import Hurry
+from memory_wire import TapeAdapter
 from mutate_xml import xml_mutation
 from pydantic import SecretStr
 from reader import NAMED, Case, Reader
@@ -28,6 +32,7 @@ from lab.faults import Faults
 from lab.mail_store import StoredItem
 from lab.places import Places
 from mailmove.items.copy.interfaces import Content
+from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import StateLost
 from mailmove.outlook_anywhere.autodiscover import Names, autodiscover_steps
@@ -61,9 +66,10 @@ class Taped:
 
     server: TapeServer
     old: OldExchange
+    company: Company
     authority: Authority
     places: Places
-    connections: EwsConnections
+    connections: TapedConnections
 
     def case(self, name: str, read: Callable[[], Any]) -> Case:
         """What `read` asks for is recorded now; later it is given the same, spoiled."""
@@ -84,6 +90,24 @@ def small_company() -> Company:
     return replace(company, mailboxes=(replace(box, items={item.id: item for item in chosen}),))
 
 
+class TapedConnections(EwsConnections):
+    """Over a tape, in memory; waiting costs no time."""
+
+    tape_server: TapeServer
+
+    def __init__(self, server: TapeServer, company: Company, tls: ssl.SSLContext, at_once: int = 8) -> None:
+        hurry = Hurry()
+        super().__init__(f"{server.base}/EWS/Exchange.asmx", company.admin, SecretStr(company.accounts[company.admin]),
+                         "basic", tls, at_once=at_once, patience=0.0, sleep=hurry.sleep)  # fmt: skip
+        self.tape_server = server
+        self._pace = Pace(replace(UNLIMITED, at_once=at_once), clock=hurry.monotonic, sleep=hurry.sleep)
+
+    def _new_session(self) -> requests.Session:
+        session = super()._new_session()
+        session.mount("https://", TapeAdapter(self.tape_server))
+        return session
+
+
 @contextlib.contextmanager
 def taped_server(version: str) -> Iterator[Taped]:
     places, authority, faults = Places(), Authority(), Faults()
@@ -92,15 +116,8 @@ def taped_server(version: str) -> Iterator[Taped]:
     with OldExchange(places, authority, company, faults, version=version) as old:
         upstream = old.ews_url.rpartition("/EWS")[0]
         with TapeServer(places.host(60), authority.server_context(places.host(60), *domains), upstream) as server:
-            connections = EwsConnections(
-                f"{server.base}/EWS/Exchange.asmx",
-                company.admin,
-                SecretStr(company.accounts[company.admin]),
-                "basic",
-                tls_context(authority.pem),
-                patience=0.0,
-            )
-            yield Taped(server, old, authority, places, connections)
+            connections = TapedConnections(server, company, tls_context(authority.pem))
+            yield Taped(server, old, company, authority, places, connections)
             connections.close()
 
 
@@ -184,10 +201,9 @@ def _of_case(taped: Taped, name: str, contents: Callable[[list[Item], bool], Cal
 
 def client_readers(taped: Taped) -> list[Reader]:
     def client() -> EwsClient:
-        return EwsClient(
-            f"{taped.server.base}/EWS/Exchange.asmx", taped.connections._username, taped.connections._password, "basic",
-            taped.authority.pem, patience=0.0,
-        )  # fmt: skip
+        made = EwsClient(f"{taped.server.base}/EWS/Exchange.asmx", "anna", SecretStr("pw"), "basic", patience=0.0)
+        made._ews = TapedConnections(taped.server, taped.company, tls_context(taped.authority.pem), at_once=1)
+        return made
 
     def searching() -> list[Item]:
         with client() as ews:
