@@ -15,6 +15,19 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 
+class _Raw(io.RawIOBase):
+    """Where a client looks for the socket (requests-ntlm, for the server's certificate)."""
+
+    def __init__(self, wire: _Wire, content: bytes) -> None:
+        self._sock, self._content = wire, io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._content.readinto(buffer)
+
+
 class _Wire:
     """As much of a socket as `http.client` uses."""
 
@@ -28,10 +41,10 @@ class _Wire:
     def settimeout(self, seconds: float | None) -> None:
         """Nothing here takes time."""
 
-    def makefile(self, mode: str) -> io.BytesIO:
+    def makefile(self, mode: str) -> io.BufferedReader:
         """The answer to what was sent since the last one."""
         request, self._sent = io.BytesIO(bytes(self._sent)), bytearray()
-        return io.BytesIO(self._server.reply(request)[0])
+        return io.BufferedReader(_Raw(self, self._server.reply(request)[0]))
 
     def close(self) -> None:
         """There is nothing to close."""

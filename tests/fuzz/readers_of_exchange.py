@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import requests
+import spnego
 from answers import Answer, Shape
 from hurry import Hurry
 from memory_wire import TapeAdapter
+from mutate_text import bytes_mutation
 from mutate_xml import xml_mutation
 from pydantic import SecretStr
 from reader import NAMED, Case, Reader
@@ -27,6 +30,7 @@ from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.tls_roots import tls_context
 from lab.authority import Authority
 from lab.company import Company, make_company
+from lab.exchange.ntlm import Acceptor
 from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
 from lab.mail_store import StoredItem
@@ -95,10 +99,11 @@ class TapedConnections(EwsConnections):
 
     tape_server: TapeServer
 
-    def __init__(self, server: TapeServer, company: Company, tls: ssl.SSLContext, at_once: int = 8) -> None:
+    def __init__(self, server: TapeServer, company: Company, tls: ssl.SSLContext, at_once: int = 8,
+                 kind: Literal["basic", "ntlm"] = "basic") -> None:  # fmt: skip
         hurry = Hurry()
         super().__init__(f"{server.base}/EWS/Exchange.asmx", company.admin, SecretStr(company.accounts[company.admin]),
-                         "basic", tls, at_once=at_once, patience=0.0, sleep=hurry.sleep)  # fmt: skip
+                         kind, tls, at_once=at_once, patience=0.0, sleep=hurry.sleep)  # fmt: skip
         self.tape_server = server
         self._pace = Pace(replace(UNLIMITED, at_once=at_once), clock=hurry.monotonic, sleep=hurry.sleep)
 
@@ -226,6 +231,24 @@ def client_readers(taped: Taped) -> list[Reader]:
         Reader("EWS content", [taped.case("content", content)], [xml_mutation], Shape(),
                lambda mime: Counter({"bytes": len(mime)})),
     ]  # fmt: skip
+
+
+def ntlm_readers(taped: Taped) -> list[Reader]:
+    """The challenge of a sign-in by NTLM (MS-NLMP 2.2.1.2): a header, here as the body that is spoiled."""
+    hello = spnego.client("anna", "pw", protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm).step() or b""
+    challenge = Acceptor({"anna": "pw"}, "MAIL").challenge(hello)
+    listing = taped.case("folders", lambda: EwsOrigin(taped.connections).folders(ANNA))
+
+    def read(answers: Sequence[Answer]) -> Any:
+        offered = Answer(b"", 401, (("WWW-Authenticate", "NTLM"),))
+        asked = offered.with_header("WWW-Authenticate", f"NTLM {base64.b64encode(answers[0].body).decode()}")
+        taped.server.tape = tape = Tape.of(offered, asked, *listing.answers)
+        tape.play([exchange.answer for exchange in tape.exchanges])
+        connections = TapedConnections(taped.server, taped.company, tls_context(taped.authority.pem), kind="ntlm")
+        return EwsOrigin(connections).folders(ANNA)
+
+    case = Case("challenge", [Answer(challenge)], read)
+    return [Reader("EWS by NTLM", [case], [bytes_mutation], Shape(), _of_folders)]
 
 
 def autodiscover_readers(taped: Taped) -> list[Reader]:
