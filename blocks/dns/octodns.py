@@ -149,6 +149,8 @@ class OctoDns(Block, DnsProvider, Checkable):
 
 def _plain(zone: OctoZone) -> Zone:
     rrsets = [rrset_of(record) for record in zone.records if is_plain(record)]
+    if empty := next((rrset for rrset in rrsets if not rrset.values), None):  # octoDNS only warns of it
+        raise ValueError(f"the provider shows {empty.type} {empty.name} without a value")
     return {rrset.key: rrset for rrset in rrsets}
 
 

@@ -61,7 +61,8 @@ def _status(error: Exception) -> int | None:
 def _pause(error: Exception) -> float:
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     value = str(headers.get("Retry-After", ""))
-    return float(value) if value.isdigit() else 5.0
+    # "²" is a digit to Python, and a header is Latin-1.
+    return float(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 5.0
 
 
 def _clean(text: str, secrets: Mapping[str, Any]) -> str:

@@ -92,13 +92,15 @@ def read(kind: type[A], answer: Any, wanted: str) -> A:
 
 
 def read_sets(pages: list[Any], wanted: str) -> list[RecordSet]:
-    """The record sets of all pages. Transient: the last page says that there is more, or a set is neither plain nor
-    routed.
+    """The record sets of all pages. Transient: the last page says that there is more, there is no SOA, or a set is
+    neither plain nor routed.
     """
     read_pages = [read(RecordSetsPage, page, wanted) for page in pages]
     if not read_pages or read_pages[-1].truncated:
         raise malformed(wanted, "a list that ends before its end")
     sets = [record_set for page in read_pages for record_set in page.sets]
+    if not any(record_set.type == "SOA" for record_set in sets):  # every hosted zone has one, which nobody can delete
+        raise malformed(wanted, f"{len(sets)} record sets, none of them SOA")
     for record_set in sets:
         if not record_set.is_routed and (not record_set.records or record_set.ttl is None):
             raise malformed(wanted, f"{record_set.type} {record_set.name} without values or TTL")

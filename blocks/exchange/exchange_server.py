@@ -228,14 +228,11 @@ def _arrival(row: Row) -> Arrival:
     address = values.optional_text(row, "ClientIp")
     client = values.optional_text(row, "OriginalClientIp") or address
     name = values.optional_text(row, "ClientHostname") if client == address else ""
-    recipients = [recipient.lower() for recipient in values.texts(row, "Recipients") if recipient]
-    if not recipients:
-        raise values.unreadable(row, "Recipients")
     return Arrival(
         at=values.known_moment(row, "Timestamp"),
         message_id=values.optional_text(row, "MessageId"),
         sender=values.optional_text(row, "Sender"),
-        recipients=tuple(recipients),
+        recipients=_recipients(row),
         client_ip=client,
         client_name=name if name != client else "",
     )
@@ -248,6 +245,14 @@ def _finding_of_mailbox(address: str, error: MailmoveError) -> Finding:
     todo = f"{error.todo} Or do without it: name it under `source.unread_mailboxes` in the plan."
     left = Leavable(kind=LeavableKind.MAILBOX, mailbox=address, reason=error.seen)
     return finding.model_copy(update={"todo": todo, "leaves": left})
+
+
+def _recipients(row: Row) -> tuple[str, ...]:
+    """Without them it is an arrival all the same; whoever waits for quiet asks when and from whom."""
+    try:
+        return tuple(recipient.lower() for recipient in values.texts(row, "Recipients") if recipient)
+    except Blocked:
+        return ()
 
 
 def _finding(subject: str, error: MailmoveError, means: str) -> Finding:

@@ -6,16 +6,20 @@ which the block keeps (Prefect encrypts it) and `blocks.microsoft365.sign_in` re
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from blocks.microsoft365.answers import damaged
 from blocks.microsoft365.clouds import MicrosoftCloud
 from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
-from blocks.microsoft365.fields import text
+from blocks.microsoft365.fields import number, text
 from blocks.process_local import ProcessLocal
+from blocks.retry_budget import pause
 from blocks.tls_roots import tls_context
 from mailmove.clock import now
 from mailmove.errors import NotYet, SignInRefused
@@ -23,6 +27,10 @@ from mailmove.evidence import Finding
 
 LASTS, REMIND = timedelta(days=90), timedelta(days=75)
 _WANTED = "a person signed in"
+_LONGEST, _INTERVAL = 1800, 5
+"""Seconds: that a code may last (Entra ID: 900), and between two questions where none are named (RFC 8628 3.2)."""
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""RFC 6749 appendix A.17, without blanks."""
 _ADVICE = {
     "authorization_declined": "Somebody said no on that page: ask again, and say yes.",
     "access_denied": "Somebody said no on that page: ask again, and say yes.",
@@ -44,28 +52,48 @@ class Signed(Protocol):
     _connections: ProcessLocal
 
 
-def sign_in_for(block: Signed, where: MicrosoftCloud, show: Callable[[str], None]) -> str:
+def sign_in_for(
+    block: Signed, where: MicrosoftCloud, show: Callable[[str], None], *, sleep: Callable[[float], None] = pause
+) -> str:
     """`show` is given Microsoft's words, with the code and the page to type it on; then wait for the person.
 
     The block takes what they leave, and opens its connections anew. Returns who signed in.
     NotYet: nobody came in time. Refused: they said no, or the application is not allowed to ask so. Transient.
     """
-    entra = Entra(block.login_url or where.login, block.tenant_id, block.client_id, tls_context(block.extra_ca))
+    login = block.login_url or where.login
+    entra = Entra(login, block.tenant_id, block.client_id, tls_context(block.extra_ca), sleep=sleep)
     # The page of the tenant's configuration may be read twice; a code may not be asked for twice by itself.
     entra.ask_patiently(_WANTED, lambda: {"app": entra.application(None)}, "app")
     app = entra.application(None)
     flow = entra.ask(_WANTED, lambda: app.initiate_device_flow([where.graph_scope]), "user_code")
     if "user_code" not in flow:
         raise _named(flow)
+    _bounded(flow)
     show(text(flow, "message"))
     answer = entra.ask(_WANTED, lambda: app.acquire_token_by_device_flow(flow), "access_token")
-    token, claims = answer.get("refresh_token"), answer.get("id_token_claims") or {}
-    if not isinstance(token, str):
+    if "refresh_token" not in answer:
         raise _named(answer)
-    user = str(claims.get("preferred_username") or claims.get("oid") or "a person")
+    token, user = answer["refresh_token"], _person(answer.get("id_token_claims"))
+    if not (isinstance(token, str) and _TOKEN.fullmatch(token)):
+        raise damaged(WHO, _WANTED, f"{type(token).__name__} that is no token as `refresh_token`")
     block.refresh_token, block.signed_in_as, block.signed_in_at = SecretStr(token), user, now()
     block._connections = ProcessLocal()
     return user
+
+
+def _bounded(flow: dict[str, Any]) -> None:
+    """A person is waited for as long as a code lasts at Entra ID at most, and asked about as often as it wishes."""
+    seconds = min(number(flow, "expires_in"), _LONGEST)
+    flow["expires_at"] = time.time() + seconds
+    flow["interval"] = min(number(flow, "interval") or 1, seconds) if "interval" in flow else _INTERVAL
+
+
+def _person(claims: Any) -> str:
+    """Who signed in, as the id token says (OpenID Connect Core 5.1); it is for people only."""
+    if not isinstance(claims, dict):
+        return "a person"
+    names = (claims.get(name) for name in ("preferred_username", "oid"))
+    return next((name for name in names if isinstance(name, str) and name.strip()), "a person")
 
 
 def _named(answer: dict[str, Any]) -> NotYet | SignInRefused:

@@ -6,6 +6,7 @@ again for a minute without asking; this is the one place that knows it.
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 from collections.abc import Callable
@@ -17,9 +18,12 @@ from msal.exceptions import MsalError
 
 from blocks.microsoft365.answers import TooManyRequests, retry_after
 from blocks.microsoft365.clouds import LOGIN_HOSTS
-from blocks.retry_budget import Patience
+from blocks.retry_budget import Patience, pause
 from blocks.tls_roots import is_untrusted, requests_session, untrusted
 from mailmove.errors import MailmoveError, SignInRefused, Throttled, Transient
+
+logging.getLogger("msal").setLevel(logging.CRITICAL)
+"""It writes an answer that it cannot read into the log as it is, with the tokens that are in it."""
 
 WHO = "Microsoft Entra ID"
 CAPABILITIES = ["cp1"]
@@ -53,7 +57,16 @@ PATIENCE = 10.0
 class Entra:
     """One tenant's endpoints. `application` is msal's; it is made by the first question, and anew after a failure."""
 
-    def __init__(self, login_url: str, tenant: str, client_id: str, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        login_url: str,
+        tenant: str,
+        client_id: str,
+        tls: ssl.SSLContext,
+        *,
+        sleep: Callable[[float], None] = pause,
+    ) -> None:
+        self._sleep = sleep
         self._tenant, self._client_id = tenant, client_id
         self._authority = f"{login_url.rstrip('/')}/{tenant}"
         self._microsoft = self._authority.split("/")[2] in LOGIN_HOSTS
@@ -86,7 +99,7 @@ class Entra:
 
     def ask_patiently(self, wanted: str, question: Callable[[], Any], holds: str) -> dict[str, Any]:
         """The same, asked again while it fails in passing."""
-        patience = Patience(PATIENCE)
+        patience = Patience(PATIENCE, self._sleep)
         while True:
             try:
                 return self.ask(wanted, question, holds)
@@ -103,7 +116,7 @@ class Entra:
             if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
             raise self._passing(wanted, type(error).__name__) from None
-        except (ValueError, KeyError, RuntimeError, MsalError, AttributeError, TypeError) as error:
+        except (ValueError, LookupError, RuntimeError, MsalError, AttributeError, TypeError, ArithmeticError) as error:
             self.forget()  # msal takes it that JSON is an object, and its members are what they ought to be
             # msal reads the tenant's configuration page first: 400 or 404 there means that there is no such tenant.
             if re.search(r"HTTP status: 40[04]\b", f"{error} {error.__context__}"):

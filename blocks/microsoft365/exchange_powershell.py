@@ -36,6 +36,8 @@ SCRIPT = Path(__file__).with_name("exchange_shell.ps1")
 ENVIRONMENTS = {"global": "O365Default", "gcc-high": "O365USGovGCCHigh", "dod": "O365USGovDoD", "china": "O365China"}
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "USERPROFILE", "PSModulePath", "LANG")
 _MARK = "mailmove "
+ERRORS = "surrogateescape"
+"""What becomes of bytes that are no UTF-8: the thread that reads goes on, and whoever waits for the line refuses it."""
 _UNREACHED = {"HttpRequestException", "TaskCanceledException", "WebException", "SocketException"}
 
 
@@ -131,6 +133,7 @@ class ExchangePowerShell(ExchangeAdmin):
                 env={**kept, "POWERSHELL_TELEMETRY_OPTOUT": "1", "NO_COLOR": "1"},
                 text=True,
                 encoding="utf-8",
+                errors=ERRORS,
             )
         except OSError as error:
             raise Blocked(
@@ -150,7 +153,7 @@ class ExchangePowerShell(ExchangeAdmin):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             line = self._lines.get(timeout=patience)
-            answer = None if line is None else json.loads(line)
+            answer = None if line is None else json.loads(line.encode())
         except OSError:
             answer = None
         except queue.Empty:

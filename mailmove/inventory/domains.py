@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailmove.domain_names import shown, to_ascii
 from mailmove.evidence import Finding
 from mailmove.inventory.full import AcceptedDomain, DisconnectedMailbox, FullInventory
 
@@ -25,7 +26,7 @@ def of_accepted_domains(inventory: FullInventory, planned: Sequence[str]) -> Ite
     """A finding for each accepted domain beside the plan's, by name, with the addresses that are in it."""
     known = {_ascii(domain) for domain in planned}
     for domain in inventory.accepted_domains:
-        if _ascii(domain.name) in known or _of_microsoft(domain.name):
+        if _ascii(domain.name) in known or _of_microsoft(_ascii(domain.name)):
             continue
         primary, others = _addresses(inventory, domain.name, known)
         if domain.name.startswith("*") and not (primary or others):
@@ -42,7 +43,7 @@ def _outside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> F
         else "Its mail still goes to the old server after the switch; the batch refuses primary addresses in it."
     )
     return Finding(
-        subject=domain.name,
+        subject=shown(domain.name),
         seen=f"an accepted domain ({kind}) that is not in the plan; {_held(primary, others)}",
         means=means,
         todo="Name it in the plan's `domains`, or remove its addresses and the accepted domain from the old server."
@@ -55,7 +56,7 @@ def _outside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> F
 def _inside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> Finding:
     """Only who has no other primary address is in the way."""
     return Finding(
-        subject=domain.name,
+        subject=shown(domain.name),
         seen=f"an accepted domain ({domain.kind or 'of an unknown type'}) of the inner network, not in the plan; "
         f"{_held(primary, others)}",
         means="No mail comes for it from outside and Microsoft 365 cannot take it: addresses in it do not come along"
@@ -135,9 +136,9 @@ def _of_microsoft(domain: str) -> bool:
 
 
 def _ascii(domain: str) -> str:
-    """Lower case, without the last dot, with letters beyond ASCII as they stand in DNS (RFC 5891)."""
+    """Without the last dot, as DNS has it."""
     name = domain.strip().rstrip(".").lower()
     try:
-        return name.encode("idna").decode() if not name.isascii() else name
-    except UnicodeError:
+        return to_ascii(name)
+    except ValueError:
         return name

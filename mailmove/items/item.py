@@ -49,6 +49,6 @@ class Arrival(BaseModel):
     at: datetime
     message_id: str
     sender: str
-    recipients: tuple[str, ...]
+    recipients: tuple[str, ...] = Field(description="(): the log does not show them")
     client_ip: str
     client_name: str = Field(default="", description="What the client calls itself, or its name in the server's DNS")

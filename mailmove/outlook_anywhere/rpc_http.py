@@ -210,7 +210,7 @@ def _signed_in(
 def _spnego(act: Callable[[], R]) -> R:
     try:
         return act()
-    except (SpnegoError, ValueError, struct.error, KeyError) as error:
+    except (SpnegoError, ValueError, struct.error, LookupError, ArithmeticError, TypeError, AttributeError) as error:
         what = f"the NTLM exchange fails: {type(error).__name__}"
         raise Trouble(what, "Use Basic, or look at the server's security policy for NTLM.") from None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, time
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from mailmove.plan.block_refs import NOTICE, REF, BlockRef
+from mailmove.time_zones import known_time_zones
 
 APPROVER = "approver/"
 """Prefix of references to blocks that hold an approver's public key."""
@@ -106,7 +107,7 @@ class Window(Part):
     @field_validator("timezone")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in known_time_zones():
             raise ValueError(f"{value!r} is not an IANA time zone")
         ZoneInfo(value)
         return value

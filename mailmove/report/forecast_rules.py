@@ -66,9 +66,16 @@ def verified_domain(clock: Clock) -> str:
 def first_sync(clock: Clock) -> str:
     if not clock.handover or not clock.handover.people:
         return "not known: there is no inventory"
-    largest = max(person.size or 0 for person in clock.handover.people)
-    count, gigabytes = len(clock.handover.people), clock.handover.bytes / _GB
-    amount = f"{count} mailboxes, {gigabytes:,.1f} GB, the largest {largest / _GB:,.1f} GB"
+    sizes = [person.size for person in clock.handover.people if person.size is not None]
+    count, unsized = len(clock.handover.people), clock.handover.unsized
+    if not sizes:
+        return f"not known: {count} mailboxes, of which the old server shows no size"
+    largest, least = max(sizes), "at least " if unsized else ""
+    amount = (
+        f"{count} mailboxes, {least}{clock.handover.bytes / _GB:,.1f} GB, the largest {least}{largest / _GB:,.1f} GB"
+    )
+    if unsized:
+        amount += f" ({unsized} of unknown size)"
     for limit, half, most in _PER_MAILBOX:
         if largest < limit * _GB:
             days = f"{half} d (half of them) to {most} d (nine of ten)"
@@ -115,7 +122,9 @@ def quiet(clock: Clock) -> str:
 
 
 def reconciliation(clock: Clock) -> str:
-    items = sum(person.items or 0 for person in clock.handover.people) if clock.handover else 0
-    return (
-        f"every one of {items:,} items is looked up on both sides" if items else "every item is looked up on both sides"
-    )
+    counts = [person.items for person in clock.handover.people] if clock.handover else []
+    known = [count for count in counts if count is not None]
+    if not sum(known):
+        return "every item is looked up on both sides"
+    least = "at least " if len(known) < len(counts) else ""
+    return f"every one of {least}{sum(known):,} items is looked up on both sides"

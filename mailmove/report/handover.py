@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.inventory.devices import named
 from mailmove.inventory.full import FullInventory, Phone
+from mailmove.report.words import size_words
 
 
 class _Row(BaseModel):
@@ -41,7 +42,20 @@ class Handover(_Row):
 
     @property
     def bytes(self) -> int:
-        return sum(person.size or 0 for person in self.people)
+        """Of the mailboxes whose size is known."""
+        return sum(person.size for person in self.people if person.size is not None)
+
+    @property
+    def unsized(self) -> int:
+        """Mailboxes of which the server does not say how large they are."""
+        return sum(person.size is None for person in self.people)
+
+    @property
+    def volume(self) -> str:
+        """For people: `3.2 GB`, `at least 3.2 GB (2 mailboxes of unknown size)`."""
+        if not self.unsized:
+            return size_words(self.bytes)
+        return f"at least {size_words(self.bytes)} ({self.unsized} of unknown size)" if self.bytes else "size unknown"
 
 
 def handover_of(inventory: FullInventory) -> Handover:

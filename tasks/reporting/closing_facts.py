@@ -44,7 +44,10 @@ def _landed(context: Context) -> tuple[list[ArrivalBar], str]:
     start = max(entries[0].at, switched.at - _BEFORE)
 
     def ours(recipients: tuple[str, ...]) -> bool:
-        return any(recipient.rpartition("@")[2].lower() in context.plan.domains for recipient in recipients)
+        """Mail of which nobody knows for whom it was may be ours."""
+        return not recipients or any(
+            recipient.rpartition("@")[2].lower() in context.plan.domains for recipient in recipients
+        )
 
     old, no_old = _read(
         lambda: [arrival.at for arrival in context.source.arrivals(start) if ours(arrival.recipients)],

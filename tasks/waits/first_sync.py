@@ -62,15 +62,17 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
     cloud, known = context.tenant, dict(previous.state) if previous else {}
     users = cloud.migration.users(batch_name(context.plan))
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
-    totals: dict[str, int] = known.get("totals") or _totals(context)
+    totals: dict[str, int] = known["totals"] if "totals" in known else _totals(context)
     batch = cloud.migration.batch(batch_name(context.plan))
     copied = [user for user in users if MIGRATION_USERS.step(user.status) is Step.DONE]
     failed = [user for user in users if _has_failed(user)]
     items = sum(user.synced_items for user in users)
     rate, began = _rate(known, items)
-    remaining = [max(0, totals.get(user.address, 0) - user.synced_items) for user in users if user not in copied]
-    forecast = now() + timedelta(seconds=sum(remaining) / rate) if rate and sum(remaining) else None
-    summary = f"{len(copied)} of {len(users)} mailboxes copied, {items}{_of(sum(totals.values()))} items"
+    remaining = _remaining([user for user in users if user not in copied], totals)
+    forecast = now() + timedelta(seconds=remaining / rate) if rate and remaining else None
+    unknown = any(user.address not in totals for user in users)
+    known_total = sum(totals.values()) if totals else None
+    summary = f"{len(copied)} of {len(users)} mailboxes copied, {items}{_of(known_total, unknown)} items"
     summary += f", {rate * 60:.0f} a minute" if rate else ""
     summary += f"; {len(failed)} failed" if failed else ""
     restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
@@ -112,8 +114,19 @@ def _skipped(context: Context, user: MigrationUser) -> list[str]:
 
 
 def _totals(context: Context) -> dict[str, int]:
-    """Address -> items at the source, as its statistics count them: what is hidden or deleted is among them."""
-    return {box.address: box.item_count or 0 for box in context.source.inventory().moving}
+    """Address -> items at the source, as its statistics count them: what is hidden or deleted is among them.
+
+    A mailbox whose count the server does not show is not in it.
+    """
+    boxes = context.source.inventory().moving
+    return {box.address: box.item_count for box in boxes if box.item_count is not None}
+
+
+def _remaining(users: list[MigrationUser], totals: dict[str, int]) -> int | None:
+    """Items still to copy; None: of one of these mailboxes nobody knows how many it holds."""
+    if any(user.address not in totals for user in users):
+        return None
+    return sum(max(0, totals[user.address] - user.synced_items) for user in users)
 
 
 def _has_failed(user: MigrationUser) -> bool:
@@ -172,11 +185,13 @@ def _progress(users: list[MigrationUser], totals: dict[str, int]) -> Iterator[st
     """Those that are not ready yet, one line each."""
     for user in users:
         if MIGRATION_USERS.step(user.status) is Step.WAIT and not _has_failed(user):
-            yield f"{user.address}: {user.status}, {user.synced_items}{_of(totals.get(user.address, 0))} items"
+            yield f"{user.address}: {user.status}, {user.synced_items}{_of(totals.get(user.address))} items"
 
 
-def _of(total: int) -> str:
-    return f" of about {total}" if total else ""
+def _of(total: int | None, at_least: bool = False) -> str:
+    if total is None:
+        return ""
+    return f" of {'at least' if at_least else 'about'} {total}"
 
 
 def _restart_is_due(batch: MigrationBatch | None, restarts: list[datetime]) -> bool:

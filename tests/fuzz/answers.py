@@ -46,8 +46,8 @@ class Shape:
 
     records: names of elements that may be absent as a whole. lists: names of elements that may be empty, and of lines
     that may be absent. counted: names of JSON lists whose length the question fixes, so none of them may be short.
-    free: names of what may have any text, so that another text is another answer. nullable: names of JSON properties of
-    which null is a value.
+    free: names of what may have any text, so that another text is another answer; of columns, that may say 0.
+    nullable: names of JSON properties of which null is a value.
     """
 
     records: frozenset[str] = frozenset()

@@ -53,6 +53,7 @@ def csv_mutation(dice: random.Random, body: bytes, shape: Shape) -> Mutation | N
         rows[at][column] = ""
     elif kind == "retyped":
         rows[at][column] = dice.choice(JUNK).replace("\0", "")
+        honest = name in shape.free and rows[at][column] == "0"
     elif kind == "doubled":
         rows[at].insert(column, rows[at][column])
     elif kind == "row doubled":

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+import requests
+import spnego
 from answers import Answer, Shape
+from hurry import Hurry
+from memory_wire import TapeAdapter
+from mutate_text import bytes_mutation
 from mutate_xml import xml_mutation
 from pydantic import SecretStr
 from reader import NAMED, Case, Reader
@@ -23,11 +30,13 @@ from blocks.exchange.ews.sync_changes import EwsChanges
 from blocks.tls_roots import tls_context
 from lab.authority import Authority
 from lab.company import Company, make_company
+from lab.exchange.ntlm import Acceptor
 from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
 from lab.mail_store import StoredItem
 from lab.places import Places
 from mailmove.items.copy.interfaces import Content
+from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import StateLost
 from mailmove.outlook_anywhere.autodiscover import Names, autodiscover_steps
@@ -61,9 +70,10 @@ class Taped:
 
     server: TapeServer
     old: OldExchange
+    company: Company
     authority: Authority
     places: Places
-    connections: EwsConnections
+    connections: TapedConnections
 
     def case(self, name: str, read: Callable[[], Any]) -> Case:
         """What `read` asks for is recorded now; later it is given the same, spoiled."""
@@ -84,6 +94,25 @@ def small_company() -> Company:
     return replace(company, mailboxes=(replace(box, items={item.id: item for item in chosen}),))
 
 
+class TapedConnections(EwsConnections):
+    """Over a tape, in memory; waiting costs no time."""
+
+    tape_server: TapeServer
+
+    def __init__(self, server: TapeServer, company: Company, tls: ssl.SSLContext, at_once: int = 8,
+                 kind: Literal["basic", "ntlm"] = "basic") -> None:  # fmt: skip
+        hurry = Hurry()
+        super().__init__(f"{server.base}/EWS/Exchange.asmx", company.admin, SecretStr(company.accounts[company.admin]),
+                         kind, tls, at_once=at_once, patience=0.0, sleep=hurry.sleep)  # fmt: skip
+        self.tape_server = server
+        self._pace = Pace(replace(UNLIMITED, at_once=at_once), clock=hurry.monotonic, sleep=hurry.sleep)
+
+    def _new_session(self) -> requests.Session:
+        session = super()._new_session()
+        session.mount("https://", TapeAdapter(self.tape_server))
+        return session
+
+
 @contextlib.contextmanager
 def taped_server(version: str) -> Iterator[Taped]:
     places, authority, faults = Places(), Authority(), Faults()
@@ -92,15 +121,8 @@ def taped_server(version: str) -> Iterator[Taped]:
     with OldExchange(places, authority, company, faults, version=version) as old:
         upstream = old.ews_url.rpartition("/EWS")[0]
         with TapeServer(places.host(60), authority.server_context(places.host(60), *domains), upstream) as server:
-            connections = EwsConnections(
-                f"{server.base}/EWS/Exchange.asmx",
-                company.admin,
-                SecretStr(company.accounts[company.admin]),
-                "basic",
-                tls_context(authority.pem),
-                patience=0.0,
-            )
-            yield Taped(server, old, authority, places, connections)
+            connections = TapedConnections(server, company, tls_context(authority.pem))
+            yield Taped(server, old, company, authority, places, connections)
             connections.close()
 
 
@@ -184,10 +206,9 @@ def _of_case(taped: Taped, name: str, contents: Callable[[list[Item], bool], Cal
 
 def client_readers(taped: Taped) -> list[Reader]:
     def client() -> EwsClient:
-        return EwsClient(
-            f"{taped.server.base}/EWS/Exchange.asmx", taped.connections._username, taped.connections._password, "basic",
-            taped.authority.pem, patience=0.0,
-        )  # fmt: skip
+        made = EwsClient(f"{taped.server.base}/EWS/Exchange.asmx", "anna", SecretStr("pw"), "basic", patience=0.0)
+        made._ews = TapedConnections(taped.server, taped.company, tls_context(taped.authority.pem), at_once=1)
+        return made
 
     def searching() -> list[Item]:
         with client() as ews:
@@ -210,6 +231,24 @@ def client_readers(taped: Taped) -> list[Reader]:
         Reader("EWS content", [taped.case("content", content)], [xml_mutation], Shape(),
                lambda mime: Counter({"bytes": len(mime)})),
     ]  # fmt: skip
+
+
+def ntlm_readers(taped: Taped) -> list[Reader]:
+    """The challenge of a sign-in by NTLM (MS-NLMP 2.2.1.2): a header, here as the body that is spoiled."""
+    hello = spnego.client("anna", "pw", protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm).step() or b""
+    challenge = Acceptor({"anna": "pw"}, "MAIL").challenge(hello)
+    listing = taped.case("folders", lambda: EwsOrigin(taped.connections).folders(ANNA))
+
+    def read(answers: Sequence[Answer]) -> Any:
+        offered = Answer(b"", 401, (("WWW-Authenticate", "NTLM"),))
+        asked = offered.with_header("WWW-Authenticate", f"NTLM {base64.b64encode(answers[0].body).decode()}")
+        taped.server.tape = tape = Tape.of(offered, asked, *listing.answers)
+        tape.play([exchange.answer for exchange in tape.exchanges])
+        connections = TapedConnections(taped.server, taped.company, tls_context(taped.authority.pem), kind="ntlm")
+        return EwsOrigin(connections).folders(ANNA)
+
+    case = Case("challenge", [Answer(challenge)], read)
+    return [Reader("EWS by NTLM", [case], [bytes_mutation], Shape(), _of_folders)]
 
 
 def autodiscover_readers(taped: Taped) -> list[Reader]:

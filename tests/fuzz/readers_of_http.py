@@ -44,8 +44,9 @@ from mailmove.smtp.port_modes import mode_for
 ZONE = "contoso.com."
 HTTP_NAMES = ("Route 53", "EC2", "sign-in", "server clock", "MTA-STS file", "DNS over HTTPS")
 _EC2_LISTS = frozenset({"ipPermissions", "ipRanges", "ipv6Ranges", "prefixListIds", "groups"})
-_AWS_FREE = _EC2_LISTS | {"fromPort", "toPort", "cidrIp", "cidrIpv6"}
-"""Another number, another network: another rule. A text in place of a list botocore gives as an empty list."""
+_AWS_FREE = _EC2_LISTS | {"fromPort", "toPort", "ipProtocol", "cidrIp", "cidrIpv6"}
+"""Another number, another protocol, another network: another rule. A text in place of a list botocore gives as an empty
+list."""
 _AWS_RECORDS = frozenset({"ResourceRecordSet", "ResourceRecord", "HostedZone", "item"})
 
 
@@ -90,12 +91,12 @@ def aws_readers() -> Iterator[list[Reader]]:
         groups = [taped.case("rules", lambda: firewall.allowed(25))]
         shape = Shape(records=_AWS_RECORDS, lists=frozenset({"ResourceRecordSets"}))
         yield [
-            Reader("Route 53", cases, [xml_mutation], shape, _of_zone),
+            Reader("Route 53", cases, [xml_mutation], shape, of_zone),
             Reader("EC2", groups, [xml_mutation], replace(shape, lists=_EC2_LISTS, free=_AWS_FREE)),
         ]
 
 
-def _of_zone(zone: Any) -> Counter[str]:
+def of_zone(zone: Any) -> Counter[str]:
     return Counter({f"{name} {rtype}": len(records.values) for (name, rtype), records in zone.items()})
 
 

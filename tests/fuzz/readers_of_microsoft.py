@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from acts import ON_SHELF, Act, every_act, outcome
 from answers import Answer, Shape
+from hurry import Hurry, at_once
 from mutate_json import json_mutation
 from mutate_text import csv_mutation
 from night_tenant import ANNA, World, furnish, world_of
@@ -43,19 +44,6 @@ _NULLABLE = frozenset({"supportedService"})
 """null is a value of theirs, by Microsoft's page: a record that no service of Microsoft's needs."""
 
 
-class Hurry:
-    """Time that passes only where somebody waits for it."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self._now += min(max(seconds, 0.0), 1e6)
-
-
 class TapedWorld(World):
     """The blocks of `night_tenant`, made anew for each reading, over a tape; they never sleep, and never sign in."""
 
@@ -80,16 +68,12 @@ def hurried(parts: Any, world: TapedWorld, token: Callable[[JsonClient], str]) -
             continue
         known.add(id(thing))
         if isinstance(thing, JsonClient):
-            thing._http, thing.sleep = world.client, _at_once
+            thing._http, thing.sleep = world.client, at_once
             given = token(thing)
             thing.token = lambda claims, given=given: given
         elif hasattr(thing, "_sleep"):
-            thing._sleep = _at_once
+            thing._sleep = at_once
         waiting += vars(thing).values()
-
-
-def _at_once(seconds: float) -> None:
-    return
 
 
 class Recorder:

@@ -186,8 +186,10 @@ def shell_readers(server: TapedServer, firewall: TapedFirewall) -> list[Reader]:
     since = datetime(2000, 1, 1, tzinfo=UTC)
     shape = Shape(records=frozenset({"S"}), lists=frozenset({"LST"}), free=frozenset({"S"}))
 
-    def reader(name: str, cases: list[Case], measure: Callable[[Any], Counter[str]] = count_all) -> Reader:
-        return Reader(name, cases, [xml_mutation], shape, measure, frozenset({"RefId", "@RefId", "TN", "T"}))
+    def reader(
+        name: str, cases: list[Case], measure: Callable[[Any], Counter[str]] = count_all, *optional: str
+    ) -> Reader:
+        return Reader(name, cases, [xml_mutation], shape, measure, frozenset({"RefId", "@RefId", "TN", "T", *optional}))
 
     return [
         reader("shell inventory",
@@ -200,5 +202,6 @@ def shell_readers(server: TapedServer, firewall: TapedFirewall) -> list[Reader]:
         reader("shell firewall",
                [case_of("allowed", firewall, lambda block: block.allowed(25)),
                 case_of("obstacles", firewall, lambda block: block.obstacles(25))], lambda result: Counter()),
-        reader("shell arrivals", [case_of("arrivals", server, lambda block: block.arrivals(since))]),
+        reader("shell arrivals", [case_of("arrivals", server, lambda block: block.arrivals(since))],
+               count_all, "Recipients"),
     ]  # fmt: skip

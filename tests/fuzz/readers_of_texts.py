@@ -106,7 +106,13 @@ def _of_prices(prices: Any) -> Counter[str]:
     return counted
 
 
-PRICES = Reader("price sheet", [one_answer("sheet", _SHEET.encode(), _prices)], [csv_mutation], measure=_of_prices)
+PRICES = Reader(
+    "price sheet",
+    [one_answer("sheet", _SHEET.encode(), _prices)],
+    [csv_mutation],
+    Shape(free=frozenset({"UnitPrice"})),
+    _of_prices,
+)
 
 _POLICY = (
     "version: STSv1\r\nmode: enforce\r\nmx: mail.contoso.com\r\nmx: *.mail.protection.outlook.com\r\n"

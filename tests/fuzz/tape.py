@@ -12,8 +12,9 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -185,18 +186,24 @@ class TapeServer:
             while self._once(connection, reader):
                 continue
 
-    def _once(self, connection: socket.socket, reader: object) -> bool:
-        line = reader.readline().decode("latin-1").split()  # type: ignore[attr-defined]
+    def _once(self, connection: socket.socket, reader: Any) -> bool:
+        answered, goes_on = self.reply(reader, lambda: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"))
+        connection.sendall(answered)
+        return goes_on
+
+    def reply(self, reader: Any, go_on: Callable[[], None] = lambda: None) -> tuple[bytes, bool]:
+        """(an answer's bytes to the request that is read, does the connection stay). go_on: it is waited for that."""
+        line = reader.readline().decode("latin-1").split()
         if len(line) != 3:
-            return False
+            return b"", False
         method, target, _ = line
         headers: list[tuple[str, str]] = []
-        while text := reader.readline().decode("latin-1").strip():  # type: ignore[attr-defined]
+        while text := reader.readline().decode("latin-1").strip():
             name, _, value = text.partition(":")
             headers.append((name.strip(), value.strip()))
         given = {name.lower(): value for name, value in headers}
         if given.get("expect", "").lower() == "100-continue":
-            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            go_on()
         body = self._body(reader, given)
         answer = self._answer(method, target, headers, body)
         content = b"" if method == "HEAD" or answer.status in (204, 304) else answer.body
@@ -204,19 +211,18 @@ class TapeServer:
         head = [f"HTTP/1.1 {answer.status} Answer", *(f"{name}: {value}" for name, value in answer.headers)]
         if answer.status != 204:
             head.append(f"Content-Length: {length}")
-        connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1", "replace") + content)
-        return length == len(content)
+        return "\r\n".join([*head, "", ""]).encode("latin-1", "replace") + content, length == len(content)
 
     @staticmethod
-    def _body(reader: object, given: dict[str, str]) -> bytes:
+    def _body(reader: Any, given: dict[str, str]) -> bytes:
         if given.get("transfer-encoding", "").lower() == "chunked":
             parts = []
-            while size := int(reader.readline(), 16):  # type: ignore[attr-defined]
-                parts.append(reader.read(size))  # type: ignore[attr-defined]
-                reader.readline()  # type: ignore[attr-defined]
-            reader.readline()  # type: ignore[attr-defined]
+            while size := int(reader.readline(), 16):
+                parts.append(reader.read(size))
+                reader.readline()
+            reader.readline()
             return b"".join(parts)
-        return bytes(reader.read(int(given.get("content-length", "0"))))  # type: ignore[attr-defined]
+        return bytes(reader.read(int(given.get("content-length", "0"))))
 
     def _answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
         if not self.tape.recording:

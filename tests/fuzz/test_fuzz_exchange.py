@@ -8,10 +8,10 @@ from contextlib import ExitStack
 import playing
 import pytest
 from reader import Reader
-from readers_of_exchange import autodiscover_readers, client_readers, ews_readers, taped_server
+from readers_of_exchange import autodiscover_readers, client_readers, ews_readers, ntlm_readers, taped_server
 
 NAMES = ("EWS folders", "EWS items", "EWS contents", "EWS changes", "EWS search", "EWS content",
-         "Autodiscover")  # fmt: skip
+         "EWS by NTLM", "Autodiscover")  # fmt: skip
 pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 def readers() -> Iterator[dict[str, Reader]]:
     with ExitStack() as stack:
         new = stack.enter_context(taped_server("14.3.123.4"))
-        made = [*ews_readers(new), *client_readers(new), *autodiscover_readers(new)]
+        made = [*ews_readers(new), *client_readers(new), *ntlm_readers(new), *autodiscover_readers(new)]
         yield {reader.name: reader for reader in made}
 
 

@@ -9,12 +9,14 @@ import playing
 import pytest
 from reader import Reader
 from readers_of_acme import ACME_NAMES, acme_readers
+from readers_of_device_code import DEVICE_CODE_NAMES, device_code_readers
 from readers_of_http import HTTP_NAMES, aws_readers, web_readers
 from readers_of_rpc import RPC_NAMES, rpc_readers
 from readers_of_smtp import SMTP_NAMES, smtp_readers
+from readers_of_zones import ZONE_NAMES, zone_readers
 
-NAMES = (*HTTP_NAMES, *SMTP_NAMES, *ACME_NAMES, *RPC_NAMES)
-WORLDS = (aws_readers, web_readers, smtp_readers, acme_readers, rpc_readers)
+NAMES = (*HTTP_NAMES, *SMTP_NAMES, *ACME_NAMES, *RPC_NAMES, *DEVICE_CODE_NAMES, *ZONE_NAMES)
+WORLDS = (aws_readers, web_readers, smtp_readers, acme_readers, rpc_readers, device_code_readers, zone_readers)
 pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 
 

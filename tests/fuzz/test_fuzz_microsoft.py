@@ -10,6 +10,7 @@ import pytest
 from night_tenant import DOMAIN, TXT, UNPROVED
 from reader import Reader
 from readers_of_microsoft import microsoft_names, microsoft_readers, recorder
+from readers_of_pwsh import PWSH_NAMES, pwsh_readers
 
 from lab.authority import Authority
 from lab.cloud.cloud import Cloud
@@ -18,6 +19,7 @@ from lab.dns.zone_data import rrset
 from lab.faults import Faults
 from lab.places import Places
 
+NAMES = (*microsoft_names(), *PWSH_NAMES)
 pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 
 
@@ -33,13 +35,13 @@ def readers() -> Iterator[dict[str, Reader]]:
         faults.set("migration.frozen")
         made = recorder(cloud, authority)
         stack.enter_context(cloud)
-        yield {reader.name: reader for reader in microsoft_readers(made)}
+        yield {reader.name: reader for reader in (*microsoft_readers(made), *pwsh_readers())}
 
 
 def test_every_reader_has_its_name_here(readers: dict[str, Reader]) -> None:
-    assert sorted(readers) == microsoft_names()
+    assert sorted(readers) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("name", playing.names(dict.fromkeys(microsoft_names())))
+@pytest.mark.parametrize("name", playing.names(dict.fromkeys(NAMES)))
 def test_a_spoiled_answer_is_refused_or_read_whole(readers: dict[str, Reader], name: str) -> None:
     playing.check(readers[name])

@@ -7,6 +7,7 @@ import pytest
 import readers_of_stored
 
 READERS = {reader.name: reader for reader in readers_of_stored.READERS}
+pytestmark = pytest.mark.timeout(60 + playing.MUTATIONS)
 
 
 @pytest.mark.parametrize("name", playing.names(READERS))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from fake_blocks import a_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +13,8 @@ from mailmove.changes import Change, ChangeKind, HostSubject, RecordSetSubject
 from mailmove.inventory.full import FullInventory, Phone, Relay
 from mailmove.inventory.server import SourceMailbox
 from mailmove.report.arrival_bars import landed
-from mailmove.report.handover import handover_of
+from mailmove.report.forecast_rules import Clock, first_sync
+from mailmove.report.handover import Handover, Person, handover_of
 from mailmove.report.progress import MOST_POINTS, Progress, bars, watched
 from mailmove.report.svg import TimeAxis
 from mailmove.report.words import lasting
@@ -116,3 +119,17 @@ def test_a_handover_holds_who_moves_their_phones_and_what_sends() -> None:
     assert made.people[0].phones == ("iPhone 12 / iPhone (ID1), last seen 2026-11-27",)
     assert [one.messages for one in made.machines] == [5, 1]
     assert made.bytes == 20
+
+
+def test_a_size_that_nobody_knows_is_not_nothing() -> None:
+    def handover(*sizes: int | None) -> Handover:
+        people = tuple(Person(address=f"{n}@x", name="x", kind="user", size=size) for n, size in enumerate(sizes))
+        return Handover(server="S", people=people, machines=())
+
+    gigabyte = 1024**3
+    assert handover(gigabyte, gigabyte).volume == "2 GB"
+    assert handover(gigabyte, None).volume == "at least 1 GB (1 of unknown size)"
+    assert handover(None, None).volume == "size unknown"
+    clock = Clock(plan=a_plan(), previews={}, handover=handover(gigabyte, None), at=START)
+    assert first_sync(clock).startswith("2 mailboxes, at least 1.0 GB, the largest at least 1.0 GB (1 of unknown size)")
+    assert first_sync(replace(clock, handover=handover(None))).startswith("not known: 1 mailboxes")

@@ -112,3 +112,25 @@ def test_a_fenced_wait_starts_no_batch(memory: MemoryEngine) -> None:
     with pytest.raises(InterruptedError):
         asyncio.run(carry_out_remedy(a_plan(), ROOT, Awaited("first_sync"), poll()))
     memory.blocks[TENANT].migration.start_batch.assert_not_called()
+
+
+def test_a_mailbox_of_unknown_size_gives_no_forecast_and_is_not_counted_as_empty(memory: MemoryEngine) -> None:
+    boxes = [SimpleNamespace(address=ANNA, item_count=900), SimpleNamespace(address=BEN, item_count=None)]
+    memory.blocks[SOURCE].inventory.return_value.moving = boxes
+    first = poll()
+    assert first.summary == "0 of 2 mailboxes copied, 0 of at least 900 items"
+    assert first.details == [f"{ANNA}: Syncing, 0 of about 900 items", f"{BEN}: Queued, 0 items"]
+    began = now() - timedelta(minutes=10)
+    earlier = first.model_copy(update={"state": {**first.state, "began": began.isoformat()}})
+    of_the_batch(
+        memory,
+        MigrationUser(address=ANNA, status="Syncing", synced_items=500),
+        MigrationUser(address=BEN, status="Syncing"),
+    )
+    assert poll(earlier).forecast is None, "nobody knows how much Ben has"
+    of_the_batch(
+        memory,
+        MigrationUser(address=ANNA, status="Syncing", synced_items=500),
+        MigrationUser(address=BEN, status="Synced", synced_items=70),
+    )
+    assert poll(earlier).forecast is not None, "what is left is known"

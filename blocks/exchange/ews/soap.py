@@ -126,4 +126,8 @@ class EwsConnections:
         except (requests.RequestException, OSError) as error:
             seen, todo = f"{type(error).__name__}", "Is the server up, and port 443 open?"
             raise Transient(speaker.who, wanted=speaker.wanted, seen=seen, todo=todo) from None
+        except Exception as error:  # noqa: BLE001  # requests-ntlm raises what it stumbles over in a challenge
+            seen = f"a sign-in by NTLM that breaks off ({type(error).__name__})"
+            todo = "Ask again; if it stays so, something in between changes headers: use Basic."
+            raise Transient(speaker.who, wanted=speaker.wanted, seen=seen, todo=todo) from None
         return response.status_code, response.content

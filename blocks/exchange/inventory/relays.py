@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from blocks.exchange.inventory.domains import domain_name
 from blocks.exchange.inventory.sessions import Sessions
 from blocks.exchange.powershell import values
 from blocks.exchange.powershell.shell import ExchangeShell
@@ -31,7 +32,7 @@ class _Machine:
 
 def read_relays(sessions: Sessions, shell: ExchangeShell, servers: Sequence[Properties], major: int) -> list[Relay]:
     """The busiest first."""
-    domains = {values.text(row, "DomainName").lower() for row in shell.run("Get-AcceptedDomain")}
+    domains = {domain_name(row) for row in shell.run("Get-AcceptedDomain")}
     own = {values.optional_text(row, name).lower() for row in servers for name in ("Name", "Fqdn")} - {""}
     rows = (row for server in servers if transports(server) for row in _log(shell, values.text(server, "Name")))
     refused: list[str] = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from icalendar import Calendar, Event, vDDDTypes, vRecur
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
@@ -23,6 +22,7 @@ from mailmove.items.copy.calendar_details import (
     whole_days,
 )
 from mailmove.items.copy.calendar_event import CalendarEvent, EventTime, Unmovable
+from mailmove.time_zones import known_time_zones
 
 _CALENDAR = re.compile(r"^BEGIN:VCALENDAR[ \t]*\r?$.*?^END:VCALENDAR", re.MULTILINE | re.DOTALL)
 _OF_EVENT = re.compile(rf"^(?:{'|'.join(sorted(OF_EVENT))})[;:]", re.MULTILINE | re.IGNORECASE)
@@ -100,7 +100,7 @@ def _time(event: Event, name: str) -> EventTime | None:
     if not isinstance(moment, datetime):
         return EventTime(moment)
     zone = str(value.params.get("TZID") or ("UTC" if moment.tzinfo else ""))
-    if zone not in available_timezones() and zone not in WINDOWS_TO_OLSON and not _WINDOWS_ZONE.fullmatch(zone):
+    if zone not in known_time_zones() and zone not in WINDOWS_TO_OLSON and not _WINDOWS_ZONE.fullmatch(zone):
         raise Unmovable(f"the time zone {zone!r} has no name that Microsoft knows")
     return EventTime(moment.replace(tzinfo=None), zone, moment.tzinfo)
 

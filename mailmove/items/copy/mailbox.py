@@ -21,6 +21,7 @@ from mailmove.items.copy.batches import batches, portions
 from mailmove.items.copy.checkpoint import Checkpoint
 from mailmove.items.copy.folder_work import FolderWork
 from mailmove.items.copy.interfaces import Content, Destination, Moved, NotCopied, Origin, Outcome, SourceFolder
+from mailmove.items.copy.rate_limits import bounded
 from mailmove.items.copy.reading import Reading
 from mailmove.items.each_folder import IN_A_ROW, each_folder
 from mailmove.items.folder_path import shown
@@ -327,7 +328,7 @@ class MailboxCopy:
                 self._give_up(work, again, waits)
                 return
             if again:
-                self._sleep(max((outcome.wait for outcome in waits), default=0.0) or 0.5 * tries)
+                self._sleep(bounded(max((outcome.wait for outcome in waits), default=0.0)) or 0.5 * tries)
             batch = again
 
     def _take(self, work: FolderWork, pairs: Sequence[tuple[Content, Outcome]]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+LONGEST_HOLD = 600.0
+"""Seconds that a server's wish to wait is followed before it is asked again; Exchange's own end at five minutes
+(learn.microsoft.com/exchange/client-developer/exchange-web-services/ews-throttling-in-exchange)."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ class _Window:
         self._sum += amount
 
 
+def bounded(seconds: float) -> float:
+    """A server's wish to wait, as far as it is followed before it is asked again."""
+    return min(max(seconds, 0.0), LONGEST_HOLD) if math.isfinite(seconds) else LONGEST_HOLD
+
+
 class Pace:
     """Rate limiter of one mailbox: `with pace.slot(requests=20, upload=60_000):` waits as the limits demand. Safe for
     threads."""
@@ -82,9 +92,9 @@ class Pace:
             yield
 
     def hold(self, seconds: float) -> None:
-        """Start no request for so many seconds, as the server asked (Retry-After)."""
+        """Start no request for so many seconds, as the server asked (Retry-After), or for `LONGEST_HOLD`."""
         with self._lock:
-            self._paused_until = max(self._paused_until, self._clock() + seconds)
+            self._paused_until = max(self._paused_until, self._clock() + bounded(seconds))
 
     def _try(self, requests: int, upload: int) -> float:
         with self._lock:
