@@ -25,10 +25,11 @@ from parked_world import CutoverRun, PlayedWait, new_plan
 from prefect import flow, tags
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.flow_engine import run_flow
-from prefect.states import Pending
+from prefect.states import Cancelled, Pending
 
-from deployments.server.box import POOL, ROOT, Box, using
+from deployments.server.box import POOL, Box, using
 from flows.wait import wait
 from flows.watch import keep_watch
 from mailmove.clock import Clock, clock_set
@@ -36,7 +37,7 @@ from mailmove.errors import Transient
 from mailmove.evidence import PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
-from tasks.engine.prefect_internals import keyed_by
+from tasks.engine.prefect_internals import HEARTBEAT_EVENT, keyed_by
 from tasks.execution.context import Context
 from tasks.parking.forms import PARKED, WAIT_FLOW
 from tasks.parking.resume import Parked
@@ -127,9 +128,6 @@ def _server(home: Path) -> Iterator[Box]:
     box = Box(home, settings={"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"})
     try:
         box.start_server()
-        pool = ("--type", "process", "--base-job-template", str(ROOT / "deployments/pools/process.json"))
-        box.prefect("work-pool", "create", POOL, *pool)
-        box.prefect("deploy", "--all")
         with using(box):
             yield box
     finally:
@@ -160,7 +158,7 @@ def _live(day: IdleDay, clock: JumpingClock, box: Box, cutovers: list[CutoverRun
     """The scheduler starts a watch each minute; while one runs the others are cancelled, as the deployment says."""
     began = clock.now()
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("watch/watch").id
+        deployment = _deployed(client)
         day.bytes_by_hour.append(_size(box.home / "prefect.db"))
         while (past := clock.now() - began) < timedelta(hours=day.hours):
             start = clock.now()
@@ -169,6 +167,7 @@ def _live(day: IdleDay, clock: JumpingClock, box: Box, cutovers: list[CutoverRun
                 if cutover.plan.customer.startswith("lost") and cutover.state == "Resuming":
                     cutover.go_on()
             minutes = max(1, round((clock.now() - start).total_seconds() / 60))
+            _beats(client, minutes)
             for _ in range(minutes - 1):  # each finds that one runs
                 run = client.create_flow_run_from_deployment(deployment)
                 client.set_flow_run_state(run.id, Pending())
@@ -180,9 +179,22 @@ def _live(day: IdleDay, clock: JumpingClock, box: Box, cutovers: list[CutoverRun
     day.rows = _rows(box.home / "prefect.db")
 
 
-def _not_needed() -> Any:
-    from prefect.states import Cancelled
+def _deployed(client: SyncPrefectClient) -> UUID:
+    """The deployment of the watch, as `prefect.yaml` has it, without its schedule: that is simulated."""
+    client.request("POST", "/work_pools/", json={"name": POOL, "type": "process"})
+    return client.create_deployment(client.create_flow(watched), name="watch", work_pool_name=POOL, tags=["mailmove"])
 
+
+def _beats(client: SyncPrefectClient, minutes: int) -> None:
+    """The heartbeats of the minutes in which a watch ran: its own sent one, when it began."""
+    beats = EventFilter(event=EventNameFilter(name=[HEARTBEAT_EVENT]))
+    newest = client.read_events(filter=beats, limit=1).events
+    if newest:
+        sent = [newest[0].model_copy(update={"id": uuid4()}) for _ in range(minutes - 1)]
+        client.request("POST", "/events", json=[event.model_dump(mode="json") for event in sent])
+
+
+def _not_needed() -> Any:
     return Cancelled(message="Deployment concurrency limit reached.")
 
 
