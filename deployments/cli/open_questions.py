@@ -44,7 +44,8 @@ def refuse_if_rolled_back(customer: str, *, json: bool) -> None:
 def verdict_on(gate: Parked, asked: Asked, name: str, *, yes: bool, seconds: float) -> Verdict:
     """What the gate makes of the answer that it was just given: the ledger's word, or the next question's.
 
-    asked: what was answered. RolledBack: its cutover is being rolled back. `counts` is False also where nothing was decided within `seconds`.
+    asked: what was answered. RolledBack: its cutover is being rolled back. `counts` is False also where nothing was
+    decided within `seconds`.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
