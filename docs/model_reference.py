@@ -20,6 +20,7 @@ from mailmove.evidence import Finding, PollResult, Preview
 from mailmove.outlook_anywhere import Step as AnalysisStep
 from mailmove.plan.required_permissions import Right
 from mailmove.report.cutover_report import CutoverReport
+from tasks.ledger.chain import Link
 from tasks.ledger.entry import VERSION, Entry, EntryKind
 from tasks.ledger.payloads import Payload, Topic
 from tasks.reporting.status import CutoverStatus
@@ -44,8 +45,10 @@ def ledger_page() -> str:
         "Every cutover writes down what it will do, what it did and what it saw, as versions of the artifact",
         "`ledger-<customer>`. No code reads the words (`facts`, `words`): it reads kinds, topics and payloads.",
         f"Entries are of version {VERSION}; an entry of a newer version is refused, one of an older is migrated.",
+        "They are chained: [a ledger that shows tampering](../security.md#a-ledger-that-shows-tampering).",
         "",
         *_model(Entry),
+        *_model(Link),
         *_enum(EntryKind),
         *_enum(Topic),
         "## Payloads, by topic",

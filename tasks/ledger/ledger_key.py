@@ -1,9 +1,9 @@
 """The key that seals the ledger, and what this worker has written to it: both on the worker's disk, not at Prefect.
 
 Whoever can write by Prefect's API can write artifacts, and read every block; so neither is kept there. The key is
-`ledger-key` in Prefect's home, made once, readable by its owner only; `MAILMOVE_LEDGER_KEY_FILE` names another file,
-for workers that must share one. What was written stands beside it, a line for each entry, so that the last entries of a
-ledger cannot be taken away unseen: a chain alone does not know its end.
+`ledger-key` in Prefect's home, made once, readable by its owner only. What was written stands beside it, a line for
+each entry, so that the last entries of a ledger cannot be taken away unseen: a chain alone does not know its end.
+`MAILMOVE_LEDGER_HOME` names another folder for both, for workers that must share them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from prefect.settings import get_current_settings
 from mailmove.errors import Blocked
 from tasks.ledger.chain import Break, ChainFault, Key, Row, link_of, words_of
 
-SETTING = "MAILMOVE_LEDGER_KEY_FILE"
+SETTING = "MAILMOVE_LEDGER_HOME"
 _BYTES = 32
 """Length of a key; a file that holds less is none."""
 
@@ -33,11 +33,9 @@ def key_here() -> Key | None:
 
 
 def key_to_seal() -> Key:
-    """The key of this machine, made when there is none. Blocked: the named file is not there, or holds no key."""
+    """The key of this machine, made when there is none. Blocked: the file holds no key."""
     path = _path()
     if not path.exists():
-        if SETTING in os.environ:
-            raise _no_key(path, "no such file")
         _make(path)
     return _read(path)
 
@@ -74,13 +72,17 @@ def entries_gone(customer: str, cutover: UUID, rows: Iterable[Row]) -> list[Chai
     ]
 
 
-def _path() -> Path:
+def _home() -> Path:
     named = os.environ.get(SETTING)
-    return Path(named) if named else get_current_settings().home / "ledger-key"
+    return Path(named) if named else get_current_settings().home
+
+
+def _path() -> Path:
+    return _home() / "ledger-key"
 
 
 def _notes(customer: str, cutover: str) -> Path:
-    return get_current_settings().home / "mailmove-ledger" / customer / cutover
+    return _home() / "mailmove-ledger" / customer / cutover
 
 
 def _make(path: Path) -> None:

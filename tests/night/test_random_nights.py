@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.faults import KNOWN
+from lab.nights.bad_luck import BUTTONS, PARKED
 from lab.nights.drawing import EVENTS, LASTING, PASSING, draw
 from lab.nights.nursery import Nursery
 from lab.nights.playing import play
@@ -51,3 +52,7 @@ def test_a_seed_stands_for_one_night_and_thirty_faults_are_drawn() -> None:
     assert {death["phase"] for night in nights for death in night.deaths} == {"before", "during", "after", "line"}
     assert any(night.rollback_at for night in nights)
     assert any(not night.mends for night in nights)
+    blows = [blow for night in nights for blow in night.blows]
+    assert {blow.what for blow in blows} == {"rollback", "double start", "power cut", "retry"}
+    assert {button for blow in blows for button in blow.buttons} == set(BUTTONS)
+    assert any(blow.nth == PARKED for blow in blows) and any(blow.cut for blow in blows)

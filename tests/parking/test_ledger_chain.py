@@ -18,6 +18,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from flows.rollback import _until_trusted, rollback
+from mailmove.errors import Blocked
 from mailmove.evidence import Receipt
 from mailmove.leavable import LeavableKind
 from mailmove.report.page import report_html
@@ -254,14 +255,18 @@ def test_the_key_is_made_once_for_its_owner_only_and_shown_nowhere(
     assert path.stat().st_mode & 0o777 == 0o600
     assert not list(home.glob("ledger-key.*"))
     assert path.read_text() not in repr(_key()) + json.dumps(read_rows("contoso"))
-    shared = tmp_path / "shared"
-    monkeypatch.setenv(SETTING, str(shared))
+    monkeypatch.setenv(SETTING, str(tmp_path / "shared"))
     another_process(engine)
-    with pytest.raises(Exception, match="no such file"):
-        Ledger("contoso", engine.root).record(EntryKind.COMPLETED, "quiet")
-    shared.write_text("k" * 40)
     Ledger("contoso", engine.root).record(EntryKind.COMPLETED, "quiet")
+    assert (tmp_path / "shared" / "ledger-key").stat().st_mode & 0o777 == 0o600
     assert {kind for kind, _ in breaks(engine)} == {Break.OTHER_KEY}, "the first six have the other one"
+
+
+def test_a_file_that_holds_no_key_is_said(engine: TamperedEngine, home: Path) -> None:
+    (home / "ledger-key").write_text("short")
+    another_process(engine)
+    with pytest.raises(Blocked, match="saw 5 characters"):
+        Ledger("contoso", engine.root).record(EntryKind.COMPLETED, "quiet")
 
 
 def asked(engine: TamperedEngine, cutover: UUID) -> str:
