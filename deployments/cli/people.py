@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.output import NOTHING, WRONG, AsJson, fail, say
+from deployments.cli.output import NOTHING, WRONG, AsJson, echo, fail, say
 
 people = typer.Typer()
 
@@ -102,7 +102,7 @@ def _show_signed(asked: Any) -> None:
     from tasks.parking.question_text import line_of
 
     lines = [plain(line_of(change)) for change in asked.preview.changes] or ["nothing changes"]
-    typer.echo("\n".join(["You sign:", *lines, f"digest {asked.preview.digest}"]), err=True)
+    echo("\n".join(["You sign:", *lines, f"digest {asked.preview.digest}"]), err=True)
 
 
 def _passphrase() -> str:

@@ -18,6 +18,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from blocks import block_class
+from tasks.engine import log_door, prefect_blocks
 from tasks.engine.port import Engine, RunRecord
 from tasks.engine.prefect_internals import (
     current_flow_run,
@@ -42,6 +43,8 @@ class PrefectEngine(Engine):
     """One process of a flow run."""
 
     def __init__(self) -> None:
+        prefect_blocks.install()
+        log_door.install()
         self.store, self.vault, self.parking = ArtifactStore(), SecretBlocks(), PrefectParking()
 
     def root_run(self) -> UUID:

@@ -6,6 +6,7 @@ contract test for each, on the newest and on the oldest Prefect that `pyproject.
 Four files have to stay where the process starts that needs them, because they run before or instead of Prefect's own:
 `deployments/engine.py`, `deployments/server/box.py` (settings by name), `deployments/server/sqlite_begin_immediate.py`
 and, for tests, `tests/conftest.py`. The contract tests cover the first three too.
+`tasks/engine/prefect_blocks.py` replaces the one function through which every block is opened.
 """
 
 from __future__ import annotations
