@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 
-from prefect.blocks.core import Block
 from pydantic import Field, field_validator
 
+from blocks.provider_block import ProviderBlock
 
-class Approver(Block):
+
+class Approver(ProviderBlock):
     """Somebody who can open a gate. `mailmove new-approver anna` makes the key and this block."""
 
     _block_type_name = "Approver"

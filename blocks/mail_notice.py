@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from prefect.blocks.notifications import AppriseNotificationBlock
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 
 class MailNotice(AppriseNotificationBlock):
     """Sends notices through an SMTP server, by Apprise."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Mail notice"
     _block_type_slug = "mail-notice"

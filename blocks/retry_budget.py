@@ -33,7 +33,7 @@ class Patience:
         self._tries += 1
         delay = error.retry_after if isinstance(error, Throttled) else min(2.0 ** (self._tries - 1), LONGEST)
         if delay > self._left or self._tries > MAX_TRIES:
-            raise error
+            raise error from None  # what it came of may quote a header with our token
         logger.info("%s: %s; asking again in %.1f s", error.who, error.seen, delay)
         self._sleep(delay)
         self._left -= delay

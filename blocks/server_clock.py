@@ -28,7 +28,7 @@ def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
     patience = Patience(_PATIENCE)
     while True:
         try:
-            with requests_session(context) as session, session.get(url, stream=True, timeout=_TIMEOUT) as answer:
+            with requests_session(context) as session, _asked(session, url) as answer:
                 date, status = answer.headers.get("Date", ""), answer.status_code
                 break
         except requests.RequestException as error:
@@ -37,6 +37,10 @@ def clock_at(url: str, who: str, context: ssl.SSLContext) -> datetime:
         return parsedate_to_datetime(date).astimezone(UTC)
     except ValueError:
         raise _untold(who, f"HTTP {status} with the Date {date!r}") from None
+
+
+def _asked(session: requests.Session, url: str) -> requests.Response:
+    return session.get(url, stream=True, timeout=_TIMEOUT, allow_redirects=False)  # a redirect has a Date, too
 
 
 def _untold(who: str, seen: str) -> Transient:

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailmove.shown_text import visible
+
 if TYPE_CHECKING:
     from mailmove.leavable import Leavable
 
@@ -70,7 +72,7 @@ class MailmoveError(Exception):
         super().__init__(who, wanted, seen, todo)
 
     def __str__(self) -> str:
-        return f"{self.who}: wanted {self.wanted}; saw {self.seen}. {self.todo}"
+        return visible(f"{self.who}: wanted {self.wanted}; saw {self.seen}. {self.todo}", lines=True)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Prefect pickles exceptions of failed runs; keyword-only arguments need help.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from acme import messages
-from prefect.blocks.core import Block
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from blocks.certificate.acme_order import AcmeWire, new_key, request_for
+from blocks.provider_block import ProviderBlock
 from mailmove.certificates import Challenge, Issued
 from mailmove.errors import Blocked, MailmoveError
 from mailmove.evidence import Finding
@@ -37,7 +37,7 @@ class _Kept(BaseModel):
     issued: dict[str, _KeptCertificate] = {}
 
 
-class AcmeAuthority(Block, CertificateAuthority, Checkable):
+class AcmeAuthority(ProviderBlock, CertificateAuthority, Checkable):
     """Where certificates are ordered, and what must outlive a killed run: keys, and the order that is open.
 
     Everything is saved in this block, as a secret, before the wire hears of it. By ordering you agree to the

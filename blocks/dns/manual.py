@@ -10,10 +10,10 @@ import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
-from prefect.blocks.core import Block
 from pydantic import Field
 
 from blocks.dns.read_by_query import NotServed, read_by_query
+from blocks.provider_block import ProviderBlock
 from mailmove.dns.canonical import absolute, same
 from mailmove.dns.zone.apply_changes import outstanding
 from mailmove.dns.zone.authority import Authority, authorities
@@ -29,7 +29,7 @@ from mailmove.records import AskedZone, RRset, RRsetChange, Zone
 WHO = "authoritative name servers"
 
 
-class Manual(Block, DnsProvider, Checkable):
+class Manual(ProviderBlock, DnsProvider, Checkable):
     """For a zone that only a person can edit. Needs no credentials."""
 
     by_hand: ClassVar[bool] = True

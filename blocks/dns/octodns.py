@@ -12,12 +12,12 @@ from typing import Any
 
 from octodns.provider.base import BaseProvider
 from octodns.zone import Zone as OctoZone
-from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field
 
 from blocks.dns.octodns_errors import translated
 from blocks.dns.octodns_records import is_plain, made, refuse_unsafe, rrset_of
+from blocks.provider_block import ProviderBlock
 from mailmove.dns.zone.apply_changes import apply_changes, outstanding
 from mailmove.dns.zone.guards import beyond_plan
 from mailmove.dns.zone.provider_checks import findings_of
@@ -30,7 +30,7 @@ _LOOKS = 2
 """How often a plan is made; an edit by somebody else between octoDNS's two looks is gone in the second plan."""
 
 
-class OctoDns(Block, DnsProvider, Checkable):
+class OctoDns(ProviderBlock, DnsProvider, Checkable):
     """Reads and changes a zone through an octoDNS provider; its package must be installed where the work runs."""
 
     _block_type_name = "octoDNS provider"

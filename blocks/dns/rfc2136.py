@@ -20,10 +20,10 @@ import dns.tsig
 import dns.update
 import dns.xfr
 import dns.zone
-from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.dns.read_by_query import NotServed, Standing, read_by_query
+from blocks.provider_block import ProviderBlock
 from mailmove.dns.canonical import absolute, canonical_value, from_dns, to_dns
 from mailmove.dns.zone.apply_changes import apply_changes, outstanding
 from mailmove.dns.zone.mail_record_names import Key
@@ -39,7 +39,7 @@ _TRIES = 5
 _DRIFTED = {dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN}
 
 
-class Rfc2136(Block, DnsProvider, Checkable):
+class Rfc2136(ProviderBlock, DnsProvider, Checkable):
     """Reads a zone by transfer (or by queries, where that is refused) and changes it by dynamic update."""
 
     _block_type_name = "RFC 2136 DNS"

@@ -18,7 +18,6 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 from botocore.parsers import ResponseParserError
-from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import Field
 
@@ -33,6 +32,7 @@ from blocks.dns.route53_answers import (
     read,
     read_sets,
 )
+from blocks.provider_block import ProviderBlock
 from mailmove.dns.canonical import spelled_as
 from mailmove.dns.zone.apply_changes import apply_changes
 from mailmove.dns.zone.provider_checks import findings_of
@@ -57,7 +57,7 @@ _NOT_AS_BEFORE = ("it already exists", "it was not found", "do not match the cur
 _ESCAPE = re.compile(r"\\(?:([0-9]{3})|(.))", re.DOTALL)
 
 
-class Route53(Block, DnsProvider, Checkable):
+class Route53(ProviderBlock, DnsProvider, Checkable):
     """Reads and changes a public hosted zone in Amazon Route 53.
 
     The key needs route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and

@@ -6,7 +6,6 @@ import logging
 from datetime import datetime
 from typing import Literal
 
-from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.exchange.ews.client import EwsClient
@@ -23,6 +22,7 @@ from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import mailboxes, public_folders, server_version, statistics
 from blocks.exchange.powershell.rpc_proxy_feature import ShellFeature
 from blocks.exchange.powershell.shell import ExchangeShell
+from blocks.provider_block import ProviderBlock
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
@@ -41,7 +41,7 @@ PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
 
 
-class ExchangeServer(Block, SourceServer, Checkable, ShellCertificates, ShellFeature):
+class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, ShellFeature):
     """The server in the cupboard, and an account that may administer it and open every mailbox.
 
     Rights needed: Exchange organization administrator (2007) or Organization Management, and Full Access to every

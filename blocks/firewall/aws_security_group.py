@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from blocks.firewall import aws_rules as rules_
 from blocks.firewall.aws_errors import code_of, ours
+from blocks.provider_block import ProviderBlock
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Finding
 from mailmove.plan.values import Mode
@@ -25,7 +25,7 @@ _READ_BACK_SECONDS = 20.0
 """EC2's readings are eventually consistent; a change is normally seen within a second or two."""
 
 
-class AwsSecurityGroup(Block, Firewall, Checkable):
+class AwsSecurityGroup(ProviderBlock, Firewall, Checkable):
     """The security group that stands before the old Exchange server.
 
     A group without a rule for a port drops what comes for it: EC2 sends no refusal. It cannot lock us out either: only

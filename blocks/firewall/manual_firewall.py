@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.provider_block import ProviderBlock
 from mailmove.errors import ByHand, MailmoveError, NotYet
 from mailmove.evidence import Finding
 from mailmove.plan.values import Mode
@@ -21,7 +21,7 @@ _HOW: dict[Mode, str] = {
 }
 
 
-class ManualFirewall(Block, Firewall, Checkable):
+class ManualFirewall(ProviderBlock, Firewall, Checkable):
     """For a router without an API. Needs no credentials."""
 
     by_hand: ClassVar[bool] = True

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 import asyncssh
-from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
+from blocks.provider_block import ProviderBlock
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding
 from mailmove.pem import pem
@@ -23,7 +23,7 @@ from mailmove.smtp.port_modes import mode_for
 R = TypeVar("R")
 
 
-class SshGateway(Block, Firewall, Checkable):
+class SshGateway(ProviderBlock, Firewall, Checkable):
     """The customer's router, by SSH. `{port}` in a command stands for the port; a status other than 0 is a failure.
 
     Before a closing a reopening is started on the device itself; it is called off once a new connection has shown that

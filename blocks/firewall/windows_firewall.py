@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.exchange.powershell.shell import ExchangeShell
+from blocks.provider_block import ProviderBlock
 from mailmove.errors import Blocked, MailmoveError, NotYet, Transient
 from mailmove.evidence import Finding
 from mailmove.plan.values import Mode
@@ -26,7 +26,7 @@ _TASKS = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Schedule\\Task
 _PROFILES = {"DomainProfile": "domain", "StandardProfile": "private", "PublicProfile": "public"}
 
 
-class WindowsFirewall(Block, Firewall, Checkable):
+class WindowsFirewall(ProviderBlock, Firewall, Checkable):
     """The firewall of the Windows Server that the old Exchange runs on.
 
     Rights needed: a local administrator, by WinRM. It drops: Windows sends no refusal for a blocked port, nor (stealth

@@ -19,8 +19,8 @@ from msal.exceptions import MsalError
 from blocks.microsoft365.answers import TooManyRequests, retry_after
 from blocks.microsoft365.clouds import LOGIN_HOSTS
 from blocks.retry_budget import Patience, pause
-from blocks.tls_roots import is_untrusted, requests_session, untrusted
-from mailmove.errors import MailmoveError, SignInRefused, Throttled, Transient
+from blocks.tls_roots import ElsewhereError, is_untrusted, requests_session, untrusted
+from mailmove.errors import Blocked, MailmoveError, SignInRefused, Throttled, Transient
 
 logging.getLogger("msal").setLevel(logging.CRITICAL)
 """It writes an answer that it cannot read into the log as it is, with the tokens that are in it."""
@@ -69,8 +69,10 @@ class Entra:
         self._sleep = sleep
         self._tenant, self._client_id = tenant, client_id
         self._authority = f"{login_url.rstrip('/')}/{tenant}"
-        self._microsoft = self._authority.split("/")[2] in LOGIN_HOSTS
-        self._session = requests_session(tls)
+        host = self._authority.split("/")[2]
+        self._microsoft = host in LOGIN_HOSTS
+        # The tenant's configuration page names where secrets are to be sent; it must not name anybody else.
+        self._session = requests_session(tls, frozenset(LOGIN_HOSTS if self._microsoft else [host.lower()]))
         self._session.hooks["response"].append(self._remember)
         self._application: Any = None
         self._last: requests.Response | None = None
@@ -111,6 +113,11 @@ class Entra:
         self._last = None
         try:
             answer = dict(question())
+        except ElsewhereError as error:
+            self.forget()
+            todo = "This is not how Microsoft behaves: check `login_url`, and what stands between it and this worker."
+            seen = f"the sign-in service sends us to {str(error)[:200]}; nothing was sent there"
+            raise Blocked(WHO, wanted=wanted, seen=seen, todo=todo) from None
         except requests.RequestException as error:
             self.forget()
             if is_untrusted(error):

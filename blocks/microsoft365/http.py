@@ -17,8 +17,9 @@ import httpx
 from blocks.microsoft365.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
 from blocks.microsoft365.fields import rows, text
 from blocks.retry_budget import Patience, pause
-from blocks.tls_roots import is_untrusted, untrusted
+from blocks.tls_roots import is_untrusted, kind_of, untrusted
 from mailmove.errors import Blocked, MailmoveError, Transient
+from mailmove.wire.http import client
 
 TokenSource = Callable[[str | None], str]
 """None -> bearer token; claims (JSON text) of a challenge, or ANEW -> a new one."""
@@ -27,6 +28,8 @@ ANEW = ""
 """Instead of claims: the token at hand is no longer taken, without a word on what another should have."""
 T = TypeVar("T")
 MAX_PAGES = 10_000
+WHOLE, MOST = 600.0, 256 * 1024 * 1024
+"""Seconds for one request with its whole answer, and bytes of that: the largest item is 150 MB."""
 
 
 @dataclass
@@ -55,9 +58,7 @@ class JsonClient:
 
     def __post_init__(self) -> None:
         self.base = self.base.rstrip("/")
-        self._http = httpx.Client(
-            verify=self.tls, trust_env=False, timeout=httpx.Timeout(120, connect=20), transport=self.transport
-        )
+        self._http = client(self.tls, seconds=WHOLE, most=MOST, transport=self.transport)
 
     def close(self) -> None:
         self._http.close()
@@ -130,7 +131,7 @@ class JsonClient:
                 failure = Transient(
                     self.who,
                     wanted=wanted,
-                    seen=f"{type(error).__name__}: {error}",
+                    seen=kind_of(error),
                     todo="Ask again; if it lasts, look at the worker's network.",
                 )
                 if not again:

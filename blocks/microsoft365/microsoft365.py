@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
@@ -29,6 +28,7 @@ from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
 from blocks.microsoft365.users import Users
 from blocks.process_local import ProcessLocal
+from blocks.provider_block import ProviderBlock
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked
@@ -52,7 +52,7 @@ class _Parts:
     items: Items
 
 
-class Microsoft365(Block, Tenant, Checkable, TakesSignIn):
+class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     """A Microsoft 365 tenant: Graph, Exchange Online and its migration service.
 
     Sign in as an application of the tenant (certificate, or client secret), or, with `refresh_token`, as a person: the

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
 from pydantic import Field, PrivateAttr, SecretStr
 
@@ -19,6 +18,7 @@ from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, consent_n
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.process_local import ProcessLocal
+from blocks.provider_block import ProviderBlock
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, Transient
 from mailmove.evidence import Finding
@@ -41,7 +41,7 @@ class _Parts:
     prices: PriceSheet
 
 
-class PartnerCenter(Block, Partner, Checkable, TakesSignIn):
+class PartnerCenter(ProviderBlock, Partner, Checkable, TakesSignIn):
     """The partner's own tenant, from which customers are invited.
 
     Microsoft offers this to an application acting for a signed-in user with MFA only (App+User); `mailmove sign-in`

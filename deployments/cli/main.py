@@ -19,7 +19,7 @@ from deployments.cli.block.commands import block
 from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
 from deployments.cli.keeping import keeping
-from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, exits_in_words
+from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, echo, exits_in_words
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
 from deployments.cli.people import people
@@ -27,6 +27,7 @@ from deployments.cli.people import people
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,  # passwords may be among them
     help="Move a customer's mail to Microsoft 365 overnight.",
     epilog=exits_in_words(),
 )
@@ -299,14 +300,27 @@ def check_server(
     host: Annotated[str, typer.Argument(help="Public name of Outlook Anywhere, like mail.contoso.com")],
     user: Annotated[str | None, typer.Option(help="Migration account; its password is asked for")] = None,
     mailbox: Annotated[str | None, typer.Option(help="Address to ask Autodiscover for; default: the account")] = None,
+    send_password_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Server that may have the password, too, where Autodiscover leads to it"),
+    ] = None,
+    allow_old_tls: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="Send it the password over TLS older than 1.2, too")
+    ] = None,
+    issuer: Annotated[
+        bool, typer.Option("--fetch-issuer", help="Fetch a missing issuer's certificate where the server's says")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Would Microsoft reach this server? Certificate, sign-in, RPC over HTTP, inbound mail; changes nothing."""
+    """Would Microsoft reach this server? Certificate, sign-in, RPC over HTTP, inbound mail; changes nothing.
+
+    The password goes to HOST and to names below the mail domain, over TLS 1.2 or later; anywhere else only when asked.
+    """
     from pydantic import SecretStr
 
     from deployments.display.render import print_steps
     from mailmove.domain_names import to_ascii
-    from mailmove.outlook_anywhere import analyze
+    from mailmove.outlook_anywhere import analyze, fetch_issuer
 
     try:
         host = to_ascii(host.strip())
@@ -314,11 +328,19 @@ def check_server(
         _fail(f"{host} is not a DNS name: {error}", WRONG, json=json)
     if user and not mailbox:
         asked = f"Autodiscover is asked for {user}" if "@" in user else "Autodiscover is not asked, and is not judged"
-        typer.echo(f"no --mailbox: {asked}. Give the address of somebody who has a mailbox there.", err=True)
+        echo(f"no --mailbox: {asked}. Give the address of somebody who has a mailbox there.", err=True)
     if mailbox and not user:
-        typer.echo("--mailbox without --user: what needs a sign-in is left out.", err=True)
+        echo("--mailbox without --user: what needs a sign-in is left out.", err=True)
     credentials = (user, SecretStr(typer.prompt("Password", hide_input=True, err=True))) if user else None
-    analysis = analyze(host, credentials=credentials, mailbox=mailbox)
+    analysis = analyze(
+        host,
+        credentials=credentials,
+        mailbox=mailbox,
+        fetch=fetch_issuer if issuer else None,
+        send_to=send_password_to or (),
+        old_tls=allow_old_tls or (),
+        ask=_yes_or_no if sys.stdin.isatty() and not json else None,
+    )
     if json:
         _say(analysis.model_dump(mode="json"), json)
     else:
@@ -359,7 +381,7 @@ def _write(out: Path, page: str, *, json: bool) -> None:
         out.write_text(page, encoding="utf-8")
     except OSError as error:
         _fail(f"{out}: {error.strerror}", WRONG, json=json)
-    typer.echo(f"written: {out}", err=True)
+    echo(f"written: {out}", err=True)
 
 
 def _when(words: str | None, *, json: bool) -> datetime | None:
@@ -399,12 +421,18 @@ def _load_all(paths: list[Path]) -> list[Any]:
 
 def _ask(question: str) -> None:
     """Print the question that the run waits at; on stderr, so that --json stays clean."""
-    typer.echo(f"waiting: {question}", err=True)
+    echo(f"waiting: {question}", err=True)
+
+
+def _yes_or_no(question: str) -> bool:
+    from deployments.display.safe_text import plain
+
+    return typer.confirm(plain(question), default=False, err=True)
 
 
 def _show(words: str) -> None:
     """Print a line for the person at the terminal; on stderr, so that --json stays clean."""
-    typer.echo(words, err=True)
+    echo(words, err=True)
 
 
 if __name__ == "__main__":

@@ -30,13 +30,21 @@ def say(content: Any, json: bool, rows: str = "rows") -> None:
     """Print text, or with `json` an object that bears its version. rows: name of the field that holds a list."""
     import json as encoder
 
-    typer.echo(encoder.dumps(versioned(content, rows), indent=2, ensure_ascii=False) if json else content)
+    # In ASCII: escapes steer no terminal.
+    echo(encoder.dumps(versioned(content, rows), indent=2) if json else content)
+
+
+def echo(content: Any, *, err: bool = False) -> None:
+    """Print lines; whatever strangers put into them steers no terminal."""
+    from mailmove.shown_text import visible
+
+    typer.echo(visible(str(content), lines=True), err=err)
 
 
 def fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:
     import json as encoder
 
-    typer.echo(encoder.dumps(versioned({"error": message})) if json else message, err=True)
+    echo(encoder.dumps(versioned({"error": message})) if json else message, err=True)
     raise typer.Exit(status)
 
 

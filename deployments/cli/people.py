@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.output import WRONG, AsJson, fail, say
+from deployments.cli.output import WRONG, AsJson, echo, fail, say
 
 people = typer.Typer()
 
@@ -122,7 +122,7 @@ def _show_question(parked: Any, asked: Any, *, signs: bool) -> None:
         plain(f"{finding.subject}: {finding.seen}. {finding.means} {finding.todo}")
         for finding in asked.preview.findings
     ]
-    typer.echo("\n".join([*lines, f"digest {asked.preview.digest}"]), err=True)
+    echo("\n".join([*lines, f"digest {asked.preview.digest}"]), err=True)
 
 
 def _passphrase() -> str:

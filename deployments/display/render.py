@@ -59,7 +59,7 @@ def print_report(report: Report) -> None:
     """Print a cutover as a table with a bar for each step's time, and the items that stayed at the source."""
     console = Console()
     zone = ZoneInfo(report.time_zone)
-    table = Table(title=f"{report.customer}: {report.state}")
+    table = Table(title=Text(plain(f"{report.customer}: {report.state}")))
     for heading, width in (("step", None), ("ended", None), ("took", None), ("", _BAR), ("what was seen", None)):
         table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=width)
     end = max([report.began, *(step.ended for step in report.steps if step.ended)])
@@ -67,7 +67,7 @@ def print_report(report: Report) -> None:
         if step.began and step.ended:
             took = lasting((step.ended - step.began).total_seconds())
             bar = _bar(report.began, step.began, step.ended, end)
-            fact = escape(step.facts[0]) if step.facts else ""
+            fact = escape(plain(step.facts[0])) if step.facts else ""
             more = f" [dim]and {len(step.facts) - 1} more[/]" if len(step.facts) > 1 else ""
             table.add_row(step.name, f"{step.ended.astimezone(zone):%d %b %H:%M:%S}", took, bar, fact + more)
         else:
@@ -103,9 +103,11 @@ def print_steps(seen: Step) -> None:
 
 
 def _branch(seen: Step) -> Tree:
-    tree = Tree(f"{_MARKS[seen.status]} {escape(seen.name)}: {escape(seen.seen)} [dim]{seen.elapsed_ms} ms[/]")
+    tree = Tree(
+        f"{_MARKS[seen.status]} {escape(plain(seen.name))}: {escape(plain(seen.seen))} [dim]{seen.elapsed_ms} ms[/]"
+    )
     if seen.todo:
-        tree.add(f"[yellow]{escape(seen.todo)}[/]")
+        tree.add(f"[yellow]{escape(plain(seen.todo))}[/]")
     for child in seen.children:
         tree.children.append(_branch(child))
     return tree
@@ -122,11 +124,12 @@ def rehearsal_view(cutover: CutoverStatus | None, counters: dict[str, int], ui: 
     waits = Text()
     if cutover and cutover.parked:
         until = f"  forecast {cutover.forecast:%H:%M:%S} UTC" if cutover.forecast else ""
-        waits = Text(f"{cutover.parked}: {cutover.question}{until}", "yellow", overflow="fold")
+        waits = Text(plain(f"{cutover.parked}: {cutover.question}{until}"), "yellow", overflow="fold")
     mail = "   ".join(f"{name} {count}" for name, count in counters.items())
     state = cutover.state if cutover else "starting"
     body = Group(steps, Text(), waits, Text(mail, "cyan"))
-    return Panel(body, title=f"{cutover.customer if cutover else 'northwind'}: {state}, {seconds:.0f} s", subtitle=ui)
+    title = f"{cutover.customer if cutover else 'northwind'}: {state}, {seconds:.0f} s"
+    return Panel(body, title=escape(plain(title)), subtitle=ui)
 
 
 def _mark(step: Stage | Wait, done: set[str], upcoming: str | None, cutover: CutoverStatus | None) -> tuple[str, str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
+
+from mailmove.shown_text import one_line
 
 _LONGEST = 600
 """Characters of the longest text that is shown whole."""
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories that draw nothing but may steer: control characters (escape sequences), marks of direction."""
 
 
 def plain(words: str) -> str:
     """The text on one line, cut when too long, without what steers a terminal or turns the direction of writing."""
-    visible = (" " if unicodedata.category(character) in _INVISIBLE else character for character in words)
-    shown = " ".join("".join(visible).split())
+    shown = one_line(words)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 

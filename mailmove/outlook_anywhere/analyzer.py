@@ -12,8 +12,9 @@ from mailmove.outlook_anywhere import rpc_http, tls
 from mailmove.outlook_anywhere.certificate import certificate_steps
 from mailmove.outlook_anywhere.chain import Fetcher, given_roots, public_roots
 from mailmove.outlook_anywhere.endpoints import endpoint_steps
+from mailmove.outlook_anywhere.password_rule import MODERN, PasswordRule
 from mailmove.outlook_anywhere.rpc_http import Account, RpcReply, Scheme
-from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step
+from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step, step_of
 
 _ENABLE = (
     "Enable Outlook Anywhere (Exchange 2007 and 2010: Enable-OutlookAnywhere; the Windows feature RPC over HTTP Proxy "
@@ -36,6 +37,7 @@ def check_server(
     mailbox: str | None = None,
     covers: Sequence[str] = (),
     fetch: Fetcher | None = None,
+    rule: PasswordRule | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     seconds: float = 9.0,
     seconds_each: float = 3.0,
@@ -49,7 +51,7 @@ def check_server(
     server_name_inside: the Exchange server's own name, as the RPC proxy knows it ("SBS2008"), or
         "<mailbox guid>@contoso.com" from Exchange 2013 on.
     mailbox:   SMTP address to look up in the address book; None: the account's own.
-    covers, fetch: see `certificate_steps`.
+    covers, fetch: see `certificate_steps`. rule: whether the password may go over an old TLS; None: never.
     """
     title = f"Outlook Anywhere of {host}"
     if not addresses:
@@ -57,6 +59,7 @@ def check_server(
         return Step(name=title, status="failed", seen="the name has no address", todo=todo)
     deadline = Deadline(seconds, seconds_each)
     account = Account(*credentials) if credentials else None
+    allowed = rule or PasswordRule(host)
 
     def judged(shown: Sequence[bytes]) -> Step:
         roots = [*public_roots(), *(given_roots(extra_ca))]
@@ -65,7 +68,9 @@ def check_server(
     return group(
         title,
         [
-            _address(tls.Dial(host, address, port, extra_ca, deadline), account, server_name_inside, mailbox, judged)
+            _address(
+                tls.Dial(host, address, port, extra_ca, deadline), account, server_name_inside, mailbox, judged, allowed
+            )
             for address in addresses
         ],
     )
@@ -107,6 +112,7 @@ def _address(
     inside: str,
     mailbox: str | None,
     judged: Callable[[Sequence[bytes]], Step],
+    rule: PasswordRule,
 ) -> Step:
     title = f"At {dial.address}"
     names = [
@@ -136,7 +142,7 @@ def _address(
     steps.append(secured)
     if secured.failed or not shown:
         return stop("no TLS")
-    old = secured.status == "warning"
+    old = shown[0].version not in MODERN
     certificate = judged(shown[0].chain)
     steps.append(certificate)
     steps.append(step(names[3], lambda: tls.client_certificate(shown[0])))
@@ -151,6 +157,9 @@ def _address(
     why = _no_ping(certificate, asked, account)
     if why or account is None:
         return stop(why)
+    why, todo = dial.deadline.while_a_person_thinks(lambda: rule.why_not(dial.host, shown[0].version))
+    if why:
+        return group(title, [*steps, step_of("Password", StepResult("warning", why, todo)), skipped(names[-1], why)])
     schemes = _schemes(offered[0])
     for scheme in schemes:
         best = scheme == schemes[0]

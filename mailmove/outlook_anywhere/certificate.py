@@ -77,9 +77,10 @@ def chain_found(chain: Chain) -> StepResult:
     if chain.top.issuer == chain.top.subject:
         why = f"no trusted root vouches for it: its root is a private one ({issuer}), which only its own machines trust"
         return StepResult("failed", why, f"Small Business Server makes such certificates. {_NEW_ONE}", _NO_CHAIN)
-    why = f"no trusted root vouches for it: the certificate of its issuer ({issuer}) is not sent and was not found"
+    why = f"no trusted root vouches for it: the certificate of its issuer ({issuer}) is not sent and is not known"
     todo = (
-        "If a public authority issued it, install its intermediate certificate on the server so that it is sent along. "
+        "If a public authority issued it, install its intermediate certificate on the server so that it is sent along "
+        "(`mailmove check-server --fetch-issuer` looks where the certificate says that it is). "
         f"If a private one did: {_NEW_ONE[0].lower()}{_NEW_ONE[1:]}"
     )
     return StepResult("failed", why, todo, _NO_CHAIN)

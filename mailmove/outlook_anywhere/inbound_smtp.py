@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step
 from mailmove.smtp.port_check import check_port
+from mailmove.wire.acts import act
+from mailmove.wire.smtp import MOST, Smtp
 
 SENDER, STRANGER = "mailmove-check@example.com", "mailmove-check@example.net"
 """Addresses in domains reserved for documentation (RFC 2606), which belong to nobody."""
@@ -37,18 +39,23 @@ def _address(address: str, port: int, recipient: str | None, deadline: Deadline)
     steps = [step(names[0], lambda: _port(address, port, deadline))]
     if steps[0].failed:
         return group(f"Mail server at {address}", [*steps, *(skipped(name, "no connection") for name in names[1:])])
-    smtp = smtplib.SMTP(timeout=max(0.1, deadline.left()))
+    smtp = Smtp(timeout=max(0.1, deadline.left()))
     try:
-        steps.append(step(names[1], lambda: _hello(smtp, address, port)))
+        steps.append(step(names[1], lambda: _in_time(deadline, lambda: _hello(smtp, address, port))))
         if steps[-1].failed:
             rest = [skipped(name, "no conversation") for name in names[2:]]
             return group(f"Mail server at {address}", [*steps, *rest])
         if recipient:
-            steps.append(step(names[2], lambda: _own(smtp, recipient)))
-        steps.append(step(names[3], lambda: _relay(smtp)))
+            steps.append(step(names[2], lambda: _in_time(deadline, lambda: _own(smtp, recipient))))
+        steps.append(step(names[3], lambda: _in_time(deadline, lambda: _relay(smtp))))
     finally:
         smtp.close()
     return group(f"Mail server at {address}", steps)
+
+
+def _in_time(deadline: Deadline, attempt: Callable[[], StepResult]) -> StepResult:
+    with act(deadline.left(), MOST):
+        return attempt()
 
 
 def _port(address: str, port: int, deadline: Deadline) -> StepResult:

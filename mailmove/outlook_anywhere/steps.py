@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPException
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["ok", "warning", "failed", "skipped"]
+T = TypeVar("T")
 
 
 class Step(BaseModel):
@@ -75,6 +76,13 @@ class Deadline:
         if left <= 0.05:
             raise TimeoutError("no time left")
         return min(left, self._each)
+
+    def while_a_person_thinks(self, question: Callable[[], T]) -> T:
+        """The answer to a question; the time until it comes does not count."""
+        asked = time.monotonic()
+        answer = question()
+        self._end += time.monotonic() - asked
+        return answer
 
 
 def step(name: str, attempt: Callable[[], StepResult]) -> Step:

@@ -12,7 +12,10 @@ import certifi
 
 from mailmove.outlook_anywhere.steps import Deadline, StepResult
 from mailmove.pem import pem
+from mailmove.wire.acts import act, connected, timed
 
+MOST_OF_A_HANDSHAKE = 1_000_000
+"""Bytes that a server may send before it is known who it is."""
 _CERTIFICATE_REQUEST = 13  # handshake message, RFC 5246 7.4 and RFC 8446 4
 
 
@@ -27,7 +30,7 @@ class Dial:
     deadline: Deadline
 
     def tcp(self) -> socket.socket:
-        return socket.create_connection((self.address, self.port), timeout=self.deadline.left())
+        return connected((self.address, self.port), self.deadline.left())
 
     def unverified(self) -> ssl.SSLSocket:
         """A connection whose certificate is not checked: no password may be sent on it.
@@ -47,7 +50,8 @@ class Dial:
         plain = self.tcp()
         try:
             plain.settimeout(self.deadline.left())
-            return context.wrap_socket(plain, server_hostname=self.host)
+            with act(self.deadline.left(), MOST_OF_A_HANDSHAKE):
+                return timed(context).wrap_socket(plain, server_hostname=self.host)
         except BaseException:
             plain.close()
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from mailmove.evidence import Finding
 from mailmove.outlook_anywhere.analyzer import check_server
 from mailmove.outlook_anywhere.autodiscover import Names, Settings, autodiscover_steps
 from mailmove.outlook_anywhere.inbound_smtp import inbound_steps
+from mailmove.outlook_anywhere.password_rule import PasswordRule
 from mailmove.outlook_anywhere.rpc_http import Account
 from mailmove.outlook_anywhere.steps import Deadline, Step, StepResult, group, skipped, step, step_of
 
@@ -59,16 +59,6 @@ def system_names(resolver: Any = None) -> Names:
     return Names(addresses, srv)
 
 
-def fetch_issuer(url: str) -> bytes:
-    """Download an issuer's certificate from an address in another certificate; at most 64 KiB, 3 seconds, plain http.
-    OSError: it failed."""
-    if not url.startswith("http://"):
-        raise OSError("issuers are fetched by http only")
-    with urllib.request.urlopen(url, timeout=EACH) as answer:  # noqa: S310  # checked above
-        content: bytes = answer.read(65536)
-        return content
-
-
 def analyze(
     host: str,
     *,
@@ -80,7 +70,10 @@ def analyze(
     smtp_port: int = 25,
     extra_ca: str | None = None,
     names: Names | None = None,
-    fetch: Callable[[str], bytes] | None = fetch_issuer,
+    fetch: Callable[[str], bytes] | None = None,
+    send_to: Sequence[str] = (),
+    old_tls: Sequence[str] = (),
+    ask: Callable[[str], bool] | None = None,
     rights: Callable[[], Sequence[Finding]] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Step:
@@ -91,6 +84,8 @@ def analyze(
     mailbox: SMTP address to ask Autodiscover and the address book for; None: the user name, if it is one.
     domain: mail domain; None: that of `mailbox`, else the host's name without its first label.
     server_name_inside: None: from Autodiscover.
+    send_to, old_tls, ask: see `PasswordRule`: who else may be sent the password, over what TLS, and who is asked.
+    fetch: gets an issuer's certificate where the server's own says; None: nothing is fetched.
     smtp_host: None: `host`. rights: signs in to EWS and opens every mailbox; each missing right is a finding.
     """
     names = names or system_names()
@@ -99,12 +94,13 @@ def analyze(
     account = Account(*credentials) if credentials else None
     mailbox = mailbox or (credentials[0] if credentials and "@" in credentials[0] else None)
     domain = domain or (mailbox or host.partition(".")[2]).rpartition("@")[2]
+    rule = PasswordRule(host, domain, frozenset(send_to), frozenset(old_tls), ask)
     settings_read: list[Settings] = []
 
     def autodiscover() -> Step:
         if account is None or mailbox is None:
             return skipped("Autodiscover", "no account and mailbox were given")
-        tree, settings = autodiscover_steps(names, mailbox, account, lambda: Deadline(EACH, EACH))
+        tree, settings = autodiscover_steps(names, mailbox, account, lambda: Deadline(1.5 * EACH, EACH), rule)
         settings_read.append(settings)
         return tree
 
@@ -121,6 +117,7 @@ def analyze(
             mailbox=mailbox,
             covers=[f"autodiscover.{domain}"],
             fetch=fetch,
+            rule=rule,
             now=now,
             seconds=PART,
             seconds_each=EACH,

@@ -16,6 +16,7 @@ from mailmove.report.forecast import Runbook
 from mailmove.report.rollback_advice import rollback_limits, rollback_steps
 from mailmove.report.words import lasting, size_words, value_words
 from mailmove.report.zone_diff import zone_diff
+from mailmove.shown_text import visible
 
 
 def report_html(report: CutoverReport) -> str:
@@ -61,9 +62,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters.update(value=value_words, size=size_words, moment=_moment, clock=_clock)
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: words of others steer nothing; drawings of ours are left as they are."""
+    return visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _moment(at: datetime | None, zone: tzinfo) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from html import escape
 
+from mailmove.shown_text import one_line, visible
+
 INK, FAINT, LINE = "#1f2933", "#5f6c7b", "#d5dbe1"
 OLD, NEW, WAIT, ASKED, TROUBLE, DONE = "#b7561f", "#7fb2e5", "#c5d0da", "#e3a008", "#b91c1c", "#2f6f4f"
 """OLD is darker than NEW, so that they differ on paper without colours too."""
@@ -106,7 +108,7 @@ class TimeAxis:
 
 def fit(words: str) -> str:
     """Escape a text for SVG content and attributes; characters that XML cannot hold are replaced."""
-    return escape(_UNFIT.sub("\N{REPLACEMENT CHARACTER}", words))
+    return escape(visible(_UNFIT.sub("\N{REPLACEMENT CHARACTER}", words)))
 
 
 def cut(words: str, most: int) -> str:
@@ -116,4 +118,4 @@ def cut(words: str, most: int) -> str:
 def as_image(drawing: str, alt: str) -> str:
     """A Markdown image with the drawing inline as a data URL."""
     data = base64.b64encode(drawing.encode()).decode("ascii")
-    return f"![{alt.replace('[', '(').replace(']', ')')}](data:image/svg+xml;base64,{data})"
+    return f"![{one_line(alt).replace('[', '(').replace(']', ')')}](data:image/svg+xml;base64,{data})"

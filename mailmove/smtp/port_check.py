@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.errors import Blocked, Transient
+from mailmove.wire.acts import act, connected
 
 State = Literal["open", "refused", "silent", "unreachable", "deferring", "rejecting"]
 
@@ -45,7 +46,7 @@ class PortCheck(BaseModel):
 def check_port(address: str, port: int, timeout: float = 10.0) -> PortCheck:
     """Connect, read the greeting, send QUIT.
 
-    address: IP address or host name. timeout: seconds, for the connection and again for the greeting.
+    address: IP address or host name. timeout: seconds, for the connection and again for the whole greeting.
     A server that accepts and sends no greeting in time counts as open: its port is not closed.
     Blocked: the name does not exist; Transient: the name could not be looked up now.
     """
@@ -54,7 +55,7 @@ def check_port(address: str, port: int, timeout: float = 10.0) -> PortCheck:
         return PortCheck(address=address, port=port, state=state, words=words)
 
     try:
-        connection = socket.create_connection((address, port), timeout=timeout)
+        connection = connected((address, port), timeout)
     except socket.gaierror as error:
         raise _no_name(address, error) from error
     except TimeoutError:
@@ -67,9 +68,10 @@ def check_port(address: str, port: int, timeout: float = 10.0) -> PortCheck:
         return checked("unreachable", error.strerror or str(error))
     with connection:
         try:
-            greeting = _first_line(connection)
-            if greeting[:1] == "2":
-                connection.sendall(b"QUIT\r\n")
+            with act(timeout):
+                greeting = _first_line(connection)
+                if greeting[:1] == "2":
+                    connection.sendall(b"QUIT\r\n")
         except TimeoutError:
             return checked("open", f"accepts, and says nothing in {timeout:g} s")
         except OSError as error:

@@ -8,6 +8,11 @@ import smtplib
 import ssl
 
 from mailmove.errors import Blocked, Transient
+from mailmove.wire.acts import act, timed
+from mailmove.wire.smtp import MOST, Smtp
+
+WHOLE = 1200.0
+"""Seconds for one conversation: 35 MB over a line of 256 kbit/s."""
 
 
 class MaybeTaken(Transient):
@@ -15,12 +20,19 @@ class MaybeTaken(Transient):
 
 
 def redeliver(
-    content: bytes, *, sender: str, recipient: str, mx: tuple[str, int], helo: str, timeout: float = 60.0
+    content: bytes,
+    *,
+    sender: str,
+    recipient: str,
+    mx: tuple[str, int],
+    helo: str,
+    timeout: float = 60.0,
+    whole: float = WHOLE,
 ) -> str:
     """Send one message by SMTP (RFC 5321) to `mx` (address, port); returns the server's last reply.
 
     content: RFC 5322 bytes, headers included, sent as they are (only lone line feeds become CRLF, as Exchange Online
-    refuses them). sender: envelope sender, "" for a bounce. timeout: seconds for each step.
+    refuses them). sender: envelope sender, "" for a bounce. timeout: seconds for each step; whole: for all of them.
     Not idempotent in itself: look for the Message-ID in the target mailbox first, each time.
     MaybeTaken: it is unknown whether it was delivered. Transient: not now. Blocked: refused for good (5xx).
     """
@@ -30,7 +42,7 @@ def redeliver(
         raise Blocked(who, wanted=wanted, seen="a message with nothing in it", todo=todo)
     handed_over = False
     try:
-        with contextlib.closing(smtplib.SMTP(*mx, local_hostname=helo, timeout=timeout)) as smtp:
+        with act(whole, MOST), contextlib.closing(Smtp(*mx, local_hostname=helo, timeout=timeout)) as smtp:
             _expect(smtp.ehlo(), 250)
             if smtp.has_extn("starttls"):
                 _expect(smtp.starttls(context=_opportunistic()), 220)
@@ -83,4 +95,4 @@ def _opportunistic() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context
+    return timed(context)

@@ -20,6 +20,7 @@ from prefect.states import Cancelled, Cancelling
 
 from blocks import block_class
 from mailmove.errors import RolledBack
+from tasks.engine import log_door, prefect_blocks
 from tasks.engine.port import Engine, RunRecord
 from tasks.engine.prefect_claims import claim_for, claim_of, words_of
 from tasks.engine.prefect_internals import (
@@ -50,6 +51,8 @@ class PrefectEngine(Engine):
     ending_seconds = 30.0
 
     def __init__(self) -> None:
+        prefect_blocks.install()
+        log_door.install()
         self.store, self.vault, self.parking = ArtifactStore(), SecretBlocks(), PrefectParking()
         self._claimed: dict[UUID, str] = {}
 

@@ -6,6 +6,7 @@ contract test for each, on the newest and on the oldest Prefect that `pyproject.
 Five files have to stay where the process starts that needs them, because they run before or instead of Prefect's own:
 `deployments/engine.py`, `deployments/server/box.py` (settings by name), `deployments/server/api_server.py`,
 `deployments/server/sqlite_begin_immediate.py` and, for tests, `tests/conftest.py`. That one no contract test covers.
+`tasks/engine/prefect_blocks.py` replaces the one function through which every block is opened.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Artifact, ArtifactCollection
 from prefect.client.schemas.sorting import ArtifactSort
 
+from mailmove.shown_text import markdown_page
 from tasks.engine.port import Rows, Store, Vault
 from tasks.engine.prefect_internals import replace_artifact, rows_of_table
 
@@ -33,10 +34,12 @@ class ArtifactStore(Store):
         self._write(key, "table", json.dumps(rows), description, flow_run)
 
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
-        self._write(key, "markdown", text, description, flow_run)
+        self._write(key, "markdown", markdown_page(text), description, flow_run)
 
     def _write(self, key: str, kind: str, data: str, description: str, flow_run: UUID) -> None:
-        artifact = ArtifactCreate(key=key, type=kind, description=description, data=data, flow_run_id=flow_run)
+        artifact = ArtifactCreate(
+            key=key, type=kind, description=markdown_page(description), data=data, flow_run_id=flow_run
+        )
         with get_client(sync_client=True) as client:
             client.create_artifact(artifact)
 

@@ -11,16 +11,16 @@ Port = TypeVar("Port")
 
 
 def open_block(reference: str, port: type[Port]) -> Port:
-    """The block `type/name`. Blocked: there is none, or it is no such port."""
+    """The block `type/name`. Blocked: there is none, its fields are incomplete or wrong, or it is no such port."""
     try:
         block = engine().load_block(reference)
-    except ValueError as error:
+    except ValueError:
         raise Blocked(
             "Prefect",
             wanted=f"the block {reference}",
             seen="no such block",
             todo="Save it under that name, or mend the plan.",
-        ) from error
+        ) from None
     return as_port(reference, block, port)
 
 

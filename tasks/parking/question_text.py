@@ -11,6 +11,7 @@ from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Gate
 from mailmove.plan.windows import closes
 from mailmove.report.words import value_words
+from mailmove.shown_text import in_code, in_markdown, markdown_page, one_line
 from tasks.parking.gate_questions import Asked, expires
 from tasks.parking.poll import Awaited
 from tasks.runbook import stage_named, stage_of_gate
@@ -26,7 +27,8 @@ def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
         "- nothing to change: it stands as wanted already"
     ]
     lines += [
-        f"- **{finding.subject}**: {finding.seen}. {finding.means} {finding.todo}" for finding in preview.findings
+        f"- **{in_markdown(finding.subject)}**: {in_markdown(finding.seen)}. {finding.means} {finding.todo}"
+        for finding in preview.findings
     ]
     lines += ["", f"Your yes binds to this picture (digest `{preview.digest}`); if it changes, you are asked again."]
     if (until := expires(rule, asked.at)) is not None:
@@ -39,7 +41,7 @@ def question_of(cutover: Cutover, name: str, asked: Asked, why_not: str) -> str:
             f"`mailmove approve {cutover.customer} --name NAME`, or with `--print-code` for this form "
             f"(question `{asked.question}`)."
         ]
-    return "\n".join(lines)
+    return markdown_page("\n".join(lines))
 
 
 def _low_ttl(cutover: Cutover) -> timedelta:
@@ -51,14 +53,14 @@ def question_of_wait(cutover: Cutover, awaited: Awaited, result: PollResult) -> 
     when = f" Forecast: {result.forecast:%Y-%m-%d %H:%M:%S} UTC." if result.forecast else ""
     asks = f"{result.asks} " if result.asks else ""
     lines = [f"{cutover.customer} waits: {awaited}. {asks}{result.summary.removesuffix('.')}.{when}", ""]
-    lines += [f"- {line}" for line in result.details]
+    lines += [f"- {one_line(line)}" for line in result.details]
     if result.picture:
         lines += ["", result.picture]
     if result.asks:
         lines += ["", f"**{result.asks}** It goes on by itself if what it waits for comes after all."]
     else:
         lines += ["", "It goes on by itself. Answer only to skip the wait."]
-    return "\n".join(lines)
+    return markdown_page("\n".join(lines))
 
 
 def question_of_trouble(cutover: Cutover, name: str, why: str, things: tuple[Leavable, ...], not_counted: str) -> str:
@@ -82,7 +84,7 @@ def question_of_trouble(cutover: Cutover, name: str, why: str, things: tuple[Lea
             f"Nothing of {name} can be left out: without it the cutover would not be safe. "
             f"Where it cannot be mended, roll back: `mailmove rollback` with the plan of {cutover.customer}."
         ]
-    return "\n".join(lines)
+    return markdown_page("\n".join(lines))
 
 
 def _thing_words(thing: Leavable) -> str:
@@ -93,4 +95,5 @@ def _thing_words(thing: Leavable) -> str:
 
 def line_of(change: Change) -> str:
     """One change on one line."""
-    return f"{change.words}: `{value_words(change.before)}` -> `{value_words(change.after)}`"
+    before, after = in_code(value_words(change.before)), in_code(value_words(change.after))
+    return f"{change.words}: `{before}` -> `{after}`"

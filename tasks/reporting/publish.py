@@ -10,6 +10,7 @@ from mailmove.report.cutover_report import CutoverReport
 from mailmove.report.pictures import first_copy, landing, marks_of, propagation, timeline
 from mailmove.report.svg import as_image
 from mailmove.report.zone_diff import zone_diff
+from mailmove.shown_text import one_line
 from tasks.dns.mail_policies import keep_observed
 from tasks.execution.context import Context
 from tasks.items.item_report import forget
@@ -32,7 +33,7 @@ def show_preflight(cutover: Cutover, previews: list[Preview], inventory: Invento
         lines += [f"- {line_of(change)}" for change in preview.changes] or ["- nothing to change"]
         for finding in preview.findings:
             mark = "**stands in the way:** " if finding.blocks else ""
-            lines.append(f"- {mark}{finding.subject}: {finding.seen}. {finding.means} {finding.todo}")
+            lines.append(one_line(f"- {mark}{finding.subject}: {finding.seen}. {finding.means} {finding.todo}"))
         lines.append("")
     rows = [preview.model_dump(mode="json") for preview in previews]
     context.write_table(previews_key(cutover.customer), rows, description="for runbook and report")
@@ -47,7 +48,7 @@ def report(cutover: Cutover) -> str:
     lines = [f"# {cutover.customer}: the cutover", "", *_pictures(record)]
     for step in record.steps:
         lines += [f"## {step.name}: {step.story}", "", *(f"- {line_of(change)}" for change in step.changes)]
-        lines += [f"- {step.ended:%H:%M:%S} UTC: {fact}" for fact in step.facts if step.ended]
+        lines += [one_line(f"- {step.ended:%H:%M:%S} UTC: {fact}") for fact in step.facts if step.ended]
         lines += [f"- {step.left}"] if step.left else []
         lines.append("")
     decisions = [f"- {decision.stage}: {'; '.join(decision.words)}" for decision in record.decisions]

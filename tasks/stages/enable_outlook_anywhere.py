@@ -124,7 +124,7 @@ def _differing(context: Context, receipt: Receipt) -> list[Change]:
 
 def _analysis(context: Context) -> Step:
     # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
-    from mailmove.outlook_anywhere import check_server, fetch_issuer
+    from mailmove.outlook_anywhere import check_server
 
     server, host = context.source, context.plan.source.outlook_anywhere_host
     inventory = server.inventory()
@@ -137,5 +137,4 @@ def _analysis(context: Context) -> Step:
         server_name_inside=inventory.server,
         mailbox=next((box.address for box in inventory.moving), None),
         covers=[f"autodiscover.{domain}" for domain in context.plan.domains],
-        fetch=fetch_issuer,
     )

@@ -101,13 +101,11 @@ def _preview(context: Context) -> Preview:
 
 def _shown(context: Context) -> Step:
     # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
-    from mailmove.outlook_anywhere import check_certificate, fetch_issuer
+    from mailmove.outlook_anywhere import check_certificate
 
     host, port = context.plan.source.outlook_anywhere_host, context.plan.source.https_port
     addresses, trusted = addresses_of(context, host), context.source.trusted_ca()
-    return check_certificate(
-        host, addresses=addresses, port=port, extra_ca=trusted, covers=_names(context), fetch=fetch_issuer
-    )
+    return check_certificate(host, addresses=addresses, port=port, extra_ca=trusted, covers=_names(context))
 
 
 def _faults(seen: Step) -> list[Step]:

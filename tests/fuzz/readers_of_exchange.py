@@ -40,6 +40,7 @@ from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import StateLost
 from mailmove.outlook_anywhere.autodiscover import Names, autodiscover_steps
+from mailmove.outlook_anywhere.password_rule import PasswordRule
 from mailmove.outlook_anywhere.rpc_http import Account
 from mailmove.outlook_anywhere.steps import Deadline
 
@@ -257,7 +258,7 @@ def autodiscover_readers(taped: Taped) -> list[Reader]:
     account = Account(taped.connections._username, taped.connections._password)
 
     def read() -> Any:
-        return autodiscover_steps(names, ANNA, account, lambda: Deadline(10, 2))
+        return autodiscover_steps(names, ANNA, account, lambda: Deadline(10, 2), PasswordRule(ANNA, DOMAIN))
 
     def measure(result: Any) -> Counter[str]:
         step, settings = result

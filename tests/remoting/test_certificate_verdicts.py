@@ -136,7 +136,7 @@ def test_nothing_to_be_fetched_is_no_crash() -> None:
 
     for fetch in (gone, lambda url: b"garbage"):
         failed = judged(Case(leaf(HOST, aia="http://ca.example/middle"), []), fetch).failures
-        assert "is not sent and was not found" in failed[0].seen
+        assert "is not sent and is not known" in failed[0].seen
 
 
 def test_garbage_is_no_certificate() -> None:

@@ -22,7 +22,7 @@ from lab.authority import Authority
 from lab.exchange.rpc_proxy import mailbox_identity
 from lab.exchange.web import ExchangeWeb, WebHandler
 from lab.places import Places
-from mailmove.outlook_anywhere import Step, check_server
+from mailmove.outlook_anywhere import PasswordRule, Step, check_server
 
 Context = Callable[[Authority], ssl.SSLContext]
 
@@ -164,6 +164,10 @@ def test_nothing_newer_than_tls_1_1() -> None:
     with town(context=context) as place:
         result = check(place)
         assert named(result, "TLS").status == "warning" and "TLSv1.1" in named(result, "TLS").seen
+        assert not result.failures and named(result, "RPC endpoints").status == "skipped"
+        assert f"--allow-old-tls {HOST}" in named(result, "Password").todo
+        assert check(place, rule=PasswordRule(HOST, ask=lambda _: False)).status == "warning"
+        result = check(place, rule=PasswordRule(HOST, old_tls=frozenset([HOST])))
         assert not result.failures, "the rest is tried over the old version"
         assert named(result, "RPC server behind SBS2008:6004").status == "ok"
 

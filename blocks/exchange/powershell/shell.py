@@ -166,7 +166,9 @@ class ExchangeShell:
         session.trust_env, session.verify, session.proxies = False, True, {}
         if self._authentication == "basic":  # requests would send Latin-1, and fail where there is none (RFC 7617)
             session.auth = HTTPBasicAuth(self._username.encode(), self._password.get_secret_value().encode())
-        session.mount("https://", ContextAdapter(tls_context(self._extra_ca)))
+        session.max_redirects = 0  # or what is sent, and the sign-in, would go where a stranger's answer points
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, ContextAdapter(tls_context(self._extra_ca), seconds=self._timeout + 60))
 
         def remember(response: requests.Response, *_: Any, **__: Any) -> None:
             self._status = response.status_code

@@ -20,11 +20,12 @@ from blocks.microsoft365.fields import text, text_or
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.item_requests import outcome_of
 from blocks.retry_budget import read_thrice
-from blocks.tls_roots import is_untrusted, untrusted
+from blocks.tls_roots import is_untrusted, kind_of, untrusted
 from mailmove.errors import NotYet
 from mailmove.items.content import NONE as NO_CONTENT
 from mailmove.items.copy.interfaces import Content, Outcome
 from mailmove.items.copy.rate_limits import Pace
+from mailmove.wire.http import client
 
 WHO = "Exchange Online's mailbox import"
 _RENEW = 600.0  # seconds that a session is used; it says when it ends, but clocks differ
@@ -42,7 +43,7 @@ class Importer:
 
     def __init__(self, graph: JsonClient, tls: ssl.SSLContext) -> None:
         self._graph = graph
-        self._http = httpx.Client(verify=tls, trust_env=False, timeout=httpx.Timeout(300, connect=20))
+        self._http = client(tls, seconds=1800, most=10_000_000, each=300)
         self._boxes: dict[str, str] = {}
         self._folders: dict[tuple[str, tuple[str, ...], str], str] = {}
         self._sessions: dict[str, _Session] = {}
@@ -69,9 +70,9 @@ class Importer:
         except httpx.ConnectError as error:
             if is_untrusted(error):
                 raise untrusted(WHO, wanted) from None
-            return Outcome("unsent", f"{type(error).__name__}: {error}", 2.0)
+            return Outcome("unsent", kind_of(error), 2.0)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Outcome("unknown", f"{type(error).__name__}: {error}")
+            return Outcome("unknown", kind_of(error))
         try:
             answer = response.json() if response.content else None
         except (ValueError, RecursionError):

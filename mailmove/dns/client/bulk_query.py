@@ -22,8 +22,9 @@ from mailmove.clock import now
 from mailmove.dns.client.answer import Answer, Server, Via
 from mailmove.dns.client.messages import NO_EDNS, ParsedAnswer, Query, QuestionCodec, parse_answer
 from mailmove.dns.client.rate_limit import POLITE, QueryPace
-from mailmove.dns.client.tcp_and_https import by_https, by_tcp
+from mailmove.dns.client.tcp_and_https import LARGEST, by_https, by_tcp
 from mailmove.dns.client.udp_sockets import UdpPort, family_of, normal
+from mailmove.wire.http import client_of_coroutines
 
 _RESEND, _STREAM_AT = (0.25, 0.55), 0.6
 """Shares of a question's timeout after which it is sent again, and asked by TCP or HTTPS.
@@ -330,7 +331,7 @@ class _Sweep:
         if way == "tcp" or doh is None:
             return await by_tcp(pending.server, pending.codec, edns=pending.edns)
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self._timeout)
+            self._client = client_of_coroutines(seconds=self._timeout, most=LARGEST, proxies=True)
         return await by_https(doh, pending.codec, self._client)
 
     # Finishing

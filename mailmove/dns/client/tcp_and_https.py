@@ -10,7 +10,8 @@ from mailmove.dns.client.answer import Server
 from mailmove.dns.client.messages import ParsedAnswer, QuestionCodec, parse_answer
 
 _MEDIA_TYPE = "application/dns-message"
-_LARGEST = 65_535
+LARGEST = 65_535
+"""Bytes of the largest DNS message."""
 
 
 async def by_tcp(server: Server, codec: QuestionCodec, *, edns: bool = True) -> ParsedAnswer | str:
@@ -40,7 +41,7 @@ async def by_https(url: str, codec: QuestionCodec, client: httpx.AsyncClient) ->
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return f"unreachable by HTTPS ({type(error).__name__})"
     kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if response.status_code != 200 or kind != _MEDIA_TYPE or len(response.content) > _LARGEST:
+    if response.status_code != 200 or kind != _MEDIA_TYPE or len(response.content) > LARGEST:
         return f"no DNS answer by HTTPS (status {response.status_code})"
     parsed = parse_answer(response.content, codec, same_id=0)
     if parsed is None:

@@ -12,6 +12,7 @@ import httpx
 
 from mailmove.plan.public_resolvers import Operator, operator_at
 from mailmove.records import RRset
+from mailmove.wire.http import client_of_coroutines
 
 _TIMEOUT = 10.0  # seconds
 
@@ -29,7 +30,7 @@ async def purge(rrset: RRset, operators: Sequence[Operator], client: httpx.Async
     there is only a page, the sentence has the link. Harmless when repeated. Nothing is raised: the wait goes on
     without a purge too.
     """
-    own = client or httpx.AsyncClient(timeout=_TIMEOUT)
+    own = client or client_of_coroutines(seconds=_TIMEOUT, most=1_000_000, proxies=True)
     try:
         sentences = await asyncio.gather(*(_forget(rrset, operator, own) for operator in operators))
     finally:

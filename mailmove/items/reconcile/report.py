@@ -13,11 +13,11 @@ from mailmove.items.folder_path import shown
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import Unread
 from mailmove.items.reconcile.verdicts import LOST, MEANS, Difference, Verdict
+from mailmove.shown_text import csv_cell, visible
 
 COLUMNS = ("mailbox", "verdict", "kind", "folder", "subject", "received", "message id", "size", "reason")
 SHOWN = 200
 """Rows shown in the page and in a table; the CSV has all."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run instead of showing
 
 
 @dataclass
@@ -97,10 +97,10 @@ class Book:
         return account
 
     def _list(self, row: tuple[str, ...]) -> None:
-        self._csv.writerow(_harmless(cell) for cell in row)
+        self._csv.writerow(csv_cell(cell) for cell in row)
         self.count += 1
         if len(self.rows) < SHOWN:
-            self.rows.append(dict(zip(COLUMNS, row, strict=True)))
+            self.rows.append(dict(zip(COLUMNS, map(visible, row), strict=True)))
 
     def csv(self) -> bytes:
         """The CSV in UTF-8 with a byte order mark, which spreadsheets need."""
@@ -153,10 +153,5 @@ def _cells(mailbox: str, difference: Difference) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _harmless(cell: str) -> str:
-    """Quote a cell that a spreadsheet would run as a formula; subjects are untrusted input."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
 def _text(value: object) -> str:
-    return html.escape(str(value))
+    return html.escape(visible(str(value)))
