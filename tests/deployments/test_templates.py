@@ -83,7 +83,7 @@ def test_nothing_that_prefect_deletes_by_itself_has_a_ledger_in_it(tmp_path: Pat
     )
     env = Box(tmp_path).env | {"PREFECT_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", words], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[0] == "['events'] 172800.0 90000.0"
+    assert done.stdout.split("\n")[0] == "['events'] 172800.0 7200.0"
 
 
 def test_modules_that_settings_name_are_there() -> None:

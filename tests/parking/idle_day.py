@@ -4,12 +4,16 @@ Simulated is the time: the clock of the watch and of the waits jumps to what is 
 own settings, its database, every flow run (also those of the watch that are not needed, one each minute, as the
 scheduler makes them), its states, logs, events, artifacts, and each poll at its due time.
 
-Not simulated: what the server does by its own clock. It thins out no events (they count in full, which the box keeps
-for two days), and no run is Late. Readings that write nothing are fewer: each five minutes.
+Played: Prefect's vacuum of events, each simulated hour, by the conditions of prefect/server/services/db_vacuum.py and
+with the box's own periods, in simulated time; the server itself knows the real time only.
+
+Not simulated: what else the server does by its own clock (no run is Late). Readings that write nothing are fewer: each
+five minutes.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from collections import Counter
@@ -160,6 +164,7 @@ def _live(day: IdleDay, clock: JumpingClock, box: Box, cutovers: list[CutoverRun
     with get_client(sync_client=True) as client:
         deployment = _deployed(client)
         day.bytes_by_hour.append(_size(box.home / "prefect.db"))
+        hours = [datetime.now(UTC)]
         while (past := clock.now() - began) < timedelta(hours=day.hours):
             start = clock.now()
             _watch(day, client, deployment)
@@ -174,6 +179,8 @@ def _live(day: IdleDay, clock: JumpingClock, box: Box, cutovers: list[CutoverRun
                 client.set_flow_run_state(run.id, _not_needed(), force=True)
             clock.sleep(60 * minutes - (clock.now() - start).total_seconds())
             if past.total_seconds() // 3600 >= len(day.bytes_by_hour):
+                hours.append(datetime.now(UTC))
+                _vacuum(box.home / "prefect.db", box.env, hours)
                 day.bytes_by_hour.append(_size(box.home / "prefect.db"))
         day.bytes_by_hour.append(_size(box.home / "prefect.db"))
     day.rows = _rows(box.home / "prefect.db")
@@ -225,6 +232,21 @@ def _versions(run: CutoverRun) -> int:
     key = f"poll-{run.parked().run.id}"
     with get_client(sync_client=True) as client:
         return len(client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))))
+
+
+def _vacuum(path: Path, env: dict[str, str], hours: list[datetime]) -> None:
+    """hours: the real time at which each simulated hour began."""
+    periods = json.loads(env["PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES"])
+    with closing(sqlite3.connect(path, timeout=60)) as database:
+        for event, seconds in periods.items():
+            back = len(hours) - 1 - round(seconds / 3600)
+            if back < 0:
+                continue
+            old = (event, hours[back].strftime("%Y-%m-%d %H:%M:%S.%f"))
+            chosen = "SELECT id FROM events WHERE event = ? AND occurred < ?"
+            database.execute(f"DELETE FROM event_resources WHERE event_id IN ({chosen})", old)
+            database.execute("DELETE FROM events WHERE event = ? AND occurred < ?", old)
+            database.commit()
 
 
 def _size(path: Path) -> int:
