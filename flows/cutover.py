@@ -65,9 +65,9 @@ def _until_done(plan: Cutover, stage: Stage, earlier: list[Interruption]) -> Non
     """earlier: what interrupted the tries of this stage so far; each try that is interrupted is added."""
     approved: dict[int, str | None] = {}
     while True:
+        if earlier and _is_left_out(plan, stage, earlier):  # what keeps it from asking is no trouble to ask about
+            return
         try:
-            if earlier and _is_left_out(plan, stage, earlier):
-                return
             asked = sum(past.kind != "window" for past in earlier)  # a closed window leaves the approval as it is
             with faults_named(stage.name):
                 if stage.gate and asked not in approved:

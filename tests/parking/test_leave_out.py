@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
-from memory_engine import MemoryEngine, Parked
+from memory_engine import MemoryEngine, MemoryStore, Parked
 from parked_world import PlayedStage, mx_change, new_plan
 
 from flows.cutover import _until_done
@@ -16,9 +17,10 @@ from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.leavable import Leavable, LeavableKind
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import running_on
+from tasks.engine.port import Rows
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
-from tasks.ledger.entry import EntryKind
+from tasks.ledger.entry import VERSION, EntryKind
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import LeftOut
 from tasks.progress.interruptions import interruptions
@@ -290,3 +292,20 @@ def test_the_decision_belongs_to_its_cutover_and_to_no_later_one(engine: MemoryE
     other: Cutover = night.plan
     engine.root = Night(MemoryEngine(), "switch_mail").engine.root
     assert Context(other, "switch_mail").left_out() == ()
+
+
+class NewerStore(MemoryStore):
+    """While a stage is interrupted, a newer Mailmove writes to the ledger too."""
+
+    def write_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        super().write_table(key, rows, description=description, flow_run=flow_run)
+        if rows[0].get("kind") == "interruption":
+            assert len(self.tables[key]) < 20, "the same thing is written for ever"
+            newer = [{**rows[0], "version": VERSION + 1}]
+            super().write_table(key, newer, description=description, flow_run=flow_run)
+
+
+def test_a_ledger_that_cannot_be_read_after_an_interruption_ends_the_run_with_these_words(engine: MemoryEngine) -> None:
+    engine.store, WORLD.fault = NewerStore(), stop()
+    with pytest.raises(Blocked, match="A newer Mailmove has written to this ledger"):
+        Night(engine, "switch_mail").live()
