@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from cutover_walk import Walk, settled, walking
 from engine_taps import Killed, killed_after_writing, killed_before_writing
+from wire_tap import tapped
 
 from lab.cloud.partner_orders import BUSINESS_BASIC, CATALOGUE
 from lab.town import Town
+from mailmove.changes import ChangeKind
 from mailmove.errors import BadPlan, Drifted, NotYet
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
+from tasks.engine.current import engine
 from tasks.execution.apply_and_undo import record_approval
 from tasks.progress.rollback_stage import roll_back_stage
+from tasks.runbook import stage_named
 from tasks.stages import onboard_customer, order_licences
 
 pytestmark = pytest.mark.timeout(240)
@@ -148,3 +152,29 @@ def test_a_plan_that_spends_without_a_gate_or_a_partner_is_refused(customer: Cus
     twice = {**PURCHASE, "products": [*PURCHASE["products"], *PURCHASE["products"]]}  # type: ignore[misc]
     with pytest.raises(BadPlan, match="named twice"):
         plan_of(customer.town, purchase=twice)
+
+
+def test_a_consent_that_was_never_given_is_not_asked_back() -> None:
+    """The customer has approved, and the rollback comes before our group has its roles: asking back would be 403."""
+    with walking(**QUIET) as walk:
+        walk.do(onboard_customer.apply.fn, walk.plan)
+        walk.town.cloud.customer_approves()
+        with tapped() as heard:
+            undone = walk.until(roll_back_stage, walk.plan, onboard_customer.NAME, walk.root)
+        assert not [call for call in heard if "applicationconsents" in call], heard
+        assert [change.kind for change in undone.changes] == [ChangeKind.RELATIONSHIP]
+        assert list(walk.town.cloud.picture()["relationships"].values()) == ["terminated"]
+
+
+def test_a_relationship_that_was_there_before_is_not_ended_and_what_stays_of_ours_is_named() -> None:
+    with walking(**QUIET) as walk:
+        walk.do(onboard_customer.apply.fn, walk.plan)
+        with walk.another_run():  # a later cutover, under the relationship that stands by now
+            walk.do(onboard_customer.apply.fn, walk.plan)
+            walk.agree(stage_named(onboard_customer.NAME))
+            later = engine().root_run()
+            assert list(walk.town.cloud.tenant.consents) == [walk.town.cloud.partner.client_id]
+            undone = walk.until(roll_back_stage, walk.plan, onboard_customer.NAME, later)
+        assert walk.town.cloud.tenant.consents == {}
+        assert list(walk.town.cloud.picture()["relationships"].values()) == ["active"]
+        assert any("roles of" in line and "Partner Center" in line for line in undone.remains), undone.remains
