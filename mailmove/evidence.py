@@ -25,6 +25,7 @@ class Finding(BaseModel):
     about: Literal["phone", ""] = Field(default="", description="What it is about, where a list sorts by that")
     needs_action: bool = Field(default=True, description="False: it is only to be known; `todo` says so")
     blocks: bool = Field(default=False, description="True: the cutover must not start like this")
+    expires: datetime | None = Field(default=None, description="When the secret or certificate that it names ends, UTC")
 
 
 class Preview(BaseModel):
