@@ -27,6 +27,7 @@ class Finding(BaseModel):
     needs_action: bool = Field(default=True, description="False: it is only to be known; `todo` says so")
     blocks: bool = Field(default=False, description="True: the cutover must not start like this")
     leaves: Leavable | None = Field(default=None, description="What a plan may do without, so that it blocks no more")
+    expires: datetime | None = Field(default=None, description="When the secret or certificate that it names ends, UTC")
 
 
 class Preview(BaseModel):

@@ -16,6 +16,7 @@ from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
+from blocks.microsoft365.expiring import certificate_findings, secret_findings
 from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.tenant_items import Items
@@ -181,6 +182,10 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             consent=consent_link(self.login_url or self._where.login, self.tenant_id, self.client_id),
             traces=self._where.traces,
         )
+        if self.signed_in_at is None and self.certificate is not None:
+            faults += certificate_findings(self.certificate)
+        elif self.signed_in_at is None and self.client_secret is not None and self.refresh_token is None:
+            faults += secret_findings(parts.graph, self.client_id, self.client_secret)
         if self.exchange_public_key is None and self.exchange_by == "rest":
             faults.append(
                 Finding(

@@ -110,7 +110,7 @@ def _card(cutover: CutoverStatus, at: datetime, ui: str, kind: str) -> str:
         f'<p class="wrong">{_text(cutover.wrong)}</p>' if cutover.wrong and cutover.wrong != cutover.question else ""
     )
     way = f"<p>{_text(cutover.way_on)}</p>" if cutover.way_on else ""
-    left = "".join(f'<p class="dim">{_text(words)}</p>' for words in cutover.left)
+    left = "".join(f'<p class="dim">{_text(words)}</p>' for words in [*cutover.expiring, *cutover.left])
     return (
         f'<article class="{kind}" data-customer="{_text(cutover.customer)}"><h3>{name}</h3>{asked}{wrong}{way}{left}'
         f'<progress max="{steps}" value="{done}" aria-label="Steps done">{done}/{steps}</progress>'

@@ -45,6 +45,8 @@ def board_view(cutovers: list[CutoverStatus], stale: str = "") -> RenderableType
             words.append(f" {plain(cutover.way_on)}".lstrip())
         for left in cutover.left:
             words.append(f"\n{plain(left)}", "dim")
+        for line in cutover.expiring:
+            words.append(f"\n{plain(line)}", "yellow")
         state = cutover.state if cutover.flow == "cutover" else f"{cutover.flow}: {cutover.state}"
         done = f"{len(cutover.done)}/{len(RUNBOOK)}"
         table.add_row(Text(plain(cutover.customer)), Text(plain(state)), done, words, Text(plain(cutover.on)), until)

@@ -209,7 +209,7 @@ def _new_app() -> AppAccess:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=30))
+        .not_valid_after(today + timedelta(days=365))
         .sign(key, hashes.SHA256())
     )
     return AppAccess(

@@ -11,6 +11,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -67,6 +68,7 @@ class AppAccess:
     certificate_pem: str
     private_key_pem: str
     thumbprint: str = field(default="", metadata={"unit": "SHA-1 in hex"})
+    secret_ends: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(days=730))
     roles: set[str] = field(default_factory=lambda: {*GRAPH_APP_ROLES, "Exchange.ManageAsApp"})
 
 

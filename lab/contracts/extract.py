@@ -22,13 +22,13 @@ _HERE = Path(__file__).parent
 
 GRAPH_SOURCE = "microsoftgraph/msgraph-metadata, clean_v10_metadata/cleanMetadata.xml, commit f54f11b, 2026-08-20"
 GRAPH_TYPES = """
-    admin assignedLicense calendar contact contactFolder dateTimeTimeZone
+    admin application assignedLicense calendar contact contactFolder dateTimeTimeZone
     delegatedAdminAccessAssignment delegatedAdminAccessContainer delegatedAdminAccessDetails
     delegatedAdminRelationship delegatedAdminRelationshipCustomerParticipant delegatedAdminRelationshipRequest
     domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord domainDnsTxtRecord emailAddress
     event exchangeAdmin exchangeMessageTrace exchangeSettings itemBody licenseUnitsDetail location mailFolder mailbox
     mailboxFolder mailboxItem mailboxItemImportSession mailboxSettings message messageTracingRoot organization
-    passwordProfile patternedRecurrence physicalAddress recurrencePattern recurrenceRange
+    passwordCredential passwordProfile patternedRecurrence physicalAddress recurrencePattern recurrenceRange
     singleValueLegacyExtendedProperty subscribedSku tenantRelationship unifiedRole user userSettings verifiedDomain
 """.split()  # noqa: SIM905  # names read better as text
 """Types whose members the lab knows. Every other type is known by name only, where a member has it."""

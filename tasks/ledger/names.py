@@ -23,6 +23,11 @@ def handover_key(customer: str) -> str:
     return f"handover-{customer}"
 
 
+def expiring_key(customer: str) -> str:
+    """Of the table with secrets and certificates that end soon: a row for each, an `Expiring`."""
+    return f"expiring-{customer}"
+
+
 def copying_key(customer: str) -> str:
     """Of the table with how far our own copy is: one row, a `Progress`."""
     return f"copying-{customer}"

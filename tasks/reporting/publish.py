@@ -19,6 +19,7 @@ from tasks.parking.question_text import line_of
 from tasks.preflight.inventory import Inventoried, keep_inventory
 from tasks.reporting.closing_facts import close_books
 from tasks.reporting.collect import report_of_customer
+from tasks.reporting.expiring import keep_expiring
 from tasks.runbook import STAGES
 
 
@@ -27,6 +28,7 @@ def show_preflight(cutover: Cutover, previews: list[Preview], inventory: Invento
     context = Context(cutover, "preflight")
     keep_inventory(context, inventory)
     keep_observed(context, *previews)
+    keep_expiring(context, previews)
     lines = [f"# {cutover.customer}: what the cutover would do", ""]
     for preview in previews:
         lines += [f"## {preview.stage}", ""]

@@ -21,6 +21,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import BaseModel, Field
 
+from mailmove.clock import now
 from mailmove.evidence import PollResult
 from tasks.engine.run_ends import REFUSED
 from tasks.ledger.entry import Entry, EntryKind
@@ -32,6 +33,7 @@ from tasks.parking.poll import last_results
 from tasks.parking.resume import Parked, parked_runs
 from tasks.progress.leave_out import lines_of_boards
 from tasks.reporting.deleted_runs import deleted_cutovers, newest_of_all
+from tasks.reporting.expiring import expiring_of
 from tasks.reporting.ways_on import way_on
 from tasks.runbook import RUNBOOK, STAGES
 
@@ -62,6 +64,7 @@ class CutoverStatus(BaseModel):
     wrong: str = Field(default="", description="What goes wrong")
     way_on: str = Field(default="", description="What a person can do, where it does not go on by itself")
     left: list[str] = Field(default=[], description="What people decided to go on without: stage, by whom, and why")
+    expiring: list[str] = Field(default=[], description="Secrets and certificates that end soon, as preflight saw them")
     forecast: datetime | None = Field(default=None, description="Until when it waits; the start of one that is to come")
     since: datetime | None = Field(default=None, description="Since when it is where it is")
 
@@ -99,13 +102,14 @@ def _read(limit: int, flows: tuple[str, ...]) -> tuple[list[CutoverStatus], dict
     parked = _questions(parked_runs(StateType.PAUSED, StateType.RUNNING, StateType.CANCELLING))
     results = last_results([question.run.id for question in parked.values() if question.flow == WAIT_FLOW])
     customers = list({_customer(run) for run, _ in runs})
-    left = lines_of_boards(customers)
+    left, expiring = lines_of_boards(customers), expiring_of(customers, now())
     facts = facts_of(run.id for run, flow in runs if flow == "cutover")
     shown = []
     for run, flow in runs:
         question = parked.get(run.id)
         result = results.get(question.run.id) if question else None
         status = status_of(run, flow, question, result, newest.get(_customer(run)), facts.get(run.id))
+        status.expiring = [] if status.ended else expiring.get(_customer(run), [])
         status.left = [line.line for line in left.get(_customer(run), []) if line.cutover == run.id]
         shown.append(status)
     return shown, newest

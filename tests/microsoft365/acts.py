@@ -20,6 +20,7 @@ from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS
+from blocks.microsoft365.expiring import secret_end
 from blocks.microsoft365.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from lab.cloud.graph.mail import CONVERSION
@@ -245,6 +246,11 @@ def _approved_only(tenant: LabTenant) -> None:
     tenant.consents.clear()
 
 
+def _secret_end(world: World) -> Any:
+    world.cloud.app.roles.add("Application.Read.All")
+    return secret_end(world.tenant._parts().graph, world.cloud.app.client_id, SecretStr(world.cloud.app.secret))
+
+
 def _with_a_code(world: World) -> Any:
     block = world.tenant.model_copy()
     return block.sign_in(
@@ -300,6 +306,7 @@ def every_act() -> list[Act]:
         *_of_port(Checkable, lambda world: world.partner, "partner"),
         *_of_port(Destination, lambda world: world.destination(), "destination"),
         *_of_port(MailboxChanges, lambda world: world.tenant.items.changes(), "changes"),
+        Act("when the client secret ends", _secret_end),
         Act("changes of a whole mailbox", _changes),
         Act("partner.give_access", _until_given, _approved_only),
         Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["relationship"](world))),

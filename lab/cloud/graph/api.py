@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.cloud.batching import MailboxConcurrency, answer_batch
 from lab.cloud.contract import GraphContract
 from lab.cloud.errors import ApiError
+from lab.cloud.graph import applications as graph_applications
 from lab.cloud.graph import delta as graph_delta
 from lab.cloud.graph import domains as graph_domains
 from lab.cloud.graph import import_session as graph_import
@@ -35,6 +36,7 @@ class Graph:
         self._routes = Routes()
         graph_domains.add_routes(self._routes, domains)
         graph_users.add_routes(self._routes, tenant)
+        graph_applications.add_routes(self._routes, login.app)
         graph_mail.add_routes(self._routes, tenant, faults)
         graph_delta.add_routes(self._routes, tenant, faults)
         graph_writing.add_routes(self._routes, tenant, faults)
