@@ -1,10 +1,11 @@
-"""Back a box up into one file, while it runs: the database as SQLite copies it, the files, and the key, sealed.
+"""Back a box up into one file, while it runs: the database as SQLite copies it, the files, and the keys, sealed.
 
 The file is a gzipped tar, readable by its owner only:
 
     prefect.db     one snapshot of the database, folded into one file
     storage/ ...   whatever else lies in the home, but for what a start makes anew (`_MADE_ANEW`)
-    manifest.json  last: digests of all members, and `sealed`: the key of the blocks and the digest of those digests
+    manifest.json  last: digests of all members, and `sealed`: the keys of the blocks and of the ledger, and the digest
+                   of those digests
 
 `sealed` opens with the passphrase only (scrypt, then Fernet). So the file without the passphrase holds no credential
 that can be read, and with it shows whether anything in it was changed. It holds the ledger: personal data.
@@ -42,8 +43,13 @@ UNFINISHED = "restore-unfinished"
 REPLACED = "replaced-"
 """Beginning of the names of folders with what stood there before a restore."""
 
+LEDGER_KEY = "ledger-key"
+"""Name of the file with the key of the ledger's chain (tasks/ledger/ledger_key.py)."""
+SEALED = (BLOCK_KEY, LEDGER_KEY)
+"""Names of the files of the home that stand in the backup under the passphrase only."""
+
 _MADE_ANEW = {
-    "lock", TEMPORARY, "ui", "one-root.pem", "memo_store.toml", "profiles.toml", API_STRING, BLOCK_KEY, UNFINISHED,
+    "lock", TEMPORARY, "ui", "one-root.pem", "memo_store.toml", "profiles.toml", API_STRING, UNFINISHED, *SEALED,
 }  # fmt: skip
 _SCRYPT = {"n": 2**16, "r": 8, "p": 1}
 _SQLITE = b"SQLite format 3\0"
@@ -119,7 +125,7 @@ def _write(home: Path, out: Any, passphrase: str) -> list[str]:
             if content := _content(path, Path(folder) / "copy"):
                 _add(archive, name, content, members)
         salt = os.urandom(16)
-        secret = {"block_key": block_key(home), "members": digests_sealed_by(members)}
+        secret = {"keys": _keys(home), "members": digests_sealed_by(members)}
         manifest = {
             "format": FORMAT,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -131,6 +137,12 @@ def _write(home: Path, out: Any, passphrase: str) -> list[str]:
         }
         _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode()), {})
     return list(members)
+
+
+def _keys(home: Path) -> dict[str, str]:
+    """Name of the file -> key; a home without a cutover has no key of a ledger yet."""
+    ledger = home / LEDGER_KEY
+    return {BLOCK_KEY: block_key(home), **({LEDGER_KEY: ledger.read_text("ascii")} if ledger.exists() else {})}
 
 
 def _files(home: Path) -> Iterator[tuple[str, Path]]:

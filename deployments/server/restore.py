@@ -21,6 +21,7 @@ from deployments.server.backup import (
     FORMAT,
     MANIFEST,
     REPLACED,
+    SEALED,
     UNFINISHED,
     cipher,
     digests_sealed_by,
@@ -44,9 +45,9 @@ def restore(home: Path, file: Path, passphrase: str) -> Path | None:
         new = home / _NEW
         shutil.rmtree(new, ignore_errors=True)
         try:
-            key = _unpacked(file, new, passphrase)
+            keys = _unpacked(file, new, passphrase)
             _check_that_nobody_uses(home / DATABASE)
-            return _put_in_place(home, new, key)
+            return _put_in_place(home, new, keys)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
@@ -59,8 +60,8 @@ def check_that_no_restore_was_cut_short(home: Path) -> None:
         )
 
 
-def _unpacked(file: Path, new: Path, passphrase: str) -> str:
-    """Unpack into `new` and check everything; the key of the blocks."""
+def _unpacked(file: Path, new: Path, passphrase: str) -> dict[str, str]:
+    """Unpack into `new` and check everything; the sealed files, by name."""
     new.mkdir(mode=0o700)
     try:
         with tarfile.open(file, "r:gz") as archive:
@@ -74,14 +75,14 @@ def _unpacked(file: Path, new: Path, passphrase: str) -> str:
             )
         costs, sealed, members = manifest["scrypt"], manifest["sealed"], manifest["members"]
         secret = _unsealed(passphrase, costs, sealed)
+        keys = {name: str(secret["keys"][name]) for name in SEALED if name in secret["keys"]}
         (new / MANIFEST).unlink()
         if secret["members"] != digests_sealed_by(members) or members != _digests(new):
             raise _blocked(f"{file} as it was made", "other files than those that were sealed", "Take another backup.")
     except (OSError, tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
         raise _blocked(f"to read {file} as a backup", type(error).__name__, "It is not one, or not whole.") from error
-    key = str(secret["block_key"])
-    _check_database(new / DATABASE, key)
-    return key
+    _check_database(new / DATABASE, keys[BLOCK_KEY])
+    return keys
 
 
 def _unsealed(passphrase: str, costs: dict[str, Any], sealed: str) -> dict[str, Any]:
@@ -136,18 +137,19 @@ def _check_that_nobody_uses(database: Path) -> None:
         return  # it is no database any more: that is why it is restored
 
 
-def _put_in_place(home: Path, new: Path, key: str) -> Path | None:
+def _put_in_place(home: Path, new: Path, keys: dict[str, str]) -> Path | None:
     """A kill between any two lines leaves the mark, with which no box starts; restoring again mends it."""
     (home / UNFINISHED).touch(mode=0o600)
     aside = home / f"{REPLACED}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     aside.mkdir(mode=0o700)
     for old in sorted(home.iterdir()):
-        goes = not is_made_anew(old.name) or old.name in (BLOCK_KEY, "memo_store.toml")
+        goes = not is_made_anew(old.name) or old.name in (*SEALED, "memo_store.toml")
         if goes or old.name.startswith(f"{DATABASE}-"):
             old.rename(aside / old.name)
     for fresh in sorted(new.iterdir()):
         fresh.rename(home / fresh.name)
-    write_private(home / BLOCK_KEY, key.encode())
+    for name, key in keys.items():
+        write_private(home / name, key.encode())
     (home / UNFINISHED).unlink()
     if any(aside.iterdir()):
         return aside

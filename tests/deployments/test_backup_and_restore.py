@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from deployments.cli.output import IN_THE_WAY
-from deployments.server.backup import back_up
+from deployments.server.backup import LEDGER_KEY, back_up
 from deployments.server.home import HomeLock, prepare_home
 from deployments.server.kept_secrets import API_STRING, BLOCK_KEY, api_string, block_key
 from deployments.server.restore import check_that_no_restore_was_cut_short, restore
@@ -40,6 +40,7 @@ def a_home(home: Path, value: str) -> None:
     (home / "storage/result").write_text(value)
     (home / "memo_store.toml").write_text(value)
     (home / "server.log").write_text(value)
+    (home / LEDGER_KEY).write_text(f"{value} key of the ledger")
     (home / "mailmove").mkdir()
     with closing(sqlite3.connect(home / "mailmove/compared.sqlite", isolation_level=None)) as journal:
         journal.execute("CREATE TABLE told (what TEXT)")
@@ -63,7 +64,8 @@ def said_by(home: Path) -> set[str]:
     opened = Fernet(block_key(home).encode()).decrypt(json.loads(secret).encode()).decode()
     with closing(sqlite3.connect(home / "mailmove/compared.sqlite")) as journal:
         (told,) = journal.execute("SELECT what FROM told").fetchone()
-    return {opened, *entries, told, (home / "storage/result").read_text()}
+    ledger_key = (home / LEDGER_KEY).read_text().partition(" ")[0]
+    return {opened, *entries, told, ledger_key, (home / "storage/result").read_text()}
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_what_was_written_last_is_in_it_and_the_key_is_not_readable(backup: Path
         names = archive.getnames()
         read = b"".join(file.read() for member in archive if (file := archive.extractfile(member)))
     assert names == ["prefect.db", "mailmove/compared.sqlite", "storage/result", "manifest.json"]
-    for secret in (BLOCK_KEY, API_STRING):
+    for secret in (BLOCK_KEY, LEDGER_KEY, API_STRING):
         assert (tmp_path / "origin" / secret).read_bytes() not in read
     assert restore(tmp_path / "new", backup, PASSPHRASE) is None
     assert said_by(tmp_path / "new") == {"first"}
