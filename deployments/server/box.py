@@ -35,11 +35,11 @@ ROOT = Path(__file__).resolve().parents[2]
 POOL = "mailmove"
 RETENTION = {
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",
-    # Seconds. An event takes 6 kB with its indexes; these four, of a watch started each minute, are 40 MB a day.
+    # Seconds. An event takes 6 kB with its indexes; these, of a watch started each minute, are 40 MB a day.
     # A run's states are kept beside its events. Silence is judged by heartbeats (tasks/parking/detect_zombies.py).
     "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": (
         '{"prefect.flow-run.heartbeat": 7200, "prefect.flow-run.Scheduled": 7200, "prefect.flow-run.Pending": 7200, '
-        '"prefect.flow-run.Cancelled": 7200}'
+        '"prefect.flow-run.Running": 7200, "prefect.flow-run.Completed": 7200, "prefect.flow-run.Cancelled": 7200}'
     ),
     # Nothing but events: with an old run it would delete that run's ledger, and the ledgers of runs that are gone.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events",
