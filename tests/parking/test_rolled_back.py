@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -162,10 +162,8 @@ def world() -> Iterator[None]:
 
 def go_on(run: CutoverRun) -> None:
     """What a worker does with a run that is scheduled; how it went stands in its state."""
-    try:
+    with suppress(Abort, Blocked):
         run.go_on()
-    except (Abort, Blocked):
-        return
 
 
 def yes(run: CutoverRun) -> None:
@@ -246,10 +244,8 @@ def assert_back(run: CutoverRun) -> None:
 
 def press_on_run_or_question(button: str, run: CutoverRun, question: UUID | None) -> None:
     for target in filter(None, (run.id, question)):
-        try:
+        with suppress(ObjectNotFound):
             press(button, target)
-        except ObjectNotFound:
-            return
 
 
 def workers_and_watch(run: CutoverRun) -> None:
