@@ -24,8 +24,8 @@ class Approver(ProviderBlock):
     def _is_a_key(cls, value: str) -> str:
         try:
             raw = base64.b64decode(value, validate=True)
-        except binascii.Error as error:
-            raise ValueError("is not base64") from error
+        except binascii.Error:
+            raise ValueError("is not base64") from None
         if len(raw) != 32:
             raise ValueError(f"has {len(raw)} bytes; an Ed25519 public key has 32")
         return value

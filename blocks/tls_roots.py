@@ -130,7 +130,8 @@ class ContextAdapter(HTTPAdapter):
         host = urlsplit(request.url or "").netloc.lower()
         if self._only is not None and host not in self._only:
             raise ElsewhereError(host)
-        request.headers["Accept-Encoding"] = ACCEPTED
+        if request.headers.get("Accept-Encoding") != "identity":  # WS-Management's messages are not packed
+            request.headers["Accept-Encoding"] = ACCEPTED
         try:
             with act(self._seconds):
                 response = super().send(request, True, *args, **kwargs)

@@ -132,10 +132,10 @@ class Manual(ProviderBlock, DnsProvider, Checkable):
             return read_by_query(zone, keys, send)
         except NotServed as error:
             if error.rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.NOERROR):
-                raise self._no_such_zone(zone, f"{server.name} is not in charge of it ({error})") from error
-            raise self._silent(server, zone, str(error)) from error
+                raise self._no_such_zone(zone, f"{server.name} is not in charge of it ({error})") from None
+            raise self._silent(server, zone, str(error)) from None
         except (dns.exception.DNSException, OSError, EOFError) as error:
-            raise self._silent(server, zone, f"{type(error).__name__}: {error}") from error
+            raise self._silent(server, zone, f"{type(error).__name__}: {error}") from None
 
     def _silent(self, server: Authority, zone: str, seen: str) -> Transient:
         return Transient(server.name, wanted=f"zone {zone}", seen=seen, todo="Check the way to it; it is asked again.")

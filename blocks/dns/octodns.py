@@ -90,7 +90,7 @@ class OctoDns(ProviderBlock, DnsProvider, Checkable):
             kind = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
             package = module.partition(".")[0].replace("_", "-")
-            raise self._blocked(str(error), f"Install {package} where the work runs, or mend the name.") from error
+            raise self._blocked(str(error), f"Install {package} where the work runs, or mend the name.") from None
         if not (isinstance(kind, type) and issubclass(kind, BaseProvider)):
             raise self._blocked("something else of that name", "Name a provider class, not a source or a function.")
         with translated(self.who, "the provider set up", self.settings.get_secret_value()):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import dns.exception
 import requests
@@ -29,7 +31,7 @@ def translated(who: str, wanted: str, secrets: Mapping[str, Any]) -> Iterator[No
         ours = _ours(who, wanted, error, _clean(f"{type(error).__name__}: {error}", secrets))
     else:
         return
-    raise ours
+    raise ours from None  # or the original would be its context: it is still being handled, outside of here
 
 
 def _ours(who: str, wanted: str, error: Exception, seen: str) -> MailmoveError:
@@ -67,8 +69,16 @@ def _pause(error: Exception) -> float:
 
 def _clean(text: str, secrets: Mapping[str, Any]) -> str:
     for value in _strings(secrets):
-        text = text.replace(value, "***")
+        for form in _forms(value):
+            text = text.replace(form, "***")
     return text
+
+
+def _forms(value: str) -> list[str]:
+    """How a library may show a secret: as it is, as Python writes it, in an address, in a header."""
+    encoded = value.encode("utf-8", "surrogatepass")
+    forms = {value, repr(value)[1:-1], quote(encoded, safe=""), quote_plus(encoded), b64encode(encoded).decode("ascii")}
+    return sorted(forms, key=len, reverse=True)
 
 
 def _strings(value: Any) -> Iterator[str]:

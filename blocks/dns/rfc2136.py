@@ -139,7 +139,7 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
                 return None
             if error.rcode == dns.rcode.NOTAUTH and self._in_charge_of(zone):
                 reason = "NOTAUTH for a zone that it serves: it does not take the key"
-                raise self._refused(f"zone {zone}", reason) from error
+                raise self._refused(f"zone {zone}", reason) from None
             raise
         except dns.exception.FormError:
             return None  # an unsigned answer to a signed question: some servers refuse so
@@ -195,23 +195,23 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
         try:
             yield
         except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey) as error:
-            raise self._refused(wanted, f"{type(error).__name__}: {error}") from error
+            raise self._refused(wanted, f"{type(error).__name__}: {error}") from None
         except dns.exception.FormError as error:
-            raise self._refused(wanted, f"an answer that is not signed or not well formed: {error}") from error
-        except binascii.Error as error:
-            raise self._refused(wanted, "a TSIG secret that is not base64 (it was not sent)") from error
+            raise self._refused(wanted, f"an answer that is not signed or not well formed: {error}") from None
+        except binascii.Error:
+            raise self._refused(wanted, "a TSIG secret that is not base64 (it was not sent)") from None
         except dns.xfr.TransferError as error:
-            raise self._from_rcode(error.rcode, wanted) from error
+            raise self._from_rcode(error.rcode, wanted) from None
         except NotServed as error:
-            raise self._from_rcode(error.rcode, error.question) from error
+            raise self._from_rcode(error.rcode, error.question) from None
         except ValueError as error:  # of ours or of the zone: asked again it would be the same
             todo = "Mend the record that it names."
-            raise Blocked(self.who, wanted=wanted, seen=str(error), todo=todo) from error
+            raise Blocked(self.who, wanted=wanted, seen=str(error), todo=todo) from None
         except (dns.exception.DNSException, OSError, EOFError) as error:
             words = f"{type(error).__name__}: {error}"
             raise Transient(
                 self.who, wanted=wanted, seen=words, todo="Check the way to it by TCP; ask again."
-            ) from error
+            ) from None
 
     def _from_rcode(self, rcode: dns.rcode.Rcode, wanted: str) -> MailmoveError:
         code = dns.rcode.to_text(rcode)

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -33,6 +34,7 @@ from blocks.dns.route53_answers import (
     read_sets,
 )
 from blocks.provider_block import ProviderBlock
+from blocks.tls_roots import kind_of
 from mailmove.dns.canonical import spelled_as
 from mailmove.dns.zone.apply_changes import apply_changes
 from mailmove.dns.zone.provider_checks import findings_of
@@ -298,14 +300,14 @@ def _translated(wanted: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _from_answer(wanted, error.response) from error
+        raise _from_answer(wanted, error.response) from None
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
-        raise Refused(WHO, wanted=wanted, seen=str(error), todo="Put an access key into the block.") from error
+        raise Refused(WHO, wanted=wanted, seen=str(error), todo="Put an access key into the block.") from None
     except BotoCoreError as error:  # no connection, no answer in time, no such host
-        raise Transient(WHO, wanted=wanted, seen=str(error), todo="Check the way out to Amazon; try again.") from error
+        raise Transient(WHO, wanted=wanted, seen=_words(error), todo="Check the way to Amazon; try again.") from None
     except (ResponseParserError, ValueError, TypeError, AttributeError, LookupError) as error:
         # botocore's parser lets them through where an element of the answer is empty, doubled or of another type.
-        raise malformed(wanted, f"{type(error).__name__}: {error}") from error
+        raise malformed(wanted, type(error).__name__) from None
 
 
 def _from_answer(wanted: str, answer: Any) -> MailmoveError:
@@ -333,3 +335,8 @@ def _is_drift(code: str, message: str) -> bool:
     (docs.aws.amazon.com Route53/latest/APIReference/API_ChangeResourceRecordSets.html: "a list of messages").
     """
     return code == "InvalidChangeBatch" and any(words in message for words in _NOT_AS_BEFORE)
+
+
+def _words(error: Exception) -> str:
+    """botocore's words, without those of the HTTP client inside: they quote a header that cannot be sent, token too."""
+    return kind_of(error) if type(error) is HTTPClientError else str(error)

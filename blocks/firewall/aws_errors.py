@@ -18,6 +18,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
+from blocks.tls_roots import kind_of
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 
 _REFUSED = {
@@ -63,16 +64,16 @@ def ours(who: str, wanted: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _from_answer(who, wanted, error) from error
+        raise _from_answer(who, wanted, error) from None
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound, TokenRetrievalError, NoRegionError) as error:
         todo = "Put an access key, its secret and a region into the AWS credentials block."
-        raise Refused(who, wanted=wanted, seen=str(error), todo=todo) from error
+        raise Refused(who, wanted=wanted, seen=str(error), todo=todo) from None
     except (HTTPClientError, NoConnection) as error:  # no connection, timeouts, TLS, proxy
-        raise Transient(who, wanted=wanted, seen=str(error), todo="It is tried again.") from error
+        raise Transient(who, wanted=wanted, seen=_words(error), todo="It is tried again.") from None
     except (ResponseParserError, AttributeError, TypeError, LookupError) as error:
-        raise damaged(who, wanted, f"an answer that is not EC2's ({type(error).__name__})") from error
+        raise damaged(who, wanted, f"an answer that is not EC2's ({type(error).__name__})") from None
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
-        raise Blocked(who, wanted=wanted, seen=str(error), todo="Mend what it names in the block.") from error
+        raise Blocked(who, wanted=wanted, seen=str(error), todo="Mend what it names in the block.") from None
 
 
 def damaged(who: str, wanted: str, seen: str) -> Transient:
@@ -96,3 +97,8 @@ def _from_answer(who: str, wanted: str, error: ClientError) -> MailmoveError:
         "Check group_id and region." if code.startswith("InvalidGroup") else "Read EC2's words and mend what it names."
     )
     return Blocked(who, wanted=wanted, seen=words, todo=todo, code=code)
+
+
+def _words(error: Exception) -> str:
+    """botocore's words, without those of the HTTP client inside: they quote a header that cannot be sent, token too."""
+    return kind_of(error) if type(error) is HTTPClientError else str(error)

@@ -71,14 +71,14 @@ class Messages(TenantMessages):
             name = text(user, "userPrincipalName")
             if name.casefold() == mailbox.casefold():  # a replica that lags behind
                 todo = "Ask again in a minute."
-                raise NotYet("Microsoft Graph", wanted=wanted, seen=error.seen, todo=todo) from error
+                raise NotYet("Microsoft Graph", wanted=wanted, seen=error.seen, todo=todo) from None
             raise Blocked(
                 "Microsoft Graph",
                 wanted=wanted,
                 seen=f"a user with that address who signs in as {name}",
                 todo="Give the user this address as sign-in name, or look into the mailbox by hand.",
                 code=error.code,
-            ) from error
+            ) from None
 
     def content(self, mailbox: str, item_id: str) -> bytes:
         wanted = f"a message of {mailbox}"

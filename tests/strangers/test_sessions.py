@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import traceback
+from base64 import b64encode
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
 
+from blocks.dns.octodns_errors import translated
 from blocks.exchange.ews.request_xml import page_of
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.powershell.shell import ExchangeShell
@@ -107,3 +111,13 @@ def test_the_sign_in_goes_to_no_host_that_a_page_names(two: Two) -> None:
             "access_token",
         )
     assert two.got == [] and two.other in refused.value.seen
+
+
+@pytest.mark.parametrize("token", ["kwarz-7f3a91c2", "kw arz/7f+3a=", "kwarz\n7f3a", "kwärz'7f3a"])
+def test_a_dns_library_that_quotes_its_settings(token: str) -> None:
+    shown = f"{token} | {token!r} | {quote(token, safe='')} | {b64encode(token.encode()).decode()}"
+    with pytest.raises(MailmoveError) as refused, translated("octoDNS", "a zone", {"token": [token]}):
+        raise RuntimeError(shown)
+    assert refused.value.seen.count("***") == 4
+    assert refused.value.__suppress_context__
+    assert token not in "".join(traceback.format_exception(refused.value)).replace(repr(token), "")

@@ -75,3 +75,12 @@ def test_the_test_can_fail() -> None:
     ):
         assert list(bare_uses(bad)), bad
     assert not list(bare_uses("import httpx\ndef f(client: httpx.Client) -> None: client.get('x')"))
+
+
+def test_no_vendors_exception_hangs_on_one_of_ours() -> None:
+    """Its text may quote a request, a header, a document; a log shows the whole chain."""
+    for path in (ROOT / "blocks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Raise) and node.cause is not None:
+                kept = getattr(node.cause, "value", "a cause") is None
+                assert kept, f"{path}:{node.lineno}: `from None`, and what it came of in words"
