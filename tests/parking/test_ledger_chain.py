@@ -99,7 +99,7 @@ def test_what_nobody_has_touched_is_whole(engine: TamperedEngine) -> None:
 
 
 def other_before(row: dict[str, Any]) -> None:
-    row["changes"][0]["before"]["values"] = ["10 evil.example."]
+    row["changes"][0]["before"] = "10 evil.example."
 
 
 @pytest.mark.parametrize(
@@ -356,4 +356,4 @@ def test_what_the_api_can_do_to_a_ledger_is_seen_before_anything_is_put_back(
         assert undone == []
         report = report_of_customer(plan.customer, cutover)
         assert report.ledger_broken and report.ledger.startswith("The ledger's chain is broken. entry 2 (")
-        assert "This report is not to be trusted." in report_html(report)
+        assert "This report is not to be trusted." in report_html(report.model_copy(update={"steps": []}))
