@@ -19,8 +19,9 @@ pytestmark = [pytest.mark.night, pytest.mark.timeout(900)]
 
 HARD = 2
 """kill -9 while the MX is switched, a stranger's yes, somebody puts the MX back, and then a way back."""
-LONGER = (207, 358, 365, None)
-"""207: MX put back under a sweep, beside a liar of a resolver. 358: MX put back before the last stage. 365: EWS is gone
+LONGER = (28, 48, 207, 358, 365, None)
+"""28: a second start while the first one lives. 48: the power fails in the midst of a rollback, then the buttons.
+207: MX put back under a sweep, beside a liar of a resolver. 358: MX put back before the last stage. 365: EWS is gone
 for good when the last sync is asked for. None: one that nobody has seen."""
 
 
