@@ -39,7 +39,8 @@ def demo(
     """Run the rehearsal; exit status 0 when every message is accounted for and nothing stopped the cutover."""
     console = Console(stderr=as_json)
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that what was started is ended then, too
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     forget_proxies()
     with ExitStack() as house:
         folder = home or house.enter_context(temporary_home())

@@ -23,7 +23,8 @@ def serve(home: Path, port: int, public_names: Sequence[str] = ()) -> int:
     """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.set())
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, lambda *_: ended.set())
     with Box(home, port=port, settings={ALLOWED_HOSTS: ",".join(public_names)}) as box:
         sys.stderr.write(f"Prefect UI: {box.ui} (to sign in: what stands in {home / API_STRING})\n")
         while not ended.wait(_POLL_SECONDS):

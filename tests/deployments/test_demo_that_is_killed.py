@@ -20,7 +20,7 @@ def demo(folder: Path) -> subprocess.Popen[str]:
     """A demo whose temporary directory is `folder`, behind a proxy that leads nowhere."""
     folder.mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder), "HTTP_PROXY": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
-    words = ["rehearse", "--users", "1", "--shared", "0", "--public-folders", "0", "--messages", "5"]
+    words = ["rehearse", "--users", "1", "--shared", "0", "--public-folders", "0", "--messages", "10"]
     return subprocess.Popen(
         [sys.executable, "-m", "deployments.cli.main", *words], cwd=ROOT, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
