@@ -74,6 +74,7 @@ def findings(town: Town, secret: str = "") -> list[Finding]:
 
 def test_graph_says_when_a_client_secret_ends_or_that_it_is_not_known(town: Town) -> None:
     app = town.cloud.app
+    app.roles.discard("Application.Read.All")
     (unknown,) = findings(town)
     assert (unknown.needs_action, unknown.blocks, "Application.Read.All" in unknown.todo) == (False, False, True)
     app.roles.add("Application.Read.All")

@@ -21,6 +21,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from typer.testing import CliRunner
 
+from deployments.cli.block.check import CheckedBlock
+from deployments.cli.doctor.checks import Check
 from deployments.cli.doctor.examine import examine
 from deployments.cli.main import IN_THE_WAY, app
 from deployments.cli.output import EXITS, versioned
@@ -29,6 +31,7 @@ from lab.dns.town_dns import TownDns
 from lab.faults import Faults
 from lab.places import Places
 from lab.town_zones import customer_zone
+from mailmove.evidence import Finding
 from mailmove.plan.load import load_plan
 from mailmove.plan.schema import plan_schema
 
@@ -162,3 +165,12 @@ def test_a_full_disk_and_a_silent_resolver_are_told(tmp_path: Path) -> None:
     assert str(tmp_path) in seen["disk"][1] and "GB free" in seen["disk"][1]
     assert (seen["port 53"][0], "no answer" in seen["port 53"][1]) == ("bad", True)
     assert os.environ.get("PREFECT_HOME") != str(tmp_path)
+
+
+def test_what_strangers_say_does_not_steer_the_terminal() -> None:
+    escape = "\x1b[2J\x1b[31mall is well\u202e"
+    check = Check(what="port 53", state="bad", seen=f"it calls itself {escape}", todo="Look.")
+    finding = Finding(subject="Graph", seen=escape, means=escape, todo=escape, blocks=True)
+    lines = CheckedBlock(block="microsoft365/contoso", tested=True, findings=[finding]).lines()
+    assert not {"\x1b", "\u202e"} & set(f"{check}{''.join(lines)}")
+    assert lines[1].startswith("  !! Graph")

@@ -247,7 +247,6 @@ def _approved_only(tenant: LabTenant) -> None:
 
 
 def _secret_end(world: World) -> Any:
-    world.cloud.app.roles.add("Application.Read.All")
     return secret_end(world.tenant._parts().graph, world.cloud.app.client_id, SecretStr(world.cloud.app.secret))
 
 

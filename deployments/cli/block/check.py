@@ -9,6 +9,7 @@ from prefect_aws import AwsCredentials
 from pydantic import BaseModel, Field
 
 from deployments.cli.block.fields import split_reference
+from deployments.display.safe_text import plain
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
 from mailmove.plan.required_permissions import explain_permissions, systems_of
@@ -49,7 +50,7 @@ class CheckedBlock(BaseModel):
         for state in ("missing", "not known", "proved"):
             names = [right.name for right in self.rights if right.state == state]
             lines += [f"  rights {state}: {', '.join(names)}"] if names else []
-        return lines
+        return [f"{'  ' if line.startswith('  ') else ''}{plain(line)}" for line in lines]
 
 
 def check_block(reference: str, block: Block) -> CheckedBlock:

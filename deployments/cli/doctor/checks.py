@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from deployments.display.safe_text import plain
+
 Health = Literal["good", "doubtful", "bad"]
 _MARKS: dict[Health, str] = {"good": "ok ", "doubtful": "?? ", "bad": "!! "}
 
@@ -25,4 +27,4 @@ class Check(BaseModel):
 
     def __str__(self) -> str:
         todo = f"\n     {self.todo}" if self.todo else ""
-        return f"{_MARKS[self.state]}{self.what}: {self.seen}{todo}"
+        return f"{_MARKS[self.state]}{self.what}: {plain(self.seen)}{todo}"

@@ -187,6 +187,9 @@ def _look_at_servers(shown: Discovery, candidates: dict[str, list[str]], ways: W
 def _described(leaf: x509.Certificate, host: str) -> str:
     names = names_of(leaf)
     fits = "fits" if any(matches(name, host) for name in names) else f"does NOT name {host}"
-    until: datetime = leaf.not_valid_after_utc
+    try:
+        until: datetime = leaf.not_valid_after_utc
+    except ValueError:
+        return f"{fits}; its dates cannot be read"
     listed = re.sub(r"[^\x20-\x7e]", "?", ", ".join(names)[:160])
     return f"{fits}; until {until:%Y-%m-%d}; for {listed or 'no name at all'}"

@@ -66,7 +66,7 @@ def tenant_answer(domain: str, login_url: str, extra_ca: str | None) -> tuple[Te
             if state in ("none", ""):
                 return state, "", "" if state else "Microsoft's answer about the domain is not understood"
             about = _json(client.get(f"{base}/{domain}/v2.0/.well-known/openid-configuration"))
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx.HTTPError, OSError, ValueError, RecursionError) as error:
         return "", "", f"Microsoft's sign-in does not answer about the domain ({type(error).__name__})"
     tenant = _ISSUER.search(str(about.get("issuer", "")))
     if tenant is None:
