@@ -19,8 +19,8 @@ from typing import Self
 
 import certifi
 
-ROOT = Path(__file__).resolve().parents[2]
-POOL = "mailmove"
+from deployments.server.registration import POOL, ROOT, registration_words
+
 _START_SECONDS = 120.0
 """Seconds in which a part must start, or a `prefect` command end."""
 _ONE_ROOT = "one-root.pem"
@@ -74,10 +74,8 @@ class Box:
         self.home.mkdir(parents=True, exist_ok=True)
         try:
             self.start_server()
-            pool = ("--type", "process", "--base-job-template", str(ROOT / "deployments/pools/process.json"))
-            self.prefect("work-pool", "create", POOL, *pool, "--overwrite")
-            self.prefect("block", "register", "-m", "blocks")
-            self.prefect("deploy", "--all")
+            for words in registration_words():
+                self.prefect(*words)
             self.start_worker()
         except BaseException:
             self.stop()
