@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 ADDS_UP, DOES_NOT, NO_LAB = 0, 1, 2
 """Exit status of a rehearsal whose messages are all accounted for, of one where they are not, and without a lab."""
-_LONGEST_SECONDS = 900.0
-"""Seconds after which an unattended rehearsal is given up as stuck."""
+_STUCK_SECONDS = 900.0
+"""Seconds without a completed step after which an unattended rehearsal is given up as stuck."""
 _PART_SECONDS = 4.0
 """Seconds of one small bar in the picture of where mail lands."""
 _OF_LAB = ("aiosmtpd", "moto", "flask", "psrpcore", "trustme")
@@ -57,6 +57,9 @@ class Options:
 def demo(options: Options) -> int:
     """Run the rehearsal; exit status 0 when every message is accounted for and nothing stopped the cutover."""
     console = Console(stderr=options.as_json)
+    if sys.platform == "win32":
+        console.print("A rehearsal needs Unix's process groups: run it in WSL, or in a container.", markup=False)
+        return NO_LAB
     if missing := [name for name in _OF_LAB if find_spec(name) is None]:
         console.print(
             f"The lab is not installed ({', '.join(missing)} missing). Install it with Mailmove:", markup=False
@@ -151,14 +154,17 @@ def _watch(rehearsal: Rehearsal, box: Box, started: float, console: Console) -> 
                 return None
             if trouble := box.ended_part():
                 return trouble
-            if time.monotonic() - started > _LONGEST_SECONDS and not rehearsal.hands_on:
-                return f"Given up: it is not over after {_LONGEST_SECONDS:.0f} s. Logs: {box.home}"
+            if time.monotonic() - started - frames.last > _STUCK_SECONDS and not rehearsal.hands_on:
+                return f"Given up: no step was completed in the last {_STUCK_SECONDS:.0f} s."
             time.sleep(1)
     return None
 
 
 class _Frames:
-    """Pictures of one rehearsal, one after the other; what each step took is known from those before."""
+    """Pictures of one rehearsal, one after the other; what each step took is known from those before.
+
+    last: seconds from the start to the last completed step.
+    """
 
     def __init__(self, rehearsal: Rehearsal, ui: str, started: float) -> None:
         from deployments.display.rehearsal_view import steps_not_used
@@ -167,7 +173,7 @@ class _Frames:
         self._rehearsal, self._ui, self._started = rehearsal, ui, started
         self._unused = steps_not_used(plan_from(rehearsal.town.plan()))
         self._took: dict[str, float] = {}
-        self._last, self._done = 0.0, 0
+        self.last, self._done = 0.0, 0
         self._mail = _mail_lands(rehearsal, started)
         self.completed_now: list[str] = []
 
@@ -183,8 +189,8 @@ class _Frames:
         if self.completed_now:
             worked = [name for name in self.completed_now if name not in self._unused]
             for name in worked:  # those between two pictures share the time between them
-                self._took[name] = (seconds - self._last) / len(worked)
-            self._last, self._done = seconds, len(done)
+                self._took[name] = (seconds - self.last) / len(worked)
+            self.last, self._done = seconds, len(done)
         waits = cutover is not None and cutover.parked is not None and cutover.parked.startswith("wait")
         asked_in = cutover.asked_in if cutover and waits else None
         poll = last_results([asked_in]).get(asked_in) if asked_in else None

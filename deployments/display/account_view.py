@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -118,9 +118,22 @@ def _changes(ending: Ending) -> Table:
 
 def _lines(ending: Ending) -> Iterator[tuple[str, str]]:
     for stage, changes in ending.changes.items():
-        lines = [plain(line_of(change)) for change in changes] if ending.all_changes else group_lines(changes)
+        lines = map(line_of, changes) if ending.all_changes else _packed(group_lines(changes))
         for place, line in enumerate(lines):
             yield ("" if place else stage), plain(line)
+
+
+def _packed(lines: Iterable[str]) -> Iterator[str]:
+    """Several of them on one line, as far as they fit."""
+    whole = ""
+    for line in lines:
+        if whole and len(whole) + 2 + len(line) > WIDTH - _STAGE - 1:
+            yield whole
+            whole = line
+        else:
+            whole = f"{whole}; {line}" if whole else line
+    if whole:
+        yield whole
 
 
 def _ways_on(ending: Ending) -> Iterator[Text]:
@@ -132,7 +145,7 @@ def _ways_on(ending: Ending) -> Iterator[Text]:
     else:
         table.append(("Undo", "mailmove rollback PLAN; to try it: mailmove rehearse --stay"))
     if ending.report:
-        table.append(("Report", f"{ending.report} (what the customer is given)"))
+        table.append(("Report", ending.report))
     table.append(("Next", "mailmove preflight --domain YOUR-DOMAIN (it changes nothing)"))
     for name, words in table:
         yield Text.assemble((f"{name:12}", "bold"), words)
