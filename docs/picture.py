@@ -185,7 +185,7 @@ def _resolvers(
     sheet.text(12, y + 15, f"what {len(views)} resolvers answer")
     y += 22 if above else 4
     for view in views:
-        for since, until, sees in _spans(view, night.end):
+        for since, until, sees in _spans(view, night.report.began, night.end):
             sheet.rect(
                 max(left, at(since)),
                 y,
@@ -198,8 +198,9 @@ def _resolvers(
     return y
 
 
-def _spans(view: ServerView, end: datetime) -> Iterator[tuple[datetime, datetime, str]]:
-    times = [*view.changes, (end, view.sees)]
+def _spans(view: ServerView, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, str]]:
+    """Before it was asked for the first time, right after the switch, there were only the old records."""
+    times = [(start, "old"), *view.changes, (end, view.sees)]
     for (since, sees), (until, _) in pairwise(times):
         yield since, until, sees
 
@@ -266,7 +267,9 @@ def night_page(night: Recording) -> str:
             "",
             f'<div class="night" style="overflow-x:auto">{every_step(night).strip()}</div>',
             "",
-            "![Where mail arrived while it ran, and what resolvers answered](pictures/rehearsal-wide.svg)",
+            '<picture><source media="(max-width: 600px)" srcset="../pictures/rehearsal-narrow.svg">'
+            '<img alt="Where mail arrived, and what resolvers answered" src="../pictures/rehearsal-wide.svg">'
+            "</picture>",
             "",
             f"At the end the lab counted every message by itself: {_counted(night)}.",
             "",

@@ -29,6 +29,14 @@ def test_a_click_on_any_step_leads_to_what_it_does() -> None:
     assert len(led) == len(RUNBOOK)
 
 
+def test_pictures_that_the_pages_name_in_html_are_there() -> None:
+    """The site has a folder for each page, so the page's own links go up one."""
+    named = re.findall(r'(?:src|srcset)="([^"]+)"', night_page(recorded()))
+    assert len(named) == 2 and all((ROOT / "docs/night" / path).resolve().is_file() for path in named)
+    named = re.findall(r'(?:src|srcset)="([^"]+)"', README)
+    assert len(named) == 2 and all((ROOT / path).is_file() for path in named)
+
+
 def test_the_recording_is_of_a_night_that_ended_well() -> None:
     night = recorded()
     assert night.totals["lost"] == night.totals["duplicated"] == 0
