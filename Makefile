@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: demo up install help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
+.PHONY: picture wheel-check image-check release-check demo up install help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,10 @@ help:
 	@echo "make soak    NIGHTS=200 randomised cutovers with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
+	@echo "make picture     rehearse once, and draw README's picture and the docs' from it"
+	@echo "make wheel-check    the wheel, installed by pip and uv into nothing: preflight of a domain, and a rehearsal"
+	@echo "make image-check    the container image, built by its Dockerfile (Docker, or buildah and debootstrap), and tried"
+	@echo "make release-check  wheel and sdist, their metadata as an index reads it, and wheel-check"
 	@echo "make clean   remove what set-up made"
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -110,5 +114,25 @@ docs: pages
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	.venv-docs/bin/mkdocs build --strict
 
+picture: setup
+	$(BIN)/mailmove rehearse --out docs/pictures/rehearsal.json
+	$(MAKE) --no-print-directory pages
+
+wheel-check: setup
+	$(BIN)/python .ci/wheel_check.py
+
+image-check:
+	.ci/image_check.sh
+
+# In a venv of its own: nothing else needs twine.
+RELEASE := .venv-release
+$(RELEASE)/.ready: .ci/release.txt
+	$(PYTHON) -m venv --clear $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/release.txt
+	@touch $@
+
+release-check: setup $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/release_check.py $(BIN)/python
+
 clean:
-	rm -rf $(VENV) $(OLDEST) .venv-docs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab
+	rm -rf $(VENV) $(OLDEST) $(RELEASE) .venv-docs site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab

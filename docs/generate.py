@@ -1,4 +1,4 @@
-"""Writes the pages that are generated from the code: stages, providers, permissions. `make pages` runs it.
+"""Writes the pages that are generated from the code: stages, providers, permissions, pictures. `make pages` runs it.
 
 A test compares the pages with what this gives, so that no page differs from the code.
 """
@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from blocks import ALL_BLOCKS, Approver, MailNotice
 from docs.model_reference import json_page, ledger_page
+from docs.picture import drawings, night_page, recorded
 from mailmove.plan import required_permissions as rights
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -43,9 +44,11 @@ def pages() -> dict[str, str]:
     """Path below docs/ -> text."""
     made = {"stages.md": _stages(), "providers/index.md": _providers()}
     made |= {"reference/ledger.md": ledger_page(), "reference/json.md": json_page()}
+    made |= {"night.md": night_page(recorded())}
     made |= {f"providers/{block.get_block_type_slug()}.md": _provider(block) for block in PROVIDERS}
     made = {path: f"{_NOTE}\n{text.rstrip()}\n" for path, text in made.items()}
-    return {**made, "permissions.md": rights.permission_page()}
+    pictures = {f"pictures/{name}": drawing for name, drawing in drawings(recorded()).items()}
+    return {**made, **pictures, "permissions.md": rights.permission_page()}
 
 
 def _stages() -> str:

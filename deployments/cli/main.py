@@ -23,6 +23,8 @@ from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, echo, exi
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
 from deployments.cli.people import people
+from deployments.cli.register import registering
+from deployments.cli.rehearse import rehearsing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +36,7 @@ app = typer.Typer(
 
 app.registered_commands += first_evening.registered_commands
 app.registered_commands += people.registered_commands + going_on.registered_commands + keeping.registered_commands
+app.registered_commands += rehearsing.registered_commands + registering.registered_commands
 app.add_typer(block, name="block")
 
 _WITHOUT_A_SERVER = {
@@ -196,32 +199,6 @@ def report(
         _say(summary.model_dump(mode="json"), json)
     elif not out:
         print_report(summary)
-
-
-@app.command()
-def rehearse(
-    hands_on: Annotated[bool, typer.Option("--hands-on", help="You answer the gates, in the UI")] = False,
-    users: Annotated[int, typer.Option(min=1, max=200)] = 14,
-    shared: Annotated[int, typer.Option(min=0, max=50)] = 3,
-    public_folders: Annotated[int, typer.Option(min=0, max=50)] = 2,
-    messages: Annotated[int, typer.Option(min=10, max=100_000)] = 3000,
-    home: Annotated[Path | None, typer.Option(help="Folder for the server's data; default: a temporary one")] = None,
-    json: AsJson = False,
-) -> None:
-    """Rehearse a cutover in a lab on this machine: a Prefect server, a worker, an old Exchange, a cloud, and mail."""
-    from deployments.cli.demo import demo
-
-    raise typer.Exit(
-        demo(
-            hands_on=hands_on,
-            users=users,
-            shared=shared,
-            public_folders=public_folders,
-            messages=messages,
-            home=home,
-            as_json=json,
-        )
-    )
 
 
 @app.command()

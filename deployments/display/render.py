@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -17,7 +16,7 @@ from mailmove.outlook_anywhere import Step
 from mailmove.report.cutover_report import CutoverReport as Report
 from mailmove.report.words import lasting
 from tasks.reporting.status import CutoverStatus
-from tasks.runbook import RUNBOOK, Stage, Wait
+from tasks.runbook import RUNBOOK
 
 
 def print_board(cutovers: list[CutoverStatus]) -> None:
@@ -113,30 +112,3 @@ def _branch(seen: Step) -> Tree:
     for child in seen.children:
         tree.children.append(_branch(child))
     return tree
-
-
-def rehearsal_view(cutover: CutoverStatus | None, counters: dict[str, int], ui: str, seconds: float) -> RenderableType:
-    """A rehearsed cutover as a list of steps with marks, what it waits for, and where mail lands."""
-    done = set(cutover.done) if cutover else set()
-    steps = Table.grid(padding=(0, 1))
-    upcoming = next((step.name for step in RUNBOOK if step.name not in done), None)
-    for step in RUNBOOK:
-        mark, style = _mark(step, done, upcoming, cutover)
-        steps.add_row(Text(mark, style), Text(step.name, style), Text(step.story, "dim"))
-    waits = Text()
-    if cutover and cutover.parked:
-        until = f"  forecast {cutover.forecast:%H:%M:%S} UTC" if cutover.forecast else ""
-        waits = Text(plain(f"{cutover.parked}: {cutover.question}{until}"), "yellow", overflow="fold")
-    mail = "   ".join(f"{name} {count}" for name, count in counters.items())
-    state = cutover.state if cutover else "starting"
-    body = Group(steps, Text(), waits, Text(mail, "cyan"))
-    title = f"{cutover.customer if cutover else 'northwind'}: {state}, {seconds:.0f} s"
-    return Panel(body, title=escape(plain(title)), subtitle=ui)
-
-
-def _mark(step: Stage | Wait, done: set[str], upcoming: str | None, cutover: CutoverStatus | None) -> tuple[str, str]:
-    if step.name in done:
-        return "+", "green"
-    if step.name == upcoming and cutover is not None and not cutover.ended:
-        return ("?" if cutover.parked else ">"), "bold yellow"
-    return ".", "dim"

@@ -28,11 +28,10 @@ from deployments.server.guard import CHALLENGE, PROOF, proof
 from deployments.server.home import TEMPORARY, HomeLock, empty_temporary_folder, prepare_home, write_profile
 from deployments.server.kept_secrets import api_string, block_key
 from deployments.server.proxies import spare_loopback
+from deployments.server.registration import POOL, ROOT, registration_words
 from deployments.server.restore import check_that_no_restore_was_cut_short
 from mailmove.errors import Blocked
 
-ROOT = Path(__file__).resolve().parents[2]
-POOL = "mailmove"
 RETENTION = {
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",
     # Seconds. An event takes 6 kB with its indexes; these, of a watch started each minute, are 40 MB a day.
@@ -120,10 +119,8 @@ class Box:
             empty_temporary_folder(self.home)
             write_profile(self.home, self.env["PREFECT_API_URL"], self._string)
             self.start_server()
-            pool = ("--type", "process", "--base-job-template", str(ROOT / "deployments/pools/process.json"))
-            self.prefect("work-pool", "create", POOL, *pool, "--overwrite")
-            self.prefect("block", "register", "-m", "blocks")
-            self.prefect("deploy", "--all")
+            for words in registration_words():
+                self.prefect(*words)
             self.start_worker()
         except BaseException:
             self.stop()

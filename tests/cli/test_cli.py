@@ -73,6 +73,15 @@ def test_a_domain_is_assessed_without_plan_or_server() -> None:
     assert assessment["seconds"] < 11
 
 
+def test_a_rehearsal_without_the_lab_says_how_to_get_it(tmp_path: Path) -> None:
+    """As after `uvx mailmove rehearse`, without the extra: one of the lab's packages cannot be imported."""
+    code = "import sys; sys.modules['moto'] = None; sys.argv = ['mailmove', 'rehearse']\n"
+    code += "from deployments.cli.main import app; app()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == WRONG
+    assert 'uvx "mailmove[lab]" rehearse' in done.stdout and "Traceback" not in done.stderr
+
+
 def test_help_does_not_import_prefect() -> None:
     code = "import sys; from deployments.cli.main import app; sys.exit('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from real_parts import require
 
-from deployments.server.box import POOL, Box, end_group
+from deployments.server.box import Box, end_group
+from deployments.server.registration import POOL
 from lab.places import free_ports
 
 _NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]  # PostgreSQL refuses to run as root

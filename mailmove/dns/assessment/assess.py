@@ -97,7 +97,9 @@ def assess_domain(domain: str, resolvers: Sequence[Server] | None = None) -> Ass
 
     Public ones first: the machine's own may show the inside of a split horizon.
     """
-    return asyncio.run(assess(domain, default_resolvers() if resolvers is None else resolvers))
+    # Windows' usual event loop cannot watch the UDP sockets of `mailmove.dns.client.udp_sockets`.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(assess(domain, default_resolvers() if resolvers is None else resolvers))
 
 
 def default_resolvers() -> list[Server]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -36,8 +37,9 @@ class UdpPort:
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        with suppress(OSError):  # not Linux: a server that is down then shows by its silence
-            self.socket.setsockopt(*_ERRORS[family], 1)
+        if sys.platform == "linux":  # elsewhere a server that is down shows by its silence, and the numbers differ
+            with suppress(OSError):
+                self.socket.setsockopt(*_ERRORS[family], 1)
         self.socket.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))  # noqa: S104 - it only asks
 
     def send(self, wire: bytes, server: Server) -> str | None:
@@ -81,7 +83,7 @@ class UdpPort:
 
     def _errors(self) -> Iterator[tuple[bytes, Server]]:
         """(packet, server) of each ICMP error on the socket's error queue."""
-        while True:
+        while sys.platform == "linux":
             try:
                 wire, _, _, server = self.socket.recvmsg(_LARGEST, 512, _MSG_ERRQUEUE)
             except OSError:
