@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -136,16 +137,33 @@ class ContextAdapter(HTTPAdapter):
             with act(self._seconds):
                 response = super().send(request, True, *args, **kwargs)
                 if not stream:
+                    socket = _socket_of(response)
                     encoding = response.headers.get("Content-Encoding", "")
                     pieces = response.raw.stream(65_536, decode_content=False)
                     response._content = unpacked(pieces, encoding, self._most)
                     response._content_consumed = True  # type: ignore[attr-defined]
                     response.raw.release_conn()
+                    if response.status_code == requests.codes.unauthorized:
+                        _show_socket(response, socket)
                 return response
         except TimeoutError as error:
             raise requests.ReadTimeout(error, request=request) from None
         except (TooMuch, BadBody, urllib3.exceptions.HTTPError) as error:
             raise requests.ConnectionError(error, request=request) from None
+
+
+def _socket_of(response: requests.Response) -> Any:
+    """The socket by which an answer comes; None: urllib3 keeps it elsewhere."""
+    return getattr(getattr(getattr(response.raw._fp, "fp", None), "raw", None), "_sock", None)
+
+
+def _show_socket(response: requests.Response, socket: Any) -> None:
+    """Leave the socket of a refusal where NTLM looks for it: the certificate is bound into the sign-in (RFC 5929).
+
+    requests_ntlm and pypsrp look at `raw._fp.fp.raw._sock`, which is gone once the body has been read.
+    """
+    if socket is not None:
+        response.raw._fp = SimpleNamespace(fp=SimpleNamespace(raw=SimpleNamespace(_sock=socket)))
 
 
 def requests_session(context: ssl.SSLContext, only: frozenset[str] | None = None) -> requests.Session:

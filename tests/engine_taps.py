@@ -23,7 +23,7 @@ class Fenced(BaseException):
     """What ends a process that does not own its run any more, as Prefect's Abort does."""
 
 
-@dataclass
+@dataclass(eq=False)
 class TappedStore(Store):
     """Passes everything on. reads, writes: keys, in order. before, after: called with each row of a ledger."""
 
@@ -41,6 +41,14 @@ class TappedStore(Store):
         self.inner.write_table(key, rows, description=description, flow_run=flow_run)
         for row in of_ledger:
             self.after(row)
+
+    def rewrite_table(self, key: str, rows: Rows, *, description: str, flow_run: UUID) -> None:
+        self.writes.append(key)
+        self.inner.rewrite_table(key, rows, description=description, flow_run=flow_run)
+
+    def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
+        self.writes.append(key)
+        self.inner.rewrite_markdown(key, text, description=description, flow_run=flow_run)
 
     def write_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
         self.writes.append(key)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.output import IN_THE_WAY, WRONG, AsJson, fail, mailmove_version, say
+from deployments.cli.output import IN_THE_WAY, WRONG, AsJson, echo, fail, mailmove_version, say
 
 first_evening = typer.Typer()
 
@@ -33,7 +33,7 @@ def init(
     from mailmove.errors import MailmoveError
 
     try:
-        outcome = run_init(domain, answers, folder, resolver, lambda words: typer.echo(words, err=json), ask=ask)
+        outcome = run_init(domain, answers, folder, resolver, lambda words: echo(words, err=json), ask=ask)
     except MailmoveError as error:
         fail(str(error), WRONG, json=json)
     if json:
@@ -77,18 +77,18 @@ def schema(out: Annotated[Path | None, typer.Option(help="Write it there; defaul
 
     text = encoder.dumps(plan_schema(), indent=2, ensure_ascii=False)
     if out is None:
-        typer.echo(text)
+        echo(text)
         return
     try:
         out.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         fail(f"{out}: {error.strerror}", WRONG)
-    typer.echo(f"written: {out}", err=True)
+    echo(f"written: {out}", err=True)
 
 
 def print_version(wanted: bool) -> None:
     """Print the version and end, if it is wanted."""
     if not wanted:
         return
-    typer.echo(mailmove_version())
+    echo(mailmove_version())
     raise typer.Exit

@@ -11,6 +11,7 @@ from deployments.cli.output import WRONG, AsJson, fail, say
 
 keeping = typer.Typer()
 
+USUAL_HOME = "~/.mailmove"
 Home = Annotated[Path, typer.Option(help="Home of the box, as of `mailmove up`", envvar="MAILMOVE_HOME")]
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="File whose first line is the passphrase; else it is asked for", dir_okay=False)
@@ -20,7 +21,7 @@ PassphraseFile = Annotated[
 @keeping.command()
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="To write; it must not exist")],
-    home: Home,
+    home: Home = Path(USUAL_HOME),
     passphrase_file: PassphraseFile = None,
     json: AsJson = False,
 ) -> None:
@@ -30,7 +31,7 @@ def backup(
 
     passphrase = _passphrase(passphrase_file, twice=True, json=json)
     try:
-        names = back_up(home, file, passphrase)
+        names = back_up(home.expanduser(), file, passphrase)
     except MailmoveError as error:
         fail(str(error), json=json)
     words = f"{file}: {len(names)} files. Without the passphrase nobody reads the credentials in it, nor do you."
@@ -40,7 +41,7 @@ def backup(
 @keeping.command()
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="That `mailmove backup` wrote")],
-    home: Home,
+    home: Home = Path(USUAL_HOME),
     passphrase_file: PassphraseFile = None,
     json: AsJson = False,
 ) -> None:
@@ -50,7 +51,7 @@ def restore(
 
     passphrase = _passphrase(passphrase_file, twice=False, json=json)
     try:
-        before = put_in_place(home, file, passphrase)
+        before = put_in_place(home.expanduser(), file, passphrase)
     except MailmoveError as error:
         fail(str(error), json=json)
     kept = f" What stood there before: {before} (remove it when you need it no more)." if before else ""

@@ -16,9 +16,11 @@ from uuid import UUID
 import typer
 
 from deployments.cli.block.commands import block
+from deployments.cli.check_server import servers
+from deployments.cli.find_server import HOME
 from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
-from deployments.cli.keeping import keeping
+from deployments.cli.keeping import USUAL_HOME, keeping
 from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, echo, exits_in_words
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
@@ -36,7 +38,9 @@ app = typer.Typer(
 
 app.registered_commands += first_evening.registered_commands
 app.registered_commands += people.registered_commands + going_on.registered_commands + keeping.registered_commands
-app.registered_commands += rehearsing.registered_commands + registering.registered_commands
+app.registered_commands += (
+    rehearsing.registered_commands + registering.registered_commands + servers.registered_commands
+)
 app.add_typer(block, name="block")
 
 _WITHOUT_A_SERVER = {
@@ -226,7 +230,9 @@ def passwords(
 
 @app.command()
 def up(
-    home: Annotated[Path, typer.Option(help="Folder for the database, results, logs and the key of the blocks")],
+    home: Annotated[
+        Path, typer.Option(help="Folder for the database, results, logs and the key of the blocks", envvar=HOME)
+    ] = Path(USUAL_HOME),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the Prefect server, on loopback")] = 4200,
     public_name: Annotated[
         list[str] | None, typer.Option(help="Name under which a TLS proxy before it is asked; repeatable")
@@ -237,7 +243,7 @@ def up(
     from mailmove.errors import MailmoveError
 
     try:
-        raise typer.Exit(serve(home, port, public_names=public_name or []))
+        raise typer.Exit(serve(home.expanduser(), port, public_names=public_name or []))
     except MailmoveError as error:
         _fail(str(error))
 
@@ -270,60 +276,6 @@ def sign_in(
     except MailmoveError as error:
         _fail(str(error), json=json)
     _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
-
-
-@app.command("check-server")
-def check_server(
-    host: Annotated[str, typer.Argument(help="Public name of Outlook Anywhere, like mail.contoso.com")],
-    user: Annotated[str | None, typer.Option(help="Migration account; its password is asked for")] = None,
-    mailbox: Annotated[str | None, typer.Option(help="Address to ask Autodiscover for; default: the account")] = None,
-    send_password_to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST", help="Server that may have the password, too, where Autodiscover leads to it"),
-    ] = None,
-    allow_old_tls: Annotated[
-        list[str] | None, typer.Option(metavar="HOST", help="Send it the password over TLS older than 1.2, too")
-    ] = None,
-    issuer: Annotated[
-        bool, typer.Option("--fetch-issuer", help="Fetch a missing issuer's certificate where the server's says")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Would Microsoft reach this server? Certificate, sign-in, RPC over HTTP, inbound mail; changes nothing.
-
-    The password goes to HOST and to names below the mail domain, over TLS 1.2 or later; anywhere else only when asked.
-    """
-    from pydantic import SecretStr
-
-    from deployments.display.render import print_steps
-    from mailmove.domain_names import to_ascii
-    from mailmove.outlook_anywhere import analyze, fetch_issuer
-
-    try:
-        host = to_ascii(host.strip())
-    except ValueError as error:
-        _fail(f"{host} is not a DNS name: {error}", WRONG, json=json)
-    if user and not mailbox:
-        asked = f"Autodiscover is asked for {user}" if "@" in user else "Autodiscover is not asked, and is not judged"
-        echo(f"no --mailbox: {asked}. Give the address of somebody who has a mailbox there.", err=True)
-    if mailbox and not user:
-        echo("--mailbox without --user: what needs a sign-in is left out.", err=True)
-    credentials = (user, SecretStr(typer.prompt("Password", hide_input=True, err=True))) if user else None
-    analysis = analyze(
-        host,
-        credentials=credentials,
-        mailbox=mailbox,
-        fetch=fetch_issuer if issuer else None,
-        send_to=send_password_to or (),
-        old_tls=allow_old_tls or (),
-        ask=_yes_or_no if sys.stdin.isatty() and not json else None,
-    )
-    if json:
-        _say(analysis.model_dump(mode="json"), json)
-    else:
-        print_steps(analysis)
-    if analysis.failed:
-        raise typer.Exit(IN_THE_WAY)
 
 
 def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
@@ -399,12 +351,6 @@ def _load_all(paths: list[Path]) -> list[Any]:
 def _ask(question: str) -> None:
     """Print the question that the run waits at; on stderr, so that --json stays clean."""
     echo(f"waiting: {question}", err=True)
-
-
-def _yes_or_no(question: str) -> bool:
-    from deployments.display.safe_text import plain
-
-    return typer.confirm(plain(question), default=False, err=True)
 
 
 def _show(words: str) -> None:

@@ -23,6 +23,7 @@ from uuid import UUID
 
 from httpx import HTTPStatusError, codes
 from prefect import Flow, flow_runs
+from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, Variable
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
@@ -32,6 +33,7 @@ from prefect.input.actions import read_flow_run_input
 from prefect.input.run_input import Keyset, keyset_from_paused_state
 from prefect.settings import get_current_settings
 from prefect.states import Paused
+from prefect.utilities.dispatch import lookup_type
 from prefect.utilities.engine import propose_state_sync
 
 P = ParamSpec("P")
@@ -326,6 +328,17 @@ def replace_artifact(client: SyncPrefectClient, artifact: UUID, data: str, descr
             raise
         return False
     return True
+
+
+def block_type_of(slug: str) -> type[Block] | None:
+    """The class of a block type that this process has imported, Prefect's own too; None: there is none of that slug.
+
+    Prefect registers each class under its slug (prefect/utilities/dispatch.py).
+    """
+    try:
+        return lookup_type(Block, slug)
+    except KeyError:
+        return None
 
 
 # --- clients of a process ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ ZONE = "kunde.example."
 PAGES: list[dict[str, Any]] = [
     {
         "ResourceRecordSets": [
+            {"Name": ZONE, "Type": "SOA", "TTL": 900, "ResourceRecords": [{"Value": "a. b. 1 2 3 4 5"}]},
             {"Name": ZONE, "Type": "MX", "TTL": 60, "ResourceRecords": [{"Value": "10 a.b."}, {"Value": "20 c.d."}]},
             {"Name": ZONE, "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"v=spf1 mx -all"'}]},
         ],

@@ -294,6 +294,7 @@ def test_an_event_among_mail_is_still_an_event(server: Server) -> None:
         del server.exchange.store.mailboxes[address].items[moved.id]
 
 
+@pytest.mark.filterwarnings("error::pypsrp.negotiate.NoCertificateRetrievedWarning")
 def test_the_shell_takes_ntlm_too(server: Server) -> None:
     assert server.block(authentication="ntlm").inventory() == server.block().inventory()
 

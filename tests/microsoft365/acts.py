@@ -140,7 +140,7 @@ def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[
 _INSTEAD = {
     (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"),
     (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
-    (Partner, "give_access"), (Partner, "waits_for"),
+    (Partner, "give_access"), (Partner, "waits_for"), (Partner, "is_consent"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from parked_world import new_plan
+from fake_blocks import a_plan
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import StateCreate
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -19,6 +19,11 @@ from mailmove.plan.cutover import Cutover
 from tasks.engine.run_ends import REFUSED
 
 pytestmark = [pytest.mark.night, pytest.mark.long, pytest.mark.timeout(1800)]
+
+
+def new_plan() -> Cutover:
+    """Of a customer of its own."""
+    return a_plan().model_copy(update={"customer": f"c-{uuid4().hex[:12]}"})
 
 
 def command(box: Box, plan: Path, at: str) -> subprocess.Popen[str]:

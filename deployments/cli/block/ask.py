@@ -10,6 +10,7 @@ import typer
 from deployments.cli.block.fields import BlockField
 from deployments.cli.block.make import Typed
 from deployments.cli.block.sources import HOW
+from deployments.cli.output import echo
 
 Ask = Callable[[BlockField, str], str]
 """`ask(field, proposal)`: what the person wrote; '': they left it."""
@@ -17,13 +18,13 @@ Ask = Callable[[BlockField, str], str]
 
 def at_prompt(field: BlockField, proposal: str) -> str:
     """Ask on stderr, so that --json stays clean; a secret is not echoed, and may be given as a source."""
-    typer.echo(f"\n{field.name}: {field.description}", err=True)
+    echo(f"\n{field.name}: {field.description}", err=True)
     if field.nested:
-        typer.echo(f"  It is the name of another block: {field.nested}/NAME", err=True)
+        echo(f"  It is the name of another block: {field.nested}/NAME", err=True)
     elif field.secret:
-        typer.echo(f"  Not shown while you type; or {HOW}", err=True)
+        echo(f"  Not shown while you type; or {HOW}", err=True)
     elif field.example:
-        typer.echo(f"  for example {field.example}", err=True)
+        echo(f"  for example {field.example}", err=True)
     empty = "" if field.required else " (Enter: leave it empty)"
     words = f"  {field.name}{'' if proposal else empty}"
     answer = typer.prompt(words, default=proposal, show_default=bool(proposal), hide_input=field.secret, err=True)

@@ -7,13 +7,13 @@ from typing import Any, get_args, get_origin
 
 from prefect.blocks.core import Block
 from prefect.types import SecretDict
-from prefect.utilities.dispatch import lookup_type
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from blocks import block_class
 from mailmove.errors import Blocked
 from mailmove.plan.block_refs import NOTICE, REF
+from tasks.engine.prefect_internals import block_type_of
 
 _SECRETS_ALL_THE_SAME = {("aws-credentials", "aws_session_token")}
 """Fields that hold a secret, though their class declares plain text."""
@@ -50,11 +50,10 @@ def block_kind(slug: str) -> type[Block]:
 
     kind = block_class(slug)
     if kind is None:
-        try:
-            kind = lookup_type(Block, slug)
-        except KeyError:
-            todo = f"Write one of: {', '.join(known_types())}."
-            raise Blocked("mailmove", wanted="a block type", seen=repr(slug), todo=todo) from None
+        kind = block_type_of(slug)
+    if kind is None:
+        todo = f"Write one of: {', '.join(known_types())}."
+        raise Blocked("mailmove", wanted="a block type", seen=repr(slug), todo=todo)
     known: type[Block] = kind
     return known
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-import ssl
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Literal
 
 import httpx
 from cryptography import x509
 
+from blocks.tls_roots import tls_context
+from mailmove.errors import MailmoveError
 from mailmove.outlook_anywhere.steps import Deadline
 from mailmove.outlook_anywhere.tls import Dial, handshake
-from mailmove.pem import pem
+from mailmove.wire.http import client as client_of
 
 _SECONDS = 6.0
 """Seconds for everything that is asked of one server."""
+_MOST = 100_000
+"""Bytes of an answer that is read; Microsoft's have a few thousand."""
 _HEADER = "X-OWA-Version"
 _VERSION = re.compile(r"\d{1,2}(\.\d{1,5}){2,3}")
 _FORM = "/owa/auth/logon.aspx"
@@ -55,18 +58,15 @@ def tenant_answer(domain: str, login_url: str, extra_ca: str | None) -> tuple[Te
 
     `getuserrealm.srf` says Managed, Federated or Unknown; the OpenID configuration of a domain names its tenant.
     """
-    context = ssl.create_default_context()
     base = login_url.rstrip("/")
     try:
-        if extra_ca:
-            context.load_verify_locations(cadata=pem(extra_ca))
-        with httpx.Client(verify=context, timeout=_SECONDS) as client:
+        with client_of(tls_context(extra_ca), seconds=_SECONDS, most=_MOST) as client:
             realm = _json(client.get(f"{base}/getuserrealm.srf", params={"login": f"anyone@{domain}", "json": "1"}))
             state = _STATES.get(str(realm.get("NameSpaceType", "")).lower(), "")
             if state in ("none", ""):
                 return state, "", "" if state else "Microsoft's answer about the domain is not understood"
             about = _json(client.get(f"{base}/{domain}/v2.0/.well-known/openid-configuration"))
-    except (httpx.HTTPError, OSError, ValueError, RecursionError) as error:
+    except (MailmoveError, httpx.HTTPError, OSError, ValueError, RecursionError) as error:
         return "", "", f"Microsoft's sign-in does not answer about the domain ({type(error).__name__})"
     tenant = _ISSUER.search(str(about.get("issuer", "")))
     if tenant is None:
