@@ -22,7 +22,7 @@ from tasks.parking.one_run import claim_for_rollback
 from tasks.parking.poll import Awaited
 from tasks.progress.interruptions import attempt_name, faults_named
 from tasks.progress.ledger_chain import LEDGER, breaks_to_ask_about
-from tasks.progress.rollback_stage import acted_meanwhile, end_cutover, left_standing, roll_back_stage
+from tasks.progress.rollback_stage import acted_meanwhile, cutovers_to_end, end_cutovers, left_standing, roll_back_stage
 from tasks.reporting.publish import show_rollback
 from tasks.runbook import STAGES, Stage
 
@@ -34,9 +34,11 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False, b
     From its beginning on the cutover never goes on, whoever presses which button. return_mail: deliver to the old
     server what only the cloud has received since the switch; else it is listed. by: who rolls it back.
     """
-    of = claim_for_rollback(plan, of)  # before anything else: of two rollbacks one goes on
+    run = engine().root_run()
+    root, *others = cutovers_to_end(plan, of, run)
+    claim_for_rollback(plan.customer, root)  # before anything is written: of two rollbacks one goes on
     keep_names(plan)
-    root = end_cutover(plan, of, by, engine().root_run())
+    end_cutovers(plan, [root, *others], by, run)
     _until_trusted(plan, root)
     receipts: list[Receipt] = []
     stuck: list[str] = []
@@ -50,7 +52,7 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False, b
             receipts.append(_mail_of_the_cloud(plan, root, return_mail))
     receipts += [_waited_for(plan, stage, root) for stage in stuck]
     receipts += [_again(plan, stage, root) for stage in acted_meanwhile(plan, root)]
-    record_ended(Ledger(plan.customer, root), by, engine().root_run())
+    record_ended(Ledger(plan.customer, root), by, run)
     return show_rollback(plan, receipts)
 
 

@@ -7,32 +7,36 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 
 from mailmove.errors import Blocked
-from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.engine.prefect_claims import claim_for, claim_of, claims, words_of
 from tasks.engine.run_ends import is_over, refused
-from tasks.ledger.ledger import newest_entries
 from tasks.parking.resume import Parked
 
+CRASHED = "Crashed"
+"""State in which Prefect leaves a run whose process has died."""
 
-def claim_for_rollback(plan: Cutover, of: UUID | None) -> UUID | None:
-    """Take the customer from the cutover that is to be rolled back; returns that cutover, None: there is none.
 
-    Default: the one that has the customer and has begun; else the one that wrote last. Where any other run has the
-    customer, this rollback ends as Refused.
+def claim_for_rollback(customer: str, cutover: UUID) -> None:
+    """Take the customer from the cutover that is to be rolled back, or from a rollback that was cut short.
+
+    Where any other run has the customer, this rollback ends as Refused.
     """
-    chosen = of or _begun(plan.customer)
-    if chosen is None:
-        newest = newest_entries([plan.customer]).get(plan.customer)
-        chosen = newest.cutover if newest else None
-    engine().claim(plan.customer, instead_of=chosen)
-    return chosen
+    holder = engine().claimed_by(customer)
+    instead_of = holder if holder and _is_cut_short(holder) else cutover
+    engine().claim(customer, instead_of=instead_of)
 
 
-def _begun(customer: str) -> UUID | None:
+def having_cutover(customer: str) -> UUID | None:
+    """The cutover that has the customer, is not over and has begun; None: there is none."""
     run = engine().claimed_by(customer)
     record = engine().read_run(run) if run else None
     return run if record and record.began and record.flow == "cutover" else None
+
+
+def _is_cut_short(run: UUID) -> bool:
+    """A rollback that has no process any more, and which only a restart would bring back."""
+    record = engine().read_run(run)
+    return record is not None and record.flow == "rollback" and record.state == CRASHED
 
 
 def reserve(customer: str, run: UUID) -> None:

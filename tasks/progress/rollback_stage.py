@@ -13,25 +13,26 @@ from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import Ledger, payloads_of, read_entries
 from tasks.ledger.payloads import Rollback, Standing, WaitEnded
 from tasks.ledger.rolled_back import fact_in, record_begun, record_ended
+from tasks.parking.one_run import having_cutover
 from tasks.progress.interruptions import faults_named
 from tasks.progress.leave_out import show_left
 from tasks.runbook import STAGES, stage_named
 
 
-def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None = None) -> UUID:
-    """The cutover to roll back (default: the one that wrote last), which never goes on from here on.
+def cutovers_to_end(plan: Cutover, of: UUID | None, run: UUID | None = None) -> list[UUID]:
+    """The cutover to roll back, then those of this customer that are still to begin; nothing is written.
 
-    That it is rolled back is written down first, so that whatever it does meanwhile is refused; then its run is ended.
-    Cutovers of this customer that are still to begin are ended too: nobody who rolls back wants the next one tonight.
-    A rollback that is started again goes on with the cutover that it had begun with, however old that is by now.
-    run: root run of the rollback. Blocked: there is none, or a newer cutover has changed something, which must be
-    undone before.
+    Default: the one that has the customer and has begun; else the one that wrote last. A rollback that is started again
+    goes on with the cutover that it had begun with, however old that is by now. run: root run of the rollback.
+    Blocked: there is none, or a newer cutover has changed something, which must be undone before.
     """
     entries = read_entries(plan.customer)
     begun = _begun_with(entries, run)
     open_ones = [] if of or begun else engine().open_cutovers(plan.customer)
     acting = [entry.cutover for entry in entries if not isinstance(entry.payload, Rollback)]
-    root = of or begun or next(iter([*reversed(acting), *open_ones, *(entry.cutover for entry in entries)]), None)
+    having = having_cutover(plan.customer)
+    known = [*([having] if having else []), *reversed(acting), *open_ones, *(entry.cutover for entry in entries)]
+    root = of or begun or next(iter(known), None)
     if root is None:
         raise Blocked(
             "ledger",
@@ -41,15 +42,23 @@ def end_cutover(plan: Cutover, of: UUID | None, by: str = "", run: UUID | None =
         )
     _refuse_under_newer(entries, root)
     written = {entry.cutover for entry in entries}
-    for cutover in (root, *(other for other in open_ones if other not in written | {root})):
+    return [root, *(other for other in open_ones if other not in written | {root})]
+
+
+def end_cutovers(plan: Cutover, cutovers: list[UUID], by: str = "", run: UUID | None = None) -> None:
+    """Never let these go on from here on; the first one is rolled back.
+
+    That it is rolled back is written down first, so that whatever it does meanwhile is refused; then its run is ended.
+    Those that are still to begin are ended too: nobody who rolls back wants the next one tonight.
+    """
+    for cutover in cutovers:
         ledger = Ledger(plan.customer, cutover)
         record_begun(ledger, by, run)
         fact = fact_in(ledger.entries())
         assert fact is not None, "its beginning was just written"
         engine().end_run(cutover, f"It was {fact.words}.")
-        if cutover != root:
+        if cutover != cutovers[0]:
             record_ended(ledger, by, run)  # it had changed nothing
-    return root
 
 
 def refuse_while_rolling_back(ledger: Ledger) -> None:

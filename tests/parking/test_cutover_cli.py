@@ -36,7 +36,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.payloads import Approval
 from tasks.parking.forms import GATE_FLOW, PARKED
 from tasks.parking.gate_questions import asked_last, write_question
-from tasks.progress.rollback_stage import end_cutover
+from tasks.progress.rollback_stage import end_cutovers
 from tasks.runbook import step_replaced
 from tasks.stages import switch_mail
 
@@ -190,7 +190,7 @@ def test_an_answer_that_nobody_takes_up_ends_with_1() -> None:
 
 def test_commands_about_what_was_rolled_back_say_so() -> None:
     cutover = at_the_gate()
-    end_cutover(cutover.plan, cutover.id, by="ben")
+    end_cutovers(cutover.plan, [cutover.id], by="ben")
     for words in (["approve", "--name", "anna"], ["answer"], ["restart"]):
         done = runner.invoke(app, [words[0], cutover.plan.customer, *words[1:]])
         assert done.exit_code in (IN_THE_WAY, NOTHING), done.output

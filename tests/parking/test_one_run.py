@@ -46,6 +46,7 @@ from tasks.engine.prefect_internals import delete_variable, keyed_by
 from tasks.engine.run_ends import FRESH, MOST_RESTARTS, REFUSED
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.ledger import Ledger, read_entries
+from tasks.ledger.payloads import Rollback
 from tasks.parking.forms import GATE_FLOW, PARKED
 from tasks.parking.one_run import adopt, reserve
 from tasks.parking.restart_crashed import cutovers_to_restart
@@ -260,7 +261,10 @@ def test_a_rollback_takes_the_customer_from_its_living_cutover_and_no_start_come
     back = CutoverRun(rollback, plan)
     at_once(back, *(CutoverRun(cutover_that_acts, plan) for _ in range(3)))
     assert cutover.state == "Cancelled"
-    assert {entry.cutover for entry in read_entries(plan.customer)} == {cutover.id}
+    entries = read_entries(plan.customer)
+    assert entries[0].cutover == cutover.id
+    written = {entry.cutover for entry in entries if not isinstance(entry.payload, Rollback)}
+    assert written <= {cutover.id}, "of the others there is at most that they were ended before they began"
     assert owner(plan.customer) == back.id
 
 

@@ -19,7 +19,7 @@ from prefect.states import Crashed
 from mailmove.clock import Clock, clock_set
 from mailmove.plan.cutover import Cutover
 from tasks.parking.restart_crashed import MOST_RESTARTS, cutovers_to_restart, restart
-from tasks.progress.rollback_stage import end_cutover
+from tasks.progress.rollback_stage import end_cutovers
 
 DONE: Counter[str] = Counter()
 
@@ -102,7 +102,7 @@ def test_one_that_fails_by_itself_stays_failed(prefect_server: None) -> None:
 
 def test_a_cutover_that_is_rolled_back_stays_ended(prefect_server: None) -> None:
     cutover = crashed_cutover()
-    end_cutover(cutover.plan, cutover.id)
+    end_cutovers(cutover.plan, [cutover.id])
     assert cutover.state == "Cancelled"
     assert ours(cutover) == []
 
