@@ -100,7 +100,7 @@ fleet: setup
 soak: setup
 	@$(MAKE) --no-print-directory fuzz MUTATIONS=20000
 	$(BIN)/python -W ignore -m lab.nights
-	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/microsoft365/test_fault_matrix.py
+	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/microsoft365/test_fault_matrix.py tests/parking/test_idle_day.py
 
 bench: setup
 	$(BIN)/python -m benchmarks
