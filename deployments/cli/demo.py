@@ -272,7 +272,7 @@ def _written_report(options: Options, account: Account, seconds: float, console:
     report = report_of_customer("northwind")
     if options.out.suffix == ".json":
         data = {"seconds": round(seconds), "totals": account.totals, "report": report.model_dump(mode="json")}
-        text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(versioned(data), indent=1, ensure_ascii=False) + "\n"
     else:
         text = report_html(report)
     try:

@@ -17,11 +17,10 @@ import os
 import sys
 from pathlib import Path
 
+from deployments.cli.keeping import HOME
 from deployments.server.proxies import spare_loopback
 from mailmove.errors import Blocked
 
-HOME = "MAILMOVE_HOME"
-"""Name of the environment variable with the home of a box."""
 USUAL_HOMES = ("~/.mailmove", "/var/lib/mailmove")
 
 

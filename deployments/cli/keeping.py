@@ -11,8 +11,10 @@ from deployments.cli.output import WRONG, AsJson, fail, say
 
 keeping = typer.Typer()
 
+HOME = "MAILMOVE_HOME"
+"""Name of the environment variable with the home of a box."""
 USUAL_HOME = "~/.mailmove"
-Home = Annotated[Path, typer.Option(help="Home of the box, as of `mailmove up`", envvar="MAILMOVE_HOME")]
+Home = Annotated[Path, typer.Option(help="Home of the box, as of `mailmove up`", envvar=HOME)]
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="File whose first line is the passphrase; else it is asked for", dir_okay=False)
 ]

@@ -17,10 +17,9 @@ import typer
 
 from deployments.cli.block.commands import block
 from deployments.cli.check_server import servers
-from deployments.cli.find_server import HOME
 from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
-from deployments.cli.keeping import USUAL_HOME, keeping
+from deployments.cli.keeping import HOME, USUAL_HOME, keeping
 from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, echo, exits_in_words
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
@@ -58,14 +57,14 @@ def connect(
     ] = False,
 ) -> None:
     """Move a customer's mail to Microsoft 365 overnight."""
-    from deployments.cli.find_server import find_server
-    from mailmove.errors import MailmoveError
-
     words = set(sys.argv[1:])
     if context.invoked_subcommand in _WITHOUT_A_SERVER or "--help" in words:
         return
     if context.invoked_subcommand == "preflight" and any(word.partition("=")[0] == "--domain" for word in words):
         return
+    from deployments.cli.find_server import find_server
+    from mailmove.errors import MailmoveError
+
     try:
         find_server()
     except MailmoveError as error:

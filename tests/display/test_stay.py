@@ -21,7 +21,7 @@ def test_it_stays_until_a_part_ends_and_says_how_to_look_round(tmp_path: Path) -
         _stay(cast(Any, SimpleNamespace(town=town)), cast(Any, box), console)
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
-    assert "PREFECT_API_URL=http://127.0.0.1:41000/api" in shown
+    assert "export MAILMOVE_HOME=" in shown
     assert f"mailmove rollback {tmp_path / 'plan.yaml'}" in shown, "on one line, to be copied"
     assert load_plan(tmp_path / "plan.yaml").customer == town.name
     assert "the Prefect worker ended" in shown

@@ -49,6 +49,7 @@ def keeps_its_promises(walk: Walk, stage: Stage) -> None:
         does_nothing_again(walk, stage, receipt)
 
     a_fenced_process_puts_nothing_back(walk, stage, receipt)
+    receipt = walk.ledger.receipt(stage.name)  # with what `verify` has done since
     undone: Receipt = walk.until(module.rollback.fn, plan, receipt) if receipt.changes else Receipt(stage=stage.name)
     back = walk.picture()
     assert unexplained(first, back, undone.remains) == set(), "rollback gives the first picture"

@@ -54,7 +54,7 @@ def test_a_real_server_keeps_them_in_their_block_only(prefect_server: None) -> N
     assert blocks[TENANT].users.set_password.call_args.args[1].get_secret_value() == password
     with get_client(sync_client=True) as client:
         read = {
-            "artifacts": client.request("POST", "/artifacts/filter", json={}).json(),
+            "artifacts": client.request("POST", "/artifacts/filter", json={"sort": "CREATED_DESC"}).json(),
             "logs": client.request("POST", "/logs/filter", json={}).json(),
             "flow runs": client.request("POST", "/flow_runs/filter", json={}).json(),
             "task runs": client.request("POST", "/task_runs/filter", json={}).json(),

@@ -79,7 +79,7 @@ LINE = f'    Stage("{NEW}", "greet everybody at Microsoft 365", uses=("tenant",)
 def tree(tmp_path: Path) -> Path:
     """A copy of the rooms, with one more file and one more line."""
     for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "pictures"))
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
     (tmp_path / "tasks" / "stages" / f"{NEW}.py").write_text(STAGE)
     runbook = tmp_path / "tasks" / "runbook.py"
     text = runbook.read_text()
