@@ -187,7 +187,7 @@ os._exit(0)
 """
 
 
-def kills(last: int = 400, every: int = 7) -> Iterator[int]:
+def kills(last: int = 1500, every: int = 7) -> Iterator[int]:
     yield from range(0, last, every)
 
 

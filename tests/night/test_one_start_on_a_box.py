@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -52,7 +53,7 @@ def test_commands_ui_schedule_and_a_worker_that_was_killed(tmp_path: Path) -> No
     file = tmp_path / "plan.yaml"
     file.write_text(plan.model_dump_json(), encoding="utf-8")
     with Box(tmp_path / "box") as box, using(box):
-        commands = [command(box, file, "2099-01-01T22:00") for _ in range(4)]
+        commands = [command(box, file, f"{date.today() + timedelta(days=30)}T22:00") for _ in range(4)]
         answers = [(*process.communicate(timeout=900), process.returncode) for process in commands]
         assert sorted(status for _, _, status in answers) == [0, 1, 1, 1], answers
         with get_client(sync_client=True) as client:

@@ -150,7 +150,7 @@ def test_a_cutover_that_has_switched_the_mail_is_rolled_back_by_command(box: Box
         plan = tmp_path / "plan.yaml"
         plan.write_text(json.dumps(town.plan()), encoding="utf-8")  # YAML is a superset of JSON
         told = _mailmove(box, "rollback", str(plan), "--json")
-        assert statuses(1)[0].state == "Cancelled"
+        assert "Cancelled" in {status.state for status in statuses(5)}
 
         last = town.picture()
         assert last["zones"] == first["zones"]
