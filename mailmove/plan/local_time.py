@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from mailmove.clock import now as time_now
+from mailmove.time_zones import known_time_zones
 
 _JUST_NOW = timedelta(minutes=1)
 """A time so little past is this minute's: somebody wrote the time that it is."""
@@ -21,7 +22,7 @@ _LOCALTIME = Path("/etc/localtime")
 
 def local_zone(localtime: Path = _LOCALTIME) -> str | None:
     """IANA name of this machine's time zone: by TZ, then by what /etc/localtime links to. None: it cannot be told."""
-    known = available_timezones()
+    known = known_time_zones()
     if (by_setting := os.environ.get("TZ", "").removeprefix(":")) in known:
         return by_setting
     parts = Path(os.path.realpath(localtime)).parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
@@ -54,33 +55,42 @@ def read_run(root: UUID) -> RunRecord | None:
 def open_runs(flow: str, customer: str) -> list[UUID]:
     """Root runs of this flow and customer that are not over, newest first."""
     kinds = [kind for kind in StateType if kind not in TERMINAL_STATES]
-    runs: list[FlowRun] = []
+    chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds)))
     with get_client(sync_client=True) as client:
-        while True:
-            page = client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
-                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds))),
-                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-                limit=_PAGE,
-                offset=len(runs),
-            )
-            runs += page
-            if len(page) < _PAGE:
-                break
+        runs = all_runs(client, chosen, flows=[flow], sort=FlowRunSort.EXPECTED_START_TIME_DESC)
     plans = [(run.id, run.parameters.get("plan")) for run in runs]
     return [run for run, plan in plans if isinstance(plan, dict) and plan.get("customer") == customer]
+
+
+def all_runs(
+    client: SyncPrefectClient, chosen: FlowRunFilter, *, flows: Sequence[str] = (), sort: FlowRunSort | None = None
+) -> list[FlowRun]:
+    """Every run that is chosen, page by page; flows: names of its flow, none: any."""
+    named = FlowFilter(name=FlowFilterName(any_=list(flows))) if flows else None
+    runs: list[FlowRun] = []
+    while True:
+        page = client.read_flow_runs(
+            flow_filter=named, flow_run_filter=chosen, sort=sort, limit=_PAGE, offset=len(runs)
+        )
+        runs += page
+        if len(page) < _PAGE:
+            return runs
+
+
+def state_if_unmoved(client: SyncPrefectClient, run: FlowRun) -> State | None:
+    """The state in which a run was read, if it still is in it; None: it has moved since, or was deleted."""
+    try:
+        state = client.read_flow_run(run.id).state
+    except ObjectNotFound:
+        return None
+    return state if state is not None and run.state is not None and state.id == run.state.id else None
 
 
 def _children(client: SyncPrefectClient, root: UUID) -> list[FlowRun]:
     chosen = FlowRunFilter(
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[root]), tags=FlowRunFilterTags(all_=[PARKED])
     )
-    runs: list[FlowRun] = []
-    while True:
-        page = client.read_flow_runs(flow_run_filter=chosen, limit=_PAGE, offset=len(runs))
-        runs += page
-        if len(page) < _PAGE:
-            return runs
+    return all_runs(client, chosen)
 
 
 def flow_that_parks(run: FlowRun) -> str | None:

@@ -47,13 +47,13 @@ class ArtifactStore(Store):
         self._rewrite(key, "table", json.dumps(rows), description, flow_run)
 
     def rewrite_markdown(self, key: str, text: str, *, description: str, flow_run: UUID) -> None:
-        self._rewrite(key, "markdown", text, description, flow_run)
+        self._rewrite(key, "markdown", markdown_page(text), description, flow_run)
 
     def _rewrite(self, key: str, kind: str, data: str, description: str, flow_run: UUID) -> None:
         chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
         with get_client(sync_client=True) as client:
             newest = client.read_latest_artifacts(artifact_filter=chosen, limit=1)
-            if newest and replace_artifact(client, newest[0].latest_id, data, description):
+            if newest and replace_artifact(client, newest[0].latest_id, data, markdown_page(description)):
                 return
         self._write(key, kind, data, description, flow_run)
 

@@ -8,7 +8,7 @@ run that a person paused has no question at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -16,8 +16,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterParentFlowRunId,
     FlowRunFilterParentTaskRunId,
@@ -26,11 +24,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from mailmove.clock import now
 from tasks.engine.prefect_internals import suspended_by_us
+from tasks.engine.prefect_runs import all_runs, state_if_unmoved
 from tasks.ledger.rolled_back import fact_of
 from tasks.parking.forms import PARKED
 from tasks.parking.resume import Parked, resume_cutover
@@ -81,12 +79,9 @@ def mend_halted(parked: Iterable[Parked]) -> list[str]:
 
 
 def _mended(client: SyncPrefectClient, run: FlowRun) -> str | None:
-    try:
-        state = client.read_flow_run(run.id).state
-    except ObjectNotFound:
+    state = state_if_unmoved(client, run)
+    if state is None:
         return None
-    if state is None or run.state is None or state.id != run.state.id:
-        return None  # it has moved since the list was read
     halt = halt_of(state)
     if halt is Halt.QUESTION_GONE and not _has_question(client, run.id) and fact_of(run.id) is None:
         resume_cutover(client, run.id)
@@ -97,19 +92,9 @@ def _mended(client: SyncPrefectClient, run: FlowRun) -> str | None:
     return None
 
 
-def _halted(client: SyncPrefectClient) -> Iterator[FlowRun]:
-    offset = 0
+def _halted(client: SyncPrefectClient) -> list[FlowRun]:
     chosen = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED, StateType.CANCELLING]))
-    while page := client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=list(ROOTS))),
-        flow_run_filter=FlowRunFilter(state=chosen),
-        limit=_PAGE,
-        offset=offset,
-    ):
-        yield from page
-        offset += len(page)
-        if len(page) < _PAGE:
-            return
+    return all_runs(client, FlowRunFilter(state=chosen), flows=ROOTS)
 
 
 def _has_question(client: SyncPrefectClient, root: UUID) -> bool:

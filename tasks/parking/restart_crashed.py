@@ -30,8 +30,6 @@ from tasks.ledger.rolled_back import fact_of
 from tasks.parking.halted import ROOTS
 from tasks.parking.rolled_back import not_rolled_back
 
-__all__ = ["FRESH", "MOST_RESTARTS"]
-
 _PAGE = 200
 
 

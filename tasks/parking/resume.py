@@ -25,7 +25,7 @@ from prefect.states import Cancelled, Suspended
 from mailmove.errors import Blocked, RolledBack
 from tasks.engine.prefect_internals import has_form
 from tasks.engine.prefect_parking import suspend_cutover, suspend_key
-from tasks.engine.prefect_runs import flow_that_parks
+from tasks.engine.prefect_runs import all_runs, flow_that_parks
 from tasks.execution.run_concurrently import run_concurrently
 from tasks.ledger.rolled_back import fact_of
 from tasks.parking.forms import PARKED, WAIT_FLOW
@@ -105,7 +105,7 @@ class Parked:
 def parked_runs(*states: StateType, started_after: datetime | None = None) -> list[Parked]:
     """Every sub-flow run of that kind in one of these states (default: Paused), with its cutover."""
     with get_client(sync_client=True) as client:
-        runs = _flow_runs(
+        runs = all_runs(
             client,
             FlowRunFilter(
                 tags=FlowRunFilterTags(all_=[PARKED]),
@@ -238,15 +238,6 @@ def _is_readable(run: FlowRun) -> bool:
     if flow is None or run.state is None or not isinstance(plan, dict) or not plan.get("customer"):
         return False
     return isinstance(run.parameters.get("step" if flow == WAIT_FLOW else "name"), str)
-
-
-def _flow_runs(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
-    runs: list[FlowRun] = []
-    while True:
-        page = client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(runs))
-        runs += page
-        if len(page) < _PAGE:
-            return runs
 
 
 def _parents(client: SyncPrefectClient, task_run_ids: list[UUID]) -> dict[UUID, UUID]:

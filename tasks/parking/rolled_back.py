@@ -11,12 +11,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from mailmove.clock import now
+from tasks.engine.prefect_runs import all_runs
 from tasks.engine.run_ends import keep_cancelled
 from tasks.ledger.rolled_back import RollbackFact, facts_of
 from tasks.parking.resume import Parked
@@ -24,7 +25,6 @@ from tasks.parking.resume import Parked
 LATELY = timedelta(days=1)
 """Time since its last state in which a run is looked at: whoever presses a button gives it a new one."""
 
-_PAGE = 200
 _SHOWN_WELL = (StateType.CANCELLED, StateType.CANCELLING, StateType.RUNNING, StateType.PENDING)
 """Types that are left: it is ended, or is just being; or it has a process, which ends itself as soon as it looks."""
 
@@ -86,15 +86,6 @@ def _touched_lately() -> list[FlowRun]:
     runs: dict[UUID, FlowRun] = {}
     with get_client(sync_client=True) as client:
         for chosen in (open_ones, ended):
-            offset = 0
-            while page := client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=["cutover"])),
-                flow_run_filter=FlowRunFilter.model_validate(chosen),
-                limit=_PAGE,
-                offset=offset,
-            ):
-                runs |= {run.id: run for run in page}
-                offset += len(page)
-                if len(page) < _PAGE:
-                    break
+            read = all_runs(client, FlowRunFilter.model_validate(chosen), flows=["cutover"])
+            runs |= {run.id: run for run in read}
     return list(runs.values())

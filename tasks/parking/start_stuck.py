@@ -13,17 +13,15 @@ from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from mailmove.clock import now
+from tasks.engine.prefect_runs import all_runs, state_if_unmoved
 from tasks.parking.halted import ROOTS
 
 STARTING = timedelta(minutes=2)
@@ -34,8 +32,6 @@ LONGEST = timedelta(hours=1)
 
 FLOWS = (*ROOTS, "preflight")
 """Names of the flows whose runs somebody waits for."""
-
-_PAGE = 200
 
 
 def start_stuck() -> list[str]:
@@ -56,12 +52,9 @@ def _age(run: FlowRun) -> timedelta:
 
 
 def _put_back(client: SyncPrefectClient, run: FlowRun) -> str | None:
-    try:
-        fresh = client.read_flow_run(run.id).state
-    except ObjectNotFound:
+    fresh = state_if_unmoved(client, run)
+    if fresh is None:
         return None
-    if fresh is None or run.state is None or fresh.id != run.state.id:
-        return None  # it has moved since the list was read
     states = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp, reverse=True)
     waiting = (StateType.PENDING, StateType.SCHEDULED)
     since_it_ran = list(takewhile(lambda state: state.type in waiting, states))
@@ -78,18 +71,8 @@ def _minutes(time: timedelta) -> str:
 
 
 def _pending(client: SyncPrefectClient) -> list[FlowRun]:
-    runs: list[FlowRun] = []
     chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING])))
-    while True:
-        page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
-            flow_run_filter=chosen,
-            limit=_PAGE,
-            offset=len(runs),
-        )
-        runs += page
-        if len(page) < _PAGE:
-            return [run for run in runs if run.parent_task_run_id is None]
+    return [run for run in all_runs(client, chosen, flows=FLOWS) if run.parent_task_run_id is None]
 
 
 def _lives_here(run: FlowRun) -> bool:

@@ -11,6 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ObjectAlreadyExists
 from runs_by_hand import RootRun, differs, needs_server
 
+from mailmove.shown_text import markdown_page
 from tasks.engine import prefect_internals as internals
 from tasks.engine.prefect_store import ArtifactStore
 
@@ -72,3 +73,14 @@ def test_a_rewritten_table_is_no_new_version_and_one_that_is_gone_is_written() -
         assert {artifact.description for artifact in newest} == {"two", "four"}
         client.delete_artifact(newest[0].id)
         assert internals.replace_artifact(client, newest[0].id, "[]", "gone") is False
+
+
+def test_a_rewritten_page_goes_through_the_door_as_a_new_one_does() -> None:
+    run, key, store = RootRun(lambda: None).id, f"picture-{uuid4()}", ArtifactStore()
+    words = "[click](http://evil.example) <img src=x>"
+    for write in (store.rewrite_markdown, store.write_markdown, store.rewrite_markdown):
+        write(key, words, description=words, flow_run=run)
+    with get_client(sync_client=True) as client:
+        pages = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    shown = {str(page.data) for page in pages} | {str(page.description) for page in pages}
+    assert len(pages) == 2 and shown == {markdown_page(words)}

@@ -18,7 +18,8 @@ from prefect.states import Crashed
 
 from mailmove.clock import Clock, clock_set
 from mailmove.plan.cutover import Cutover
-from tasks.parking.restart_crashed import MOST_RESTARTS, cutovers_to_restart, restart
+from tasks.engine.run_ends import MOST_RESTARTS
+from tasks.parking.restart_crashed import cutovers_to_restart, restart
 from tasks.progress.rollback_stage import end_cutovers
 
 DONE: Counter[str] = Counter()
