@@ -44,9 +44,9 @@ app.add_typer(block, name="block")
 
 _WITHOUT_A_SERVER = {
     *("up", "rehearse", "backup", "restore", "check-server", "explain-permissions", "new-approver"),
-    *("schema", "doctor"),
+    "schema",
 }
-"""Commands that speak to no Prefect server, or start or find their own."""
+"""Commands that speak to no Prefect server, or start their own."""
 
 
 @app.callback()
@@ -68,7 +68,8 @@ def connect(
     try:
         find_server()
     except MailmoveError as error:
-        _fail(str(error), WRONG, json="--json" in words)
+        if context.invoked_subcommand != "doctor":  # which looks at everything else, and says this among it
+            _fail(str(error), WRONG, json="--json" in words)
 
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="YAML file of the cutover")]

@@ -216,7 +216,12 @@ def test_other_commands_find_server_and_string_by_the_home(box: Box, tmp_path: P
         {"PREFECT_HOME": str(box.home), "HOME": str(tmp_path)},
     ):
         done = mailmove("status", "--json", **environment)
-        assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+        assert (done.returncode, json.loads(done.stdout)) == (0, {"version": 1, "cutovers": []}), done.stderr
+        looked = mailmove("doctor", "--resolver", "127.0.0.1:9", "--json", **environment)
+        [server] = [check for check in json.loads(looked.stdout)["checks"] if check["what"] == "server"]
+        assert server["state"] == "good" and str(box.port) in server["seen"], looked.stderr
+    looked = mailmove("doctor", "--resolver", "127.0.0.1:9", "--json", HOME=str(tmp_path))
+    assert looked.returncode == 1 and "no Prefect server is named" in looked.stdout, looked.stderr
     done = mailmove("status", HOME=str(tmp_path))
     assert done.returncode == 2 and "mailmove up" in done.stderr and "Traceback" not in done.stderr, done.stderr
 
