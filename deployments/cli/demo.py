@@ -62,7 +62,7 @@ class Options:
 def demo(options: Options) -> int:
     """Run the rehearsal; exit status 0 when every message is accounted for and nothing stopped the cutover."""
     console = Console(stderr=options.as_json)
-    if sys.platform == "win32":
+    if os.name == "nt":
         console.print("A rehearsal needs Unix's process groups: run it in WSL, or in a container.", markup=False)
         return NO_LAB
     if missing := [name for name in _OF_LAB if find_spec(name) is None]:
@@ -71,7 +71,7 @@ def demo(options: Options) -> int:
         )
         console.print('  uvx "mailmove[lab]" rehearse    or    pip install "mailmove[lab]"', markup=False)
         return NO_LAB
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that what was started is ended then, too
+    for number in (signal.SIGTERM, signal.Signals["SIGHUP"]):  # so that what was started is ended then, too
         if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     forget_proxies()

@@ -33,14 +33,10 @@ def narrowed(
     return items, replace(call, filtered=True)
 
 
-def expanded(rows: list[dict[str, Any]], call: Call, tenant: Tenant) -> list[dict[str, Any]]:
+def expanded(row: dict[str, Any], call: Call, tenant: Tenant) -> dict[str, Any]:
     """With the extended property that $expand asks for, where the item has it."""
     expansion = re.match(r"^singleValueExtendedProperties\(\$filter=id eq '([^']*)'\)$", call.query.get("$expand", ""))
-    if not expansion:
-        return rows
-    name = expansion[1]
-    for row in rows:
-        value = tenant.properties.get(row["id"], {}).get(name.lower())
-        if value is not None:
-            row["singleValueExtendedProperties"] = [{"id": name, "value": value}]
-    return rows
+    value = tenant.properties.get(row["id"], {}).get(expansion[1].lower()) if expansion else None
+    if expansion and value is not None:
+        row["singleValueExtendedProperties"] = [{"id": expansion[1], "value": value}]
+    return row

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 from lab.cloud.errors import ApiError
+
+Thing = TypeVar("Thing")
 
 
 @dataclass
@@ -80,18 +82,24 @@ class Routes:
 
 def page(call: Call, rows: list[dict[str, Any]], *, size: int, most: int) -> Reply:
     """One page of an OData list, after $filter and $select; `@odata.nextLink` leads to the next."""
-    if not call.filtered:
-        rows = [row for row in rows if matches(row, call.query.get("$filter", ""))]
+    return page_of(call, rows, lambda row: row, size=size, most=most)
+
+
+def page_of(call: Call, things: list[Thing], row: Callable[[Thing], dict[str, Any]], *, size: int, most: int) -> Reply:
+    """`page` of things whose rows are made only for the page that is shown, where no $filter must see them."""
+    text = call.query.get("$filter", "")
+    if text and not call.filtered:
+        things = [thing for thing in things if matches(row(thing), text)]
     top = int(call.query.get("$top", size))
     if not 1 <= top <= most:
         raise ApiError(400, "ErrorInvalidUrlQueryFilter", f"The query parameter $top must be between 1 and {most}.")
     top = min(top, call.most_rows or top)
     start = int(call.query.get("$skiptoken") or call.query.get("$skip") or 0)
-    shown = [select(row, call.query) for row in rows[start : start + top]]
+    shown = [select(row(thing), call.query) for thing in things[start : start + top]]
     body: dict[str, Any] = {"@odata.context": f"{call.base}/$metadata#{call.path.strip('/')}", "value": shown}
     if call.query.get("$count") == "true":
-        body["@odata.count"] = len(rows)
-    if start + top < len(rows):
+        body["@odata.count"] = len(things)
+    if start + top < len(things):
         rest = {name: value for name, value in call.query.items() if name != "$skip"}
         body["@odata.nextLink"] = (
             f"{call.base}{call.path}?{urlencode({**rest, '$top': str(top), '$skiptoken': str(start + top)})}"

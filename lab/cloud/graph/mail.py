@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from lab.cloud.errors import ApiError
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.item_filters import expanded, narrowed
 from lab.cloud.tenant import Tenant, utc
-from lab.cloud.wire import Call, Reply, Routes, entity, page
+from lab.cloud.wire import Call, Reply, Routes, entity, page, page_of
 from lab.faults import Faults, declare
 from lab.item_parts import contact_parts, event_parts
 from lab.mail_store import RECOVERABLE, StoredItem, shown_name
@@ -146,8 +146,13 @@ class Mail:
         items.sort(key=lambda item: (item.received, item.id), reverse=True)
         if items and self._faults.take("graph.broken_item"):
             items[0] = self.tenant.store.make_sick(self._users.find(key).upn, items[0].id, CONVERSION)
-        rows = expanded([self.row(item) for item in items], call, self.tenant)
-        return whole(page(call, rows, size=10, most=_MOST), items)
+        return self._shown(call, items, self.row)
+
+    def _shown(self, call: Call, items: list[StoredItem], row: Callable[[StoredItem], dict[str, Any]]) -> Reply:
+        def whole_row(item: StoredItem) -> dict[str, Any]:
+            return expanded(row(item), call, self.tenant)
+
+        return whole(page_of(call, items, whole_row, size=10, most=_MOST), items)
 
     def message(self, call: Call, key: str, item: str) -> Reply:
         return entity(call, self.row(self._given(key, item)))
@@ -188,8 +193,7 @@ class Mail:
         path = folder_path(folder) if folder else "Calendar"
         items, call = narrowed(self._items(key, "event"), call, self.tenant.properties)
         items = [item for item in items if item.folder == path]
-        rows = expanded([_event(item) for item in items], call, self.tenant)
-        return whole(page(call, rows, size=10, most=_MOST), items)
+        return self._shown(call, items, _event)
 
     def contact_folders(self, call: Call, key: str, folder: str | None = None) -> Reply:
         """Only what lies under the default folder: /contacts itself lists that one."""
@@ -206,8 +210,7 @@ class Mail:
         path = folder_path(folder) if folder else "Contacts"
         items, call = narrowed(self._items(key, "contact"), call, self.tenant.properties)
         items = [item for item in items if item.folder == path]
-        rows = expanded([_contact(item) for item in items], call, self.tenant)
-        return whole(page(call, rows, size=10, most=_MOST), items)
+        return self._shown(call, items, _contact)
 
     def traces(self, call: Call) -> Reply:
         """Message traces. Both bounds of receivedDateTime are wanted, at most 10 days apart, none in the future."""

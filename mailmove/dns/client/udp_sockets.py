@@ -83,9 +83,10 @@ class UdpPort:
 
     def _errors(self) -> Iterator[tuple[bytes, Server]]:
         """(packet, server) of each ICMP error on the socket's error queue."""
-        while sys.platform == "linux":
+        receive = getattr(self.socket, "recvmsg", None) if sys.platform == "linux" else None  # Windows has none
+        while receive is not None:
             try:
-                wire, _, _, server = self.socket.recvmsg(_LARGEST, 512, _MSG_ERRQUEUE)
+                wire, _, _, server = receive(_LARGEST, 512, _MSG_ERRQUEUE)
             except OSError:
                 return
             yield wire, server[:2]
