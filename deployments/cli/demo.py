@@ -94,6 +94,7 @@ def demo(options: Options) -> int:
 
 def _made(options: Options, house: ExitStack) -> Rehearsal:
     from lab.dns.resolver import HONEST, Behaviour
+    from lab.hostile import be_hostile, chosen
     from lab.rehearsal import Rehearsal
     from lab.town import Town
 
@@ -106,6 +107,7 @@ def _made(options: Options, house: ExitStack) -> Rehearsal:
         ttl=20,
         resolvers=(HONEST, HONEST, HONEST, HONEST, HONEST, keeps_long),
     )
+    be_hostile(lab.faults, chosen())
     return Rehearsal(house.enter_context(lab), hands_on=options.hands_on)
 
 

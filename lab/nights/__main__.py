@@ -1,8 +1,9 @@
 """`python -m lab.nights`: many randomised nights; `make soak` calls it.
 
 NIGHTS nights from seed START, JOBS at a time, then the kill matrix (MATRIX=0: not; MATRIX=route53 or rfc2136: with that
-provider only). CRUEL=1: every night is cruel (`lab.nights.cruelty`); else every other one. SEED=n plays that one alone,
-and says all that was drawn. A night that fails prints its seed and what was drawn for it; exit status 1.
+provider only). CRUEL=1: every night is cruel (`lab.nights.cruelty`); else every other one. HOSTILE=all, or names: the
+tenant is hostile (`lab.hostile`). SEED=n plays that one alone, and says all that was drawn. A night that fails prints
+its seed and what was drawn for it; exit status 1.
 """
 
 from __future__ import annotations

@@ -58,8 +58,9 @@ class Blows:
         """The cutover's process stands still. Returns its status, when it has met its end meanwhile."""
         blow = self._next_running()
         assert blow, "nothing else stops a process"
+        if not _stopped(process):
+            return None
         self._begin(blow)
-        _stopped(process)
         if blow.what == "power cut":
             os.kill(process, signal.SIGKILL)
             return None
@@ -132,7 +133,8 @@ class Blows:
 
         def meet(rollback: int) -> int | None:
             """The rollback stands still in its midst."""
-            _stopped(rollback)
+            if not _stopped(rollback):
+                return None
             if blow.cut:
                 for pid in (rollback, *([process] if process else [])):
                     os.kill(pid, signal.SIGKILL)
@@ -158,6 +160,9 @@ class Blows:
             elif status == PARKS:
                 night.attend(night.back)
             elif status == KILLED and blow.cut and lives == 1:
+                if process and not seen:  # the rollback met its own death before the power failed
+                    os.kill(process, signal.SIGKILL)
+                    seen.append(night.follow(self._nursery, process))
                 self._press(blow.buttons[:1])  # the cutover comes up before the rollback does
             elif status != KILLED:
                 words = [line["text"] for line in night.shelf.lines("failed", night.back)]
@@ -201,11 +206,16 @@ class Blows:
         return sins_of(self._night.shelf)
 
 
-def _stopped(process: int) -> None:
-    """Return when the kernel has stopped it."""
+def _stopped(process: int) -> bool:
+    """Return when the kernel has stopped it. False: another of its threads met a death in that moment."""
     stat = Path(f"/proc/{process}/stat")
     end = time.monotonic() + 30
-    while stat.read_text().rpartition(")")[2].split()[0] not in ("T", "t"):
-        if time.monotonic() > end:
-            raise RuntimeError(f"{process} does not stand still")
+    while time.monotonic() < end:
+        try:
+            state = stat.read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):  # gone before the file was opened, or while it was read
+            return False
+        if state in ("T", "t"):
+            return True
         time.sleep(0.005)
+    raise RuntimeError(f"{process} does not stand still")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class Nursery:
                 text=True,
                 bufsize=1,
                 cwd=ROOT,
+                start_new_session=True,
                 env={
                     **os.environ,
                     "PREFECT_HOME": str(self._log.parent),  # the worker's disk
@@ -41,7 +43,7 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)  # the life, too, which may stand still
         self._process.wait()
 
     def say(self, line: str) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.faults import Faults
+from lab.hostile import be_hostile, chosen
 from lab.nights.cruelty import inflict
 from lab.nights.drawing import draw
 from lab.nights.judge import judge
@@ -46,6 +47,7 @@ def play(seed: int, folder: Path, nursery: Nursery | None = None, second: Second
     with Town(dns=drawn.dns, faults=faults, **drawn.town) as town:
         first = town.picture()
         night = Night(drawn, town, nursery, folder, second)
+        be_hostile(faults, chosen())
         if drawn.cruelty:
             night.outcome.sick = inflict(drawn.cruelty, town)
         outcome = night.walk()
@@ -55,13 +57,24 @@ def play(seed: int, folder: Path, nursery: Nursery | None = None, second: Second
     return Played(seed, outcome)
 
 
-@cache
+_NURSERIES: dict[Path, Nursery] = {}
+"""Of this process, with which they end."""
+
+
 def _nursery(log: Path) -> Nursery:
-    """It ends with this process."""
-    return Nursery(log).__enter__()
+    if log not in _NURSERIES:
+        _NURSERIES[log] = Nursery(log).__enter__()
+    return _NURSERIES[log]
 
 
 def play_in_this_process(seed: int, folder: Path) -> Played:
-    """For a pool's worker: its nurseries are started once, and end with it."""
+    """For a pool's worker: its nurseries serve night after night, until one goes wrong and may leave a life behind."""
     first, second = (folder / f"nursery-{os.getpid()}{number}.log" for number in ("", "-second"))
-    return play(seed, folder, _nursery(first), lambda: _nursery(second))
+    well = False
+    try:
+        played = play(seed, folder, _nursery(first), lambda: _nursery(second))
+        well = not played.outcome.wrong
+    finally:
+        while not well and _NURSERIES:
+            _NURSERIES.popitem()[1].__exit__(None, None, None)
+    return played
