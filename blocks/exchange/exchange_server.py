@@ -27,7 +27,7 @@ from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
 from mailmove.evidence import Finding
-from mailmove.inventory.full import FullInventory, Grant
+from mailmove.inventory.full import FullInventory, Grants
 from mailmove.inventory.server import Inventory, NotRead, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
@@ -89,7 +89,7 @@ class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, 
         """All that a move must know of, by a few sessions at once; minutes on a large server."""
         return read_inventory(self._shell, self._ews, self._server)
 
-    def grants(self) -> list[Grant]:
+    def grants(self) -> Grants:
         """Who was given a right on a mailbox by hand; a minute on a large server."""
         return read_delegates(self._shell, self._server)
 

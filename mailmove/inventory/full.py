@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailmove.inventory.server import Inventory
+from mailmove.inventory.server import Inventory, NotRead
 
 LARGEST_ITEM = 150 * 1024 * 1024
 """Bytes; largest item that moves. A larger one fails its mailbox (KB 2584294: TooManyLargeItemsPermanentException)."""
@@ -68,6 +68,13 @@ class Grant(_Fact):
     mailbox: str
     right: Literal["full_access", "send_as", "send_on_behalf"]
     trustee: str = Field(description="SMTP address where it is known, else as Exchange says it: 'CONTOSO\\\\Backup'")
+
+
+class Grants(_Fact):
+    """Rights of people on other people's mailboxes. not_read: what the server did not tell of single mailboxes."""
+
+    given: list[Grant]
+    not_read: list[NotRead] = Field(default=[])
 
 
 class Archive(_Fact):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from mailmove.inventory.full import FullInventory, Grant
+from mailmove.inventory.full import FullInventory, Grants
 from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
@@ -32,7 +32,7 @@ class SourceServer(HasClock):
         """Everything on the server that a move must know of; for preflight, it may take minutes."""
 
     @abstractmethod
-    def grants(self) -> list[Grant]:
+    def grants(self) -> Grants:
         """Rights to open a mailbox, send as it or on its behalf: explicit ones, not inherited."""
 
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailmove.changes import RIGHTS, Change, ChangeKind, PermissionSubject
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.inventory.full import Grant
+from mailmove.inventory.server import NotRead
 from mailmove.ports import Tenant
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
@@ -35,8 +36,10 @@ def _carried(context: Context) -> tuple[list[Grant], list[Finding]]:
         for address in (*recipient.addresses, recipient.address)
     }
     account, _ = source.migration_account()
-    wanted, findings = [], []
-    for grant in source.grants():
+    grants = source.grants()
+    wanted: list[Grant] = []
+    findings = [_unread(part) for part in grants.not_read]
+    for grant in grants.given:
         # The account that we sign in with was given its rights for the move.
         if grant.mailbox not in arrived or _same(grant.trustee, account):
             continue
@@ -60,6 +63,15 @@ def _not_carried(grant: Grant) -> Finding:
         seen=f"{RIGHTS[grant.right]} for {grant.trustee}, who is no person and no security group at Microsoft 365",
         means="This permission is not carried over.",
         todo="If it is still wanted, give it by hand to a person or to a mail-enabled security group.",
+    )
+
+
+def _unread(part: NotRead) -> Finding:
+    return Finding(
+        subject="the old server",
+        seen=f"{part.what}: not read: {part.why}",
+        means="Whoever had such a right on that mailbox is not given it at Microsoft 365.",
+        todo="Look at this mailbox's permissions on the old server, and give them by hand.",
     )
 
 

@@ -182,6 +182,12 @@ def _of_inventory(inventory: Any) -> Counter[str]:
     return counted
 
 
+def _of_grants(grants: Any) -> Counter[str]:
+    counted = count_all(grants)
+    counted[NAMED] = len(grants.not_read)
+    return counted
+
+
 _ROWS = frozenset({"Obj"})
 SHELL_NAMES = ("shell inventory", "shell grants", "shell arrivals", "shell settings", "shell certificates",
                "shell firewall")  # fmt: skip
@@ -200,7 +206,7 @@ def shell_readers(server: TapedServer, firewall: TapedFirewall) -> list[Reader]:
         reader("shell inventory",
                [case_of("inventory", server, lambda block: block.inventory()),
                 case_of("full inventory", server, lambda block: block.full_inventory())], _of_inventory),
-        reader("shell grants", [case_of("grants", server, lambda block: block.grants())]),
+        reader("shell grants", [case_of("grants", server, lambda block: block.grants())], _of_grants),
         reader("shell settings",
                [case_of("Outlook Anywhere", server, lambda block: [block.outlook_anywhere()])]),
         reader("shell certificates", [case_of("certificates", server, lambda block: block.certificates())]),

@@ -127,7 +127,19 @@ def _names_of_self(shell: ExchangeShell, known: Directory) -> frozenset[str]:
 def _of_every_mailbox(
     sessions: Sessions, shell: ExchangeShell, cmdlet: str, wanted: tuple[str, ...], what: str
 ) -> Iterator[Row]:
+    """Blocked: it was refused of every mailbox; of single ones, that is noted in `sessions`."""
     refused: list[str] = []
     select = ("Select-Object", {"Property": list(wanted)})
-    yield from shell.stream(("Get-Mailbox", ALL), (cmdlet, {}), select, refused=refused)
+    shown = False
+    for row in shell.stream(("Get-Mailbox", ALL), (cmdlet, {}), select, refused=refused):
+        shown = True
+        yield row
+    if refused and not shown:
+        raise Blocked(
+            "Exchange",
+            wanted=f"{what} of every mailbox",
+            seen="; ".join(refused[:3]),
+            todo="Give the account the right that is missing; then try again.",
+            code="UnreadValue",
+        )
     sessions.refused(what, refused)

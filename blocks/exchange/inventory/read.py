@@ -19,8 +19,7 @@ from blocks.exchange.powershell import values
 from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import server_version
 from blocks.exchange.powershell.shell import ExchangeShell
-from mailmove.errors import Blocked
-from mailmove.inventory.full import AcceptedDomain, Forwarding, FullInventory, Grant, MailFolder, Relay
+from mailmove.inventory.full import AcceptedDomain, Forwarding, FullInventory, Grant, Grants, MailFolder, Relay
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -81,25 +80,19 @@ def read_inventory(
         )
 
 
-def read_delegates(
-    open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], Row]
-) -> list[Grant]:
-    """Only who may open mailboxes, send as them, and send on their behalf. What cannot be read is an error here."""
+def read_delegates(open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], Row]) -> Grants:
+    """Only who may open mailboxes, send as them, and send on their behalf.
+
+    What cannot be read of a single mailbox is named and left. Errors: as `read_inventory`; Blocked, too, where a right
+    cannot be read of any.
+    """
     with Sessions(open_shell) as sessions:
         known = read_directory(sessions, values.text(sessions.start(choose_server).result(), "Name"))
         rights: tuple[Literal["full_access", "send_as"], ...] = ("full_access", "send_as")
         asked = [sessions.start(partial(_grants, sessions, known, right)) for right in rights]
         grants = [*(grant for part in asked for grant in part.result()), *known.on_behalf]
         wanted = {SINGLE_RECIPIENTS, *PERMISSIONS.values(), *(f"single {what}" for what in PERMISSIONS.values())}
-        if left := [part for part in sessions.not_read if part.what in wanted]:
-            raise Blocked(
-                "Exchange",
-                wanted="every right on every mailbox",
-                seen="; ".join(f"{part.what} not read: {part.why}" for part in left),
-                todo="Look at these by hand, or give the account the right that is missing; then try again.",
-                code="UnreadValue",
-            )
-        return grants
+        return Grants(given=grants, not_read=[part for part in sessions.not_read if part.what in wanted])
 
 
 def _grants(

@@ -7,6 +7,7 @@ from case_world import DOMAIN
 from shell_world import VERSIONS, shell_world
 
 from lab.company_directory import small_directory
+from lab.directory import Directory, Right
 from lab.mail_store import Mailbox
 from mailmove.errors import MailmoveError
 
@@ -30,6 +31,28 @@ def test_each_object_of_an_inventory_in_its_turn(version: str) -> None:
             same = whole.model_copy(update={"not_read": []}) == inventory.model_copy(update={"not_read": []})
             unknown = any(box.item_count is None for box in inventory.mailboxes)
             assert not struck or same or unknown or len(inventory.not_read) > len(whole.not_read), place
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_each_object_of_the_permissions_in_its_turn(version: str) -> None:
+    boxes = [Mailbox(address, address.partition("@")[0]) for address in ADDRESSES]
+    rights = tuple(Right(address, ADDRESSES[-1], "FullAccess") for address in ADDRESSES[:-1])
+    left = 0
+    with shell_world(boxes, Directory(rights=rights), version=version) as w:
+        whole = w.server.grants()
+        assert len(whole.given) == 3 and not whole.not_read
+        for place in range(40):
+            w.faults.set("shell.empty_object", times=1, after=place)
+            try:
+                grants = w.server.grants()
+            except MailmoveError:
+                continue  # the server itself, and the list of its mailboxes: without these there is nothing to read
+            finally:
+                w.faults.clear()
+            missing = len(whole.given) - len(grants.given)
+            assert missing in (0, 1) and len(grants.not_read) >= missing, place
+            left += missing
+    assert left >= 3, "each right was left once, and named"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
