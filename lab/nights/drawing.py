@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lab.dns.resolver import CLAMPED, HONEST, SERVE_STALE, Behaviour
+from lab.hostile import chosen
 from lab.nights.bad_luck import Blow, draw_bad_luck
 from lab.nights.cruelty import Cruelty, draw_cruelty
 from tasks.runbook import RUNBOOK, Stage
@@ -127,6 +128,8 @@ class Drawn:
     mends: bool = True
     cruelty: Cruelty | None = None
     blows: list[Blow] = field(default_factory=list)
+    hostile: tuple[str, ...] = ()
+    """Switches of `lab.hostile`, on all night."""
 
     def lines(self) -> list[str]:
         """For people: everything that was drawn."""
@@ -136,6 +139,7 @@ class Drawn:
         settings += [f"  {what} at {step}" for what, step in self.events]
         settings += [f"  kill -9 {death['phase']} {death['nth']} of {death['step']}" for death in self.deaths]
         settings += [f"  {gate}: {answers}" for gate, answers in self.first_answers.items()]
+        settings += [f"  hostile {name}" for name in self.hostile]
         settings += self.cruelty.lines() if self.cruelty else []
         settings += [blow.line() for blow in self.blows]
         settings += [f"  rolled back at {self.rollback_at}"] if self.rollback_at else []
@@ -176,6 +180,7 @@ def draw(seed: int) -> Drawn:
     }
     night = Drawn(seed, kind, town, plan)
     _draw_troubles(night, luck)
+    night.hostile = chosen()
     night.cruelty = draw_cruelty(seed, always=os.environ.get("CRUEL") == "1")
     quirky = random.Random(f"quirks {seed}")  # of their own, so that the rest of a seed's night stays what it was
     night.blows = draw_bad_luck(seed, ("preflight", *STEPS), always=os.environ.get("UNLUCKY") == "1")

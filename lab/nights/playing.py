@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from lab.faults import Faults
-from lab.hostile import be_hostile, chosen
+from lab.hostile import be_hostile
 from lab.nights.cruelty import inflict
-from lab.nights.drawing import draw
+from lab.nights.drawing import Drawn, draw
 from lab.nights.judge import judge
 from lab.nights.night import Night, Outcome
 from lab.nights.nursery import Nursery, Second
@@ -33,28 +33,33 @@ class Played:
 
 
 def play(seed: int, folder: Path, nursery: Nursery | None = None, second: Second | None = None) -> Played:
-    """One night in a town of its own. folder: for its shelf, and the log of the nurseries that are not handed in."""
+    """The night of a seed in a town of its own. folder: for its shelf, and the log of nurseries that are not given."""
+    return play_drawn(draw(seed), folder, nursery, second)
+
+
+def play_drawn(drawn: Drawn, folder: Path, nursery: Nursery | None = None, second: Second | None = None) -> Played:
+    """`play` of a night that somebody has drawn, or made up."""
     if nursery is None:
         with Nursery(folder / "nursery.log") as own:
-            return play(seed, folder, own, second)
+            return play_drawn(drawn, folder, own, second)
     if second is None:
         with ExitStack() as stack:
-            return play(seed, folder, nursery, cache(lambda: stack.enter_context(Nursery(folder / "second.log"))))
-    drawn = draw(seed)
+            other = cache(lambda: stack.enter_context(Nursery(folder / "second.log")))
+            return play_drawn(drawn, folder, nursery, other)
     faults = Faults()
     for quirk in drawn.quirks:
         faults.set(quirk)
     with Town(dns=drawn.dns, faults=faults, **drawn.town) as town:
         first = town.picture()
         night = Night(drawn, town, nursery, folder, second)
-        be_hostile(faults, chosen())
+        be_hostile(faults, drawn.hostile)
         if drawn.cruelty:
             night.outcome.sick = inflict(drawn.cruelty, town)
         outcome = night.walk()
         town.faults.clear()
         judge(town, first, outcome)
         outcome.blows = night.blows.struck
-    return Played(seed, outcome)
+    return Played(drawn.seed, outcome)
 
 
 _NURSERIES: dict[Path, Nursery] = {}
