@@ -136,6 +136,10 @@ class Cloud:
         """Accept the reseller link, as the customer's administrator."""
         self.tenant.resold = True
 
+    def customer_accepts_agreement(self) -> None:
+        """Accept the Microsoft Customer Agreement, as the customer's administrator."""
+        self.tenant.agreement_signed = True
+
     def person_signs_in(self, user_code: str, user: str | None) -> None:
         """Enter a device code as `user`; None: the person declines. KeyError: no such code."""
         self.login.codes.person_types(user_code, user)

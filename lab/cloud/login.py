@@ -199,7 +199,9 @@ class Login:
         consented = self.tenant.consents.get(client_id)
         if consented is None:
             raise _refuse("invalid_grant", "AADSTS65001: The user or administrator has not consented.")
-        return set(granted & consented.get(audience, set()))
+        if audience not in consented:  # consents are given for each resource
+            raise _refuse("invalid_grant", f"AADSTS65001: The user or administrator has not consented to {audience}.")
+        return set(granted & consented[audience])
 
     def granted(self) -> frozenset[str] | None:
         """What the partner's group may do in the customer's tenant, by its assignments' roles; None: nothing."""

@@ -163,6 +163,7 @@ class Tenant:
     relationships: dict[str, Gdap] = field(default_factory=dict)
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # made through Partner Center
     resold: bool = False  # has the customer accepted the partner as reseller?
+    agreement_signed: bool = False  # the Microsoft Customer Agreement, by the customer; asked for by a hostile switch
     consents: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # client id -> application -> scopes
     carts: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: list[dict[str, Any]] = field(default_factory=list)
