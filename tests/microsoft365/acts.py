@@ -141,6 +141,7 @@ _INSTEAD = {
     (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"),
     (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
     (Partner, "give_access"), (Partner, "waits_for"), (Partner, "is_consent"),
+    (Partner, "agreement_link"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
