@@ -43,7 +43,6 @@ class MailboxCmdlets:
             "Set-Mailbox": self._set,
             "Get-MailboxFolderStatistics": self._folders,
             "Get-AcceptedDomain": self._accepted,
-            "Get-OrganizationConfig": self._organization,
         }
 
     def _find(self, identity: object) -> CloudUser:
@@ -113,9 +112,6 @@ class MailboxCmdlets:
             if not rows:
                 raise not_found(str(given["Identity"]))
         return rows
-
-    def _organization(self, given: Parameters) -> Rows:
-        return [{"Name": self.tenant.initial_domain, "Identity": self.tenant.initial_domain, "EwsEnabled": False}]
 
     def _show(self, user: CloudUser) -> dict[str, Any]:
         box = self.tenant.store.find(user.upn)

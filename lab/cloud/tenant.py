@@ -169,6 +169,7 @@ class Tenant:
     orders: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Any]] = field(default_factory=list)
     dkim: dict[str, bool] = field(default_factory=dict)
+    connectors: list[dict[str, Any]] = field(default_factory=list)  # inbound, as their cmdlet shows them
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
     properties: dict[str, dict[str, str]] = field(default_factory=dict)  # item id -> extended property id -> value
     drafts: set[str] = field(default_factory=set)  # ids of messages made from MIME
