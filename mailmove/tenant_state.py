@@ -105,3 +105,44 @@ class TraceEntry(_State):
     from_ip: str
     at: datetime
     status: str
+
+
+class InboundConnector(_State):
+    """Whose mail to the tenant is treated otherwise (Get-InboundConnector); enabled ones only."""
+
+    name: str
+    kind: str = Field(description="ConnectorType: OnPremises or Partner")
+    from_everybody: bool = Field(description="It is for mail of all senders, not of some domains")
+    restricts: bool = Field(description="Mail that is for it and comes from elsewhere is refused (550 5.7.51)")
+
+
+class SpoofPolicy(_State):
+    """What happens to mail whose sender is not proved (Get-AntiPhishPolicy)."""
+
+    name: str
+    fails: str = Field(description="AuthenticationFailAction: MoveToJmf or Quarantine")
+    dmarc_reject: str = Field(
+        description="DmarcRejectAction where DMARC is honoured: Reject or Quarantine; '': it is not"
+    )
+
+
+class SpamPolicy(_State):
+    """What happens to what looks like spam or phishing (Get-HostedContentFilterPolicy)."""
+
+    name: str
+    actions: dict[str, str] = Field(description="Verdict, like SpamAction -> MoveToJmf, Quarantine, Delete, ...")
+
+
+class MailRules(_State):
+    """None: it was not shown; `unseen` says why."""
+
+    direct_send_rejected: bool | None = None
+    connectors: tuple[InboundConnector, ...] | None = None
+    old_servers: int | None = Field(default=None, description="Servers in Microsoft's report of those too old")
+    exemptions: int | None = Field(default=None, description="Exemptions from its enforcement that are shown")
+    spoof: tuple[SpoofPolicy, ...] | None = None
+    spam: tuple[SpamPolicy, ...] | None = None
+    quarantines_that_tell: tuple[str, ...] | None = Field(
+        default=None, description="Quarantine policies under which people are told of their quarantined mail"
+    )
+    unseen: dict[str, str] = Field(default={}, description="Cmdlet -> what it answered instead")

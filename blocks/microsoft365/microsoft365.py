@@ -20,6 +20,7 @@ from blocks.microsoft365.expiring import certificate_findings, secret_findings
 from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.tenant_items import Items
+from blocks.microsoft365.mail_rules import MailJudgement
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages
@@ -51,6 +52,7 @@ class _Parts:
     migration: Migration
     messages: Messages
     items: Items
+    mail_rules: MailJudgement
 
 
 class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
@@ -151,6 +153,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             migration=Migration(exchange, self.exchange_public_key),
             messages=Messages(graph, self.cloud),
             items=Items(graph, lambda: sign_in.token(where.graph_scope), tls),
+            mail_rules=MailJudgement(exchange),
         )
 
     def _connection(self) -> dict[str, str]:
@@ -232,6 +235,10 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     @property
     def items(self) -> Items:
         return self._parts().items
+
+    @property
+    def mail_rules(self) -> MailJudgement:
+        return self._parts().mail_rules
 
     def clock(self) -> datetime:
         return clock_at(self._graph, "Microsoft Graph", tls_context(self.extra_ca))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailmove.ports.tenant.dkim import TenantDkim
 from mailmove.ports.tenant.domains import TenantDomains
 from mailmove.ports.tenant.items import TenantItems
+from mailmove.ports.tenant.mail_rules import TenantMailRules
 from mailmove.ports.tenant.mailboxes import TenantMailboxes
 from mailmove.ports.tenant.messages import TenantMessages
 from mailmove.ports.tenant.migration import TenantMigration
@@ -18,6 +19,7 @@ __all__ = [
     "TenantDkim",
     "TenantDomains",
     "TenantItems",
+    "TenantMailRules",
     "TenantMailboxes",
     "TenantMessages",
     "TenantMigration",

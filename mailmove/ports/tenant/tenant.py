@@ -8,6 +8,7 @@ from mailmove.ports.clock import HasClock
 from mailmove.ports.tenant.dkim import TenantDkim
 from mailmove.ports.tenant.domains import TenantDomains
 from mailmove.ports.tenant.items import TenantItems
+from mailmove.ports.tenant.mail_rules import TenantMailRules
 from mailmove.ports.tenant.mailboxes import TenantMailboxes
 from mailmove.ports.tenant.messages import TenantMessages
 from mailmove.ports.tenant.migration import TenantMigration
@@ -67,3 +68,8 @@ class Tenant(HasClock):
     @abstractmethod
     def items(self) -> TenantItems:
         """All items of its mailboxes: what changed, and where a copy goes."""
+
+    @property
+    @abstractmethod
+    def mail_rules(self) -> TenantMailRules:
+        """How mail that comes to it is judged."""
