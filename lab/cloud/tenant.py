@@ -49,6 +49,7 @@ class CloudUser:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     mail: str = ""  # primary address where the user signs in by another name
     must_change: bool = False  # the password, at the next sign-in
+    access_pass: dict[str, Any] | None = None  # a Temporary Access Pass, as Graph made it
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     password_changed: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -169,6 +170,8 @@ class Tenant:
     orders: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Any]] = field(default_factory=list)
     dkim: dict[str, bool] = field(default_factory=dict)
+    passes_allowed: bool = False  # Temporary Access Passes, without a hostile switch
+    conditional_access: list[dict[str, Any]] = field(default_factory=list)  # policies, as Graph shows them
     connectors: list[dict[str, Any]] = field(default_factory=list)  # inbound, as their cmdlet shows them
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
     properties: dict[str, dict[str, str]] = field(default_factory=dict)  # item id -> extended property id -> value
