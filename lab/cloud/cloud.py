@@ -144,6 +144,10 @@ class Cloud:
         """Enter a device code as `user`; None: the person declines. KeyError: no such code."""
         self.login.codes.person_types(user_code, user)
 
+    def person_opens(self, url: str, user: str | None) -> int:
+        """Open a sign-in link in a browser on this machine, as `user`; None: the person declines."""
+        return self.login.browser.person_opens(url, user)
+
     def add_user(self, upn: str, display_name: str = "") -> None:
         """Add a user, as an administrator does by hand; it collides with the batch."""
         self.tenant.add_user(upn, display_name or upn, "")

@@ -18,12 +18,18 @@ from uuid import uuid4
 import jwt
 from cryptography import x509
 
+from lab.cloud.browser_sign_in import BrowserSignIns
 from lab.cloud.device_codes import DeviceCodes, Refreshing
 from lab.cloud.errors import ApiError
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
 
-declare(login_claims_challenge="the next API call's token is revoked: 401 with a claims challenge (CAE)")
+declare(
+    login_claims_challenge="the next API call's token is revoked: 401 with a claims challenge (CAE)",
+    # Common baselines of Conditional Access block the flow (Sherweb, inforcer); learn.microsoft.com
+    # reference-error-codes 53003.
+    hostile_device_code_blocked="Conditional Access blocks device codes: AADSTS53003 when a typed one is redeemed",
+)
 
 GRAPH = "https://graph.microsoft.com"
 EXCHANGE = "https://outlook.office365.com"
@@ -105,7 +111,7 @@ class Login:
         self._key = secrets.token_hex(32)
         self._revoked: set[str] = set()
         self._expired: set[str] = set()
-        self.codes = DeviceCodes()
+        self.codes, self.browser = DeviceCodes(), BrowserSignIns()
 
     def configuration(self, base: str, tenant: str) -> dict[str, Any]:
         """OpenID Connect discovery document; also by a verified domain. It names the tenant by its id alone."""
@@ -148,8 +154,15 @@ class Login:
         grant = form.get("grant_type", "")
         if grant == "urn:ietf:params:oauth:grant-type:device_code":
             left, scope = self.codes.redeem(form.get("client_id", ""), form.get("device_code", ""))
+            if self.faults.take("hostile.device_code_blocked"):
+                raise _refuse("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access policies.")
             answer = self._for_a_person(tenant, self._audience(scope), left, {"scope": scope})
             return answer | {"id_token": self._id_token(base, tenant, left)}
+        if grant == "authorization_code":
+            left, scope, nonce = self.browser.redeem(form)
+            self.codes.left[left.refresh_token] = left
+            answer = self._for_a_person(tenant, self._audience(scope), left, {"scope": scope})
+            return answer | {"id_token": self._id_token(base, tenant, left, nonce)}
         audience = self._audience(form.get("scope", ""))
         if grant == "client_credentials":
             self._authenticate(base, tenant_name, form, self.app.client_id, self.app.secret)
@@ -226,10 +239,11 @@ class Login:
             raise _refuse("unauthorized_client", "AADSTS700016: Application was not found in the directory.")
         return self.codes.begin(base, form["client_id"], form["scope"])
 
-    def _id_token(self, base: str, tenant: str, left: Refreshing) -> str:
+    def _id_token(self, base: str, tenant: str, left: Refreshing, nonce: str = "") -> str:
         moment = int(time.time())
         claims = {"iss": f"{base}/{tenant}/v2.0", "aud": left.client_id, "iat": moment, "exp": moment + 3600,
                   "tid": tenant, "sub": left.user, "oid": left.user, "preferred_username": left.user}  # fmt: skip
+        claims |= {"nonce": nonce} if nonce else {}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def _audience(self, scope: str) -> str:
