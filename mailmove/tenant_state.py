@@ -146,3 +146,27 @@ class MailRules(_State):
         default=None, description="Quarantine policies under which people are told of their quarantined mail"
     )
     unseen: dict[str, str] = Field(default={}, description="Cmdlet -> what it answered instead")
+
+
+class PassPolicy(_State):
+    """Whether Temporary Access Passes are allowed, and how long they may last."""
+
+    allowed: bool
+    longest: int = Field(description="Minutes")
+    once: bool = Field(description="A pass opens one sign-in only")
+
+
+class SignInRules(_State):
+    """None: it was not shown; `unseen` says why."""
+
+    security_defaults: bool | None = None
+    campaign: bool | None = Field(default=None, description="People are nudged to register a second factor")
+    asking: tuple[str, ...] | None = Field(
+        default=None, description="Conditional Access policies that ask a second factor of people who sign in"
+    )
+    guarding: tuple[str, ...] | None = Field(
+        default=None, description="Conditional Access policies about registering a second factor"
+    )
+    without_method: frozenset[str] | None = Field(default=None, description="Sign-in names of users without one")
+    passes: PassPolicy | None = None
+    unseen: dict[str, str] = Field(default={}, description="What was asked -> what was answered instead")

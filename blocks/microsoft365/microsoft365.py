@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.microsoft365.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.device_code import age_findings, sign_in_for
@@ -28,6 +29,7 @@ from blocks.microsoft365.migration import Migration
 from blocks.microsoft365.permissions import findings
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.sign_in_rules import SignIns
 from blocks.microsoft365.users import Users
 from blocks.process_local import ProcessLocal
 from blocks.provider_block import ProviderBlock
@@ -53,6 +55,7 @@ class _Parts:
     messages: Messages
     items: Items
     mail_rules: MailJudgement
+    sign_ins: SignIns
 
 
 class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
@@ -140,13 +143,14 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             if self.exchange_by == "powershell"
             else ExchangeAdmin(admin, self.tenant_id, lambda: self._anchor(sign_in, graph))
         )
+        users = Users(graph)
         return _Parts(
             sign_in=sign_in,
             graph=graph,
             exchange=exchange,
             domains=Domains(graph),
             dkim=Dkim(exchange),
-            users=Users(graph),
+            users=users,
             mailboxes=Mailboxes(exchange),
             recipients=Recipients(exchange, graph),
             permissions=MailboxPermissions(exchange),
@@ -154,6 +158,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             messages=Messages(graph, self.cloud),
             items=Items(graph, lambda: sign_in.token(where.graph_scope), tls),
             mail_rules=MailJudgement(exchange),
+            sign_ins=SignIns(graph, users),
         )
 
     def _connection(self) -> dict[str, str]:
@@ -174,6 +179,9 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
 
     def sign_in(self, show: Callable[[str], None]) -> str:
         return sign_in_for(self, self._where, show)
+
+    def sign_in_by_browser(self, show: Callable[[str], None], *, port: int = 0) -> str:
+        return browser_sign_in_for(self, self._where, show, port=port)
 
     def findings(self) -> list[Finding]:
         parts = self._parts()
@@ -239,6 +247,10 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     @property
     def mail_rules(self) -> MailJudgement:
         return self._parts().mail_rules
+
+    @property
+    def sign_ins(self) -> SignIns:
+        return self._parts().sign_ins
 
     def clock(self) -> datetime:
         return clock_at(self._graph, "Microsoft Graph", tls_context(self.extra_ca))

@@ -96,6 +96,10 @@ class Users(TenantUsers):
             },
         )
 
+    def id_of(self, user: str) -> str:
+        """Object id of the user with this address."""
+        return text(self._user(user, "id"), "id")
+
     def _locate(self, path: str, address: str, usage_location: str | None) -> None:
         self._graph.call("PATCH", path, wanted=f"usage location of {address}", json={"usageLocation": usage_location})
 

@@ -10,6 +10,7 @@ from typing import Literal
 from prefect.blocks.system import Secret
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.microsoft365.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.http import JsonClient
@@ -172,6 +173,9 @@ class PartnerCenter(ProviderBlock, Partner, Checkable, TakesSignIn):
 
     def sign_in(self, show: Callable[[str], None]) -> str:
         return sign_in_for(self, self._where, show)
+
+    def sign_in_by_browser(self, show: Callable[[str], None], *, port: int = 0) -> str:
+        return browser_sign_in_for(self, self._where, show, port=port)
 
     def relationship(self, display_name: str) -> Relationship | None:
         return self._parts().relationships.live(display_name)

@@ -11,6 +11,7 @@ from mailmove.ports.tenant.messages import TenantMessages
 from mailmove.ports.tenant.migration import TenantMigration
 from mailmove.ports.tenant.permissions import TenantPermissions
 from mailmove.ports.tenant.recipients import TenantRecipients
+from mailmove.ports.tenant.sign_ins import TenantSignIns
 from mailmove.ports.tenant.tenant import Tenant
 from mailmove.ports.tenant.users import TenantUsers
 
@@ -25,5 +26,6 @@ __all__ = [
     "TenantMigration",
     "TenantPermissions",
     "TenantRecipients",
+    "TenantSignIns",
     "TenantUsers",
 ]

@@ -14,6 +14,7 @@ from mailmove.ports.tenant.messages import TenantMessages
 from mailmove.ports.tenant.migration import TenantMigration
 from mailmove.ports.tenant.permissions import TenantPermissions
 from mailmove.ports.tenant.recipients import TenantRecipients
+from mailmove.ports.tenant.sign_ins import TenantSignIns
 from mailmove.ports.tenant.users import TenantUsers
 
 
@@ -73,3 +74,8 @@ class Tenant(HasClock):
     @abstractmethod
     def mail_rules(self) -> TenantMailRules:
         """How mail that comes to it is judged."""
+
+    @property
+    @abstractmethod
+    def sign_ins(self) -> TenantSignIns:
+        """What people meet when they sign in, and their access passes."""
