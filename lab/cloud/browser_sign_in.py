@@ -47,8 +47,12 @@ class BrowserSignIns:
                 asked.get("nonce", ""), user,
             )  # fmt: skip
             answer["code"] = code
+        back, form = asked["redirect_uri"], urlencode(answer)
+        posted = asked.get("response_mode") == "form_post"
         try:
-            with urllib.request.urlopen(f"{asked['redirect_uri']}?{urlencode(answer)}", timeout=10) as reply:
+            with urllib.request.urlopen(  # a port of the application's, on loopback
+                back if posted else f"{back}?{form}", form.encode() if posted else None, timeout=10
+            ) as reply:
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             return error.code
