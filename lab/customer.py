@@ -33,6 +33,8 @@ class Customer:
     def _live(self) -> None:
         since: float | None = None
         while not self._stop.wait(0.1):
+            if self._cloud.tenant.domains.keys() - {self._cloud.tenant.initial_domain}:
+                self._cloud.customer_takes_over_domain()  # told before, they have seen to it when it is added here
             if self._cloud.tenant.resold and not self._cloud.tenant.agreement_signed:
                 self._cloud.customer_accepts_agreement()
             waiting = "approvalPending" in self._cloud.picture()["relationships"].values()

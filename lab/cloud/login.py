@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import jwt
 from cryptography import x509
@@ -115,7 +115,10 @@ class Login:
 
     def configuration(self, base: str, tenant: str) -> dict[str, Any]:
         """OpenID Connect discovery document; also by a verified domain. It names the tenant by its id alone."""
-        known = self.tenant.id if tenant.lower() in self._verified() else self._known(tenant)
+        if self._unmanaged(tenant.lower()):
+            known = str(uuid5(NAMESPACE_DNS, tenant.lower()))
+        else:
+            known = self.tenant.id if tenant.lower() in self._verified() else self._known(tenant)
         root = f"{base}/{known}"
         return {
             "issuer": f"{root}/v2.0",
@@ -129,6 +132,8 @@ class Login:
         """The public answer about a domain (getuserrealm.srf with json=1)."""
         domain = login.rpartition("@")[2].lower()
         answer = {"State": 4, "UserState": 1, "Login": login, "NameSpaceType": "Unknown"}
+        if self._unmanaged(domain):
+            return answer | {"NameSpaceType": "Managed", "DomainName": domain, "IsViral": True}
         if domain in self._verified():
             managed = {
                 "NameSpaceType": "Managed",
@@ -137,6 +142,12 @@ class Login:
             }
             answer |= {"CloudInstanceName": "microsoftonline.com", **managed}
         return answer
+
+    def _unmanaged(self, domain: str) -> bool:
+        """Is it the customer's, and in a tenant that nobody administers? (admin takeover: domains-admin-takeover)"""
+        if self.tenant.taken_over or "." not in domain or domain in self._verified():
+            return False
+        return self.faults.take("hostile.unmanaged_tenant")
 
     def _verified(self) -> set[str]:
         return {name.lower() for name, domain in self.tenant.domains.items() if domain.verified}

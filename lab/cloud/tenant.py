@@ -172,6 +172,8 @@ class Tenant:
     dkim: dict[str, bool] = field(default_factory=dict)
     passes_allowed: bool = False  # Temporary Access Passes, without a hostile switch
     conditional_access: list[dict[str, Any]] = field(default_factory=list)  # policies, as Graph shows them
+    dkim_key_sizes: dict[str, int] = field(default_factory=dict)  # bits; the cmdlet's own default is 1024
+    taken_over: bool = False  # the unmanaged tenant that had the domain: somebody administers it, and let go of it
     connectors: list[dict[str, Any]] = field(default_factory=list)  # inbound, as their cmdlet shows them
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
     properties: dict[str, dict[str, str]] = field(default_factory=dict)  # item id -> extended property id -> value

@@ -36,7 +36,7 @@ class Graph:
         self._contract = GraphContract()
         self._routes = Routes()
         graph_domains.add_routes(self._routes, domains)
-        graph_users.add_routes(self._routes, tenant)
+        graph_users.add_routes(self._routes, tenant, faults)
         SignInRules(tenant, faults).add_routes(self._routes)
         graph_applications.add_routes(self._routes, login.app)
         graph_mail.add_routes(self._routes, tenant, faults)

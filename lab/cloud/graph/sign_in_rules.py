@@ -33,7 +33,7 @@ LONGEST = 480
 
 class SignInRules:
     def __init__(self, tenant: Tenant, faults: Faults) -> None:
-        self.tenant, self.faults, self.users = tenant, faults, Users(tenant)
+        self.tenant, self.faults, self.users = tenant, faults, Users(tenant, faults)
 
     def add_routes(self, routes: Routes) -> None:
         passes = "/users/{key}/authentication/temporaryAccessPassMethods"
