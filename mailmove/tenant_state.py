@@ -170,3 +170,38 @@ class SignInRules(_State):
     without_method: frozenset[str] | None = Field(default=None, description="Sign-in names of users without one")
     passes: PassPolicy | None = None
     unseen: dict[str, str] = Field(default={}, description="What was asked -> what was answered instead")
+
+
+HolderKind = Literal["managed", "federated", "unmanaged", "none", ""]
+"""none: no tenant has the domain. unmanaged: one that nobody administers (self-service sign-up). '': not seen."""
+
+
+class DomainHolder(_State):
+    """Who has a domain at Microsoft, as its sign-in says to anybody."""
+
+    kind: HolderKind = ""
+    tenant_id: str = Field(default="", description="'': none, or not named")
+    trouble: str = Field(default="", description="What was not seen, and why")
+
+    def words(self) -> str:
+        return {
+            "managed": f"{self.tenant_id or 'a tenant'} already has this domain",
+            "federated": f"{self.tenant_id or 'a tenant'} has this domain, and signs in elsewhere (federated)",
+            "unmanaged": f"{self.tenant_id or 'a tenant'} has this domain, and nobody administers it (unmanaged)",
+            "none": "Microsoft knows no tenant with this domain",
+            "": f"not seen: {self.trouble}",
+        }[self.kind]
+
+    def todo(self) -> str:
+        """What must happen before the domain can be proved in another tenant; '': nothing."""
+        return {
+            "managed": "If that is not the customer's tenant of this plan: remove the domain there first, with "
+            "everything that uses it.",
+            "federated": "It is often a registrar's or a former provider's tenant (GoDaddy's are federated): have it "
+            "defederated and removed there, or take that tenant over and move into it.",
+            "unmanaged": "Somebody made it by signing up for a free service. Take it over: sign up there with an "
+            "address of the domain, prove the domain, become its administrator, remove the domain from it; or move "
+            "into it.",
+            "none": "",
+            "": "",
+        }[self.kind]

@@ -84,13 +84,17 @@ def preflight(
     resolver: Annotated[
         list[str] | None, typer.Option(help="With --domain: ask this one (address[:port]); repeatable")
     ] = None,
+    login_url: Annotated[
+        str, typer.Option(help="With --domain: Microsoft's sign-in; another one only in a rehearsal")
+    ] = "https://login.microsoftonline.com",
+    ca: Annotated[Path | None, typer.Option(help="With --domain: PEM of a further root; only in a rehearsal")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the runbook of the cutover as one HTML file")] = None,
     at: Annotated[str | None, typer.Option(help="With --out: when it will start; default: now")] = None,
     json: AsJson = False,
 ) -> None:
     """Preflight: run every check and show every change; change nothing."""
     if domain:
-        _assess(domain, resolver, json=json)
+        _assess(domain, resolver, login_url, ca, json=json)
         return
     if plan is None:
         _fail("say which PLAN to check, or --domain contoso.com to assess its DNS", WRONG, json=json)
@@ -288,7 +292,8 @@ def sign_in(
     _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
 
 
-def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
+def _assess(domain: str, resolvers: list[str] | None, login_url: str, ca: Path | None, *, json: bool) -> None:
+    from blocks.microsoft365.public_answers import holder_of
     from mailmove.dns.assessment.assess import assess_domain
     from mailmove.plan.values import split_address
 
@@ -297,7 +302,10 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
     except ValueError as error:
         _fail(f"--resolver: {error}; write 1.1.1.1 or 127.0.0.1:5353", WRONG, json=json)
     assessment = assess_domain(domain, servers)
-    _say(assessment.model_dump(mode="json") if json else "\n".join(assessment.lines()), json)
+    holder = holder_of(assessment.domain, login_url, ca.read_text(encoding="utf-8") if ca else None)
+    lines = [*assessment.lines(), f"Microsoft    {holder.words()} {holder.todo()}".rstrip()]
+    content = {**assessment.model_dump(mode="json"), "holder": holder.model_dump(mode="json")}
+    _say(content if json else "\n".join(lines), json)
     if any(finding.blocks for finding in assessment.findings):
         raise typer.Exit(IN_THE_WAY)
 

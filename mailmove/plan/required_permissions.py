@@ -146,6 +146,7 @@ _RIGHTS: tuple[Right, ...] = (
     _cmdlet("Get-RecipientPermission", "see who may send as a mailbox"),
     _cmdlet("Add-RecipientPermission", "carry send as over"),
     _cmdlet("Remove-RecipientPermission", "take it back in a rollback"),
+    _cmdlet("Get-AcceptedDomain", "see that Exchange takes mail for the domain"),
     _cmdlet("Get-DkimSigningConfig", "read the names of the domain's DKIM keys"),
     _cmdlet("New-DkimSigningConfig", "have DKIM keys made for the domain"),
     _cmdlet("Set-DkimSigningConfig", "have mail signed in the domain's name"),
