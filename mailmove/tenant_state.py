@@ -167,6 +167,9 @@ class SignInRules(_State):
     guarding: tuple[str, ...] | None = Field(
         default=None, description="Conditional Access policies about registering a second factor"
     )
+    devices: tuple[str, ...] | None = Field(
+        default=None, description="Conditional Access policies that let people in from known devices only"
+    )
     without_method: frozenset[str] | None = Field(default=None, description="Sign-in names of users without one")
     passes: PassPolicy | None = None
     unseen: dict[str, str] = Field(default={}, description="What was asked -> what was answered instead")

@@ -102,7 +102,7 @@ class Domains(TenantDomains):
 
     def accepts_mail(self, name: str) -> bool:
         domains = self._exchange.run("Get-AcceptedDomain", wanted="the domains that Exchange takes mail for")
-        return any(text(domain, "DomainName").lower() == name.rstrip(".").lower() for domain in domains)
+        return name.rstrip(".").lower() in {_accepted(domain) for domain in domains}
 
     def holder(self, name: str) -> DomainHolder:
         return self._holder(name)
@@ -173,6 +173,12 @@ class Domains(TenantDomains):
             other = rrsets.get(rrset.key)
             rrsets[rrset.key] = rrset.model_copy(update={"values": _joined(other, rrset)}) if other else rrset
         return tuple(rrsets[key] for key in sorted(rrsets))
+
+
+def _accepted(row: Json) -> str:
+    """An accepted domain's name: as text, or as the object that PowerShell has ({"Domain": ...})."""
+    name = row.get("DomainName")
+    return text(name if isinstance(name, dict) else row, "Domain" if isinstance(name, dict) else "DomainName").lower()
 
 
 def rrset_of(record: Json, domain: str) -> RRset | None:

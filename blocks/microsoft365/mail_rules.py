@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import flag, flag_or, text, texts_or, word, word_or
-from mailmove.errors import Refused, SignInRefused
+from mailmove.errors import AnswerUnreadable, Refused, SignInRefused
 from mailmove.ports.tenant.mail_rules import TenantMailRules
 from mailmove.tenant_state import InboundConnector, MailRules, SpamPolicy, SpoofPolicy
 
@@ -29,12 +29,12 @@ class MailJudgement(TenantMailRules):
         unseen: dict[str, str] = {}
 
         def ask(cmdlet: str, read: Callable[[list[Json]], Read], given: Mapping[str, Any] | None = None) -> Read | None:
-            """None: our role may not, or the cmdlet is not there. A refused sign-in is an error as ever."""
+            """None: our role may not, there is no such cmdlet, or its rows cannot be read. A refused sign-in is raised."""
             try:
                 return read(self._exchange.run(cmdlet, given, wanted="how mail to the tenant is judged"))
             except SignInRefused:
                 raise
-            except (Refused, Rejected) as error:
+            except (Refused, Rejected, AnswerUnreadable) as error:
                 unseen[cmdlet] = error.seen
                 return None
 

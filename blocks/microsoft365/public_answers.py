@@ -34,7 +34,7 @@ def holder_of(domain: str, login_url: str, extra_ca: str | None) -> DomainHolder
             kind = _KINDS.get(str(realm.get("NameSpaceType", "")).lower(), "")
             if kind in ("none", ""):
                 return DomainHolder(kind=kind, trouble="" if kind else "Microsoft's answer about it is not understood")
-            kind = "unmanaged" if realm.get("IsViral") is True else kind
+            kind = "unmanaged" if str(realm.get("IsViral")).lower() == "true" else kind
             about = _json(client.get(f"{base}/{domain}/v2.0/.well-known/openid-configuration"))
     except (MailmoveError, httpx.HTTPError, OSError, ValueError, RecursionError) as error:
         return DomainHolder(trouble=f"Microsoft's sign-in does not answer about the domain ({type(error).__name__})")

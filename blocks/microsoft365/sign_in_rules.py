@@ -18,7 +18,7 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.fields import flag, flag_or, number, part_or, rows, text, text_or, texts_or
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.users import Users
-from mailmove.errors import Blocked, Refused, SignInRefused
+from mailmove.errors import AnswerUnreadable, Blocked, Refused, SignInRefused
 from mailmove.ports.tenant.sign_ins import TenantSignIns
 from mailmove.tenant_state import PassPolicy, SignInRules
 
@@ -37,24 +37,31 @@ class SignIns(TenantSignIns):
         unseen: dict[str, str] = {}
 
         def ask(what: str, read: Callable[[], Read]) -> Read | None:
-            """None: we may not read it, or this tenant has no such thing. A refused sign-in is an error as ever."""
+            """None: we may not read it, or cannot, or there is none here. A refused sign-in is raised."""
             try:
                 return read()
             except SignInRefused:
                 raise
-            except (Refused, Rejected) as error:
+            except (Refused, Rejected, AnswerUnreadable) as error:
                 unseen[what] = error.seen
                 return None
+
+        def named(holds: Callable[[Json], bool]) -> tuple[str, ...] | None:
+            known = policies
+            if known is None:
+                return None
+            return ask("Conditional Access", lambda: tuple(text(row, "displayName") for row in known if holds(row)))
 
         methods = ask("authentication methods", lambda: self._read("policies/authenticationMethodsPolicy"))
         policies = ask("Conditional Access", self._policies)
         return SignInRules(
             security_defaults=ask("security defaults", self._defaults),
-            campaign=None if methods is None else _campaign(methods),
-            asking=None if policies is None else tuple(text(row, "displayName") for row in policies if _asks(row)),
-            guarding=None if policies is None else tuple(text(row, "displayName") for row in policies if _guards(row)),
+            campaign=None if methods is None else ask("registration campaign", lambda: _campaign(methods)),
+            asking=named(_asks),
+            guarding=named(_guards),
+            devices=named(_wants_device),
             without_method=ask("who has a second factor", self._without),
-            passes=None if methods is None else _passes(methods),
+            passes=None if methods is None else ask("access passes", lambda: _passes(methods)),
             unseen=unseen,
         )
 
@@ -121,13 +128,40 @@ def _passes(methods: Json) -> PassPolicy | None:
 
 
 def _asks(policy: Json) -> bool:
-    """Does it ask a second factor of people, of whichever they are?"""
+    """Does it ask a second factor of people who open their mail?"""
     grant = part_or(policy, "grantControls")
     strength = part_or(grant, "authenticationStrength")
-    return not _guards(policy) and ("mfa" in texts_or(grant, "builtInControls") or bool(strength))
+    return _meets_people(policy) and ("mfa" in texts_or(grant, "builtInControls") or bool(strength))
+
+
+def _wants_device(policy: Json) -> bool:
+    """Does it let in known devices only? Where a second factor does as well (OR), it is that which is asked."""
+    grant = part_or(policy, "grantControls")
+    controls = set(texts_or(grant, "builtInControls"))
+    other = controls - _DEVICES if text_or(grant, "operator").upper() == "OR" else set()
+    return _meets_people(policy) and bool(controls & _DEVICES) and not other
 
 
 def _guards(policy: Json) -> bool:
     """Is it about registering security information? Such a policy often takes a trusted place, or a pass."""
-    applications = part_or(part_or(policy, "conditions"), "applications")
-    return "urn:user:registersecurityinfo" in texts_or(applications, "includeUserActions")
+    return "urn:user:registersecurityinfo" in texts_or(_applications(policy), "includeUserActions")
+
+
+def _meets_people(policy: Json) -> bool:
+    """Is it for people and for mail? Where it does not say, it may be. One for roles alone is for administrators, and one
+    for other applications is not met in the mailbox."""
+    users = part_or(part_or(policy, "conditions"), "users")
+    named = {*texts_or(users, "includeUsers"), *texts_or(users, "includeGroups")} - _NOBODY
+    only_roles = bool(texts_or(users, "includeRoles")) and not named
+    applications = texts_or(_applications(policy), "includeApplications")
+    return not _guards(policy) and not only_roles and (not applications or bool(_MAIL & set(applications)))
+
+
+def _applications(policy: Json) -> Json:
+    return part_or(part_or(policy, "conditions"), "applications")
+
+
+_DEVICES = {"compliantDevice", "domainJoinedDevice"}
+_NOBODY = {"None", "GuestsOrExternalUsers"}
+_MAIL = {"All", "Office365", "00000002-0000-0ff1-ce00-000000000000"}
+"""Applications of a policy that opening mail belongs to; the last is Exchange Online."""

@@ -62,6 +62,13 @@ def findings_of(rules: SignInRules, plan: Cutover) -> Iterator[Finding]:
             "cannot, cannot sign in.",
             todo="Read what it asks, and give access passes where it takes them.",
         )
+    if rules.devices:
+        yield Finding(
+            subject="Conditional Access",
+            seen=f"lets in known devices only: {', '.join(rules.devices)}",
+            means="Computers and phones that the tenant does not know (compliant, or joined) open no mail.",
+            todo="Have devices enrolled before the night, or leave the customer's people out of it for the first days.",
+        )
     if asks_a_second_factor(rules) and rules.without_method is not None:
         yield Finding(
             subject="second factor",

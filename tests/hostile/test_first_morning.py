@@ -70,8 +70,16 @@ def test_what_the_tenant_asks_is_said_and_a_pass_is_proposed(walk: Walk) -> None
 def test_conditional_access_counts_when_it_is_on(walk: Walk) -> None:
     policies = walk.town.cloud.tenant.conditional_access
     policies += [GUARD, ASKS, {**ASKS, "displayName": "Only reports", "state": "enabledForReportingButNotEnforced"}]
+    admins = {"users": {"includeUsers": ["None"], "includeRoles": ["62e90394-69f5-4237-9190-012177145e10"]}}
+    azure = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["797f4846-ba00"]}}
+    known = {"operator": "AND", "builtInControls": ["mfa", "compliantDevice"]}
+    policies += [{**ASKS, "displayName": "Admins alone", "conditions": admins}]
+    policies += [{**ASKS, "displayName": "Another application", "conditions": azure}]
+    policies += [{**ASKS, "displayName": "Known devices", "grantControls": known}]
     words = " ".join(said(walk))
-    assert "asks a second factor: MFA for all" in words
+    assert "asks a second factor: MFA for all, Known devices" in words
+    assert "lets in known devices only: Known devices" in words
+    assert "Admins alone" not in words and "Another application" not in words
     assert "guards the registration of a second factor: Registration in the office only" in words
     assert "Only reports" not in words
 
@@ -80,6 +88,14 @@ def test_what_may_not_be_read_is_not_seen(walk: Walk) -> None:
     walk.town.cloud.app.roles -= {"Policy.Read.All", "AuditLog.Read.All"}
     assert len(said(walk)) == 4
     assert all("not seen" in words and not finding.blocks for words, finding in said(walk).items())
+
+
+def test_what_cannot_be_read_of_one_answer_hides_no_other(walk: Walk) -> None:
+    walk.town.faults.set("hostile.mfa_at_first_sign_in")
+    walk.town.cloud.tenant.conditional_access += [{**ASKS, "grantControls": "mfa"}]
+    found = said(walk)
+    assert "security defaults: on" in found
+    assert any(words.startswith("Conditional Access: not seen") for words in found)
 
 
 def test_a_plan_that_wants_passes_where_there_are_none_is_told_before_the_night(walk: Walk) -> None:

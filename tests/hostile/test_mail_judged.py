@@ -105,6 +105,13 @@ def test_what_our_role_does_not_show_is_not_seen(walk: Walk) -> None:
     assert found and all(finding.seen.startswith("not seen") and not finding.blocks for finding in found)
 
 
+def test_a_row_that_cannot_be_read_hides_no_other(walk: Walk) -> None:
+    walk.town.faults.set("hostile.reject_direct_send")
+    walk.town.cloud.tenant.connectors.append({"Name": ["two", "names"], "Enabled": True})
+    found = judged(walk)
+    assert found["Get-InboundConnector"].seen.startswith("not seen") and "direct send" in found
+
+
 def test_an_organisation_without_the_property_has_not_said_no() -> None:
     [finding] = findings_of(MailRules(unseen={"Get-OrganizationConfig": "no `RejectDirectSend`"}))
     assert finding.seen.startswith("not seen") and "not the same as no rule" in finding.means

@@ -38,7 +38,7 @@ from mailmove.items.keys import contact_key, event_key, other_key
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.plan.purchase import NewCustomer, Product, Purchase
 from mailmove.ports import Checkable, HasClock, Partner, Tenant
-from mailmove.ports.tenant import TenantItems, TenantSignIns
+from mailmove.ports.tenant import TenantDomains, TenantItems, TenantSignIns
 from mailmove.tenant_state import Endpoint, Relationship
 
 
@@ -153,6 +153,7 @@ _INSTEAD = {
     (Partner, "give_access"), (Partner, "waits_for"), (Partner, "is_consent"),
     (Partner, "agreement_link"),
     (TenantSignIns, "give_pass"),
+    (TenantDomains, "holder"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
