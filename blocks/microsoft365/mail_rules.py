@@ -29,7 +29,7 @@ class MailJudgement(TenantMailRules):
         unseen: dict[str, str] = {}
 
         def ask(cmdlet: str, read: Callable[[list[Json]], Read], given: Mapping[str, Any] | None = None) -> Read | None:
-            """None: our role may not, there is no such cmdlet, or its rows cannot be read. A refused sign-in is raised."""
+            """None: our role may not, there is no such cmdlet, or its rows are unreadable. Raises a refused sign-in."""
             try:
                 return read(self._exchange.run(cmdlet, given, wanted="how mail to the tenant is judged"))
             except SignInRefused:

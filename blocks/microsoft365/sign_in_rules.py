@@ -148,7 +148,7 @@ def _guards(policy: Json) -> bool:
 
 
 def _meets_people(policy: Json) -> bool:
-    """Is it for people and for mail? Where it does not say, it may be. One for roles alone is for administrators, and one
+    """Is it for people and for mail? Where it does not say, it may be. One for roles alone is for administrators, one
     for other applications is not met in the mailbox."""
     users = part_or(part_or(policy, "conditions"), "users")
     named = {*texts_or(users, "includeUsers"), *texts_or(users, "includeGroups")} - _NOBODY
