@@ -95,6 +95,7 @@ class Recorder:
         row = {
             "Identity": identity,
             "Domain": identity,
+            "DomainName": "initial.example",
             "Status": "Failed",
             "ExchangeServer": "s",
             "RpcProxyServer": "p.example",
