@@ -9,7 +9,9 @@ from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.preflight.contacts import check_contacts
+from tasks.preflight.first_morning import check_first_morning
 from tasks.preflight.inventory import check_inventory
+from tasks.preflight.mail_judged import check_mail_judged
 from tasks.preflight.permissions import check_rights, stages_to_check
 from tasks.reporting.publish import show_preflight
 
@@ -23,8 +25,17 @@ def preflight(plan: Cutover) -> list[Preview]:
     rights = engine().run_task(check_rights, plan, fresh=True)
     contacts = engine().run_task(check_contacts, plan, fresh=True)
     inventory = engine().run_task(check_inventory, plan, fresh=True)
+    judged = engine().run_task(check_mail_judged, plan, fresh=True)
+    morning = engine().run_task(check_first_morning, plan, fresh=True)
     stages = stages_to_check(rights)
-    previews = [rights, contacts, inventory.preview, *(stage.check(plan, fresh=True) for stage in stages)]
+    previews = [
+        rights,
+        contacts,
+        inventory.preview,
+        judged,
+        morning,
+        *(stage.check(plan, fresh=True) for stage in stages),
+    ]
     show_preflight(plan, previews, inventory)
     blockers = [finding for preview in previews for finding in preview.blockers]
     if blockers:

@@ -10,7 +10,10 @@ from lab.cloud.cloud import Cloud
 
 
 class Customer:
-    """`with Customer(cloud, after_seconds=3):` approves each waiting GDAP relationship that long after it is seen."""
+    """`with Customer(cloud, after_seconds=3):` approves each waiting GDAP relationship that long after it is seen.
+
+    The Microsoft Customer Agreement is accepted as soon as the partner may sell, and never before.
+    """
 
     def __init__(self, cloud: Cloud, *, after_seconds: float) -> None:
         self._cloud, self._after = cloud, after_seconds
@@ -30,6 +33,10 @@ class Customer:
     def _live(self) -> None:
         since: float | None = None
         while not self._stop.wait(0.1):
+            if self._cloud.tenant.domains.keys() - {self._cloud.tenant.initial_domain}:
+                self._cloud.customer_takes_over_domain()  # told before, they have seen to it when it is added here
+            if self._cloud.tenant.resold and not self._cloud.tenant.agreement_signed:
+                self._cloud.customer_accepts_agreement()
             waiting = "approvalPending" in self._cloud.picture()["relationships"].values()
             if not waiting:
                 since = None

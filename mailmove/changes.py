@@ -32,6 +32,7 @@ class ChangeKind(StrEnum):
     X500_ADDRESSES = "x500_addresses"
     PERMISSION = "permission"
     FIRST_PASSWORD = "first_password"  # noqa: S105  # the name of a kind
+    ACCESS_PASS = "access_pass"  # noqa: S105  # the name of a kind
     PORT = "port"
     DELIVERY = "delivery"
     RETURN = "return"
@@ -128,6 +129,7 @@ _WORDS: dict[ChangeKind, Callable[[Any], str]] = {
     ChangeKind.X500_ADDRESSES: lambda subject: f"X500 addresses of {subject.address}",
     ChangeKind.PERMISSION: lambda subject: f"{RIGHTS[subject.right]} on {subject.mailbox} for {subject.trustee}",
     ChangeKind.FIRST_PASSWORD: lambda subject: f"first password of {subject.address}",
+    ChangeKind.ACCESS_PASS: lambda subject: f"access pass of {subject.address}",
     ChangeKind.PORT: lambda subject: f"TCP port {subject.port} of {subject.host}",
     ChangeKind.DELIVERY: lambda subject: f"{subject.mailbox} {subject.message_id}",
     ChangeKind.RETURN: lambda subject: subject.title or f"{subject.mailbox} {subject.message_id}",

@@ -105,3 +105,106 @@ class TraceEntry(_State):
     from_ip: str
     at: datetime
     status: str
+
+
+class InboundConnector(_State):
+    """Whose mail to the tenant is treated otherwise (Get-InboundConnector); enabled ones only."""
+
+    name: str
+    kind: str = Field(description="ConnectorType: OnPremises or Partner")
+    from_everybody: bool = Field(description="It is for mail of all senders, not of some domains")
+    restricts: bool = Field(description="Mail that is for it and comes from elsewhere is refused (550 5.7.51)")
+
+
+class SpoofPolicy(_State):
+    """What happens to mail whose sender is not proved (Get-AntiPhishPolicy)."""
+
+    name: str
+    fails: str = Field(description="AuthenticationFailAction: MoveToJmf or Quarantine")
+    dmarc_reject: str = Field(
+        description="DmarcRejectAction where DMARC is honoured: Reject or Quarantine; '': it is not"
+    )
+
+
+class SpamPolicy(_State):
+    """What happens to what looks like spam or phishing (Get-HostedContentFilterPolicy)."""
+
+    name: str
+    actions: dict[str, str] = Field(description="Verdict, like SpamAction -> MoveToJmf, Quarantine, Delete, ...")
+
+
+class MailRules(_State):
+    """None: it was not shown; `unseen` says why."""
+
+    direct_send_rejected: bool | None = None
+    connectors: tuple[InboundConnector, ...] | None = None
+    old_servers: int | None = Field(default=None, description="Servers in Microsoft's report of those too old")
+    exemptions: int | None = Field(default=None, description="Exemptions from its enforcement that are shown")
+    spoof: tuple[SpoofPolicy, ...] | None = None
+    spam: tuple[SpamPolicy, ...] | None = None
+    quarantines_that_tell: tuple[str, ...] | None = Field(
+        default=None, description="Quarantine policies under which people are told of their quarantined mail"
+    )
+    unseen: dict[str, str] = Field(default={}, description="Cmdlet -> what it answered instead")
+
+
+class PassPolicy(_State):
+    """Whether Temporary Access Passes are allowed, and how long they may last."""
+
+    allowed: bool
+    longest: int = Field(description="Minutes")
+    once: bool = Field(description="A pass opens one sign-in only")
+
+
+class SignInRules(_State):
+    """None: it was not shown; `unseen` says why."""
+
+    security_defaults: bool | None = None
+    campaign: bool | None = Field(default=None, description="People are nudged to register a second factor")
+    asking: tuple[str, ...] | None = Field(
+        default=None, description="Conditional Access policies that ask a second factor of people who sign in"
+    )
+    guarding: tuple[str, ...] | None = Field(
+        default=None, description="Conditional Access policies about registering a second factor"
+    )
+    devices: tuple[str, ...] | None = Field(
+        default=None, description="Conditional Access policies that let people in from known devices only"
+    )
+    without_method: frozenset[str] | None = Field(default=None, description="Sign-in names of users without one")
+    passes: PassPolicy | None = None
+    unseen: dict[str, str] = Field(default={}, description="What was asked -> what was answered instead")
+
+
+HolderKind = Literal["managed", "federated", "unmanaged", "none", ""]
+"""none: no tenant has the domain. unmanaged: one that nobody administers (self-service sign-up). '': not seen."""
+
+
+class DomainHolder(_State):
+    """Who has a domain at Microsoft, as its sign-in says to anybody."""
+
+    kind: HolderKind = ""
+    tenant_id: str = Field(default="", description="'': none, or not named")
+    trouble: str = Field(default="", description="What was not seen, and why")
+
+    def words(self) -> str:
+        return {
+            "managed": f"{self.tenant_id or 'a tenant'} already has this domain",
+            "federated": f"{self.tenant_id or 'a tenant'} has this domain, and signs in elsewhere (federated)",
+            "unmanaged": f"{self.tenant_id or 'a tenant'} has this domain, and nobody administers it (unmanaged)",
+            "none": "Microsoft knows no tenant with this domain",
+            "": f"not seen: {self.trouble}",
+        }[self.kind]
+
+    def todo(self) -> str:
+        """What must happen before the domain can be proved in another tenant; '': nothing."""
+        return {
+            "managed": "If that is not the customer's tenant of this plan: remove the domain there first, with "
+            "everything that uses it.",
+            "federated": "It is often a registrar's or a former provider's tenant (GoDaddy's are federated): have it "
+            "defederated and removed there, or take that tenant over and move into it.",
+            "unmanaged": "Somebody made it by signing up for a free service. Take it over: sign up there with an "
+            "address of the domain, prove the domain, become its administrator, remove the domain from it; or move "
+            "into it.",
+            "none": "",
+            "": "",
+        }[self.kind]

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import damaged
 from blocks.microsoft365.clouds import MicrosoftCloud
-from blocks.microsoft365.entra import WHO, Entra, code_of, oauth_error
+from blocks.microsoft365.entra import ACCESS_BLOCKED, BY_BROWSER, WHO, Entra, code_of, oauth_error
 from blocks.microsoft365.fields import number, text
 from blocks.process_local import ProcessLocal
 from blocks.retry_budget import pause
@@ -26,7 +26,7 @@ from mailmove.errors import NotYet, SignInRefused
 from mailmove.evidence import Finding
 
 LASTS, REMIND = timedelta(days=90), timedelta(days=75)
-_WANTED = "a person signed in"
+WANTED = "a person signed in"
 _LONGEST, _INTERVAL = 1800, 5
 """Seconds: that a code may last (Entra ID: 900), and between two questions where none are named (RFC 8628 3.2)."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -63,19 +63,24 @@ def sign_in_for(
     login = block.login_url or where.login
     entra = Entra(login, block.tenant_id, block.client_id, tls_context(block.extra_ca), sleep=sleep)
     # The page of the tenant's configuration may be read twice; a code may not be asked for twice by itself.
-    entra.ask_patiently(_WANTED, lambda: {"app": entra.application(None)}, "app")
+    entra.ask_patiently(WANTED, lambda: {"app": entra.application(None)}, "app")
     app = entra.application(None)
-    flow = entra.ask(_WANTED, lambda: app.initiate_device_flow([where.graph_scope]), "user_code")
+    flow = entra.ask(WANTED, lambda: app.initiate_device_flow([where.graph_scope]), "user_code")
     if "user_code" not in flow:
-        raise _named(flow)
+        raise sign_in_error(flow)
     _bounded(flow)
     show(text(flow, "message"))
-    answer = entra.ask(_WANTED, lambda: app.acquire_token_by_device_flow(flow), "access_token")
+    answer = entra.ask(WANTED, lambda: app.acquire_token_by_device_flow(flow), "access_token")
+    return keep(block, answer)
+
+
+def keep(block: Signed, answer: dict[str, Any]) -> str:
+    """The block takes the refresh token of an answer, and opens its connections anew. Who signed in."""
     if "refresh_token" not in answer:
-        raise _named(answer)
+        raise sign_in_error(answer)
     token, user = answer["refresh_token"], _person(answer.get("id_token_claims"))
     if not (isinstance(token, str) and _TOKEN.fullmatch(token)):
-        raise damaged(WHO, _WANTED, f"{type(token).__name__} that is no token as `refresh_token`")
+        raise damaged(WHO, WANTED, f"{type(token).__name__} that is no token as `refresh_token`")
     block.refresh_token, block.signed_in_as, block.signed_in_at = SecretStr(token), user, now()
     block._connections = ProcessLocal()
     return user
@@ -96,16 +101,19 @@ def _person(claims: Any) -> str:
     return next((name for name in names if isinstance(name, str) and name.strip()), "a person")
 
 
-def _named(answer: dict[str, Any]) -> NotYet | SignInRefused:
+def sign_in_error(answer: dict[str, Any]) -> NotYet | SignInRefused:
+    """What an answer without a token says: by Entra ID's number, else by OAuth's name."""
     kind, words = oauth_error(answer)
+    code = code_of(answer)
     if kind in {"authorization_pending", "expired_token", "code_expired"}:
-        return NotYet(WHO, wanted=_WANTED, seen="nobody typed the code in time", todo="Ask for a new code.")
+        todo = f"Ask for a new code. If that page said that access is blocked: {BY_BROWSER}"
+        return NotYet(WHO, wanted=WANTED, seen="nobody typed the code in time", todo=todo)
     return SignInRefused(
         WHO,
-        wanted=_WANTED,
+        wanted=WANTED,
         seen=f"{kind}: {words}",
-        todo=_ADVICE.get(kind, "Read the reason; check tenant_id and client_id."),
-        code=code_of(answer),
+        todo=ACCESS_BLOCKED.get(code or "") or _ADVICE.get(kind, "Read the reason; check tenant_id and client_id."),
+        code=code,
     )
 
 

@@ -27,7 +27,9 @@ class Dkim(TenantDkim):
         if self._config(domain) is None:
             wanted = f"a DKIM configuration of {domain}"
             try:
-                self._exchange.run("New-DkimSigningConfig", {"DomainName": domain, "Enabled": False}, wanted=wanted)
+                self._exchange.run(
+                    "New-DkimSigningConfig", {"DomainName": domain, "Enabled": False, "KeySize": 2048}, wanted=wanted
+                )
             except Rejected as error:
                 if self._config(domain) is None:
                     raise _named(error, wanted) from None

@@ -1,19 +1,21 @@
-"""Domains of a tenant, by Microsoft Graph v1.0 (learn.microsoft.com/graph/api/resources/domain)."""
+"""Domains of a tenant, by Microsoft Graph v1.0 (learn.microsoft.com/graph/api/resources/domain), and by Exchange."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from blocks.microsoft365.answers import NO_USER, Json, Rejected, damaged
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import flag, number, number_or, text, text_or, texts, unreadable
 from blocks.microsoft365.http import JsonClient
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, NotYet
 from mailmove.ports.tenant import TenantDomains
 from mailmove.records import RRset
-from mailmove.tenant_state import Domain
+from mailmove.tenant_state import Domain, DomainHolder
 
 WHO = "Microsoft Graph"
 _TTL = 3600  # seconds, where Graph names none
@@ -21,9 +23,15 @@ ELSEWHERE = "DomainInAnotherTenant"
 """Our name for a refusal that Graph has sentences for only."""
 
 
+_WRITABLE = {"Email", "OfficeCommunicationsOnline", "Yammer"}
+"""Services that may be written (graph/api/domain-update); others show themselves among them, and are refused."""
+
+
 class Domains(TenantDomains):
-    def __init__(self, graph: JsonClient) -> None:
-        self._graph = graph
+    """holder: who has a domain, by Microsoft's public answer."""
+
+    def __init__(self, graph: JsonClient, exchange: ExchangeAdmin, holder: Callable[[str], DomainHolder]) -> None:
+        self._graph, self._exchange, self._holder = graph, exchange, holder
 
     def get(self, name: str) -> Domain | None:
         """The domain with the records that Microsoft asks for; None: not added."""
@@ -45,7 +53,7 @@ class Domains(TenantDomains):
                 WHO,
                 wanted=f"the domain {name} added",
                 seen=error.seen,
-                todo="It may belong to another tenant: have it removed there first.",
+                todo=self._elsewhere(name),
             ) from None
         return self._back(name)
 
@@ -58,9 +66,7 @@ class Domains(TenantDomains):
             self._graph.call("POST", f"{_path(name)}/verify", wanted=f"{name} verified", code_of=verification_code)
         except (Rejected, Drifted) as error:
             if error.code == ELSEWHERE:
-                raise Blocked(
-                    WHO, wanted=f"{name} verified", seen=error.seen, todo="Have it removed from the other tenant first."
-                ) from None
+                raise Blocked(WHO, wanted=f"{name} verified", seen=error.seen, todo=self._elsewhere(name)) from None
             raise NotYet(
                 WHO,
                 wanted=f"{name} verified by {domain.verification[0] if domain.verification else 'its TXT record'}",
@@ -78,7 +84,9 @@ class Domains(TenantDomains):
         """Add Email to the domain's services; the others stay. NotYet: no MX record is offered yet."""
         domain = self._must(name)
         if not domain.mail_enabled:
-            services = texts(self._entry(name) or {}, "supportedServices")
+            services = [
+                service for service in texts(self._entry(name) or {}, "supportedServices") if service in _WRITABLE
+            ]
             self._graph.call(
                 "PATCH",
                 _path(name),
@@ -91,6 +99,13 @@ class Domains(TenantDomains):
                 WHO, wanted=f"mail service for {name}", seen="no MX record offered yet", todo="Look again in a minute."
             )
         return domain
+
+    def accepts_mail(self, name: str) -> bool:
+        domains = self._exchange.run("Get-AcceptedDomain", wanted="the domains that Exchange takes mail for")
+        return name.rstrip(".").lower() in {_accepted(domain) for domain in domains}
+
+    def holder(self, name: str) -> DomainHolder:
+        return self._holder(name)
 
     def remove(self, name: str) -> None:
         """Blocked: users, groups or applications still use it."""
@@ -108,6 +123,10 @@ class Domains(TenantDomains):
                 ) from None
         if self._entry(name) is not None:
             raise NotYet(WHO, wanted=f"the domain {name} removed", seen="it is still there", todo="Look again.")
+
+    def _elsewhere(self, name: str) -> str:
+        holder = self._holder(name)
+        return f"{holder.words()}. {holder.todo() or 'Have it removed from the other tenant first.'}"
 
     def _entry(self, name: str) -> Json | None:
         try:
@@ -154,6 +173,12 @@ class Domains(TenantDomains):
             other = rrsets.get(rrset.key)
             rrsets[rrset.key] = rrset.model_copy(update={"values": _joined(other, rrset)}) if other else rrset
         return tuple(rrsets[key] for key in sorted(rrsets))
+
+
+def _accepted(row: Json) -> str:
+    """An accepted domain's name: as text, or as the object that PowerShell has ({"Domain": ...})."""
+    name = row.get("DomainName")
+    return text(name if isinstance(name, dict) else row, "Domain" if isinstance(name, dict) else "DomainName").lower()
 
 
 def rrset_of(record: Json, domain: str) -> RRset | None:

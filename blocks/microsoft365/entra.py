@@ -33,7 +33,20 @@ AGAIN = "sign in again: `mailmove sign-in` and the block's name."
 NO_CONSENT, NO_ACCESS = "AADSTS65001", "AADSTS50020"
 """Codes: nobody consented to our application in the tenant; our user has no access to the tenant."""
 
+BY_BROWSER = "sign in by a browser on this machine, `mailmove sign-in --browser` and the block's name."
+ACCESS_BLOCKED = {
+    "AADSTS53003": f"Conditional Access blocks this sign-in, often because it is by a code: {BY_BROWSER} If that is "
+    "blocked too, an administrator reads the policy's name in Entra's sign-in log.",
+    "AADSTS530032": f"A security policy of the tenant blocks this sign-in, as it does codes: {BY_BROWSER}",
+    "AADSTS530033": f"Conditional Access blocks codes that are typed on another device: {BY_BROWSER}",
+    "AADSTS53011": "The user is blocked because Entra holds them for at risk: their own administrator clears that, "
+    "then sign in again.",
+}
+"""By number: why Conditional Access says no, and what to do (learn.microsoft.com reference-error-codes)."""
+
 _ADVICE = {
+    **ACCESS_BLOCKED,
+    "AADSTS50011": "Add http://localhost to the application: Authentication, Mobile and desktop applications.",
     "AADSTS7000215": "The client secret is wrong: paste the secret's value, not its id.",
     "AADSTS7000222": "The client secret has run out: make a new one.",
     "AADSTS700016": "The tenant does not know this application: consent to it there, or check client_id and tenant_id.",

@@ -8,6 +8,7 @@ module 3.1.0, -ExchangeEnvironmentName); about_Pwsh.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -42,15 +43,17 @@ _UNREACHED = {"HttpRequestException", "TaskCanceledException", "WebException", "
 
 
 class ExchangePowerShell(ExchangeAdmin):
-    """Promises what `ExchangeAdmin` does. connect: parameters of Connect-ExchangeOnline beside the token.
+    """Promises what `ExchangeAdmin` does. connect: gives the parameters of Connect-ExchangeOnline beside
+    the token, once.
 
     patience: seconds that one cmdlet may take; Microsoft's module gives up after 16 minutes itself.
     """
 
     def __init__(
-        self, program: str, token: Callable[[], str], connect: Mapping[str, str], patience: float = 960.0
+        self, program: str, token: Callable[[], str], connect: Callable[[], Mapping[str, str]], patience: float = 960.0
     ) -> None:
-        self._program, self._token, self._connect, self._patience = program, token, dict(connect), patience
+        self._program, self._token, self._patience = program, token, patience
+        self._connect = functools.cache(connect)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -112,7 +115,7 @@ class ExchangePowerShell(ExchangeAdmin):
         if self._process is None or self._process.poll() is not None:
             self._process = self._start()
         if token != self._shown:
-            answer = self._exchange({"connect": {**self._connect, "AccessToken": token}}, self._patience)
+            answer = self._exchange({"connect": {**self._connect(), "AccessToken": token}}, self._patience)
             if error := part_or(answer, "error"):
                 raise _not_connected(error)
             self._shown = token

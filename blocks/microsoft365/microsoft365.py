@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.microsoft365.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.device_code import age_findings, sign_in_for
@@ -20,13 +21,16 @@ from blocks.microsoft365.expiring import certificate_findings, secret_findings
 from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.tenant_items import Items
+from blocks.microsoft365.mail_rules import MailJudgement
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages
 from blocks.microsoft365.migration import Migration
 from blocks.microsoft365.permissions import findings
+from blocks.microsoft365.public_answers import holder_of
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.sign_in_rules import SignIns
 from blocks.microsoft365.users import Users
 from blocks.process_local import ProcessLocal
 from blocks.provider_block import ProviderBlock
@@ -35,6 +39,7 @@ from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, TakesSignIn, Tenant
+from mailmove.tenant_state import DomainHolder
 
 
 @dataclass
@@ -51,6 +56,8 @@ class _Parts:
     migration: Migration
     messages: Messages
     items: Items
+    mail_rules: MailJudgement
+    sign_ins: SignIns
 
 
 class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
@@ -134,43 +141,61 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             tls,
         )
         exchange = (
-            ExchangePowerShell(self.pwsh, lambda: sign_in.token(where.exchange_scope), self._connection())
+            ExchangePowerShell(self.pwsh, lambda: sign_in.token(where.exchange_scope), lambda: self._connection(graph))
             if self.exchange_by == "powershell"
             else ExchangeAdmin(admin, self.tenant_id, lambda: self._anchor(sign_in, graph))
         )
+        users = Users(graph)
         return _Parts(
             sign_in=sign_in,
             graph=graph,
             exchange=exchange,
-            domains=Domains(graph),
+            domains=Domains(graph, exchange, self._holder),
             dkim=Dkim(exchange),
-            users=Users(graph),
+            users=users,
             mailboxes=Mailboxes(exchange),
             recipients=Recipients(exchange, graph),
             permissions=MailboxPermissions(exchange),
             migration=Migration(exchange, self.exchange_public_key),
             messages=Messages(graph, self.cloud),
             items=Items(graph, lambda: sign_in.token(where.graph_scope), tls),
+            mail_rules=MailJudgement(exchange),
+            sign_ins=SignIns(graph, users),
         )
 
-    def _connection(self) -> dict[str, str]:
-        """Parameters of Connect-ExchangeOnline. Unverified for a person's token: that it wants their name so."""
+    def _holder(self, domain: str) -> DomainHolder:
+        """A domain that was ours a moment ago may still be shown as ours."""
+        holder = holder_of(domain, self.login_url or self._where.login, self.extra_ca)
+        return DomainHolder(kind="none") if holder.tenant_id == self.tenant_id.lower() else holder
+
+    def _connection(self, graph: JsonClient) -> dict[str, str]:
+        """Parameters of Connect-ExchangeOnline. Unverified for a person's token: that it wants their name so.
+
+        Its pages want the initial domain for an organisation; an id is taken by some calls only.
+        """
+        initial = self._initial_domain(graph)
         where = {"ExchangeEnvironmentName": ENVIRONMENTS[self.cloud]}
         if self.refresh_token is None:
-            return {**where, "Organization": self.tenant_id}
-        return {**where, "DelegatedOrganization": self.tenant_id, "UserPrincipalName": self.signed_in_as or ""}
+            return {**where, "Organization": initial}
+        return {**where, "DelegatedOrganization": initial, "UserPrincipalName": self.signed_in_as or ""}
 
     def _anchor(self, sign_in: SignIn, graph: JsonClient) -> str:
         """Unverified for partners: CIPP-API sends the initial domain's system mailbox for organisation cmdlets."""
         if not sign_in.delegated:
             return APP_ANCHOR.format(tenant=self.tenant_id)
+        return PARTNER_ANCHOR.format(domain=self._initial_domain(graph))
+
+    def _initial_domain(self, graph: JsonClient) -> str:
         for domain in graph.pages("domains", wanted="the tenant's initial domain"):
             if flag_or(domain, "isInitial"):
-                return PARTNER_ANCHOR.format(domain=text(domain, "id"))
+                return text(domain, "id")
         raise Blocked("Microsoft Graph", wanted="the initial domain", seen="none", todo="Check tenant_id.")
 
     def sign_in(self, show: Callable[[str], None]) -> str:
         return sign_in_for(self, self._where, show)
+
+    def sign_in_by_browser(self, show: Callable[[str], None], *, port: int = 0) -> str:
+        return browser_sign_in_for(self, self._where, show, port=port)
 
     def findings(self) -> list[Finding]:
         parts = self._parts()
@@ -232,6 +257,14 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     @property
     def items(self) -> Items:
         return self._parts().items
+
+    @property
+    def mail_rules(self) -> MailJudgement:
+        return self._parts().mail_rules
+
+    @property
+    def sign_ins(self) -> SignIns:
+        return self._parts().sign_ins
 
     def clock(self) -> datetime:
         return clock_at(self._graph, "Microsoft Graph", tls_context(self.extra_ca))

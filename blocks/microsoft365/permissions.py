@@ -23,7 +23,7 @@ from mailmove.errors import MailmoveError, Refused
 from mailmove.evidence import Finding
 from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names
 
-NEEDED = graph_permissions()
+NEEDED = graph_permissions("always", "passwords", "passes")
 """Least application permission of Microsoft Graph -> others that include it."""
 
 IMPORT_PERMISSION = "MailboxItem.ImportExport.All"

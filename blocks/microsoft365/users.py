@@ -40,7 +40,8 @@ class Users(TenantUsers):
         return self._read(self._user(user), self._names())
 
     def set_licence(self, user: str, usage_location: str | None, skus: frozenset[str]) -> None:
-        """Make both exactly so. Blocked: no such user, the tenant does not own a SKU, or none is free."""
+        """Make both exactly so; None leaves the location: Graph takes none back. Blocked: no such user, the tenant does
+        not own a SKU, or none is free."""
         names = self._names()
         ids = {sku: sku_id for sku_id, sku in names.items()}
         missing = sorted(skus - set(ids))
@@ -54,7 +55,7 @@ class Users(TenantUsers):
         entry = self._user(user)
         path = f"users/{quote(text(entry, 'id'), safe='')}"
         location, assigned = self._read(entry, names)
-        # Graph assigns nothing to a user without a usage location, so that comes first; taking it away comes last.
+        # Graph assigns nothing to a user without a usage location, so that comes first.
         if usage_location is not None and location != usage_location:
             self._locate(path, user, usage_location)
         if assigned != skus:
@@ -64,10 +65,8 @@ class Users(TenantUsers):
             }
             # Assigning what is assigned changes nothing, so it may be sent again.
             self._graph.call("POST", f"{path}/assignLicense", wanted=f"licences of {user}", json=body, repeatable=True)
-        if usage_location is None and location is not None:
-            self._locate(path, user, None)
         after = self._read(self._user(user), names)
-        if after != (usage_location, skus):
+        if after != (location if usage_location is None else usage_location, skus):
             raise NotYet(
                 WHO,
                 wanted=f"{user} in {usage_location} with {', '.join(sorted(skus)) or 'no licence'}",
@@ -96,7 +95,11 @@ class Users(TenantUsers):
             },
         )
 
-    def _locate(self, path: str, address: str, usage_location: str | None) -> None:
+    def id_of(self, user: str) -> str:
+        """Object id of the user with this address."""
+        return text(self._user(user, "id"), "id")
+
+    def _locate(self, path: str, address: str, usage_location: str) -> None:
         self._graph.call("PATCH", path, wanted=f"usage location of {address}", json={"usageLocation": usage_location})
 
     def _names(self) -> dict[str, str]:

@@ -75,13 +75,18 @@ class Assignments:
 
 
 class Consents:
-    """The partner's application in the customer's tenant. redeem: a token there by the partner's refresh token."""
+    """The partner's application in the customer's tenant. redeem: gets the tokens there by the partner's refresh token,
+    for Graph and for Exchange. link: where the customer's administrator consents.
+    """
 
-    def __init__(self, partner_center: JsonClient, client_id: str, redeem: Callable[[str], str]) -> None:
-        self._http, self._client_id, self._redeem = partner_center, client_id, redeem
+    def __init__(
+        self, partner_center: JsonClient, client_id: str, redeem: Callable[[str], str], link: Callable[[str], str]
+    ) -> None:
+        self._http, self._client_id, self._redeem, self._link = partner_center, client_id, redeem, link
 
     def given(self, customer: str) -> bool:
-        """Does a token of ours open the tenant? Partner Center has no call that reads consents, so it is tried.
+        """Do tokens of ours open the tenant's Graph and its Exchange? Partner Center has no call that reads consents,
+        so it is tried.
 
         Unverified: that a missing consent is AADSTS65001, and that before the group's roles have reached the tenant,
         which hides whether there is a consent, it is AADSTS50020.
@@ -109,7 +114,9 @@ class Consents:
             if error.code != _CONSENT_EXISTS:
                 raise
         if not self.given(customer):
-            raise NotYet("Partner Center", wanted=wanted, seen="no token so far", todo="Look again in a minute.")
+            todo = "Look again in a minute. One that was given before and lacks Graph or Exchange is left as it is: "
+            todo += f"then an administrator of theirs consents at {self._link(customer)}"
+            raise NotYet("Partner Center", wanted=wanted, seen="no token for both Graph and Exchange", todo=todo)
 
     def take_back(self, customer: str) -> None:
         try:

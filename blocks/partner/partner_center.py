@@ -10,11 +10,13 @@ from typing import Literal
 from prefect.blocks.system import Secret
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.microsoft365.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.sign_in import SignIn
 from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, consent_name, is_active, missing
+from blocks.partner.agreements import Agreements
 from blocks.partner.purchases import Customers, Orders, PriceSheet
 from blocks.partner.relationships import DEFAULT_ROLES, Relationships
 from blocks.process_local import ProcessLocal
@@ -37,6 +39,7 @@ class _Parts:
     consents: Consents
     partner_center: JsonClient
     customers: Customers
+    agreements: Agreements
     orders: Orders
     prices: PriceSheet
 
@@ -145,9 +148,10 @@ class PartnerCenter(ProviderBlock, Partner, Checkable, TakesSignIn):
         return _Parts(
             relationships=Relationships(graph, self._asked_roles, self.duration, portal=where.portal),
             assignments=Assignments(graph, self._asked_roles),
-            consents=Consents(partner_center, self.client_id, self._redeem),
+            consents=Consents(partner_center, self.client_id, self._redeem, self._consent_link),
             partner_center=partner_center,
             customers=Customers(partner_center),
+            agreements=Agreements(partner_center, where.portal),
             orders=Orders(partner_center),
             prices=PriceSheet(client("Price sheets", self.price_sheet_url, where.prices, "", None)),
         )
@@ -162,10 +166,16 @@ class PartnerCenter(ProviderBlock, Partner, Checkable, TakesSignIn):
         )
 
     def _redeem(self, customer: str) -> str:
-        return self._signed_in(customer).token(self._where.graph_scope)
+        """Both tokens that the night takes: a consent is given for each application of Microsoft's by itself."""
+        signed_in = self._signed_in(customer)
+        signed_in.token(self._where.graph_scope)
+        return signed_in.token(self._where.exchange_scope)
 
     def sign_in(self, show: Callable[[str], None]) -> str:
         return sign_in_for(self, self._where, show)
+
+    def sign_in_by_browser(self, show: Callable[[str], None], *, port: int = 0) -> str:
+        return browser_sign_in_for(self, self._where, show, port=port)
 
     def relationship(self, display_name: str) -> Relationship | None:
         return self._parts().relationships.live(display_name)
@@ -257,6 +267,12 @@ class PartnerCenter(ProviderBlock, Partner, Checkable, TakesSignIn):
 
     def resells(self, customer: str) -> bool:
         return self._parts().customers.resells(customer)
+
+    def agreement_accepted(self, customer: str) -> bool:
+        return self._parts().agreements.accepted(customer)
+
+    def agreement_link(self) -> str:
+        return self._parts().agreements.link()
 
     def prices(self, wanted: Purchase) -> dict[str, Price]:
         return self._parts().prices.prices(wanted.market, wanted.products)

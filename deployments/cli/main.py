@@ -84,13 +84,17 @@ def preflight(
     resolver: Annotated[
         list[str] | None, typer.Option(help="With --domain: ask this one (address[:port]); repeatable")
     ] = None,
+    login_url: Annotated[
+        str, typer.Option(help="With --domain: Microsoft's sign-in; another one only in a rehearsal")
+    ] = "https://login.microsoftonline.com",
+    ca: Annotated[Path | None, typer.Option(help="With --domain: PEM of a further root; only in a rehearsal")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the runbook of the cutover as one HTML file")] = None,
     at: Annotated[str | None, typer.Option(help="With --out: when it will start; default: now")] = None,
     json: AsJson = False,
 ) -> None:
     """Preflight: run every check and show every change; change nothing."""
     if domain:
-        _assess(domain, resolver, json=json)
+        _assess(domain, resolver, login_url, ca, json=json)
         return
     if plan is None:
         _fail("say which PLAN to check, or --domain contoso.com to assess its DNS", WRONG, json=json)
@@ -211,7 +215,8 @@ def passwords(
     erase: Annotated[bool, typer.Option("--erase", help="They are handed over: forget them")] = False,
     json: AsJson = False,
 ) -> None:
-    """The first passwords of a customer's people, to be handed over; on stdout, and nowhere else."""
+    """The first passwords and access passes of a customer's people, to be handed over; on stdout, and nowhere else."""
+    from tasks.accounts.access_passes import passes_to_hand_over
     from tasks.accounts.first_password_store import erase_passwords, passwords_to_hand_over
 
     if erase:
@@ -222,10 +227,13 @@ def passwords(
     if not stored:
         _fail(f"no first passwords of {customer} are held", NOTHING, json=json)
     shown = {address: password.get_secret_value() for address, password in stored.items()}
-    _say(
-        {"passwords": shown} if json else "\n".join(f"{address}\t{password}" for address, password in shown.items()),
-        json,
-    )
+    passes = {
+        address: {"pass": secret.get_secret_value(), "valid": valid}
+        for address, (secret, valid) in passes_to_hand_over(customer).items()
+    }
+    lines = [f"{address}\t{password}" for address, password in shown.items()]
+    lines += [f"{address}\taccess pass {given['pass']}, {given['valid']}" for address, given in passes.items()]
+    _say({"passwords": shown, **({"access_passes": passes} if passes else {})} if json else "\n".join(lines), json)
 
 
 @app.command()
@@ -264,21 +272,28 @@ def explain(
 @app.command("sign-in")
 def sign_in(
     block: Annotated[str, typer.Argument(help="Block to sign in as, like microsoft365/contoso")],
+    browser: Annotated[
+        bool, typer.Option("--browser", help="In a browser on this machine: where the tenant blocks codes")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --browser: port on loopback to come back to; 0: any")
+    ] = 0,
     json: AsJson = False,
 ) -> None:
-    """Sign in to Microsoft with a code, in a browser anywhere. What it gives is kept encrypted in the block."""
+    """Sign in to Microsoft: with a code in a browser anywhere, or in one here. The block keeps what it gives."""
     from mailmove.errors import MailmoveError
     from tasks.accounts.sign_in import sign_in_to
 
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     try:
-        who = sign_in_to(block, _show)
+        who = sign_in_to(block, _show, browser=browser, port=port)
     except MailmoveError as error:
         _fail(str(error), json=json)
     _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
 
 
-def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
+def _assess(domain: str, resolvers: list[str] | None, login_url: str, ca: Path | None, *, json: bool) -> None:
+    from blocks.microsoft365.public_answers import holder_of
     from mailmove.dns.assessment.assess import assess_domain
     from mailmove.plan.values import split_address
 
@@ -287,7 +302,10 @@ def _assess(domain: str, resolvers: list[str] | None, *, json: bool) -> None:
     except ValueError as error:
         _fail(f"--resolver: {error}; write 1.1.1.1 or 127.0.0.1:5353", WRONG, json=json)
     assessment = assess_domain(domain, servers)
-    _say(assessment.model_dump(mode="json") if json else "\n".join(assessment.lines()), json)
+    holder = holder_of(assessment.domain, login_url, ca.read_text(encoding="utf-8") if ca else None)
+    lines = [*assessment.lines(), f"Microsoft    {holder.words()} {holder.todo()}".rstrip()]
+    content = {**assessment.model_dump(mode="json"), "holder": holder.model_dump(mode="json")}
+    _say(content if json else "\n".join(lines), json)
     if any(finding.blocks for finding in assessment.findings):
         raise typer.Exit(IN_THE_WAY)
 

@@ -30,6 +30,7 @@ _GROUPS: dict[ChangeKind, tuple[str, tuple[str, str]]] = {
     ChangeKind.X500_ADDRESSES: ("X500 addresses", _MAILBOXES),
     ChangeKind.PERMISSION: ("permissions", ("right", "rights")),
     ChangeKind.FIRST_PASSWORD: ("first passwords", _PEOPLE),
+    ChangeKind.ACCESS_PASS: ("access passes", _PEOPLE),
     ChangeKind.PORT: ("firewall", ("port", "ports")),
     ChangeKind.DELIVERY: ("delivered by Mailmove", ("message", "messages")),
     ChangeKind.RETURN: ("returned to the old server", ("message", "messages")),

@@ -70,12 +70,12 @@ class Cloud:
             self.tenant,
             login,
             self.faults,
-            MailboxCmdlets(self.tenant),
+            MailboxCmdlets(self.tenant, self.faults),
             MigrationCmdlets(self.tenant, self.migration),
             DkimCmdlets(self.tenant, resolver, self.faults),
             DelegateCmdlets(self.tenant, self.faults),
         )
-        graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone))
+        graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone, self.faults))
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")
         host = places.cloud
         self._web = CloudWeb(
@@ -136,9 +136,21 @@ class Cloud:
         """Accept the reseller link, as the customer's administrator."""
         self.tenant.resold = True
 
+    def customer_accepts_agreement(self) -> None:
+        """Accept the Microsoft Customer Agreement, as the customer's administrator."""
+        self.tenant.agreement_signed = True
+
+    def customer_takes_over_domain(self) -> None:
+        """Take the unmanaged tenant over that has the domain, and remove the domain from it."""
+        self.tenant.taken_over = True
+
     def person_signs_in(self, user_code: str, user: str | None) -> None:
         """Enter a device code as `user`; None: the person declines. KeyError: no such code."""
         self.login.codes.person_types(user_code, user)
+
+    def person_opens(self, url: str, user: str | None) -> int:
+        """Open a sign-in link in a browser on this machine, as `user`; None: the person declines."""
+        return self.login.browser.person_opens(url, user)
 
     def add_user(self, upn: str, display_name: str = "") -> None:
         """Add a user, as an administrator does by hand; it collides with the batch."""

@@ -54,6 +54,7 @@ class DkimCmdlets:
             if given.get("Enabled"):
                 self._must_be_published(domain)
             self.tenant.dkim[domain] = bool(given.get("Enabled"))
+            self.tenant.dkim_key_sizes[domain] = int(given.get("KeySize", 1024))
             return [self._show(domain)]
 
     def _set(self, given: Parameters) -> Rows:
@@ -99,6 +100,8 @@ class DkimCmdlets:
             "Domain": domain,
             "Enabled": on,
             "Status": "Valid" if on else "CnameMissing",
+            "Selector1KeySize": self.tenant.dkim_key_sizes.get(domain, 1024),
+            "Selector2KeySize": self.tenant.dkim_key_sizes.get(domain, 1024),
             "Selector1CNAME": first,
             "Selector2CNAME": second,
         }

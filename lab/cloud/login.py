@@ -13,17 +13,23 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import jwt
 from cryptography import x509
 
+from lab.cloud.browser_sign_in import BrowserSignIns
 from lab.cloud.device_codes import DeviceCodes, Refreshing
 from lab.cloud.errors import ApiError
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
 
-declare(login_claims_challenge="the next API call's token is revoked: 401 with a claims challenge (CAE)")
+declare(
+    login_claims_challenge="the next API call's token is revoked: 401 with a claims challenge (CAE)",
+    # Common baselines of Conditional Access block the flow (Sherweb, inforcer); learn.microsoft.com
+    # reference-error-codes 53003.
+    hostile_device_code_blocked="Conditional Access blocks device codes: AADSTS53003 when a typed one is redeemed",
+)
 
 GRAPH = "https://graph.microsoft.com"
 EXCHANGE = "https://outlook.office365.com"
@@ -34,7 +40,8 @@ GRAPH_APP_ROLES = frozenset(
     """Domain.ReadWrite.All User.ReadWrite.All LicenseAssignment.ReadWrite.All Organization.Read.All Mail.Read
     Calendars.Read Contacts.Read MailboxSettings.Read ExchangeMessageTrace.Read.All Mail.ReadWrite
     Calendars.ReadWrite Contacts.ReadWrite MailboxFolder.Read.All MailboxItem.ImportExport.All
-    User-PasswordProfile.ReadWrite.All Application.Read.All""".split()  # noqa: SIM905  # names read better as text
+    User-PasswordProfile.ReadWrite.All Application.Read.All Policy.Read.All AuditLog.Read.All
+    UserAuthenticationMethod.ReadWrite.All""".split()  # noqa: SIM905  # names read better as text
 )
 
 
@@ -104,11 +111,14 @@ class Login:
         self._key = secrets.token_hex(32)
         self._revoked: set[str] = set()
         self._expired: set[str] = set()
-        self.codes = DeviceCodes()
+        self.codes, self.browser = DeviceCodes(), BrowserSignIns()
 
     def configuration(self, base: str, tenant: str) -> dict[str, Any]:
         """OpenID Connect discovery document; also by a verified domain. It names the tenant by its id alone."""
-        known = self.tenant.id if tenant.lower() in self._verified() else self._known(tenant)
+        if self._unmanaged(tenant.lower()):
+            known = str(uuid5(NAMESPACE_DNS, tenant.lower()))
+        else:
+            known = self.tenant.id if tenant.lower() in self._verified() else self._known(tenant)
         root = f"{base}/{known}"
         return {
             "issuer": f"{root}/v2.0",
@@ -122,6 +132,8 @@ class Login:
         """The public answer about a domain (getuserrealm.srf with json=1)."""
         domain = login.rpartition("@")[2].lower()
         answer = {"State": 4, "UserState": 1, "Login": login, "NameSpaceType": "Unknown"}
+        if self._unmanaged(domain):
+            return answer | {"NameSpaceType": "Managed", "DomainName": domain, "IsViral": True}
         if domain in self._verified():
             managed = {
                 "NameSpaceType": "Managed",
@@ -130,6 +142,12 @@ class Login:
             }
             answer |= {"CloudInstanceName": "microsoftonline.com", **managed}
         return answer
+
+    def _unmanaged(self, domain: str) -> bool:
+        """Is it the customer's, and in a tenant that nobody administers? (admin takeover: domains-admin-takeover)"""
+        if self.tenant.taken_over or "." not in domain or domain in self._verified():
+            return False
+        return self.faults.take("hostile.unmanaged_tenant")
 
     def _verified(self) -> set[str]:
         return {name.lower() for name, domain in self.tenant.domains.items() if domain.verified}
@@ -147,8 +165,15 @@ class Login:
         grant = form.get("grant_type", "")
         if grant == "urn:ietf:params:oauth:grant-type:device_code":
             left, scope = self.codes.redeem(form.get("client_id", ""), form.get("device_code", ""))
+            if self.faults.take("hostile.device_code_blocked"):
+                raise _refuse("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access policies.")
             answer = self._for_a_person(tenant, self._audience(scope), left, {"scope": scope})
             return answer | {"id_token": self._id_token(base, tenant, left)}
+        if grant == "authorization_code":
+            left, scope, nonce = self.browser.redeem(form)
+            self.codes.left[left.refresh_token] = left
+            answer = self._for_a_person(tenant, self._audience(scope), left, {"scope": scope})
+            return answer | {"id_token": self._id_token(base, tenant, left, nonce)}
         audience = self._audience(form.get("scope", ""))
         if grant == "client_credentials":
             self._authenticate(base, tenant_name, form, self.app.client_id, self.app.secret)
@@ -199,7 +224,9 @@ class Login:
         consented = self.tenant.consents.get(client_id)
         if consented is None:
             raise _refuse("invalid_grant", "AADSTS65001: The user or administrator has not consented.")
-        return set(granted & consented.get(audience, set()))
+        if audience not in consented:  # consents are given for each resource
+            raise _refuse("invalid_grant", f"AADSTS65001: The user or administrator has not consented to {audience}.")
+        return set(granted & consented[audience])
 
     def granted(self) -> frozenset[str] | None:
         """What the partner's group may do in the customer's tenant, by its assignments' roles; None: nothing."""
@@ -223,10 +250,11 @@ class Login:
             raise _refuse("unauthorized_client", "AADSTS700016: Application was not found in the directory.")
         return self.codes.begin(base, form["client_id"], form["scope"])
 
-    def _id_token(self, base: str, tenant: str, left: Refreshing) -> str:
+    def _id_token(self, base: str, tenant: str, left: Refreshing, nonce: str = "") -> str:
         moment = int(time.time())
         claims = {"iss": f"{base}/{tenant}/v2.0", "aud": left.client_id, "iat": moment, "exp": moment + 3600,
                   "tid": tenant, "sub": left.user, "oid": left.user, "preferred_username": left.user}  # fmt: skip
+        claims |= {"nonce": nonce} if nonce else {}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def _audience(self, scope: str) -> str:

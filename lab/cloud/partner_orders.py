@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from lab.cloud.errors import ApiError
 from lab.cloud.login import PRICES, Login
+from lab.cloud.partner_agreements import PartnerAgreements
 from lab.cloud.tenant import Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes
 from lab.faults import Faults, declare
@@ -35,8 +36,10 @@ class PartnerOrders:
 
     def __init__(self, tenant: Tenant, login: Login, faults: Faults) -> None:
         self.tenant, self.login, self.faults = tenant, login, faults
+        self.agreements = PartnerAgreements(tenant, faults)
 
     def add_routes(self, routes: Routes) -> None:
+        self.agreements.add_routes(routes)
         routes.add("GET", "/customers/{key}/orders", self._orders)
         routes.add("POST", "/customers/{key}/carts", self._fill)
         routes.add("GET", "/customers/{key}/carts/{cart}", self._cart)
@@ -87,6 +90,7 @@ class PartnerOrders:
     def _check_out(self, call: Call, key: str, cart: str) -> Reply:
         """Idempotent: a cart that was checked out before gives the same answer."""
         self._ours(key)
+        self.agreements.must_be_accepted()
         with self.tenant.lock:
             stored = self._find(cart)
             if stored["status"] == "Active":

@@ -30,6 +30,10 @@ class _Receiver:
     ) -> str:
         if self.faults.take("cloud.smtp_tempfail"):
             return "451 4.7.0 Temporary server error. Please try again later. PRX2"
+        sender = self.tenant.domains.get((envelope.mail_from or "").rpartition("@")[2].lower())
+        if sender is not None and sender.takes_mail and self.faults.take("hostile.reject_direct_send"):
+            # An empty sender is none of ours, so it is not direct send.
+            return "550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization"
         domain = self.tenant.domains.get(address.rpartition("@")[2].lower())
         if domain is None or not domain.takes_mail:
             return "550 5.7.64 TenantAttribution; Relay Access Denied"

@@ -49,6 +49,7 @@ class CloudUser:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     mail: str = ""  # primary address where the user signs in by another name
     must_change: bool = False  # the password, at the next sign-in
+    access_pass: dict[str, Any] | None = None  # a Temporary Access Pass, as Graph made it
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     password_changed: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -163,11 +164,17 @@ class Tenant:
     relationships: dict[str, Gdap] = field(default_factory=dict)
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)  # made through Partner Center
     resold: bool = False  # has the customer accepted the partner as reseller?
+    agreement_signed: bool = False  # the Microsoft Customer Agreement, by the customer; asked for by a hostile switch
     consents: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # client id -> application -> scopes
     carts: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Any]] = field(default_factory=list)
     dkim: dict[str, bool] = field(default_factory=dict)
+    passes_allowed: bool = False  # Temporary Access Passes, without a hostile switch
+    conditional_access: list[dict[str, Any]] = field(default_factory=list)  # policies, as Graph shows them
+    dkim_key_sizes: dict[str, int] = field(default_factory=dict)  # bits; the cmdlet's own default is 1024
+    taken_over: bool = False  # the unmanaged tenant that had the domain: somebody administers it, and let go of it
+    connectors: list[dict[str, Any]] = field(default_factory=list)  # inbound, as their cmdlet shows them
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
     properties: dict[str, dict[str, str]] = field(default_factory=dict)  # item id -> extended property id -> value
     drafts: set[str] = field(default_factory=set)  # ids of messages made from MIME

@@ -22,21 +22,28 @@ _HERE = Path(__file__).parent
 
 GRAPH_SOURCE = "microsoftgraph/msgraph-metadata, clean_v10_metadata/cleanMetadata.xml, commit f54f11b, 2026-08-20"
 GRAPH_TYPES = """
-    admin application assignedLicense calendar contact contactFolder dateTimeTimeZone
+    admin application assignedLicense authentication authenticationMethodConfiguration
+    authenticationMethodsPolicy authenticationMethodsRegistrationCampaign authenticationMethodsRoot calendar
+    conditionalAccessApplications conditionalAccessConditionSet conditionalAccessGrantControls
+    conditionalAccessPolicy conditionalAccessRoot conditionalAccessUsers contact contactFolder dateTimeTimeZone
     delegatedAdminAccessAssignment delegatedAdminAccessContainer delegatedAdminAccessDetails
     delegatedAdminRelationship delegatedAdminRelationshipCustomerParticipant delegatedAdminRelationshipRequest
-    domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord domainDnsTxtRecord emailAddress
-    event exchangeAdmin exchangeMessageTrace exchangeSettings itemBody licenseUnitsDetail location mailFolder mailbox
-    mailboxFolder mailboxItem mailboxItemImportSession mailboxSettings message messageTracingRoot organization
+    domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord domainDnsTxtRecord
+    emailAddress event identityContainer identitySecurityDefaultsEnforcementPolicy policyRoot
+    registrationEnforcement reportRoot temporaryAccessPassAuthenticationMethod
+    temporaryAccessPassAuthenticationMethodConfiguration userRegistrationDetails exchangeAdmin
+    exchangeMessageTrace exchangeSettings itemBody licenseUnitsDetail location mailFolder mailbox mailboxFolder
+    mailboxItem mailboxItemImportSession mailboxSettings message messageTracingRoot organization
     passwordCredential passwordProfile patternedRecurrence physicalAddress recurrencePattern recurrenceRange
-    singleValueLegacyExtendedProperty subscribedSku tenantRelationship unifiedRole user userSettings verifiedDomain
+    singleValueLegacyExtendedProperty subscribedSku tenantRelationship unifiedRole user userSettings
+    verifiedDomain
 """.split()  # noqa: SIM905  # names read better as text
 """Types whose members the lab knows. Every other type is known by name only, where a member has it."""
 
 CMDLETS = """
     Get-Mailbox Set-Mailbox Get-MailboxFolderStatistics Get-MailboxStatistics Get-Recipient Get-AcceptedDomain
     Get-MailboxPermission Add-MailboxPermission Get-RecipientPermission Add-RecipientPermission
-    Get-OrganizationConfig Get-DkimSigningConfig New-DkimSigningConfig Set-DkimSigningConfig
+    Get-OrganizationConfig Get-InboundConnector Get-DkimSigningConfig New-DkimSigningConfig Set-DkimSigningConfig
     Test-MigrationServerAvailability New-MigrationEndpoint Get-MigrationEndpoint Set-MigrationEndpoint
     Remove-MigrationEndpoint New-MigrationBatch Get-MigrationBatch Start-MigrationBatch Stop-MigrationBatch
     Set-MigrationBatch Complete-MigrationBatch Remove-MigrationBatch Get-MigrationUser Get-MigrationUserStatistics
@@ -57,6 +64,7 @@ ENUMS = {
     "MigrationUserStatusSummary": "Active Completed Failed Stopped Synced",
     "CanonicalizationType": "Simple Relaxed",
     "ActiveDirectorySecurityInheritance": "None All Children Descendents SelfAndChildren",
+    "QuarantinePolicyType": "QuarantinePolicy GlobalQuarantinePolicy",
     "MailboxRights": "FullAccess SendAs ExternalAccount DeleteItem ReadPermission ChangePermission ChangeOwner",
 }
 """Values from the text of the same cmdlet pages (Set-Mailbox -Type, Get-MigrationUser -Status, ...)."""
@@ -72,9 +80,19 @@ PAGES = {
         "Trustee:SecurityPrincipalIdParameter* Confirm:switch Deny:switch MultiTrustees:MultiValuedProperty "
         "WhatIf:switch",
     },
+    "Get-AntiPhishPolicy": {
+        "Default": "Identity:AntiPhishPolicyIdParameter Advanced:switch Impersonation:switch Spoof:switch",
+    },
+    "Get-HostedContentFilterPolicy": {"Default": "Identity:HostedContentFilterPolicyIdParameter"},
+    "Get-QuarantinePolicy": {
+        "Default": "Identity:QuarantineTagIdParameter QuarantinePolicyType:QuarantinePolicyType",
+    },
+    # These two have no page there: Microsoft's guide and the module's list of exported cmdlets name them.
+    "Get-OnPremServerReportInfo": {"Default": ""},
+    "Get-TenantExemptionInfo": {"Default": "BlockingScenario:String"},
 }
 """Cmdlets that `exchange-cmdlets.json` lacks, from the SYNTAX of their pages in the same repository
-(exchange/exchange-ps/ExchangePowerShell/, read 2026-11-26); only the parameter sets that the product uses."""
+(exchange/exchange-ps/ExchangePowerShell/, read 2026-11-26 and -30); only the parameter sets that the product uses."""
 
 
 def graph(csdl: Path) -> dict[str, Any]:

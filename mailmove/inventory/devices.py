@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory, Phone
+from mailmove.smtp.other_ways import OTHER_WAYS
 
 _STALE = timedelta(days=60)
 """Age of a phone's last sync from which it may no longer exist."""
@@ -49,8 +50,7 @@ def of_relays(inventory: FullInventory) -> Iterator[Finding]:
             seen=f"{relay.messages:,} messages through the server from {relay.client_ip}{host} as {senders}; "
             f"last {relay.last:%Y-%m-%d %H:%M} UTC",
             means=_meaning(relay.client_ip),
-            todo="Give it another way to send (Microsoft 365 SMTP submission, a connector, or a relay) before port 25 "
-            "of the old server is closed.",
+            todo=f"Before port 25 of the old server is closed, give it another way to send: {OTHER_WAYS}.",
         )
 
 

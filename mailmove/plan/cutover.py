@@ -152,6 +152,11 @@ class Target(_Part):
         description="Set a first password for each person whose account the batch has made, to be changed at the first "
         "sign-in; `mailmove passwords` shows them. False: somebody else sees to that",
     )
+    access_passes: bool = Field(
+        default=False,
+        description="Give each of them a Temporary Access Pass besides, from the end of the next window on, so that "
+        "they can register a second factor; `mailmove passwords` shows it. Takes a tenant that allows such passes",
+    )
     mover: Literal["native", "direct"] = Field(
         default="native",
         description="native: Microsoft's migration batch. direct: Mailmove copies the items itself, for a server that "

@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.plan.cutover import Cutover
 
-Need = Literal["always", "passwords", "direct", "streams", "partner", "purchase"]
+Need = Literal["always", "passwords", "passes", "advice", "direct", "streams", "partner", "purchase"]
 """Purpose for which a right is needed. always. passwords: unless the plan leaves first passwords to somebody else.
+passes: only where people get access passes. advice: for nothing but what preflight says.
 direct: only where Mailmove copies items itself. streams: there, to copy them whole. partner: only with a partner's own
 access. purchase: only where the plan orders something."""
-EVERY_NEED: tuple[Need, ...] = ("always", "passwords", "direct", "streams", "partner", "purchase")
+EVERY_NEED: tuple[Need, ...] = ("always", "passwords", "passes", "advice", "direct", "streams", "partner", "purchase")
 _CUTOVER: tuple[Need, ...] = ("always", "passwords")
 
 
@@ -43,6 +44,8 @@ class Right(BaseModel):
 def only_for(need: Need) -> str:
     """Suffix that says for which plans a right is needed; "" for every plan."""
     return {"always": "", "passwords": "; unless `first_sign_in` is false",
+            "passes": "; only with `access_passes`",
+            "advice": "; the cutover goes without, and preflight says `not seen`",
             "direct": "; only to copy items ourselves", "partner": "; only for a partner",
             "streams": "; only to copy items ourselves, and whole",
             "purchase": "; only where the plan has something bought"}[need]  # fmt: skip
@@ -92,6 +95,13 @@ _RIGHTS: tuple[Right, ...] = (
         "Directory.ReadWrite.All",
     ),
     _graph("User-PasswordProfile.ReadWrite.All", "set the people's first passwords", need="passwords"),
+    _graph(
+        "UserAuthenticationMethod.ReadWrite.All",
+        "give people a Temporary Access Pass, which an application can, and GDAP's least roles cannot",
+        need="passes",
+    ),
+    _graph("Policy.Read.All", "say before the night what people meet at their first sign-in", need="advice"),
+    _graph("AuditLog.Read.All", "say who has no second factor so far", need="advice"),
     _graph("Organization.Read.All", "see whether directory synchronisation is on", "Directory.Read.All"),
     _graph("Mail.ReadBasic.All", "find every message again at the target", "Mail.Read", "Mail.ReadWrite"),
     _graph("Calendars.ReadBasic.All", "find every event again at the target", "Calendars.Read", "Calendars.ReadWrite"),
@@ -136,6 +146,7 @@ _RIGHTS: tuple[Right, ...] = (
     _cmdlet("Get-RecipientPermission", "see who may send as a mailbox"),
     _cmdlet("Add-RecipientPermission", "carry send as over"),
     _cmdlet("Remove-RecipientPermission", "take it back in a rollback"),
+    _cmdlet("Get-AcceptedDomain", "see that Exchange takes mail for the domain"),
     _cmdlet("Get-DkimSigningConfig", "read the names of the domain's DKIM keys"),
     _cmdlet("New-DkimSigningConfig", "have DKIM keys made for the domain"),
     _cmdlet("Set-DkimSigningConfig", "have mail signed in the domain's name"),
@@ -260,7 +271,8 @@ def unneeded(plan: Cutover) -> set[str]:
 
 def _no_need(plan: Cutover) -> set[Need]:
     needless: set[Need] = set() if plan.target.purchase or plan.target.new_customer else {"purchase"}
-    return needless if plan.target.first_sign_in else needless | {"passwords"}
+    needless |= set() if plan.target.first_sign_in else {"passwords"}
+    return needless if plan.target.first_sign_in and plan.target.access_passes else needless | {"passes"}
 
 
 def application_only() -> frozenset[str]:

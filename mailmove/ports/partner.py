@@ -70,6 +70,15 @@ class Partner(ABC):
         """Has this customer (tenant id) accepted us as reseller? An order needs it, besides the relationship."""
 
     @abstractmethod
+    def agreement_accepted(self, customer: str) -> bool:
+        """Has this customer (tenant id) accepted the Microsoft Customer Agreement? Without it nothing is sold to them.
+        Asked of customers that we resell to."""
+
+    @abstractmethod
+    def agreement_link(self) -> str:
+        """Where the customer's administrator accepts it."""
+
+    @abstractmethod
     def prices(self, wanted: Purchase) -> dict[str, Price]:
         """Price of each product, by catalog item. Blocked: a product has no price, so nothing is bought."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailmove.evidence import Finding
 from mailmove.report.handover import Handover, Person
+from mailmove.smtp.other_ways import OTHER_WAYS
 
 EVERYBODY = (
     "Sign in once at outlook.office.com with your mail address, and look whether your mail, calendar and contacts are "
@@ -56,7 +57,7 @@ def machines(handover: Handover) -> list[ToDo]:
             address=machine.address,
             steps=(
                 f"Sent {machine.messages:,} messages as {', '.join(machine.senders) or 'the empty sender'}. Give it "
-                "another way to send: SMTP submission of Microsoft 365, a connector, or a relay.",
+                f"another way to send: {OTHER_WAYS}.",
             ),
         )
         for machine in handover.machines

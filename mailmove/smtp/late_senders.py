@@ -8,6 +8,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from mailmove.items.item import Arrival
+from mailmove.smtp.other_ways import OTHER_WAYS
 
 _PROBES = ("healthmailbox", "inboundproxy@inboundproxy.com", "maildeliveryprobe@maildeliveryprobe.com")
 """Beginnings of addresses with which Exchange 2013 and later sends itself test messages (Managed Availability)."""
@@ -74,8 +75,8 @@ def _todo(client: str, senders: Sequence[str], domains: Sequence[str]) -> str:
     ours = _ours(senders, domains)
     if _inside(client) and ours:
         return (
-            "A printer, scanner or application of the house, with the old server's address typed in: point it at the "
-            "new MX, or at Microsoft 365 SMTP submission or a connector."
+            "A printer, scanner or application of the house, with the old server's address typed in. Give it another "
+            f"way to send: {OTHER_WAYS}."
         )
     if _inside(client):
         return (

@@ -18,6 +18,23 @@ State = Literal["chosen", "set", "withdrawing", "withdrawn", "own"]
 has a password that nobody knows. own: its owner has changed it since."""
 
 
+class AccessPass(BaseModel):
+    """A Temporary Access Pass. asked: perhaps made. given: made, and kept here. taken: a rollback took it away.
+
+    secret: None when it is erased. start, until: when it opens a sign-in, UTC.
+    """
+
+    state: Literal["asked", "given", "taken"]
+    id: str = ""
+    secret: SecretStr | None = None
+    start: datetime | None = None
+    until: datetime | None = None
+
+    @field_serializer("secret", when_used="json")
+    def _open(self, secret: SecretStr | None) -> str | None:
+        return secret.get_secret_value() if secret else None
+
+
 class FirstPassword(BaseModel):
     """One account's. password: None when it is erased. changed: when the account's password was last changed before
     this one was set (chosen), or as Microsoft told after that."""
@@ -25,6 +42,7 @@ class FirstPassword(BaseModel):
     state: State
     changed: datetime
     password: SecretStr | None = None
+    access_pass: AccessPass | None = None
 
     @field_serializer("password", when_used="json")
     def _open(self, password: SecretStr | None) -> str | None:
@@ -60,10 +78,13 @@ def passwords_to_hand_over(customer: str) -> dict[str, SecretStr]:
 def erase_passwords(customer: str) -> int:
     """Once they are handed over; how many were erased. Who has had one stays known, and gets no second one."""
     safe = read_safe(customer)
-    kept = {
-        address: first.model_copy(update={"password": None}) for address, first in safe.items() if first.state == "set"
-    }
+    kept = {address: _without_secrets(first) for address, first in safe.items() if first.state == "set"}
     erased = sum(1 for address in kept if safe[address].password)
     if erased:
         write_safe(customer, {**safe, **kept})
     return erased
+
+
+def _without_secrets(first: FirstPassword) -> FirstPassword:
+    held = first.access_pass and first.access_pass.model_copy(update={"secret": None})
+    return first.model_copy(update={"password": None, "access_pass": held})

@@ -230,12 +230,17 @@ def _not_shown(fate: Fate, trace: TraceEntry | None) -> str:
 
 
 def _senders(context: Context, items: Iterable[Item]) -> dict[str, str]:
-    """Message-ID -> envelope sender, of what the old server still remembers the arrival of; no bounce goes astray."""
+    """Message-ID -> envelope sender, of what the old server still remembers the arrival of; no bounce goes astray.
+
+    "" for people of the company: a tenant may refuse its own senders where they do not sign in (RejectDirectSend).
+    """
     received = [item.received for item in items if item.received]
     if not received:
         return {}
     arrivals = context.source.arrivals(min(received) - _CLOCKS)
-    return {arrival.message_id: arrival.sender.strip("<>") for arrival in arrivals}
+    own = {domain.casefold() for domain in context.plan.domains}
+    senders = {arrival.message_id: arrival.sender.strip("<>") for arrival in arrivals}
+    return {key: "" if who.rpartition("@")[2].casefold() in own else who for key, who in senders.items()}
 
 
 def _mx(context: Context, address: str) -> tuple[str, int]:

@@ -94,7 +94,8 @@ def verify(context: Context) -> Evidence:
 
 @rollback_task
 def rollback(context: Context, receipt: Receipt) -> Receipt:
-    """Kinds and licences as they were; mailboxes that are gone are left."""
+    """Kinds and licences as they were; mailboxes that are gone are left, and so are usage locations that had none:
+    Microsoft takes none back."""
 
     def differing() -> list[Change]:
         cloud = context.tenant
@@ -105,9 +106,16 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
             if _address(change) in kinds and _today(cloud, kinds, change) != change.before
         ]
 
-    return undo_changes(
-        context, receipt, differing, lambda: _make(context, [change.inverse() for change in differing()])
-    )
+    located = [change for change in receipt.changes if _locates(change)]
+    remains = [f"usage location of {_address(change)}: {change.after['usage_location']} stays; it had none before, and "
+               "Microsoft takes none back" for change in located]  # fmt: skip
+    put_back = lambda: _make(context, [change.inverse() for change in differing()])  # noqa: E731
+    return undo_changes(context, receipt, differing, put_back, remains=remains)
+
+
+def _locates(change: Change) -> bool:
+    """Does it give a usage location to somebody who had none?"""
+    return change.kind is ChangeKind.LICENCE and change.before["usage_location"] is None
 
 
 def _address(change: Change) -> str:
@@ -120,7 +128,7 @@ def _today(cloud: Tenant, kinds: dict[str, MailboxKind], change: Change) -> Any:
     if change.kind is ChangeKind.MAILBOX_TYPE:
         return kinds[address]
     location, skus = cloud.users.licence_of(address)
-    return {"usage_location": location, "skus": sorted(skus)}
+    return {"usage_location": None if _locates(change) else location, "skus": sorted(skus)}
 
 
 def _make(context: Context, changes: list[Change]) -> None:

@@ -110,6 +110,13 @@ def verify(context: Context) -> Evidence:
             seen="a customer who has not accepted us",
             todo=f"Send this link to the customer's administrator: {side.reseller_link()}",
         )
+    if not _agrees(context, side, live):
+        raise NotYet(
+            "Partner Center",
+            wanted=f"the Microsoft Customer Agreement accepted by {live.customer_tenant_id}, for the order",
+            seen="not accepted so far",
+            todo=f"Their global administrator accepts it at {side.agreement_link()}",
+        )
     _prove(context)
     return record_evidence(
         context, NAME, [f"relationship {live.id} is active", *given, "our rights in the tenant are proved"]
@@ -159,6 +166,9 @@ def _poll(context: Context) -> PollResult:
         return PollResult(done=True, summary=f"the customer's approval: {stuck.status}")
     if side and is_active(live) and not _sells(context, side, live):
         return PollResult(done=False, summary="the customer's approval: active; they have not accepted us as reseller")
+    if side and is_active(live) and not _agrees(context, side, live):
+        words = f"active; they have not accepted the Microsoft Customer Agreement: {side.agreement_link()}"
+        return PollResult(done=False, summary=f"the customer's approval: {words}")
     if side and is_active(live) and (missing := side.waits_for(live)):
         return PollResult(done=False, summary=f"the customer's approval: active; what is missing: {missing}")
     return PollResult(done=is_active(live), summary=f"the customer's approval: {status}")
@@ -167,6 +177,11 @@ def _poll(context: Context) -> PollResult:
 def _sells(context: Context, side: Partner, live: Relationship) -> bool:
     """Only an order takes a reseller relationship."""
     return context.plan.target.purchase is None or side.resells(live.customer_tenant_id or "")
+
+
+def _agrees(context: Context, side: Partner, live: Relationship) -> bool:
+    """Only an order takes a Microsoft Customer Agreement."""
+    return context.plan.target.purchase is None or side.agreement_accepted(live.customer_tenant_id or "")
 
 
 @rollback_task

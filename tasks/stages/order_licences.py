@@ -22,6 +22,7 @@ from tasks.ledger.ledger import payloads_of
 from tasks.ledger.payloads import Cart, CartLine
 
 NAME = "order_licences"
+_AGREEMENT = "Microsoft Customer Agreement"
 
 
 def question(plan: Cutover) -> str:
@@ -100,10 +101,42 @@ def _preview(context: Context) -> Preview:
     )
 
 
+def _agreement(context: Context) -> list[Finding]:
+    """Whether Microsoft would take an order: since 5 January 2026 only with the customer's agreement."""
+    side, customer = context.partner, customer_id(context)
+    assert side is not None, "a preview without a partner has no changes"
+    if customer is None or not side.resells(customer):
+        seen, needs_action = "not seen: the customer has not accepted us so far", False
+    elif side.agreement_accepted(customer):
+        return []
+    else:
+        seen, needs_action = "not accepted", True
+    return [
+        Finding(
+            subject=_AGREEMENT,
+            seen=seen,
+            means="Without it Microsoft takes no order for them, since 5 January 2026.",
+            todo=f"Their global administrator accepts it at {side.agreement_link()}",
+            needs_action=needs_action,
+        )
+    ]
+
+
+def _must_agree(context: Context) -> None:
+    """Blocked: Microsoft would refuse the order."""
+    for finding in _agreement(context):
+        if finding.needs_action:
+            wanted = f"the {_AGREEMENT}, accepted by the customer"
+            raise Blocked("Partner Center", wanted=wanted, seen=finding.seen, todo=finding.todo)
+
+
 @check_task
 def check(context: Context) -> Preview:
-    """What would be ordered, and what it costs today."""
-    return _preview(context)
+    """What would be ordered, what it costs today, and whether Microsoft would take the order."""
+    preview = _preview(context)
+    if preview.changes:
+        preview.findings += _agreement(context)
+    return preview
 
 
 @apply_task
@@ -117,7 +150,10 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
             raise NotYet(NAME, wanted="the customer's approval of us", seen="none so far", todo="It is tried again.")
         side.check_out(customer, _filled(context, side, customer))
 
-    if approved is None and _preview(context).changes:
+    changes = _preview(context).changes
+    if changes:
+        _must_agree(context)
+    if approved is None and changes:
         raise Drifted(NAME, wanted="a person's word", seen="an order that nobody has approved", todo="Ask at the gate.")
     return apply_changes(context, lambda: _preview(context), order, approved=approved)
 

@@ -2,6 +2,7 @@
 
 A password is written into its block first, then set. It never reaches a parameter, log, artifact, result or report;
 `mailmove passwords CUSTOMER` shows it to whoever hands it over. An account that people use already is left alone.
+Where the plan says so and the tenant allows it, a Temporary Access Pass goes with it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 from mailmove.changes import Change, ChangeKind, MailboxSubject
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.ports import Tenant
+from tasks.accounts.access_passes import give_pass, pass_change, pass_policy, stands, take_pass
 from tasks.accounts.first_password_store import FirstPassword, block_of, read_safe, write_safe
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
@@ -43,17 +45,20 @@ def _preview(context: Context) -> Preview:
     if not _wanted(context):
         return preview
     cloud, safe = context.tenant, read_safe(context.plan.customer)
-    kinds = cloud.mailboxes.kinds()
+    kinds, policy = cloud.mailboxes.kinds(), pass_policy(context)
     for box in context.source.inventory().moving:
         known = safe.get(box.address)
-        if box.kind != "user" or box.address not in kinds or (known and known.state in _DONE):
+        if box.kind != "user" or box.address not in kinds or (known and known.state == "own"):
             continue
-        if _in_use(cloud, box.address, known):
-            preview.findings.append(_left_alone(box.address))
-        else:
+        if known is None or known.state != "set":
+            if _in_use(cloud, box.address, known):
+                preview.findings.append(_left_alone(box.address))
+                continue
             after = f"set, and held in the block secret/{block_of(context.plan.customer)}"
             subject = MailboxSubject(address=box.address)
             preview.changes.append(Change(kind=ChangeKind.FIRST_PASSWORD, subject=subject, before=None, after=after))
+        if policy is not None and (change := pass_change(context, box.address, known)):
+            preview.changes.append(change)
     return preview
 
 
@@ -93,8 +98,12 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     """Each is to be changed at the first sign-in. A killed try is gone on with, never repeated with another one."""
 
     def hand_out(preview: Preview) -> None:
+        policy = pass_policy(context)
         for change in preview.changes:
-            _hand_out(context, _address(change))
+            if change.kind is ChangeKind.FIRST_PASSWORD:
+                _hand_out(context, _address(change))
+            elif policy is not None:
+                give_pass(context, _address(change), policy)
 
     return apply_changes(context, lambda: _preview(context), hand_out, approved=approved)
 
@@ -109,7 +118,8 @@ def _hand_out(context: Context, address: str) -> None:
     _, changed = cloud.users.password_dates(address)
     mine = safe.get(address)
     if mine is None or mine.state != "chosen" or mine.password is None:
-        mine = FirstPassword(state="chosen", changed=changed, password=new_password())
+        held = mine.access_pass if mine else None
+        mine = FirstPassword(state="chosen", changed=changed, password=new_password(), access_pass=held)
         write_safe(context.plan.customer, {**safe, address: mine})
     if changed == mine.changed:  # otherwise a try that was killed has set it
         assert mine.password is not None
@@ -128,7 +138,14 @@ def verify(context: Context) -> Evidence:
         )
     having = [address for address, first in read_safe(context.plan.customer).items() if first.state in _DONE]
     summary = f"{len(having)} people have a first password: `mailmove passwords {context.plan.customer}` shows them"
-    return record_evidence(context, NAME, [summary, *sorted(having)])
+    return record_evidence(context, NAME, [summary, *_passes(context, having), *sorted(having)])
+
+
+def _passes(context: Context, addresses: list[str]) -> list[str]:
+    if not context.plan.target.access_passes:
+        return []
+    with_pass = sum(stands(context, address) for address in addresses)
+    return [f"{with_pass} of them have an access pass beside it; one that lapses unused is made anew in Entra"]
 
 
 @rollback_task
@@ -136,16 +153,22 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     """Again a password that nobody knows. Who has chosen an own one since keeps it."""
     cloud = context.tenant
     kinds = cloud.mailboxes.kinds()
-    remains = _chosen_by_owner(context, [_address(change) for change in receipt.changes])
+    passwords = [change for change in receipt.changes if change.kind is ChangeKind.FIRST_PASSWORD]
+    passes = [change for change in receipt.changes if change.kind is ChangeKind.ACCESS_PASS]
+    remains = _chosen_by_owner(context, [_address(change) for change in passwords])
 
     def standing() -> list[Change]:
         safe = read_safe(context.plan.customer)
         revocable = {address for address, first in safe.items() if first.state in ("chosen", "set", "withdrawing")}
-        return [change for change in receipt.changes if _address(change) in revocable & kinds.keys()]
+        given = [change for change in passes if _address(change) in kinds and stands(context, _address(change))]
+        return [*given, *(change for change in passwords if _address(change) in revocable & kinds.keys())]
 
     def withdraw() -> None:
         for change in standing():
             address = _address(change)
+            if change.kind is ChangeKind.ACCESS_PASS:
+                take_pass(context, address)
+                continue
             _note(context, address, FirstPassword(state="withdrawing", changed=cloud.users.password_dates(address)[1]))
             cloud.users.set_password(address, new_password(), must_change=False)
             _note(context, address, FirstPassword(state="withdrawn", changed=cloud.users.password_dates(address)[1]))
@@ -169,4 +192,6 @@ def _chosen_by_owner(context: Context, addresses: list[str]) -> list[str]:
 
 
 def _note(context: Context, address: str, known: FirstPassword) -> None:
-    write_safe(context.plan.customer, {**read_safe(context.plan.customer), address: known})
+    safe = read_safe(context.plan.customer)
+    held = safe[address].access_pass if address in safe else None
+    write_safe(context.plan.customer, {**safe, address: known.model_copy(update={"access_pass": held})})

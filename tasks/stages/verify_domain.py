@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mailmove.changes import Change, ChangeKind, DomainSubject
 from mailmove.dns.zone.domain_proof import with_verification
-from mailmove.evidence import Evidence, Preview, Receipt
+from mailmove.errors import NotYet
+from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.records import RRsetChange, Zone, difference
 from mailmove.report import forecast_rules
 from tasks.dns.authoritative_check import is_record_set, rrset_change, served_everywhere
@@ -27,6 +28,28 @@ def _change(domain: str) -> Change:
     return Change(kind=ChangeKind.DOMAIN, subject=DomainSubject(domain=domain), before=None, after="added")
 
 
+def _domain(change: Change) -> str:
+    assert isinstance(change.subject, DomainSubject), "a domain is added"
+    return change.subject.domain
+
+
+def _held(context: Context, domain: str) -> Finding | None:
+    """Who has the domain, which our tenant does not; None: nobody. Not seen is said, and is not nobody."""
+    holder = context.tenant.domains.holder(domain)
+    if holder.kind == "none":
+        return None
+    return Finding(
+        subject=f"{domain} at Microsoft",
+        seen=holder.words(),
+        means="A domain is proved in one tenant at a time."
+        if holder.kind
+        else "Whether another tenant has the domain shows when it is verified.",
+        todo=holder.todo() or "Look again: `mailmove preflight --domain`.",
+        needs_action=bool(holder.kind),
+        blocks=holder.kind in ("managed", "federated"),
+    )
+
+
 def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
     known = context.tenant.domains.get(domain)
     return [] if known is None or known.verified else difference(zone, with_verification(zone, known.verification))
@@ -36,6 +59,7 @@ def _wanted(context: Context, zone: Zone, domain: str) -> list[RRsetChange]:
 def check(context: Context) -> Preview:
     """What the tenant knows of each domain, and the TXT record that it asks for once it knows it."""
     preview = _absent(context)
+    preview.findings += [finding for change in preview.changes if (finding := _held(context, _domain(change)))]
     preview.changes += preview_zones(context, NAME, lambda zone, domain: _wanted(context, zone, domain)).changes
     return preview
 
@@ -66,6 +90,13 @@ def verify(context: Context) -> Evidence:
         known = cloud.domains.verify(domain)
         if not known.mail_enabled:
             known = cloud.domains.enable_mail(domain)
+        if not cloud.domains.accepts_mail(domain):
+            raise NotYet(
+                "Exchange Online",
+                wanted=f"{domain} among the domains that Exchange takes mail for",
+                seen="not there so far, though the directory has it",
+                todo="It follows the directory within minutes.",
+            )
         mx = ", ".join(str(rrset) for rrset in known.service_records if rrset.type == "MX")
         facts.append(f"{domain} is verified; mail is to go to {mx}")
     return record_evidence(context, NAME, facts)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
 from mailmove.smtp.late_senders import NAMED, LateSender, gone_quiet
+from mailmove.smtp.other_ways import OTHER_WAYS
 from tasks.execution.context import Context
 from tasks.traffic.probes import sent_probes
 from tasks.traffic.server_clocks import by_its_clock
@@ -44,5 +45,5 @@ def _finding(machine: LateSender) -> Finding:
         f"before the switch, none since; the last at {last.at:%Y-%m-%d %H:%M} UTC as {last.sender.strip('<>')}",
         means="A printer, scanner or application that sends seldom. A rule on the server itself refuses it from now "
         "on; behind a gateway it still reaches the old mailboxes, which nobody reads any more.",
-        todo="Point it at the new MX, or at Microsoft 365 SMTP submission or a connector, or see that it is gone.",
+        todo=f"See that it is gone, or give it another way to send: {OTHER_WAYS}.",
     )

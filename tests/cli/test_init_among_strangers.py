@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from deployments.cli.init.web_answers import certificate_at, owa_version, tenant_answer
+from blocks.microsoft365.public_answers import holder_of
+from deployments.cli.init.web_answers import certificate_at, owa_version
 from lab.authority import Authority
 
 AUTHORITY = Authority()
@@ -52,22 +53,23 @@ BODIES = [
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:24]))
 def test_a_strange_answer_about_a_tenant_gives_no_tenant_and_says_so(body: bytes) -> None:
     with answering(HEAD + b"\r\n" + body) as port:
-        _, tenant, trouble = tenant_answer("contoso.example", f"https://localhost:{port}", AUTHORITY.pem)
-    assert tenant == "" and trouble
+        holder = holder_of("contoso.example", f"https://localhost:{port}", AUTHORITY.pem)
+    assert holder.tenant_id == "" and holder.trouble
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", HEAD + b"Content-Encoding: gzip\r\n\r\nno gzip"])
 def test_what_speaks_no_http_gives_no_tenant(answer: bytes) -> None:
     with answering(answer) as port:
-        assert tenant_answer("contoso.example", f"https://localhost:{port}", AUTHORITY.pem)[:2] == ("", "")
+        holder = holder_of("contoso.example", f"https://localhost:{port}", AUTHORITY.pem)
+    assert (holder.kind, holder.tenant_id) == ("", "")
 
 
 def test_whom_we_do_not_trust_is_not_believed() -> None:
     answer = HEAD + b'\r\n{"NameSpaceType": "Unknown"}'
     with answering(answer) as port:
-        assert tenant_answer("contoso.example", f"https://localhost:{port}", None)[0] == "", "its root is nobody's"
-        assert tenant_answer("contoso.example", f"https://localhost:{port}", AUTHORITY.pem)[0] == "none"
-        assert tenant_answer("contoso.example", f"https://localhost:{port}", "no PEM at all")[0] == ""
+        assert holder_of("contoso.example", f"https://localhost:{port}", None).kind == "", "its root is nobody's"
+        assert holder_of("contoso.example", f"https://localhost:{port}", AUTHORITY.pem).kind == "none"
+        assert holder_of("contoso.example", f"https://localhost:{port}", "no PEM at all").kind == ""
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from mailmove.items.keys import contact_key, event_key, other_key
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.plan.purchase import NewCustomer, Product, Purchase
 from mailmove.ports import Checkable, HasClock, Partner, Tenant
-from mailmove.ports.tenant import TenantItems
+from mailmove.ports.tenant import TenantDomains, TenantItems, TenantSignIns
 from mailmove.tenant_state import Endpoint, Relationship
 
 
@@ -74,6 +74,7 @@ OWN: dict[str, dict[str, Any]] = {
         domain="made.onmicrosoft.com", company="Made", first_name="Eva", last_name="Berg", email="eva@made.example",
         address="1 High Street", city="London", postal_code="EC1A 1AA", country="GB")},
     "messages.since": {"moment": THEN},
+    "sign_ins.take_pass": {"pass_id": "pass-1"},
 }  # fmt: skip
 """Part and method -> arguments, where the names of the parameters do not tell them."""
 
@@ -97,8 +98,17 @@ def _mailed(tenant: LabTenant) -> None:
     tenant.domains["mailed.example"] = CloudDomain("mailed.example", verified=True, services=["Email"])
 
 
+def _passed(tenant: LabTenant) -> None:
+    tenant.users[ANNA].access_pass = {"id": "pass-1"}
+
+
+def _passes(tenant: LabTenant) -> None:
+    tenant.passes_allowed = True
+
+
 FIRST: dict[str, Callable[[LabTenant], None]] = {
     "dkim.prepare": _mailed,
+    "sign_ins.take_pass": _passed,
     "migration.create_batch": lambda tenant: tenant.batches.clear(),
     "migration.start_batch": lambda tenant: setattr(tenant.batches["night"], "status", "Created"),
     "migration.remove_endpoint": lambda tenant: tenant.batches.clear(),
@@ -141,6 +151,9 @@ _INSTEAD = {
     (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"),
     (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
     (Partner, "give_access"), (Partner, "waits_for"), (Partner, "is_consent"),
+    (Partner, "agreement_link"),
+    (TenantSignIns, "give_pass"),
+    (TenantDomains, "holder"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""
 
@@ -341,6 +354,11 @@ def rare_acts() -> list[Act]:
             _one_broken,
         ),
         Act("a message of nobody's", lambda world: world.tenant.messages.find(nobody, ["<0@x.example>"])),
+        Act(
+            "an access pass, which is made once",
+            lambda world: world.tenant.sign_ins.give_pass(ANNA, THEN, 60, once=False)[0],
+            _passes,
+        ),
         Act("an invitation whose lock fails", lambda world: world.partner.invite("half"), _refusing),
     ]
 

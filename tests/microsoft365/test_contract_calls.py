@@ -26,6 +26,7 @@ from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.mailbox_changes import GraphChanges
+from blocks.microsoft365.mail_rules import MailJudgement
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.message_traces import message_traces
@@ -40,7 +41,7 @@ from lab.cloud.errors import ApiError, CmdletError
 from mailmove.clock import now
 from mailmove.errors import NotYet
 from mailmove.inventory.full import Grant
-from mailmove.tenant_state import Endpoint
+from mailmove.tenant_state import DomainHolder, Endpoint
 
 TLS = ssl.create_default_context()
 NAMES = {"domains", "subscribedSkus", "users", "admin", "tenantRelationships", "organization"}
@@ -94,6 +95,7 @@ class Recorder:
         row = {
             "Identity": identity,
             "Domain": identity,
+            "DomainName": "initial.example",
             "Status": "Failed",
             "ExchangeServer": "s",
             "RpcProxyServer": "p.example",
@@ -160,7 +162,7 @@ def recorded() -> Recorder:
     graph = JsonClient("Graph", "https://graph.test/v1.0", lambda claims: "t", TLS, transport=transport)
     http = JsonClient("Exchange", "https://outlook.test", lambda claims: "t", TLS, transport=transport)
     exchange = ExchangeAdmin(http, "tid", lambda: "anchor")
-    migration, domains = Migration(exchange, key_pem()), Domains(graph)
+    migration, domains = Migration(exchange, key_pem()), Domains(graph, exchange, lambda name: DomainHolder())
 
     domains.add("new.example")
     for act in (domains.verify, domains.enable_mail, domains.remove):
@@ -202,6 +204,8 @@ def recorded() -> Recorder:
     for act in (Dkim(exchange).prepare, lambda domain: Dkim(exchange).set_signing(domain, True)):
         with pytest.raises(NotYet):
             act("new")
+    assert not domains.accepts_mail("new.example")
+    MailJudgement(exchange).read()
     findings(graph, lambda: "opaque", exchange)
 
     relationships = Relationships(graph, DEFAULT_ROLES, "P90D")
@@ -236,9 +240,15 @@ def test_every_cmdlet_is_in_its_documented_syntax(recorded: Recorder) -> None:
         contract.check(name, parameters)
     # What findings() asks the rights for is what is used, and nothing else.
     assert {name for name, _ in recorded.cmdlets} == {
-        *CMDLETS, "Get-Mailbox", "Get-MigrationBatch", "Get-MigrationEndpoint"
+        *CMDLETS, *JUDGING, "Get-Mailbox", "Get-MigrationBatch", "Get-MigrationEndpoint"
     }  # fmt: skip
 
+
+JUDGING = {
+    "Get-OrganizationConfig", "Get-InboundConnector", "Get-OnPremServerReportInfo", "Get-TenantExemptionInfo",
+    "Get-AntiPhishPolicy", "Get-HostedContentFilterPolicy", "Get-QuarantinePolicy",
+}  # fmt: skip
+"""Whose right is not asked for: what they would show is only said, and said to be unseen without it."""
 
 MENTIONED = {"Enable-OrganizationCustomization"}
 """Cmdlets that the source names and never sends: this one is for a person to run."""

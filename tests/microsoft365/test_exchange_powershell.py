@@ -121,7 +121,7 @@ def test_what_is_not_installed_is_named(shell: Shell) -> None:
 
 def test_a_new_token_is_a_new_session(shell: Shell) -> None:
     tokens = iter(["first", "first", "second"])
-    exchange = ExchangePowerShell(str(shell.program), lambda: next(tokens), {"Organization": "t"})
+    exchange = ExchangePowerShell(str(shell.program), lambda: next(tokens), lambda: {"Organization": "t"})
     for _ in range(3):
         with pytest.raises(Blocked):
             exchange.run("Get-Mailbox", wanted="mailboxes")

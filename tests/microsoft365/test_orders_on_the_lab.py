@@ -9,6 +9,7 @@ from cloud_town import Town
 from prefect.blocks.system import Secret
 
 from blocks.partner.purchases import read_prices
+from lab.cloud.login import EXCHANGE, GRAPH
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from mailmove.errors import Blocked, Refused, Transient
 from mailmove.plan.purchase import NewCustomer, Product, Purchase
@@ -86,7 +87,8 @@ def test_an_indirect_reseller_has_links_and_no_api(town: Town) -> None:
             partner.give_access(active)
     link = f"/{town.cloud.tenant_id}/adminconsent?client_id={town.cloud.partner.client_id}"
     assert link in str(caught.value) and link in str(partner.waits_for(active))
-    town.cloud.tenant.consents[town.cloud.partner.client_id] = {}  # the customer's administrator has opened it
+    # The customer's administrator has opened it: what it consents to is what the application asks for.
+    town.cloud.tenant.consents[town.cloud.partner.client_id] = {GRAPH: set(), EXCHANGE: {"Exchange.Manage"}}
     partner.give_access(active)
     assert partner.waits_for(active) is None and partner.missing_access(active) == {}
 

@@ -34,7 +34,7 @@ def test_every_right_says_why_and_how_it_is_proved() -> None:
 
 
 def test_preflight_takes_its_names_from_the_list() -> None:
-    assert list(NEEDED) == names(GRAPH, "always", "passwords")
+    assert list(NEEDED) == names(GRAPH, "always", "passwords", "passes")
     assert set(CMDLETS) == {one.name for one in explain_permissions(["always"]) if one.system == CMDLET}
     assert set(CMDLETS) <= set(CmdletContract().cmdlets)
     roles = [name for name in names(PARTNER, "partner") if name.startswith("GDAP role")]

@@ -10,17 +10,18 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Literal
 
 from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field
 
+from blocks.microsoft365.public_answers import holder_of
 from deployments.cli.init.operators import dns_operator, mail_filter
-from deployments.cli.init.web_answers import certificate_at, owa_version, tenant_answer
+from deployments.cli.init.web_answers import certificate_at, owa_version
 from mailmove.certificate_names import matches, names_of
 from mailmove.dns.assessment.assess import Assessment, assess, default_resolvers
 from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Server
+from mailmove.tenant_state import DomainHolder, HolderKind
 
 LOGIN = "https://login.microsoftonline.com"
 _NAMES = ("mail", "remote", "owa", "webmail", "exchange", "outlook")
@@ -55,7 +56,7 @@ class Discovery(BaseModel):
     certificate: str = ""
     version: str = ""
     tenant_id: str = ""
-    tenant: Literal["managed", "federated", "none", ""] = ""
+    tenant: HolderKind = ""
     blockers: list[str] = []
     silent: list[str] = []
 
@@ -69,12 +70,7 @@ class Discovery(BaseModel):
             "old server": self.host and f"{self.host} ({', '.join(self.host_addresses)})",
             "certificate": self.certificate,
             "version": self.version and f"{product(self.version)} ({self.version})",
-            "tenant": {
-                "none": "Microsoft knows no tenant with this domain",
-                "managed": f"{self.tenant_id} already has this domain",
-                "federated": f"{self.tenant_id} has this domain, and signs in elsewhere (federated)",
-                "": "",
-            }[self.tenant],
+            "tenant": self.tenant and DomainHolder(kind=self.tenant, tenant_id=self.tenant_id).words(),
         }
         lines = [f"{what:<12} {words}" for what, words in rows.items() if words]
         lines += [f"!! {words}" for words in self.blockers]
@@ -94,14 +90,14 @@ def discover(domain: str, resolvers: Sequence[Server] | None, ways: Ways) -> Dis
     """Look a domain up; half a minute at most. Never raises for what others answer, or do not."""
     asked = list(resolvers) if resolvers else default_resolvers()
     with ThreadPoolExecutor(1) as pool:
-        tenant = pool.submit(tenant_answer, domain, ways.login_url, ways.extra_ca)
+        tenant = pool.submit(holder_of, domain, ways.login_url, ways.extra_ca)
         assessment, candidates, owner = asyncio.run(_by_dns(domain, asked, ways.dns_port))
         shown = _of_dns(assessment)
         _look_at_servers(shown, _ordered(shown, candidates, owner), ways)
-        state, tenant_id, trouble = tenant.result()
-    shown.tenant, shown.tenant_id = state, tenant_id
-    if trouble:
-        shown.silent.append(trouble)
+        holder = tenant.result()
+    shown.tenant, shown.tenant_id = holder.kind, holder.tenant_id
+    if holder.trouble:
+        shown.silent.append(holder.trouble)
     return shown
 
 

@@ -1,30 +1,20 @@
-"""What the old server and Microsoft's sign-in answer to anybody: certificate, version, tenant. No password is sent."""
+"""What the old server answers to anybody: certificate and version. No password is sent."""
 
 from __future__ import annotations
 
 import re
 from http.client import HTTPException, HTTPResponse
-from typing import Any, Literal
 
-import httpx
 from cryptography import x509
 
-from blocks.tls_roots import tls_context
-from mailmove.errors import MailmoveError
 from mailmove.outlook_anywhere.steps import Deadline
 from mailmove.outlook_anywhere.tls import Dial, handshake
-from mailmove.wire.http import client as client_of
 
 _SECONDS = 6.0
 """Seconds for everything that is asked of one server."""
-_MOST = 100_000
-"""Bytes of an answer that is read; Microsoft's have a few thousand."""
 _HEADER = "X-OWA-Version"
 _VERSION = re.compile(r"\d{1,2}(\.\d{1,5}){2,3}")
 _FORM = "/owa/auth/logon.aspx"
-_ISSUER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-TenantState = Literal["managed", "federated", "none", ""]
 
 
 def certificate_at(host: str, address: str, port: int) -> x509.Certificate | None:
@@ -51,32 +41,3 @@ def owa_version(host: str, address: str, port: int) -> str | None:
         if _VERSION.fullmatch(version):
             return version
     return None
-
-
-def tenant_answer(domain: str, login_url: str, extra_ca: str | None) -> tuple[TenantState, str, str]:
-    """(state of the domain at Microsoft, tenant id, what did not answer). Source: the public realm answer, and OpenID.
-
-    `getuserrealm.srf` says Managed, Federated or Unknown; the OpenID configuration of a domain names its tenant.
-    """
-    base = login_url.rstrip("/")
-    try:
-        with client_of(tls_context(extra_ca), seconds=_SECONDS, most=_MOST) as client:
-            realm = _json(client.get(f"{base}/getuserrealm.srf", params={"login": f"anyone@{domain}", "json": "1"}))
-            state = _STATES.get(str(realm.get("NameSpaceType", "")).lower(), "")
-            if state in ("none", ""):
-                return state, "", "" if state else "Microsoft's answer about the domain is not understood"
-            about = _json(client.get(f"{base}/{domain}/v2.0/.well-known/openid-configuration"))
-    except (MailmoveError, httpx.HTTPError, OSError, ValueError, RecursionError) as error:
-        return "", "", f"Microsoft's sign-in does not answer about the domain ({type(error).__name__})"
-    tenant = _ISSUER.search(str(about.get("issuer", "")))
-    if tenant is None:
-        return state, "", "Microsoft has the domain, and does not name its tenant"
-    return state, tenant.group(0).lower(), ""
-
-
-_STATES: dict[str, TenantState] = {"managed": "managed", "federated": "federated", "unknown": "none"}
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    content = answer.json()
-    return content if isinstance(content, dict) else {}

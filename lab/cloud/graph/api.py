@@ -14,6 +14,7 @@ from lab.cloud.graph import partner as graph_partner
 from lab.cloud.graph import users as graph_users
 from lab.cloud.graph import writing as graph_writing
 from lab.cloud.graph.domains import Domains
+from lab.cloud.graph.sign_in_rules import SignInRules
 from lab.cloud.login import GRAPH, Login, permitted
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply, Routes
@@ -35,7 +36,8 @@ class Graph:
         self._contract = GraphContract()
         self._routes = Routes()
         graph_domains.add_routes(self._routes, domains)
-        graph_users.add_routes(self._routes, tenant)
+        graph_users.add_routes(self._routes, tenant, faults)
+        SignInRules(tenant, faults).add_routes(self._routes)
         graph_applications.add_routes(self._routes, login.app)
         graph_mail.add_routes(self._routes, tenant, faults)
         graph_delta.add_routes(self._routes, tenant, faults)

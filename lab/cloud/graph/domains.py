@@ -10,10 +10,19 @@ import dns.resolver
 from lab.cloud.errors import ApiError
 from lab.cloud.tenant import CloudDomain, Tenant
 from lab.cloud.wire import Call, Reply, Routes, entity, page
+from lab.faults import Faults, declare
 
 _READ = ("Domain.Read.All", "Domain.ReadWrite.All")
 _WRITE = ("Domain.ReadWrite.All",)
 _SERVICES = {"Email", "OfficeCommunicationsOnline", "Yammer"}
+
+
+declare(
+    hostile_services_writable="a verified domain shows services that may not be written back (Intune, "
+    "OrgIdAuthentication), and Exchange knows it some looks later than Graph",
+    hostile_unmanaged_tenant="the customer's domain is in a tenant that nobody administers: it cannot be verified "
+    "until somebody has taken that over (`Cloud.customer_takes_over_domain`)",
+)
 
 
 def add_routes(routes: Routes, domains: Domains) -> None:
@@ -30,14 +39,20 @@ def add_routes(routes: Routes, domains: Domains) -> None:
 class Domains:
     """mx_zone: the lab's `mx.microsoft`; northwind.example gets `northwind-example.k-v1.<mx_zone>`."""
 
-    def __init__(self, tenant: Tenant, resolver: tuple[str, int], mx_zone: str) -> None:
-        self.tenant, self.resolver, self.mx_zone = tenant, resolver, mx_zone.strip(".")
+    def __init__(self, tenant: Tenant, resolver: tuple[str, int], mx_zone: str, faults: Faults) -> None:
+        self.tenant, self.resolver, self.mx_zone, self.faults = tenant, resolver, mx_zone.strip("."), faults
+
+    def _show(self, domain: CloudDomain) -> dict[str, Any]:
+        row = _show(domain)
+        if domain.verified and not domain.initial and self.faults.take("hostile.services_writable"):
+            row["supportedServices"] += ["Intune", "OrgIdAuthentication"]
+        return row
 
     def every(self, call: Call) -> Reply:
-        return page(call, [_show(domain) for domain in self.tenant.domains.values()], size=100, most=999)
+        return page(call, [self._show(domain) for domain in self.tenant.domains.values()], size=100, most=999)
 
     def get(self, call: Call, name: str) -> Reply:
-        return entity(call, _show(self._find(name)))
+        return entity(call, self._show(self._find(name)))
 
     def create(self, call: Call) -> Reply:
         name = str(call.body.get("id", "")).lower()
@@ -49,7 +64,7 @@ class Domains:
                     409, "Request_MultipleObjectsWithSameKeyValue", "A conflicting object with id already exists."
                 )
             self.tenant.domains[name] = CloudDomain(name)
-            return entity(call, _show(self.tenant.domains[name]), 201)
+            return entity(call, self._show(self.tenant.domains[name]), 201)
 
     def patch(self, call: Call, name: str) -> Reply:
         with self.tenant.lock:
@@ -107,6 +122,12 @@ class Domains:
         domain = self._find(name)
         if domain.verified:
             raise ApiError(400, "Request_BadRequest", "Domain is already verified.")
+        if not self.tenant.taken_over and self.faults.take("hostile.unmanaged_tenant"):
+            raise ApiError(
+                400,
+                "Request_BadRequest",
+                f"The domain {domain.name} is already verified in another directory, which is unmanaged.",
+            )
         if domain.txt not in self._texts(domain.name):
             raise ApiError(
                 400,
@@ -115,7 +136,7 @@ class Domains:
                 f"{domain.name}. Please verify that the record exists and try again later.'.",
             )
         domain.verified = True
-        return entity(call, _show(domain))
+        return entity(call, self._show(domain))
 
     def _texts(self, name: str) -> set[str]:
         asking = dns.resolver.Resolver(configure=False)

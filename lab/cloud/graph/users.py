@@ -9,6 +9,7 @@ from lab.cloud.errors import ApiError
 from lab.cloud.login import permitted
 from lab.cloud.tenant import CloudUser, Sku, Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes, entity, page
+from lab.faults import Faults, declare
 
 _READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
 _PURPOSE = {"Regular": "user", "Shared": "shared", "Room": "room", "Equipment": "equipment"}
@@ -19,8 +20,14 @@ _BASIC = (
 """What Graph shows of a user who is not asked for anything in particular."""
 
 
-def add_routes(routes: Routes, tenant: Tenant) -> None:
-    users = Users(tenant)
+declare(
+    # Reports of 2023 and later: a value of `usageLocation` is not taken back by null. Unverified.
+    hostile_usage_location_stays="a PATCH of usageLocation to null is refused: what is set stays",
+)
+
+
+def add_routes(routes: Routes, tenant: Tenant, faults: Faults) -> None:
+    users = Users(tenant, faults)
     routes.add("GET", "/users", users.every, *_READ)
     routes.add("GET", "/users/{key}", users.get, *_READ)
     routes.add("PATCH", "/users/{key}", users.patch, "User.ReadWrite.All")
@@ -38,8 +45,8 @@ def add_routes(routes: Routes, tenant: Tenant) -> None:
 
 
 class Users:
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
+    def __init__(self, tenant: Tenant, faults: Faults | None = None) -> None:
+        self.tenant, self.faults = tenant, faults or Faults()
 
     def find(self, key: str) -> CloudUser:
         # Graph takes an object id or a UPN here, not any other address.
@@ -75,6 +82,8 @@ class Users:
             if unplayed := set(call.body) - {"usageLocation", "displayName", "passwordProfile"}:
                 raise ApiError(501, "NotImplemented", f"The lab does not play changes of {sorted(unplayed)}.")
             place = call.body.get("usageLocation", user.usage_location)
+            if place is None and user.usage_location and self.faults.take("hostile.usage_location_stays"):
+                raise ApiError(400, "Request_BadRequest", "Property 'usageLocation' cannot be set to null.")
             if place is not None and not (len(place) == 2 and place.isalpha() and place.isupper()):
                 raise ApiError(400, "Request_BadRequest", "Invalid value specified for property 'usageLocation'.")
             if profile := call.body.get("passwordProfile"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from mailmove.tenant_state import Domain
+from mailmove.tenant_state import Domain, DomainHolder
 
 
 class TenantDomains(ABC):
@@ -29,3 +29,11 @@ class TenantDomains(ABC):
     @abstractmethod
     def remove(self, name: str) -> None:
         """Remove it; one that is not there is no error. Blocked: something in the tenant still uses it."""
+
+    @abstractmethod
+    def accepts_mail(self, name: str) -> bool:
+        """Does Exchange know the domain as one that it takes mail for? Later than the directory says so."""
+
+    @abstractmethod
+    def holder(self, name: str) -> DomainHolder:
+        """Who has the domain at Microsoft, as anybody may ask. Not seen is in it, and is not `none`."""

@@ -8,11 +8,13 @@ from mailmove.ports.clock import HasClock
 from mailmove.ports.tenant.dkim import TenantDkim
 from mailmove.ports.tenant.domains import TenantDomains
 from mailmove.ports.tenant.items import TenantItems
+from mailmove.ports.tenant.mail_rules import TenantMailRules
 from mailmove.ports.tenant.mailboxes import TenantMailboxes
 from mailmove.ports.tenant.messages import TenantMessages
 from mailmove.ports.tenant.migration import TenantMigration
 from mailmove.ports.tenant.permissions import TenantPermissions
 from mailmove.ports.tenant.recipients import TenantRecipients
+from mailmove.ports.tenant.sign_ins import TenantSignIns
 from mailmove.ports.tenant.users import TenantUsers
 
 
@@ -67,3 +69,13 @@ class Tenant(HasClock):
     @abstractmethod
     def items(self) -> TenantItems:
         """All items of its mailboxes: what changed, and where a copy goes."""
+
+    @property
+    @abstractmethod
+    def mail_rules(self) -> TenantMailRules:
+        """How mail that comes to it is judged."""
+
+    @property
+    @abstractmethod
+    def sign_ins(self) -> TenantSignIns:
+        """What people meet when they sign in, and their access passes."""

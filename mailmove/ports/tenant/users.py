@@ -23,7 +23,10 @@ class TenantUsers(ABC):
 
     @abstractmethod
     def set_licence(self, user: str, usage_location: str | None, skus: frozenset[str]) -> None:
-        """Make usage location and licences exactly so. Blocked: the tenant does not own a SKU, or none is free."""
+        """Make usage location and licences exactly so; None leaves the location as it is.
+
+        Blocked: the tenant does not own a SKU, or none is free.
+        """
 
     @abstractmethod
     def password_dates(self, user: str) -> tuple[datetime, datetime]:
