@@ -8,6 +8,7 @@ Unverified, because no public source shows it: that migration cmdlets run here a
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from lab.cloud.contract import CmdletContract
 from lab.cloud.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.dkim_cmdlets import DkimCmdlets
-from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError, admin_body
+from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError
+from lab.cloud.hostile_answers import check_anchor, error_body, redirect, shaped
 from lab.cloud.login import EXCHANGE, Login, permitted
 from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
@@ -61,7 +63,13 @@ class ExchangeAdmin:
             .decode()
         )
 
-    def serve(self, call: Call) -> Reply:
+    def error_body(self, error: ApiError) -> dict[str, Any]:
+        return error_body(self.faults, error)
+
+    def serve(self, call: Call, *, at_front: bool = True, region: str = "") -> Reply:
+        """at_front: it came to the listener that everybody knows. region: origin of the tenant's own."""
+        if moved := redirect(self.faults, call, at_front=at_front, region=region):
+            return moved
         claims = self.login.admit(call.headers.get("authorization", ""), EXCHANGE)
         permitted(claims, "Exchange.ManageAsApp", "Exchange.Manage")
         tenant, *rest = call.segments or [""]
@@ -105,13 +113,15 @@ class ExchangeAdmin:
         try:
             reply = self._invoke(inner)
         except ApiError as error:
-            reply = Reply(error.status, admin_body(error), error.headers)
+            body = self.error_body(error)  # which may change its headers
+            reply = Reply(error.status, body, error.headers)
         return {"id": request.get("id"), "status": reply.status, "headers": reply.headers, "body": reply.body}
 
     def _invoke(self, call: Call) -> Reply:
         if self.faults.take("admin.throttled_text"):
             text = "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"
-            return Reply(429, text, {"Rate-Limit-Remaining": "0"})
+            reset = datetime.now(UTC) + timedelta(seconds=1)  # RFC 3339, as go-exoscc reads it (adminapi/invoke.go)
+            return Reply(429, text, {"Rate-Limit-Remaining": "0", "Rate-Limit-Reset": f"{reset:%Y-%m-%dT%H:%M:%S.%fZ}"})
         if self.faults.take("admin.transient_400"):
             raise CmdletError(
                 "An Azure Active Directory call was made to keep object in sync. However, it failed. Please retry.",
@@ -122,6 +132,7 @@ class ExchangeAdmin:
             raise ApiError(400, "BadRequest", "The header X-CmdletName does not name the cmdlet.")
         if ":" not in call.headers.get("x-anchormailbox", ""):
             raise ApiError(400, "BadRequest", "The header X-AnchorMailbox is missing or malformed.")
+        check_anchor(self.faults, call.headers["x-anchormailbox"], (self.tenant.id, self.tenant.initial_domain))
         try:
             cmdlet, given = self._contract.check(name, parameters)
         except CmdletError as error:
@@ -171,7 +182,7 @@ class ExchangeAdmin:
             if word.strip().startswith("odata.maxpagesize="):
                 size = max(1, min(1000, int(word.partition("=")[2])))
         size = min(size, call.most_rows or size)
-        body = self._body(call, rows[:size])
+        body = self._body(call, shaped(self.faults, rows[:size]))
         if rows[size:]:
             token = uuid4().hex
             self._pages[token] = rows[size:]
