@@ -22,23 +22,25 @@ from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_ab
 from blocks.microsoft365.credential import ps_credential
 from blocks.microsoft365.fields import number, part_or, rows
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.identities import plain
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, MailmoveError, Transient
 
 logger = logging.getLogger(__name__)
 
 APP_ANCHOR = "APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}"
-PARTNER_ANCHOR = "UPN:SystemMailbox{{8cc370d3-822a-4ab8-a926-bb94bd0641a9}}@{domain}"
+"""X-AnchorMailbox of every cmdlet on the organisation, delegated too (CIPP-API New-ExoRequest.ps1, 2026)."""
 
 BATCH = 10
 
 
 class ExchangeAdmin:
-    """Runs cmdlets in one tenant. anchor: gives the X-AnchorMailbox header, which routes the call."""
+    """Runs cmdlets in one tenant. anchor: the X-AnchorMailbox header, which routes the call; None: `APP_ANCHOR`."""
 
-    def __init__(self, http: JsonClient, tenant_id: str, anchor: Callable[[], str]) -> None:
+    def __init__(self, http: JsonClient, tenant_id: str, anchor: Callable[[], str] | None = None) -> None:
         http.explain = explain
-        self._http, self._tenant, self._anchor = http, tenant_id, functools.cache(anchor)
+        self._http, self._tenant = http, tenant_id
+        self._anchor = functools.cache(anchor or (lambda: APP_ANCHOR.format(tenant=tenant_id)))
         self._connection = str(uuid.uuid4())
 
     @property
@@ -62,8 +64,11 @@ class ExchangeAdmin:
         # The next page is asked for with the same body (so does Microsoft's module).
         for page in self._http.follow(f"adminapi/beta/{self._tenant}/InvokeCommand", post):
             self._complain(page, cmdlet, wanted)
-            results += self._http.value_of(page, wanted) if "value" in page or reads else []
+            results += self._rows(page, wanted) if "value" in page or reads else []
         return results
+
+    def _rows(self, page: Json, wanted: str) -> list[Json]:
+        return [plain(row) for row in self._http.value_of(page, wanted)]
 
     def of_one(self, cmdlet: str, parameters: Mapping[str, Any], *, wanted: str) -> list[Json]:
         """Read one object. Rejected: there is none; that is believed the third time only."""
@@ -104,7 +109,7 @@ class ExchangeAdmin:
             {
                 "id": str(number),
                 "method": "POST",
-                "url": f"{self._http.base}/adminapi/beta/{self._tenant}/InvokeCommand",
+                "url": self._http.address(f"adminapi/beta/{self._tenant}/InvokeCommand"),
                 "headers": headers,
                 "body": {"CmdletInput": {"CmdletName": cmdlet, "Parameters": encode(given, confirm=False)}},
             }
@@ -131,7 +136,7 @@ class ExchangeAdmin:
             status, page = (number(answer, "status"), answer.get("body")) if answer else (0, None)
             if status == 200 and isinstance(page, dict) and "value" in page and "@odata.nextLink" not in page:
                 self._complain(page, cmdlet, wanted)
-                return self._http.value_of(page, wanted)
+                return self._rows(page, wanted)
             if status >= 400:
                 text = page if isinstance(page, str) else json.dumps(page)
                 error = explain(httpx.Response(status, text=text, headers=_headers_of(answer)), WHO, wanted)
@@ -185,7 +190,7 @@ class ExchangeAdmin:
         for warning in _listed(page.get("@adminapi.warnings")):
             logger.info("%s: %s", cmdlet, warning)
         for error in _listed(page.get("@adminapi.errors")):
-            raise error_in_body(str(error.get("message", error) if isinstance(error, dict) else error), wanted)
+            raise error_in_body(error, wanted)
         if page.get("@adminapi.confirmationmessage"):
             raise Blocked(
                 WHO,

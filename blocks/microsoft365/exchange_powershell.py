@@ -27,6 +27,7 @@ from blocks.microsoft365.answers import Answer, Json
 from blocks.microsoft365.cmdlet_errors import WHO, cmdlet_error
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import part_or, rows, texts_or
+from blocks.microsoft365.identities import plain
 from blocks.retry_budget import pause
 from mailmove.errors import Blocked, MailmoveError, Refused, Transient
 
@@ -71,7 +72,7 @@ class ExchangePowerShell(ExchangeAdmin):
         # A cmdlet that gives $null gives nothing.
         value = answer.get("value")
         kept = {"value": [row for row in value if row is not None] if isinstance(value, list) else value}
-        return rows(Answer(kept, WHO, wanted), "value")
+        return [plain(row) for row in rows(Answer(kept, WHO, wanted), "value")]
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str

@@ -14,10 +14,9 @@ from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
-from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
 from blocks.microsoft365.expiring import certificate_findings, secret_findings
-from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.tenant_items import Items
 from blocks.microsoft365.mailbox_permissions import MailboxPermissions
@@ -32,7 +31,6 @@ from blocks.process_local import ProcessLocal
 from blocks.provider_block import ProviderBlock
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
-from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, TakesSignIn, Tenant
 
@@ -132,11 +130,12 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             self.exchange_url or where.exchange,
             lambda claims: sign_in.token(where.exchange_scope, claims),
             tls,
+            regions=where.exchange_regions,
         )
         exchange = (
             ExchangePowerShell(self.pwsh, lambda: sign_in.token(where.exchange_scope), self._connection())
             if self.exchange_by == "powershell"
-            else ExchangeAdmin(admin, self.tenant_id, lambda: self._anchor(sign_in, graph))
+            else ExchangeAdmin(admin, self.tenant_id)
         )
         return _Parts(
             sign_in=sign_in,
@@ -159,15 +158,6 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
         if self.refresh_token is None:
             return {**where, "Organization": self.tenant_id}
         return {**where, "DelegatedOrganization": self.tenant_id, "UserPrincipalName": self.signed_in_as or ""}
-
-    def _anchor(self, sign_in: SignIn, graph: JsonClient) -> str:
-        """Unverified for partners: CIPP-API sends the initial domain's system mailbox for organisation cmdlets."""
-        if not sign_in.delegated:
-            return APP_ANCHOR.format(tenant=self.tenant_id)
-        for domain in graph.pages("domains", wanted="the tenant's initial domain"):
-            if flag_or(domain, "isInitial"):
-                return PARTNER_ANCHOR.format(domain=text(domain, "id"))
-        raise Blocked("Microsoft Graph", wanted="the initial domain", seen="none", todo="Check tenant_id.")
 
     def sign_in(self, show: Callable[[str], None]) -> str:
         return sign_in_for(self, self._where, show)
