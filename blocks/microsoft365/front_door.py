@@ -39,7 +39,7 @@ class FrontDoor:
         return f"{str(root).rstrip('/')}/{path.lstrip('/')}"
 
     def moved(self, response: httpx.Response, wanted: str) -> str | None:
-        """Where a redirect leads; None: the answer is none that is followed. Blocked: to another host, or to nowhere."""
+        """Where a redirect leads; None: the answer is none that is followed. Blocked: it leads to another host."""
         if self._regions is None or not 300 <= response.status_code < 400 or response.status_code == 304:
             return None
         place = response.headers.get("Location", "")
