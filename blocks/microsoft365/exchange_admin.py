@@ -19,10 +19,11 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_absent
-from blocks.microsoft365.credential import ps_credential
+from blocks.microsoft365.credential import filled, not_readable, ps_credential
 from blocks.microsoft365.fields import number, part_or, rows
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.identities import plain
+from blocks.microsoft365.module_file import ModuleFile, module_file
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, MailmoveError, Transient
 
@@ -146,31 +147,44 @@ class ExchangeAdmin:
         except MailmoveError as error:
             return error
 
-    def known_cmdlets(self) -> frozenset[str] | None:
-        """The cmdlets that our role may run; None: the service does not say.
+    def module_file(self) -> ModuleFile | None:
+        """The module for our token, read anew: its key changes now and then. None: the service does not give it out.
 
-        Unverified: the path and the shape, read in CIPP-API only.
+        Refused, Throttled, Transient.
         """
         try:
             reply = self._http.call(
                 "GET",
                 f"adminapi/v1.0/{self._tenant}/EXOModuleFile",
-                wanted="the cmdlets that we may run",
+                wanted="the module for our token",
                 params={"Version": "3.9.2"},
                 headers={**self._headers("*"), "CommandName": "*"},
             )
         except Rejected:
             return None
-        value = reply.body.get("value")
-        for module in value if isinstance(value, list) else [value]:
-            names = module.get("exportedCmdlets") if isinstance(module, dict) else None
-            if isinstance(names, list):
-                return frozenset(map(str, names))
-        return None
+        return module_file(reply.body)
+
+    def known_cmdlets(self) -> frozenset[str] | None:
+        """The cmdlets that our role may run; None: the service does not say."""
+        module = self.module_file()
+        return module.cmdlets if module else None
+
+    def why_no_credential(self) -> str:
+        """Why a password could not be sent; "": it can be, in the form that the module file shows."""
+        module = self.module_file()
+        return "the service gives out no module file" if module is None else module.unread
 
     def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
-        """User name and password as a parameter of a cmdlet. Blocked: there is no key to encrypt it with."""
-        return ps_credential(user, password, public_key)
+        """User name and password as a parameter of a cmdlet, as Microsoft's module sends them.
+
+        public_key: what the block names, where the module file shows too little. Blocked: neither does.
+        """
+        module = self.module_file()
+        if module is not None and module.form is not None and module.key is not None:
+            return filled(module.form, user, password, module.key)
+        if public_key is not None:
+            return ps_credential(user, password, public_key)
+        raise not_readable(module.unread if module else "no module file")
 
     def _headers(self, cmdlet: str) -> dict[str, str]:
         return {

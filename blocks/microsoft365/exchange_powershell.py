@@ -91,6 +91,9 @@ class ExchangePowerShell(ExchangeAdmin):
         answer = self._ask({"list": True}, "the cmdlets that we may run", again=True)
         return frozenset(texts_or(answer, "value")) or None
 
+    def why_no_credential(self) -> str:
+        return ""
+
     def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
         """PowerShell makes its own PSCredential; no key is needed."""
         return {"@type": "credential", "user": user, "password": password.get_secret_value()}

@@ -23,7 +23,7 @@ from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages
 from blocks.microsoft365.migration import Migration
-from blocks.microsoft365.permissions import findings
+from blocks.microsoft365.permissions import credential_findings, findings
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
 from blocks.microsoft365.users import Users
@@ -83,7 +83,8 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     pwsh: str = Field(default="pwsh", description="Program of PowerShell 7, for `exchange_by` powershell.")
     cloud: CloudName = Field(default="global", description="Which of Microsoft's clouds the tenant lives in.")
     exchange_public_key: str | None = Field(
-        default=None, description="PEM public key with which Exchange Online wants passwords encrypted."
+        default=None,
+        description="PEM public key for passwords, only where Exchange Online's own module file cannot be read.",
     )
     login_url: str | None = Field(default=None, description="Base of the sign-in service; empty: the cloud's own.")
     graph_url: str | None = Field(
@@ -176,15 +177,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             faults += certificate_findings(self.certificate)
         elif self.signed_in_at is None and self.client_secret is not None and self.refresh_token is None:
             faults += secret_findings(parts.graph, self.client_id, self.client_secret)
-        if self.exchange_public_key is None and self.exchange_by == "rest":
-            faults.append(
-                Finding(
-                    subject="exchange_public_key",
-                    seen="not set",
-                    means="Mailmove cannot make the migration endpoint itself",
-                    todo="Make it in the Exchange admin centre and name it in `target.endpoint` of the plan.",
-                )
-            )
+        faults += credential_findings(parts.exchange, named_key=self.exchange_public_key is not None)
         return faults
 
     @property

@@ -13,6 +13,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import CLOSED, NO_ITEM, NO_USER, Json, Rejected
+from blocks.microsoft365.credential import TWO_WAYS
 from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import rows, text
@@ -128,7 +129,18 @@ def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
         return [_finding("Exchange.ManageAsApp and the Exchange Administrator role", error, means, "")]
     except MailmoveError as error:
         return [_finding("Exchange Online", error, means, "")]
-    missing = [name for name in CMDLETS if known is not None and name not in known]
+    if known is None:
+        return [
+            Finding(
+                subject="Exchange Administrator role",
+                seen="not proved: Exchange Online does not say which cmdlets our token may run",
+                means="a missing right would show only where it is needed",
+                todo="See in the Exchange admin centre, Roles, that our application or group holds all of "
+                f"Exchange Administrator: {', '.join(CMDLETS)}.",
+            )
+        ]
+    lower = {name.lower() for name in known}
+    missing = [name for name in CMDLETS if name.lower() not in lower]
     if not missing:
         return []
     return [
@@ -140,6 +152,24 @@ def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
             blocks=True,
         )
     ]
+
+
+def credential_findings(exchange: ExchangeAdmin, *, named_key: bool) -> list[Finding]:
+    """One finding where it is not known how the migration account's password travels; none where it is.
+
+    named_key: does the block name a key? Then an endpoint is tried in a form that nobody has confirmed.
+    """
+    try:
+        why = exchange.why_no_credential()
+    except MailmoveError as error:
+        why = f"the module file was not shown: {error.seen}"
+    if not why:
+        return []
+    means = "Mailmove cannot make the migration endpoint itself"
+    if named_key:
+        means = "whether Mailmove can make the migration endpoint itself is not proved: the form is a guess"
+    seen = f"how a password travels to Exchange Online is not known: {why}"
+    return [Finding(subject="exchange_public_key", seen=seen, means=means, todo=TWO_WAYS)]
 
 
 def granted(token: str) -> frozenset[str] | None:

@@ -7,13 +7,11 @@ Unverified, because no public source shows it: that migration cmdlets run here a
 
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lab.cloud.contract import CmdletContract
 from lab.cloud.delegate_cmdlets import DelegateCmdlets
@@ -23,6 +21,7 @@ from lab.cloud.hostile_answers import check_anchor, error_body, redirect, shaped
 from lab.cloud.login import EXCHANGE, Login, permitted
 from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
+from lab.cloud.module_file import ModuleFile
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
@@ -51,14 +50,14 @@ class ExchangeAdmin:
         self.tenant, self.login, self.faults = tenant, login, faults
         self._contract = CmdletContract()
         self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table(), **delegates.table()}
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._module = ModuleFile(faults)
         self._pages: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def public_key_pem(self) -> str:
         """With which clients encrypt a secret for this service."""
         return (
-            self._key.public_key()
+            self._module.key.public_key()
             .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
             .decode()
         )
@@ -76,7 +75,7 @@ class ExchangeAdmin:
         if tenant.lower() not in (self.tenant.id, self.tenant.initial_domain) or claims["tid"] != self.tenant.id:
             raise ApiError(403, "Forbidden", "The token is not for this tenant.")
         if rest == ["EXOModuleFile"] and call.method == "GET":
-            return Reply(200, {"value": [{"exportedCmdlets": sorted(self._cmdlets)}]})
+            return Reply(200, self._module.answer(sorted(self._cmdlets)))
         if rest == ["$batch"] and call.method == "POST":
             return self._batch(call)
         if rest != ["InvokeCommand"]:
@@ -201,16 +200,9 @@ class ExchangeAdmin:
         }
 
     def read_credential(self, shape: dict[str, Any]) -> tuple[str, str]:
-        """(user, password) from a PSCredential on the wire. UNVERIFIED: no public source shows this shape.
-
-        Taken: {"@odata.type": "#Exchange.PSCredential", "UserName": ..., "EncryptedPassword": base64 of the UTF-8
-        password under RSA PKCS #1 v1.5}, by analogy with how a SecureString is known to travel.
-        """
+        """(user, password) from a PSCredential on the wire. CmdletError: not in the form of the module file."""
         try:
-            if shape.get("@odata.type") != "#Exchange.PSCredential":
-                raise KeyError("@odata.type")  # noqa: TRY301  # answered below like the other faults of shape
-            secret = base64.b64decode(shape["EncryptedPassword"], validate=True)
-            return str(shape["UserName"]), self._key.decrypt(secret, padding.PKCS1v15()).decode()
+            return self._module.read(shape)
         except (KeyError, ValueError) as error:
             raise CmdletError(
                 f"Cannot process argument transformation on parameter 'Credentials': {error}.",
