@@ -149,7 +149,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             recipients=Recipients(exchange, graph),
             permissions=MailboxPermissions(exchange),
             migration=Migration(exchange, self.exchange_public_key),
-            messages=Messages(graph, self.cloud),
+            messages=Messages(graph, self.cloud, exchange),
             items=Items(graph, lambda: sign_in.token(where.graph_scope), tls),
         )
 
@@ -171,7 +171,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             lambda: parts.sign_in.token(self._where.graph_scope),
             parts.exchange,
             consent=consent_link(self.login_url or self._where.login, self.tenant_id, self.client_id),
-            traces=self._where.traces,
+            graph_traces=self._where.traces,
         )
         if self.signed_in_at is None and self.certificate is not None:
             faults += certificate_findings(self.certificate)

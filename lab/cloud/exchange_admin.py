@@ -23,6 +23,7 @@ from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
 from lab.cloud.module_file import ModuleFile
 from lab.cloud.tenant import Tenant
+from lab.cloud.trace_cmdlets import TraceCmdlets
 from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
 
@@ -46,10 +47,17 @@ class ExchangeAdmin:
         migration: MigrationCmdlets,
         dkim: DkimCmdlets,
         delegates: DelegateCmdlets,
+        traces: TraceCmdlets,
     ) -> None:
         self.tenant, self.login, self.faults = tenant, login, faults
         self._contract = CmdletContract()
-        self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table(), **delegates.table()}
+        self._cmdlets = {
+            **mailboxes.table(),
+            **migration.table(),
+            **dkim.table(),
+            **delegates.table(),
+            **traces.table(),
+        }
         self._module = ModuleFile(faults)
         self._pages: dict[str, list[dict[str, Any]]] = {}
 

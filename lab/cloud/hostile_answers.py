@@ -23,6 +23,7 @@ declare(
     hostile_anchor="the admin endpoint takes no anchor but APP:SystemMailbox{bb558c35-...}@<tenant>, delegated too",
     hostile_error_details="the admin endpoint's errors are JSON text inside details[].message; no X-ExceptionType",
     hostile_object_identities="the admin endpoint shows identities as objects (Name, Id, RawIdentity)",
+    hostile_no_trace_principal="Graph's message traces answer 401: the tenant has no service principal for them yet",
     hostile_dates="the admin endpoint shows dates as /Date(ms)/ and as US text",
     hostile_skipped_texts="the admin endpoint shows skipped items as texts",
 )
@@ -47,6 +48,12 @@ def check_anchor(faults: Faults, anchor: str, names: tuple[str, ...]) -> None:
     """ApiError 400: an anchor that leads nowhere. names: how the tenant may be called in it."""
     if faults.take("hostile.anchor") and anchor.lower() not in [f"{ANCHOR}{name.lower()}" for name in names]:
         raise ApiError(400, "BadRequest", "The anchor mailbox could not be located.")
+
+
+def check_principal(faults: Faults) -> None:
+    """ApiError 401, as Graph's resource page says since January 2026 (app 8bd644d1-64a1-4d4b-ae52-2e0cbf64e373)."""
+    if faults.take("hostile.no_trace_principal"):
+        raise ApiError(401, "UnknownError", "Service principal-less authentication failed.")
 
 
 def error_body(faults: Faults, error: ApiError) -> dict[str, Any]:
