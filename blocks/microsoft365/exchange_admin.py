@@ -45,6 +45,10 @@ class ExchangeAdmin:
         self._connection = str(uuid.uuid4())
 
     @property
+    def http(self) -> JsonClient:
+        return self._http
+
+    @property
     def sleep(self) -> Callable[[float], None]:
         return self._http.sleep
 

@@ -48,7 +48,8 @@ class Reply:
 class JsonClient:
     """who: the service's name in messages. base: every path is below it. patience: seconds to wait in all, per call.
 
-    regions: domains with regional hosts to which a redirect is followed; None: none is (`FrontDoor`).
+    watch: is shown every answer, before it is read. regions: domains with regional hosts to which a redirect is
+    followed; None: none is (`FrontDoor`).
     """
 
     who: str
@@ -60,6 +61,7 @@ class JsonClient:
     transport: httpx.BaseTransport | None = None
     explain: Callable[[httpx.Response, str, str], MailmoveError | None] | None = None
     regions: tuple[str, ...] | None = None
+    watch: Callable[[httpx.Response], object] | None = None
     _http: httpx.Client = field(init=False, repr=False)
     _door: FrontDoor = field(init=False, repr=False)
 
@@ -127,6 +129,8 @@ class JsonClient:
                     params=params,
                     headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
                 )
+                if self.watch is not None:
+                    self.watch(response)
                 if moved := self._door.moved(response, wanted):
                     # Nothing was done there: even what is sent once may be sent to where it belongs.
                     place, hops = moved, hops + 1

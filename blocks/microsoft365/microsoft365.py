@@ -26,11 +26,13 @@ from blocks.microsoft365.migration import Migration
 from blocks.microsoft365.permissions import credential_findings, findings
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.tenant_check.ask import Asked, ask_all
 from blocks.microsoft365.users import Users
 from blocks.process_local import ProcessLocal
 from blocks.provider_block import ProviderBlock
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
+from mailmove.errors import Blocked
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, TakesSignIn, Tenant
 
@@ -179,6 +181,16 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             faults += secret_findings(parts.graph, self.client_id, self.client_secret)
         faults += credential_findings(parts.exchange, named_key=self.exchange_public_key is not None)
         return faults
+
+    def tenant_check(self) -> list[Asked]:
+        """Ask what a real tenant alone can settle; nothing is changed. Blocked: cmdlets go by PowerShell."""
+        parts = self._parts()
+        if self.exchange_by == "powershell":
+            raise Blocked(
+                WHO, wanted="the answers of the admin endpoint", seen="`exchange_by` is powershell",
+                todo="Set it to rest in a copy of this block, and check that.",
+            )  # fmt: skip
+        return ask_all(parts.graph, parts.exchange, parts.exchange.http)
 
     @property
     def domains(self) -> Domains:

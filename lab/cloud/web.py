@@ -27,6 +27,7 @@ from lab.cloud.graph.api import Graph
 from lab.cloud.graph.partner import approve
 from lab.cloud.login import Login
 from lab.cloud.partner_center import PartnerCenter
+from lab.cloud.replay import Replay
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply
 
@@ -36,6 +37,9 @@ class CloudWeb:
 
     region = ""
     """Origin of a second listener, which the admin endpoint may hand its callers to: another port of the same host."""
+
+    replay: Replay | None = None
+    """In place of the admin endpoint and Graph: what a tenant once answered."""
 
     away_seconds = 0.0
     """How long each question and its answer travel, together."""
@@ -110,6 +114,9 @@ class CloudWeb:
         path = request.scope["raw_path"].decode().partition("?")[0]
         origin = self.base if request.scope["server"][1] == self._port else self.region
         prefix, play, form = self._part(path, origin)
+        if self.replay is not None and prefix.startswith(("/adminapi", "/v1.0")):
+            at_front = origin == self.base
+            play = partial(self.replay.answer, prefix, at_front=at_front, region=self.region)
         call = Call(
             method=request.method,
             path=path.removeprefix(prefix),
