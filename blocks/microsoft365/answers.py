@@ -7,7 +7,7 @@ import binascii
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -78,14 +78,39 @@ class TooManyRequests(Throttled):
 
 
 def moment(value: Any) -> datetime | None:
-    """A time as the services write it, aware and in UTC; one without a zone is UTC. None: there is none."""
+    """A time as the services write it, aware and in UTC; one without a zone is UTC. None: there is none.
+
+    ISO 8601; `/Date(milliseconds)/`, which Windows PowerShell 5 writes, by itself or as `{"value": ...}`; or month
+    first, as .NET writes it in English and in no language (we ask for en-US).
+    """
+    if isinstance(value, Mapping):
+        value = value.get("value", value.get("DateTime"))
     if not value:
         return None
     try:
-        at = datetime.fromisoformat(str(value))
+        at = _read(" ".join(str(value).split()))
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise damaged("Microsoft", "a time", f"{value!r}"[:120]) from None
+
+
+_MILLISECONDS = re.compile(r"/Date\((-?\d{1,17})([+-]\d{4})?\)/")
+_BEFORE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M", "%m/%d/%Y")
+
+
+def _read(words: str) -> datetime:
+    """ValueError, OverflowError: no time that this knows."""
+    if match := _MILLISECONDS.fullmatch(words):  # the zone behind it says where it was written; the count is UTC
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(match[1]))
+    if "/" not in words:
+        return datetime.fromisoformat(words.upper())
+    for form in _BEFORE:
+        for zone in ("", " %z"):
+            try:
+                return datetime.strptime(words, form + zone)  # without a zone it is UTC: see above
+            except ValueError:
+                continue
+    raise ValueError(words)
 
 
 def challenged_claims(header: str) -> str | None:
@@ -105,9 +130,7 @@ def challenged_claims(header: str) -> str | None:
 
 def retry_after(headers: Mapping[str, str], default: float = 5.0) -> float:
     """Seconds to wait, from Retry-After (RFC 9110 section 10.2.3: seconds or a date); without it from Rate-Limit-Reset,
-    which Exchange's admin endpoint sends.
-
-    Unverified: that Rate-Limit-Reset is an ISO time or seconds.
+    which Exchange's admin endpoint sends as RFC 3339 (terraprovider/go-exoscc, adminapi/invoke.go).
     """
     for value in (headers.get("Retry-After", ""), headers.get("Rate-Limit-Reset", "")):
         for read in (float, _until_http, _until_iso):
@@ -125,7 +148,7 @@ def _until_http(value: str) -> float:
 
 
 def _until_iso(value: str) -> float:
-    at = datetime.fromisoformat(value)
+    at = datetime.fromisoformat(value.strip().upper())
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now()).total_seconds()
 
 

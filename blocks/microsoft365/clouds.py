@@ -17,6 +17,7 @@ CloudName = Literal["global", "gcc-high", "dod", "china"]
 class MicrosoftCloud:
     """Bases of its services, without a slash at the end. exchange_scope: whom a token for Exchange is made out to.
 
+    exchange_regions: domains of its regional hosts; Unverified beyond the global cloud: derived from its names there.
     partner_center None: Microsoft has no such API there. traces: does Graph show message traces there?
     """
 
@@ -24,6 +25,7 @@ class MicrosoftCloud:
     graph: str
     exchange: str
     exchange_scope: str
+    exchange_regions: tuple[str, ...]
     portal: str
     partner_center: str | None = None
     prices: str | None = None
@@ -40,6 +42,7 @@ CLOUDS: dict[CloudName, MicrosoftCloud] = {
         graph="https://graph.microsoft.com",
         exchange="https://outlook.office365.com",
         exchange_scope="https://outlook.office365.com/.default",
+        exchange_regions=("outlook.office365.com", "outlook.office.com", "admin.protection.outlook.com"),
         portal="https://admin.microsoft.com",
         partner_center="https://api.partnercenter.microsoft.com",
         prices="https://api.partner.microsoft.com",
@@ -50,6 +53,7 @@ CLOUDS: dict[CloudName, MicrosoftCloud] = {
         graph="https://graph.microsoft.us",
         exchange="https://outlook.office365.us",
         exchange_scope="https://outlook.office365.us/.default",
+        exchange_regions=("outlook.office365.us", "admin.protection.office365.us"),
         portal="https://portal.office365.us",
     ),
     # Unverified: for whom Exchange's tokens are made out in DoD and China; Connect-ExchangeOnline signs in to these.
@@ -58,6 +62,7 @@ CLOUDS: dict[CloudName, MicrosoftCloud] = {
         graph="https://dod-graph.microsoft.us",
         exchange="https://outlook-dod.office365.us",
         exchange_scope="https://webmail.apps.mil/.default",
+        exchange_regions=("outlook-dod.office365.us", "webmail.apps.mil", "admin.protection.office365.us"),
         portal="https://portal.apps.mil",
     ),
     "china": MicrosoftCloud(
@@ -65,6 +70,7 @@ CLOUDS: dict[CloudName, MicrosoftCloud] = {
         graph="https://microsoftgraph.chinacloudapi.cn",
         exchange="https://partner.outlook.cn",
         exchange_scope="https://partner.outlook.cn/.default",
+        exchange_regions=("partner.outlook.cn",),
         portal="https://portal.partner.microsoftonline.cn",
         partner_center="https://partner.partnercenterapi.microsoftonline.cn",
     ),

@@ -1,17 +1,23 @@
 """Errors of Exchange Online's cmdlets, by whatever way they are run, as errors of Mailmove.
 
-Their code is the class of the exception, without its namespace. Exchange throws general classes
-(`ValidationException`, `Exception`) for things that must be told apart; then its sentence is read, here and nowhere
-else. Sources: ExoHelper Get-ExoException.ps1, Microsoft's module; those of the sentences stand beside them.
+Their code is the class of the exception, without its namespace. The endpoint shows it as `TypeName` (go-exoscc,
+adminapi/invoke.go) or `ClassName` (Microsoft's module) in JSON text, as the middle of `id|class|words`, or in a header.
+Exchange throws general classes (`ValidationException`, `Exception`) for things that must be told apart; then its
+sentence is read, here and nowhere else. Sources: ExoHelper Get-ExoException.ps1, Microsoft's module; those of the
+sentences stand beside them.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
-from blocks.microsoft365.answers import Rejected, error_of, message_of, retry_after
+from blocks.microsoft365.answers import Json, Rejected, error_of, message_of, retry_after
 from blocks.microsoft365.fields import part, part_or, rows_or, text_or
 from mailmove.errors import AnswerUnreadable, MailmoveError, Refused, Throttled, Transient
 
@@ -47,28 +53,64 @@ _SENTENCES = {
 
 
 def explain(response: httpx.Response, who: str, wanted: str) -> MailmoveError | None:
-    """Name an error of the admin endpoint (`JsonClient.explain`).
-
-    Unverified on a real tenant: read in ExoHelper's Get-ExoException.ps1 and in Microsoft's module.
-    """
-    kind = response.headers.get("X-ExceptionType", "").rpartition(".")[2]
-    text = inner_message(response)
-    passing = _passing(text, kind, wanted, retry_after(response.headers))
+    """Name an error of the admin endpoint (`JsonClient.explain`)."""
+    shown = response.headers.get("X-ExceptionType", "").rpartition(".")[2]
+    failure = said(inner_message(response), shown)
+    passing = _passing(failure, wanted, retry_after(response.headers))
     if passing is not None:
         return passing
     if response.status_code in {400, 404}:
-        return _named(text, response.status_code, wanted, kind)
+        return _named(failure, response.status_code, wanted)
     return error_of(response, who, wanted)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a cmdlet said. kind: the exception's class, without its namespace; within: those inside of it."""
+
+    kind: str
+    words: str
+    within: tuple[str, ...] = ()
+
+
+def said(text: str, kind: str = "") -> Failure:
+    """What stands in an error's text: JSON, `id|class|words`, or words alone. kind: the class, where it names none."""
+    try:
+        whole = json.loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        whole = None
+    if isinstance(whole, dict):
+        chain = list(_chain(whole))
+        words = next((message for _, message in chain if message), text)
+        return Failure(chain[0][0] or kind, words.strip(), tuple(inner for inner, _ in chain[1:]))
+    parts = text.split("|", 2)
+    if len(parts) == 3:
+        return Failure(parts[1].strip().rpartition(".")[2], parts[2].strip())
+    return Failure(kind, text.strip())
+
+
+def _chain(error: Json) -> Iterator[tuple[str, str]]:
+    """(class, message) of an exception and of those inside of it, the outer first."""
+    for _ in range(8):
+        kind, message = error.get("TypeName") or error.get("ClassName"), error.get("Message")
+        yield str(kind or "").rpartition(".")[2], str(message or "")
+        inner = error.get("InnerError") or error.get("InnerException")
+        if not isinstance(inner, dict):
+            return
+        error = inner
 
 
 def cmdlet_error(text: str, status: int, wanted: str, kind: str) -> MailmoveError:
     """What a cmdlet answered in PowerShell. kind: the exception's class, without its namespace."""
-    return _passing(text, kind, wanted, retry_after({})) or _named(text, status, wanted, kind)
+    failure = said(text, kind)
+    return _passing(failure, wanted, retry_after({})) or _named(failure, status, wanted)
 
 
-def error_in_body(text: str, wanted: str) -> MailmoveError:
-    """An error that the admin endpoint reports in the body of a good answer."""
-    return _named(text, 200, wanted)
+def error_in_body(error: Any, wanted: str) -> MailmoveError:
+    """An error that the admin endpoint reports in the body of a good answer: a text, or an object."""
+    if isinstance(error, dict):
+        error = error.get("message") or json.dumps(error)
+    return _named(said(str(error)), 200, wanted)
 
 
 def is_absent(error: Rejected) -> bool:
@@ -99,23 +141,25 @@ def inner_message(response: httpx.Response) -> str:
         return message_of(response)[1]
 
 
-def _passing(text: str, kind: str, wanted: str, wait: float) -> MailmoveError | None:
-    code = code_of(kind, text)
+def _passing(failure: Failure, wanted: str, wait: float) -> MailmoveError | None:
+    code = _code(failure)
     if code == _TOO_MANY:
         todo = "Wait as long as it asks."
-        return Throttled(WHO, wanted=wanted, seen=text, todo=todo, retry_after=wait, code=code)
+        return Throttled(WHO, wanted=wanted, seen=failure.words, todo=todo, retry_after=wait, code=code)
     if code in _PASSING:
         todo = "Ask again; Microsoft's side is busy."
-        return Transient(WHO, wanted=wanted, seen=f"{kind}: {text}", todo=todo, code=code)
+        return Transient(WHO, wanted=wanted, seen=f"{failure.kind}: {failure.words}", todo=todo, code=code)
     return None
 
 
-def _named(text: str, status: int, wanted: str, kind: str = "") -> MailmoveError:
-    """`<error id>|<exception class>|<words>`, or words alone, as an error."""
-    parts = text.split("|", 2)
-    words = parts[-1].strip()
-    kind = parts[1].strip().rpartition(".")[2] if len(parts) == 3 else kind
-    code = code_of(kind, words)
+def _code(failure: Failure) -> str | None:
+    """The class that says most: one that is known, however far inside it stands; else the outermost."""
+    known = (kind for kind in (failure.kind, *failure.within) if kind in _PASSING | _ABSENT or kind == _NO_SUCH_CMDLET)
+    return code_of(next(known, failure.kind), failure.words)
+
+
+def _named(failure: Failure, status: int, wanted: str) -> MailmoveError:
+    code, kind, words = _code(failure), failure.kind, failure.words
     if code in _PASSING:
         todo = "Ask again; Microsoft's side is busy."
         return Transient(WHO, wanted=wanted, seen=f"{kind}: {words}", todo=todo, code=code)

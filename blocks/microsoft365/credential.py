@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Json
+from blocks.microsoft365.credential_code import CredentialForm
 from mailmove.errors import Blocked
 from mailmove.pem import pem
 
@@ -30,22 +31,39 @@ def secure_string(value: SecretStr, public_key_pem: str) -> str:
     return base64.b64encode(sealed).decode()
 
 
+TWO_WAYS = (
+    "Either set `exchange_by` of the block to powershell, with pwsh 7 and ExchangeOnlineManagement on every worker "
+    "(`mailmove block` edits it): Microsoft's own module sends the password then. Or make the endpoint by hand: "
+    "Exchange admin centre, Migration, Endpoints, Add, Outlook Anywhere, with the migration account; then name it in "
+    "the plan: `target: {endpoint: NAME}`."
+)
+"""What a person can do where Mailmove cannot tell how a password travels."""
+
+
 def ps_credential(user_name: str, password: SecretStr, public_key_pem: str | None) -> Json:
-    """The `-Credentials` of New-MigrationEndpoint.
+    """The `-Credentials` of New-MigrationEndpoint, in a form that is only a guess: for a block that names a key.
 
     Unverified: no public source shows how a PSCredential travels over InvokeCommand; this is the SecureString that is
-    known, with the user name beside it. When it proves wrong, change this function only. Blocked: there is no key.
+    known, with the user name beside it. Blocked: there is no key.
     """
     if public_key_pem is None:
-        raise Blocked(
-            "Block",
-            wanted="to send the migration account to Microsoft",
-            seen="no `exchange_public_key`",
-            todo="Paste the service's key, or make the endpoint in the Exchange admin centre and name it in "
-            "`target.endpoint` of the plan.",
-        )
+        raise not_readable("no `exchange_public_key`")
     return {
         "@odata.type": "#Exchange.PSCredential",
         "UserName": user_name,
         "EncryptedPassword": secure_string(password, public_key_pem),
     }
+
+
+def filled(form: CredentialForm, user_name: str, password: SecretStr, key: rsa.RSAPublicKey) -> Json:
+    """The same in the form that Microsoft's module file shows. Blocked: the password is too long for the key."""
+    try:
+        return form.fill(user_name, password.get_secret_value(), key)
+    except ValueError:
+        raise not_readable("a password that is too long for Microsoft's key") from None
+
+
+def not_readable(seen: str) -> Blocked:
+    return Blocked(
+        "Block", wanted="to send the migration account to Microsoft", seen=seen, todo=TWO_WAYS, code="SerializerUnread"
+    )

@@ -19,27 +19,34 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_absent
-from blocks.microsoft365.credential import ps_credential
+from blocks.microsoft365.credential import filled, not_readable, ps_credential
 from blocks.microsoft365.fields import number, part_or, rows
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.identities import plain
+from blocks.microsoft365.module_file import ModuleFile, module_file
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, MailmoveError, Transient
 
 logger = logging.getLogger(__name__)
 
 APP_ANCHOR = "APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}"
-PARTNER_ANCHOR = "UPN:SystemMailbox{{8cc370d3-822a-4ab8-a926-bb94bd0641a9}}@{domain}"
+"""X-AnchorMailbox of every cmdlet on the organisation, delegated too (CIPP-API New-ExoRequest.ps1, 2026)."""
 
 BATCH = 10
 
 
 class ExchangeAdmin:
-    """Runs cmdlets in one tenant. anchor: gives the X-AnchorMailbox header, which routes the call."""
+    """Runs cmdlets in one tenant. anchor: the X-AnchorMailbox header, which routes the call; None: `APP_ANCHOR`."""
 
-    def __init__(self, http: JsonClient, tenant_id: str, anchor: Callable[[], str]) -> None:
+    def __init__(self, http: JsonClient, tenant_id: str, anchor: Callable[[], str] | None = None) -> None:
         http.explain = explain
-        self._http, self._tenant, self._anchor = http, tenant_id, functools.cache(anchor)
+        self._http, self._tenant = http, tenant_id
+        self._anchor = functools.cache(anchor or (lambda: APP_ANCHOR.format(tenant=tenant_id)))
         self._connection = str(uuid.uuid4())
+
+    @property
+    def http(self) -> JsonClient:
+        return self._http
 
     @property
     def sleep(self) -> Callable[[float], None]:
@@ -62,8 +69,11 @@ class ExchangeAdmin:
         # The next page is asked for with the same body (so does Microsoft's module).
         for page in self._http.follow(f"adminapi/beta/{self._tenant}/InvokeCommand", post):
             self._complain(page, cmdlet, wanted)
-            results += self._http.value_of(page, wanted) if "value" in page or reads else []
+            results += self._rows(page, wanted) if "value" in page or reads else []
         return results
+
+    def _rows(self, page: Json, wanted: str) -> list[Json]:
+        return [plain(row) for row in self._http.value_of(page, wanted)]
 
     def of_one(self, cmdlet: str, parameters: Mapping[str, Any], *, wanted: str) -> list[Json]:
         """Read one object. Rejected: there is none; that is believed the third time only."""
@@ -104,7 +114,7 @@ class ExchangeAdmin:
             {
                 "id": str(number),
                 "method": "POST",
-                "url": f"{self._http.base}/adminapi/beta/{self._tenant}/InvokeCommand",
+                "url": self._http.address(f"adminapi/beta/{self._tenant}/InvokeCommand"),
                 "headers": headers,
                 "body": {"CmdletInput": {"CmdletName": cmdlet, "Parameters": encode(given, confirm=False)}},
             }
@@ -131,7 +141,7 @@ class ExchangeAdmin:
             status, page = (number(answer, "status"), answer.get("body")) if answer else (0, None)
             if status == 200 and isinstance(page, dict) and "value" in page and "@odata.nextLink" not in page:
                 self._complain(page, cmdlet, wanted)
-                return self._http.value_of(page, wanted)
+                return self._rows(page, wanted)
             if status >= 400:
                 text = page if isinstance(page, str) else json.dumps(page)
                 error = explain(httpx.Response(status, text=text, headers=_headers_of(answer)), WHO, wanted)
@@ -141,31 +151,44 @@ class ExchangeAdmin:
         except MailmoveError as error:
             return error
 
-    def known_cmdlets(self) -> frozenset[str] | None:
-        """The cmdlets that our role may run; None: the service does not say.
+    def module_file(self) -> ModuleFile | None:
+        """The module for our token, read anew: its key changes now and then. None: the service does not give it out.
 
-        Unverified: the path and the shape, read in CIPP-API only.
+        Refused, Throttled, Transient.
         """
         try:
             reply = self._http.call(
                 "GET",
                 f"adminapi/v1.0/{self._tenant}/EXOModuleFile",
-                wanted="the cmdlets that we may run",
+                wanted="the module for our token",
                 params={"Version": "3.9.2"},
                 headers={**self._headers("*"), "CommandName": "*"},
             )
         except Rejected:
             return None
-        value = reply.body.get("value")
-        for module in value if isinstance(value, list) else [value]:
-            names = module.get("exportedCmdlets") if isinstance(module, dict) else None
-            if isinstance(names, list):
-                return frozenset(map(str, names))
-        return None
+        return module_file(reply.body)
+
+    def known_cmdlets(self) -> frozenset[str] | None:
+        """The cmdlets that our role may run; None: the service does not say."""
+        module = self.module_file()
+        return module.cmdlets if module else None
+
+    def why_no_credential(self) -> str:
+        """Why a password could not be sent; "": it can be, in the form that the module file shows."""
+        module = self.module_file()
+        return "the service gives out no module file" if module is None else module.unread
 
     def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
-        """User name and password as a parameter of a cmdlet. Blocked: there is no key to encrypt it with."""
-        return ps_credential(user, password, public_key)
+        """User name and password as a parameter of a cmdlet, as Microsoft's module sends them.
+
+        public_key: what the block names, where the module file shows too little. Blocked: neither does.
+        """
+        module = self.module_file()
+        if module is not None and module.form is not None and module.key is not None:
+            return filled(module.form, user, password, module.key)
+        if public_key is not None:
+            return ps_credential(user, password, public_key)
+        raise not_readable(module.unread if module else "no module file")
 
     def _headers(self, cmdlet: str) -> dict[str, str]:
         return {
@@ -185,7 +208,7 @@ class ExchangeAdmin:
         for warning in _listed(page.get("@adminapi.warnings")):
             logger.info("%s: %s", cmdlet, warning)
         for error in _listed(page.get("@adminapi.errors")):
-            raise error_in_body(str(error.get("message", error) if isinstance(error, dict) else error), wanted)
+            raise error_in_body(error, wanted)
         if page.get("@adminapi.confirmationmessage"):
             raise Blocked(
                 WHO,

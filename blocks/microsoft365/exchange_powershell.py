@@ -28,6 +28,7 @@ from blocks.microsoft365.answers import Answer, Json
 from blocks.microsoft365.cmdlet_errors import WHO, cmdlet_error
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import part_or, rows, texts_or
+from blocks.microsoft365.identities import plain
 from blocks.retry_budget import pause
 from mailmove.errors import Blocked, MailmoveError, Refused, Transient
 
@@ -74,7 +75,7 @@ class ExchangePowerShell(ExchangeAdmin):
         # A cmdlet that gives $null gives nothing.
         value = answer.get("value")
         kept = {"value": [row for row in value if row is not None] if isinstance(value, list) else value}
-        return rows(Answer(kept, WHO, wanted), "value")
+        return [plain(row) for row in rows(Answer(kept, WHO, wanted), "value")]
 
     def read_many(
         self, cmdlet: str, parameters: Sequence[Mapping[str, Any]], *, wanted: str
@@ -92,6 +93,9 @@ class ExchangePowerShell(ExchangeAdmin):
         """Unverified: that the module keeps them in a module called tmpEXO_...; None: none is found there."""
         answer = self._ask({"list": True}, "the cmdlets that we may run", again=True)
         return frozenset(texts_or(answer, "value")) or None
+
+    def why_no_credential(self) -> str:
+        return ""
 
     def credential(self, user: str, password: SecretStr, public_key: str | None) -> Any:
         """PowerShell makes its own PSCredential; no key is needed."""

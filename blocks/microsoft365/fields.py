@@ -138,7 +138,8 @@ def time(row: Mapping[str, Any], name: str) -> datetime:
 
 def time_or(row: Mapping[str, Any], name: str) -> datetime | None:
     """None where there is none: null, or .NET's first moment, which stands for never."""
-    at = moment(text_or(row, name))
+    value = row.get(name)
+    at = moment(value if isinstance(value, dict) and {"value", "DateTime"} & set(value) else text_or(row, name))
     return None if at is None or at.year < _FIRST_YEAR else at
 
 

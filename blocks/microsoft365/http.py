@@ -1,7 +1,8 @@
 """One JSON client for Microsoft's services: Graph, the Exchange admin endpoint and Partner Center.
 
-It retries what can be repeated safely, pages, answers a claims challenge, and turns every failure into an error of
-`mailmove.errors`. A request that creates something is sent once: when its answer is lost the caller looks first.
+It retries what can be repeated safely, pages, answers a claims challenge, follows a front door to its region where
+there is one, and turns every failure into an error of `mailmove.errors`. A request that creates something is sent once:
+when its answer is lost the caller looks first.
 Sources: learn.microsoft.com graph/throttling, graph/paging, graph/errors; identity-platform claims-challenge.
 """
 
@@ -16,6 +17,7 @@ import httpx
 
 from blocks.microsoft365.answers import Answer, Json, challenged_claims, damaged, error_of, message_of, refused
 from blocks.microsoft365.fields import rows, text
+from blocks.microsoft365.front_door import MOST_HOPS, FrontDoor
 from blocks.retry_budget import Patience, pause
 from blocks.tls_roots import is_untrusted, kind_of, untrusted
 from mailmove.errors import Blocked, MailmoveError, Transient
@@ -44,7 +46,11 @@ class Reply:
 
 @dataclass
 class JsonClient:
-    """who: the service's name in messages. base: every path is below it. patience: seconds to wait in all, per call."""
+    """who: the service's name in messages. base: every path is below it. patience: seconds to wait in all, per call.
+
+    watch: is shown every answer, before it is read. regions: domains with regional hosts to which a redirect is
+    followed; None: none is (`FrontDoor`).
+    """
 
     who: str
     base: str
@@ -54,10 +60,14 @@ class JsonClient:
     sleep: Callable[[float], None] = pause
     transport: httpx.BaseTransport | None = None
     explain: Callable[[httpx.Response, str, str], MailmoveError | None] | None = None
+    regions: tuple[str, ...] | None = None
+    watch: Callable[[httpx.Response], object] | None = None
     _http: httpx.Client = field(init=False, repr=False)
+    _door: FrontDoor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.base = self.base.rstrip("/")
+        self._door = FrontDoor(self.who, self.base, self.regions)
         self._http = client(self.tls, seconds=WHOLE, most=MOST, transport=self.transport)
 
     def close(self) -> None:
@@ -106,10 +116,11 @@ class JsonClient:
         code_of: Callable[[str, str], str | None] | None = None,
         seconds: float | None = None,
     ) -> T:
-        url = self._url(path)
+        place, hops = path, 0
         claims: str | None = None
         patience = Patience(self.patience if seconds is None else seconds, self.sleep)
         while True:
+            url = self._door.url(place)
             try:
                 response = self._http.request(
                     method,
@@ -118,6 +129,15 @@ class JsonClient:
                     params=params,
                     headers={"Accept": "application/json", **(headers or {}), "Authorization": self._bearer(claims)},
                 )
+                if self.watch is not None:
+                    self.watch(response)
+                if moved := self._door.moved(response, wanted):
+                    # Nothing was done there: even what is sent once may be sent to where it belongs.
+                    place, hops = moved, hops + 1
+                    params = None if httpx.URL(moved).query else params
+                    if hops > MOST_HOPS:
+                        raise self._bad_link(moved, "one more redirect, in a circle")
+                    continue
                 # A body that cannot be read is a lost answer like any other.
                 return decode(response, wanted) if response.is_success else self._fail(response, wanted, code_of)
             except _Challenge as challenge:
@@ -128,6 +148,8 @@ class JsonClient:
             except httpx.HTTPError as error:
                 if is_untrusted(error):
                     raise untrusted(self.who, wanted) from None
+                self._door.forget()
+                place = path
                 failure = Transient(
                     self.who,
                     wanted=wanted,
@@ -164,26 +186,18 @@ class JsonClient:
             yield body
             url, first = next_link(body), False
             if url:
-                self._url(url)
+                self._door.url(url)
 
     def value_of(self, body: Json, wanted: str) -> list[Json]:
         if isinstance(body, Answer):
             return rows(body, "value")
         return rows(Answer(body, self.who, wanted), "value")
 
-    def _url(self, path: str) -> str:
-        if not path.startswith(("http://", "https://")):
-            return f"{self.base}/{path.lstrip('/')}"
-        try:
-            own, target = httpx.URL(self.base), httpx.URL(path)
-        except httpx.InvalidURL:
-            raise self._bad_link(path, "no address") from None
-        if (own.scheme, own.host, own.port) != (target.scheme, target.host, target.port):
-            raise self._bad_link(path, f"another host than {own.host}")
-        return path
+    def address(self, path: str) -> str:
+        """The whole address at which a path is asked for now."""
+        return self._door.url(path)
 
     def _bad_link(self, url: str, why: str) -> Blocked:
-        # Our token goes where the link points: better to stop than to follow.
         return Blocked(
             self.who,
             wanted="the next page",

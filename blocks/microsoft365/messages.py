@@ -14,11 +14,12 @@ from urllib.parse import quote
 from blocks.microsoft365.answers import NO_ITEM, NO_USER, Rejected, damaged
 from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.clouds import CLOUDS, CloudName
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import text, text_or
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.careful_pages import CarefulList
 from blocks.microsoft365.items.mailbox_items import FIELDS, message_of
-from blocks.microsoft365.message_traces import message_traces
+from blocks.microsoft365.message_traces import message_traces, traces
 from mailmove.errors import Blocked, NotYet
 from mailmove.items.item import Item
 from mailmove.ports.tenant import TenantMessages
@@ -29,10 +30,13 @@ _HEADER = re.compile(rb"[A-Za-z0-9][\w.-]*[ \t]*:")
 
 
 class Messages(TenantMessages):
-    """cloud: the one of Microsoft's that the tenant is in; not each has message traces."""
+    """cloud: the one of Microsoft's that the tenant is in; not in each does Graph have message traces.
 
-    def __init__(self, graph: JsonClient, cloud: CloudName) -> None:
-        self._graph, self._cloud = graph, cloud
+    exchange None: message traces come from Graph alone.
+    """
+
+    def __init__(self, graph: JsonClient, cloud: CloudName, exchange: ExchangeAdmin | None = None) -> None:
+        self._graph, self._cloud, self._exchange = graph, cloud, exchange
 
     def find(self, mailbox: str, message_ids: Sequence[str]) -> list[Item]:
         """Every copy of these; where nobody is called so, there is none. MailboxClosed: it is not known."""
@@ -101,14 +105,8 @@ class Messages(TenantMessages):
                     raise
 
     def traces(self, since: datetime) -> list[TraceEntry]:
-        if not CLOUDS[self._cloud].traces:
-            raise Blocked(
-                "Microsoft Graph",
-                wanted="message traces",
-                seen=f"none in the cloud {self._cloud}",
-                todo="Look in the Exchange admin centre from where mail arrives, and say so at the question.",
-            )
-        return message_traces(self._graph, since)
+        graph = self._graph if CLOUDS[self._cloud].traces else None
+        return message_traces(self._graph, since) if self._exchange is None else traces(self._exchange, graph, since)
 
     def _folder_id(self, mailbox: str, name: str) -> str:
         path, wanted = f"{_user(mailbox)}/mailFolders/{name}", f"{name} of {mailbox}"

@@ -15,7 +15,7 @@ from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.device_code import age_findings, sign_in_for
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
-from blocks.microsoft365.exchange_admin import APP_ANCHOR, PARTNER_ANCHOR, ExchangeAdmin
+from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
 from blocks.microsoft365.expiring import certificate_findings, secret_findings
 from blocks.microsoft365.fields import flag_or, text
@@ -26,11 +26,12 @@ from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages
 from blocks.microsoft365.migration import Migration
-from blocks.microsoft365.permissions import findings
+from blocks.microsoft365.permissions import credential_findings, findings
 from blocks.microsoft365.public_answers import holder_of
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
 from blocks.microsoft365.sign_in_rules import SignIns
+from blocks.microsoft365.tenant_check.ask import Asked, ask_all
 from blocks.microsoft365.users import Users
 from blocks.process_local import ProcessLocal
 from blocks.provider_block import ProviderBlock
@@ -92,7 +93,8 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     pwsh: str = Field(default="pwsh", description="Program of PowerShell 7, for `exchange_by` powershell.")
     cloud: CloudName = Field(default="global", description="Which of Microsoft's clouds the tenant lives in.")
     exchange_public_key: str | None = Field(
-        default=None, description="PEM public key with which Exchange Online wants passwords encrypted."
+        default=None,
+        description="PEM public key for passwords, only where Exchange Online's own module file cannot be read.",
     )
     login_url: str | None = Field(default=None, description="Base of the sign-in service; empty: the cloud's own.")
     graph_url: str | None = Field(
@@ -139,11 +141,12 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             self.exchange_url or where.exchange,
             lambda claims: sign_in.token(where.exchange_scope, claims),
             tls,
+            regions=where.exchange_regions,
         )
         exchange = (
             ExchangePowerShell(self.pwsh, lambda: sign_in.token(where.exchange_scope), lambda: self._connection(graph))
             if self.exchange_by == "powershell"
-            else ExchangeAdmin(admin, self.tenant_id, lambda: self._anchor(sign_in, graph))
+            else ExchangeAdmin(admin, self.tenant_id)
         )
         users = Users(graph)
         return _Parts(
@@ -157,7 +160,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             recipients=Recipients(exchange, graph),
             permissions=MailboxPermissions(exchange),
             migration=Migration(exchange, self.exchange_public_key),
-            messages=Messages(graph, self.cloud),
+            messages=Messages(graph, self.cloud, exchange),
             items=Items(graph, lambda: sign_in.token(where.graph_scope), tls),
             mail_rules=MailJudgement(exchange),
             sign_ins=SignIns(graph, users),
@@ -179,12 +182,6 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             return {**where, "Organization": initial}
         return {**where, "DelegatedOrganization": initial, "UserPrincipalName": self.signed_in_as or ""}
 
-    def _anchor(self, sign_in: SignIn, graph: JsonClient) -> str:
-        """Unverified for partners: CIPP-API sends the initial domain's system mailbox for organisation cmdlets."""
-        if not sign_in.delegated:
-            return APP_ANCHOR.format(tenant=self.tenant_id)
-        return PARTNER_ANCHOR.format(domain=self._initial_domain(graph))
-
     def _initial_domain(self, graph: JsonClient) -> str:
         for domain in graph.pages("domains", wanted="the tenant's initial domain"):
             if flag_or(domain, "isInitial"):
@@ -205,22 +202,24 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             lambda: parts.sign_in.token(self._where.graph_scope),
             parts.exchange,
             consent=consent_link(self.login_url or self._where.login, self.tenant_id, self.client_id),
-            traces=self._where.traces,
+            graph_traces=self._where.traces,
         )
         if self.signed_in_at is None and self.certificate is not None:
             faults += certificate_findings(self.certificate)
         elif self.signed_in_at is None and self.client_secret is not None and self.refresh_token is None:
             faults += secret_findings(parts.graph, self.client_id, self.client_secret)
-        if self.exchange_public_key is None and self.exchange_by == "rest":
-            faults.append(
-                Finding(
-                    subject="exchange_public_key",
-                    seen="not set",
-                    means="Mailmove cannot make the migration endpoint itself",
-                    todo="Make it in the Exchange admin centre and name it in `target.endpoint` of the plan.",
-                )
-            )
+        faults += credential_findings(parts.exchange, named_key=self.exchange_public_key is not None)
         return faults
+
+    def tenant_check(self) -> list[Asked]:
+        """Ask what a real tenant alone can settle; nothing is changed. Blocked: cmdlets go by PowerShell."""
+        parts = self._parts()
+        if self.exchange_by == "powershell":
+            raise Blocked(
+                WHO, wanted="the answers of the admin endpoint", seen="`exchange_by` is powershell",
+                todo="Set it to rest in a copy of this block, and check that.",
+            )  # fmt: skip
+        return ask_all(parts.graph, parts.exchange, parts.exchange.http)
 
     @property
     def domains(self) -> Domains:

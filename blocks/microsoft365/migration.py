@@ -5,10 +5,13 @@ Source: the pages of the *-Migration* cmdlets (office-docs-powershell). Each act
 
 from __future__ import annotations
 
+from typing import Any
+
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.fields import number_or, rows_or, text, text_or, time_or, word, word_or
+from blocks.microsoft365.fields import number_or, text, text_or, time_or, word, word_or
+from blocks.microsoft365.identities import spellings
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
@@ -194,7 +197,7 @@ class Migration(TenantMigration):
             {"Identity": user, "IncludeSkippedItems": True},
             wanted=f"what was left out of {user}",
         )
-        return [_skipped(item) for row in rows for item in rows_or(row, "SkippedItems")]
+        return [_skipped(item) for row in rows for item in _several(row.get("SkippedItems"))]
 
     def _user(self, row: Json, why: dict[str, str]) -> MigrationUser:
         return MigrationUser(
@@ -240,7 +243,7 @@ class Migration(TenantMigration):
             raise
         # Asked for one, an old bug of the service's gives all: take the one that bears the name.
         for row in rows:
-            if text(row, "Identity").lower() == name.lower():
+            if text(row, "Identity").lower() == name.lower() or name.lower() in spellings(row, "Identity"):
                 return row
         return None
 
@@ -263,8 +266,18 @@ def _spelt(endpoint: Endpoint) -> tuple[str, str, str]:
     return endpoint.exchange_server.lower(), endpoint.rpc_proxy_server.lower(), endpoint.authentication
 
 
-def _skipped(item: Json) -> SkippedItem:
-    """Unverified: the members, which one public script reads (Subject, Sender, Kind, FolderName)."""
+def _several(value: Any) -> list[Any]:
+    """The entries of a member that shows one by itself, several as a list, and none as null."""
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _skipped(item: Any) -> SkippedItem:
+    """An object, or a text, which is shown as it is.
+
+    Unverified: the members, which one public script reads (Subject, Sender, Kind, FolderName).
+    """
+    if not isinstance(item, dict):
+        return SkippedItem(kind="item", subject=str(item), folder="a folder that is not shown by itself")
     return SkippedItem(
         kind=word_or(item, "Kind", "item"),
         subject=text_or(item, "Subject"),

@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import CLOSED, NO_ITEM, NO_USER, Json, Rejected
+from blocks.microsoft365.credential import TWO_WAYS
 from blocks.microsoft365.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import rows, text
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.message_traces import message_traces
+from blocks.microsoft365.message_traces import TRACE_CMDLET, message_traces, traces, traces_by_cmdlet
 from mailmove.clock import now
-from mailmove.errors import MailmoveError, Refused
+from mailmove.errors import Blocked, MailmoveError, Refused
 from mailmove.evidence import Finding
 from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names
 
@@ -56,11 +57,11 @@ def findings(
     exchange: ExchangeAdmin,
     *,
     consent: str = "",
-    traces: bool = True,
+    graph_traces: bool = True,
 ) -> list[Finding]:
     """Finds the permissions that are missing. consent: where an administrator grants them.
 
-    traces: are there message traces in this cloud, whose right we need?
+    graph_traces: does Graph show message traces in this cloud?
     """
     try:
         token = graph_token()
@@ -68,7 +69,7 @@ def findings(
         return [_finding("Sign-in", error, "nothing can be done in this tenant", consent)]
     permissions = granted(token)
     person = permissions is not None and acts_for_a_person(token)
-    needed = {name: also for name, also in NEEDED.items() if traces or name != _TRACES}
+    needed = {name: also for name, also in NEEDED.items() if name != _TRACES}
     faults: dict[str, Finding] = {}
     for permission, also in needed.items():
         if permissions is not None and not permissions & {permission, *also}:
@@ -86,7 +87,7 @@ def findings(
                 read()
             except MailmoveError as error:
                 faults.setdefault(permission, _finding(permission, error, _STOPS, consent))
-    return [*faults.values(), *_exchange(exchange)]
+    return [*faults.values(), *_trace_findings(exchange, graph if graph_traces else None), *_exchange(exchange)]
 
 
 _ALONE = (
@@ -115,8 +116,43 @@ def _reads(graph: JsonClient) -> dict[str, Callable[[], object]]:
         "Mail.ReadBasic.All": lambda: of_a_mailbox("mailFolders"),
         "Calendars.ReadBasic.All": lambda: of_a_mailbox("calendars"),
         "Contacts.Read": lambda: of_a_mailbox("contacts"),
-        _TRACES: lambda: message_traces(graph, now() - timedelta(minutes=5)),
     }
+
+
+def _trace_findings(exchange: ExchangeAdmin, graph: JsonClient | None) -> list[Finding]:
+    """None where the cmdlet works; one that blocks where neither way does."""
+    since = now() - timedelta(minutes=5)
+    try:
+        traces_by_cmdlet(exchange, since)
+        return []
+    except MailmoveError as error:
+        first = error
+    try:
+        if graph is None:
+            raise first
+        message_traces(graph, since)
+    except MailmoveError:
+        return [_no_traces(exchange, graph, since)]
+    return [
+        Finding(
+            subject=TRACE_CMDLET,
+            seen=first.seen,
+            means="message traces are read by Microsoft Graph instead",
+            todo="Nothing, as long as Graph shows them; a role with the cmdlet (Exchange Administrator) is surer.",
+            needs_action=False,
+        )
+    ]
+
+
+def _no_traces(exchange: ExchangeAdmin, graph: JsonClient | None, since: datetime) -> Finding:
+    try:
+        traces(exchange, graph, since)
+    except MailmoveError as error:
+        seen, todo, blocks = error.seen, error.todo, isinstance(error, Blocked)
+    else:
+        seen, todo, blocks = "they were refused, and then shown", "Look again.", False
+    means = "from where mail reaches the cloud cannot be seen, before the old port 25 is closed"
+    return Finding(subject=_TRACES, seen=seen, means=means, todo=todo, blocks=blocks)
 
 
 def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
@@ -128,7 +164,18 @@ def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
         return [_finding("Exchange.ManageAsApp and the Exchange Administrator role", error, means, "")]
     except MailmoveError as error:
         return [_finding("Exchange Online", error, means, "")]
-    missing = [name for name in CMDLETS if known is not None and name not in known]
+    if known is None:
+        return [
+            Finding(
+                subject="Exchange Administrator role",
+                seen="not proved: Exchange Online does not say which cmdlets our token may run",
+                means="a missing right would show only where it is needed",
+                todo="See in the Exchange admin centre, Roles, that our application or group holds all of "
+                f"Exchange Administrator: {', '.join(CMDLETS)}.",
+            )
+        ]
+    lower = {name.lower() for name in known}
+    missing = [name for name in CMDLETS if name.lower() not in lower and name != TRACE_CMDLET]
     if not missing:
         return []
     return [
@@ -140,6 +187,24 @@ def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
             blocks=True,
         )
     ]
+
+
+def credential_findings(exchange: ExchangeAdmin, *, named_key: bool) -> list[Finding]:
+    """One finding where it is not known how the migration account's password travels; none where it is.
+
+    named_key: does the block name a key? Then an endpoint is tried in a form that nobody has confirmed.
+    """
+    try:
+        why = exchange.why_no_credential()
+    except MailmoveError as error:
+        why = f"the module file was not shown: {error.seen}"
+    if not why:
+        return []
+    means = "Mailmove cannot make the migration endpoint itself"
+    if named_key:
+        means = "whether Mailmove can make the migration endpoint itself is not proved: the form is a guess"
+    seen = f"how a password travels to Exchange Online is not known: {why}"
+    return [Finding(subject="exchange_public_key", seen=seen, means=means, todo=TWO_WAYS)]
 
 
 def granted(token: str) -> frozenset[str] | None:

@@ -26,6 +26,7 @@ from deployments.cli.output import say as _say
 from deployments.cli.people import people
 from deployments.cli.register import registering
 from deployments.cli.rehearse import rehearsing
+from deployments.cli.tenant_check import checking
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +41,7 @@ app.registered_commands += people.registered_commands + going_on.registered_comm
 app.registered_commands += (
     rehearsing.registered_commands + registering.registered_commands + servers.registered_commands
 )
+app.registered_commands += checking.registered_commands
 app.add_typer(block, name="block")
 
 _WITHOUT_A_SERVER = {

@@ -29,6 +29,7 @@ from lab.cloud.partner_center import PartnerCenter
 from lab.cloud.rpc_probe import Reach
 from lab.cloud.smtp_in import CloudSmtp
 from lab.cloud.tenant import OtherRecipient, Tenant
+from lab.cloud.trace_cmdlets import TraceCmdlets
 from lab.cloud.web import CloudWeb
 from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
@@ -74,6 +75,7 @@ class Cloud:
             MigrationCmdlets(self.tenant, self.migration),
             DkimCmdlets(self.tenant, resolver, self.faults),
             DelegateCmdlets(self.tenant, self.faults),
+            TraceCmdlets(self.tenant, self.faults),
         )
         graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone, self.faults))
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")

@@ -7,22 +7,24 @@ Unverified, because no public source shows it: that migration cmdlets run here a
 
 from __future__ import annotations
 
-import base64
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lab.cloud.contract import CmdletContract
 from lab.cloud.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.dkim_cmdlets import DkimCmdlets
-from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError, admin_body
+from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError
+from lab.cloud.hostile_answers import check_anchor, error_body, redirect, shaped
 from lab.cloud.login import EXCHANGE, Login, permitted
 from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
+from lab.cloud.module_file import ModuleFile
 from lab.cloud.organization_cmdlets import OrganizationCmdlets
 from lab.cloud.tenant import Tenant
+from lab.cloud.trace_cmdlets import TraceCmdlets
 from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
 
@@ -46,31 +48,44 @@ class ExchangeAdmin:
         migration: MigrationCmdlets,
         dkim: DkimCmdlets,
         delegates: DelegateCmdlets,
+        traces: TraceCmdlets,
     ) -> None:
         self.tenant, self.login, self.faults = tenant, login, faults
         self._contract = CmdletContract()
-        self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table(), **delegates.table()}
-        self._cmdlets |= OrganizationCmdlets(tenant, faults).table()
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._cmdlets = {
+            **mailboxes.table(),
+            **migration.table(),
+            **dkim.table(),
+            **delegates.table(),
+            **traces.table(),
+            **OrganizationCmdlets(tenant, faults).table(),
+        }
+        self._module = ModuleFile(faults)
         self._pages: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def public_key_pem(self) -> str:
         """With which clients encrypt a secret for this service."""
         return (
-            self._key.public_key()
+            self._module.key.public_key()
             .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
             .decode()
         )
 
-    def serve(self, call: Call) -> Reply:
+    def error_body(self, error: ApiError) -> dict[str, Any]:
+        return error_body(self.faults, error)
+
+    def serve(self, call: Call, *, at_front: bool = True, region: str = "") -> Reply:
+        """at_front: it came to the listener that everybody knows. region: origin of the tenant's own."""
+        if moved := redirect(self.faults, call, at_front=at_front, region=region):
+            return moved
         claims = self.login.admit(call.headers.get("authorization", ""), EXCHANGE)
         permitted(claims, "Exchange.ManageAsApp", "Exchange.Manage")
         tenant, *rest = call.segments or [""]
         if tenant.lower() not in (self.tenant.id, self.tenant.initial_domain) or claims["tid"] != self.tenant.id:
             raise ApiError(403, "Forbidden", "The token is not for this tenant.")
         if rest == ["EXOModuleFile"] and call.method == "GET":
-            return Reply(200, {"value": [{"exportedCmdlets": sorted(self._cmdlets)}]})
+            return Reply(200, self._module.answer(sorted(self._cmdlets)))
         if rest == ["$batch"] and call.method == "POST":
             return self._batch(call)
         if rest != ["InvokeCommand"]:
@@ -107,13 +122,15 @@ class ExchangeAdmin:
         try:
             reply = self._invoke(inner)
         except ApiError as error:
-            reply = Reply(error.status, admin_body(error), error.headers)
+            body = self.error_body(error)  # which may change its headers
+            reply = Reply(error.status, body, error.headers)
         return {"id": request.get("id"), "status": reply.status, "headers": reply.headers, "body": reply.body}
 
     def _invoke(self, call: Call) -> Reply:
         if self.faults.take("admin.throttled_text"):
             text = "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"
-            return Reply(429, text, {"Rate-Limit-Remaining": "0"})
+            reset = datetime.now(UTC) + timedelta(seconds=1)  # RFC 3339, as go-exoscc reads it (adminapi/invoke.go)
+            return Reply(429, text, {"Rate-Limit-Remaining": "0", "Rate-Limit-Reset": f"{reset:%Y-%m-%dT%H:%M:%S.%fZ}"})
         if self.faults.take("admin.transient_400"):
             raise CmdletError(
                 "An Azure Active Directory call was made to keep object in sync. However, it failed. Please retry.",
@@ -124,6 +141,7 @@ class ExchangeAdmin:
             raise ApiError(400, "BadRequest", "The header X-CmdletName does not name the cmdlet.")
         if ":" not in call.headers.get("x-anchormailbox", ""):
             raise ApiError(400, "BadRequest", "The header X-AnchorMailbox is missing or malformed.")
+        check_anchor(self.faults, call.headers["x-anchormailbox"], (self.tenant.id, self.tenant.initial_domain))
         try:
             cmdlet, given = self._contract.check(name, parameters)
         except CmdletError as error:
@@ -173,7 +191,7 @@ class ExchangeAdmin:
             if word.strip().startswith("odata.maxpagesize="):
                 size = max(1, min(1000, int(word.partition("=")[2])))
         size = min(size, call.most_rows or size)
-        body = self._body(call, rows[:size])
+        body = self._body(call, shaped(self.faults, rows[:size]))
         if rows[size:]:
             token = uuid4().hex
             self._pages[token] = rows[size:]
@@ -192,16 +210,9 @@ class ExchangeAdmin:
         }
 
     def read_credential(self, shape: dict[str, Any]) -> tuple[str, str]:
-        """(user, password) from a PSCredential on the wire. UNVERIFIED: no public source shows this shape.
-
-        Taken: {"@odata.type": "#Exchange.PSCredential", "UserName": ..., "EncryptedPassword": base64 of the UTF-8
-        password under RSA PKCS #1 v1.5}, by analogy with how a SecureString is known to travel.
-        """
+        """(user, password) from a PSCredential on the wire. CmdletError: not in the form of the module file."""
         try:
-            if shape.get("@odata.type") != "#Exchange.PSCredential":
-                raise KeyError("@odata.type")  # noqa: TRY301  # answered below like the other faults of shape
-            secret = base64.b64decode(shape["EncryptedPassword"], validate=True)
-            return str(shape["UserName"]), self._key.decrypt(secret, padding.PKCS1v15()).decode()
+            return self._module.read(shape)
         except (KeyError, ValueError) as error:
             raise CmdletError(
                 f"Cannot process argument transformation on parameter 'Credentials': {error}.",

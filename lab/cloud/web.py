@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -20,18 +21,25 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lab.cloud import wire_faults
-from lab.cloud.errors import ApiError, admin_body, graph_body, partner_body
+from lab.cloud.errors import ApiError, graph_body, partner_body
 from lab.cloud.exchange_admin import ExchangeAdmin
 from lab.cloud.graph.api import Graph
 from lab.cloud.graph.partner import approve
 from lab.cloud.login import Login
 from lab.cloud.partner_center import PartnerCenter
+from lab.cloud.replay import Replay
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply
 
 
 class CloudWeb:
     """`with CloudWeb(...):` serves on (host, port)."""
+
+    region = ""
+    """Origin of a second listener, which the admin endpoint may hand its callers to: another port of the same host."""
+
+    replay: Replay | None = None
+    """In place of the admin endpoint and Graph: what a tenant once answered."""
 
     away_seconds = 0.0
     """How long each question and its answer travel, together."""
@@ -62,10 +70,8 @@ class CloudWeb:
         self._thread = threading.Thread(target=self._run, name="cloud web")
 
     def __enter__(self) -> Self:
-        # asyncio turns Nagle off only where the protocol is said; without it every answer takes 40 ms.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((self._host, self._port))
+        self._sockets = [_listener(self._host, self._port), _listener(self._host, 0)]
+        self.region = f"https://{self._host}:{self._sockets[1].getsockname()[1]}"
         self._thread.start()
         deadline = time.monotonic() + 20
         while not self._server.started:
@@ -79,10 +85,11 @@ class CloudWeb:
     ) -> None:
         self._server.should_exit = True
         self._thread.join()
-        self._socket.close()
+        for listening in self._sockets:
+            listening.close()
 
     def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+        self._server.run(sockets=self._sockets)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         # uvicorn's `send` is a method of what holds the connection: the only way to cut it.
@@ -105,13 +112,17 @@ class CloudWeb:
 
     def _answer(self, request: Request, content: bytes, fault: str) -> Response:
         path = request.scope["raw_path"].decode().partition("?")[0]
-        prefix, play, form = self._part(path)
+        origin = self.base if request.scope["server"][1] == self._port else self.region
+        prefix, play, form = self._part(path, origin)
+        if self.replay is not None and prefix.startswith(("/adminapi", "/v1.0")):
+            at_front = origin == self.base
+            play = partial(self.replay.answer, prefix, at_front=at_front, region=self.region)
         call = Call(
             method=request.method,
             path=path.removeprefix(prefix),
             query=dict(request.query_params),
             headers={name.lower(): value for name, value in request.headers.items()},
-            base=self.base + prefix,
+            base=origin + prefix,
         )
         if self.graph.faults.take("wire.small_pages"):
             call.most_rows = 1
@@ -120,18 +131,20 @@ class CloudWeb:
             self.asked.append(_name(prefix, call))
             reply = wire_faults.before(fault, call, self.login) or wire_faults.after(fault, call, play(call))
         except ApiError as error:
-            reply = Reply(error.status, form(error), error.headers)
+            body = form(error)  # which may change its headers
+            reply = Reply(error.status, body, error.headers)
         cut = prefix == "/v1.0" and reply.status < 300 and self.graph.faults.take("graph.truncated")
         cut = cut or fault == "truncated"
         return _render(reply, cut=cut)
 
-    def _part(self, path: str) -> tuple[str, Any, Any]:
-        """(prefix, handler, error form) of the service that a path belongs to."""
+    def _part(self, path: str, origin: str) -> tuple[str, Any, Any]:
+        """(prefix, handler, error form) of the service that a path belongs to. origin: which listener was asked."""
         if path.startswith("/v1.0/"):
             return "/v1.0", self.graph.serve, graph_body
         for version in ("beta", "v1.0"):
             if path.startswith(f"/adminapi/{version}/"):
-                return f"/adminapi/{version}", self.admin.serve, admin_body
+                admin = partial(self.admin.serve, at_front=origin == self.base, region=self.region)
+                return f"/adminapi/{version}", admin, self.admin.error_body
         if path.startswith("/partnercenter/v1/"):
             return "/partnercenter/v1", self.partner.serve, partner_body
         if path.startswith("/prices/"):
@@ -172,6 +185,14 @@ class CloudWeb:
         button = '<form method="post"><button>Approve all</button></form>' if gdap.status == "approvalPending" else ""
         page = f"<!doctype html><title>Partner invitation</title><h1>{name}</h1><p>{gdap.status}</p>{button}"
         return Reply(200, page, {"Content-Type": "text/html; charset=utf-8"})
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    # asyncio turns Nagle off only where the protocol is said; without it every answer takes 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    return listening
 
 
 class _Cut(Response):

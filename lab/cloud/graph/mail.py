@@ -11,6 +11,7 @@ from typing import Any
 from lab.cloud.contract import filtered_names
 from lab.cloud.errors import ApiError
 from lab.cloud.graph.users import Users, mailbox_missing
+from lab.cloud.hostile_answers import check_principal
 from lab.cloud.item_filters import expanded, narrowed
 from lab.cloud.tenant import Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes, entity, page, page_of
@@ -214,6 +215,7 @@ class Mail:
 
     def traces(self, call: Call) -> Reply:
         """Message traces. Both bounds of receivedDateTime are wanted, at most 10 days apart, none in the future."""
+        check_principal(self._faults)
         text = call.query.get("$filter", "")
         if filtered_names(text).count("receivedDateTime") == 1:
             raise ApiError(400, "BadRequest", "receivedDateTime needs both a start and an end.")
