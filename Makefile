@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 
 HOME_OF_BOX ?= $(HOME)/.mailmove
 
-.PHONY: picture wheel-check image-check release-check demo up install help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
+.PHONY: picture wheel-check image-check release-check release-files demo up install help test tests cases fuzz prefect-oldest long fleet lint style types bench docs pages clean setup soak
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make wheel-check    the wheel, installed by pip and uv into nothing: preflight of a domain, and a rehearsal"
 	@echo "make image-check    the container image, built by its Dockerfile (Docker, or buildah and debootstrap), and tried"
 	@echo "make release-check  wheel and sdist, their metadata as an index reads it, and wheel-check"
+	@echo "make release-files  the same without wheel-check, for CI"
 	@echo "make clean   remove what set-up made"
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -133,6 +134,9 @@ $(RELEASE)/.ready: .ci/release.txt
 
 release-check: setup $(RELEASE)/.ready
 	$(RELEASE)/bin/python .ci/release_check.py $(BIN)/python
+
+release-files: setup $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/release_check.py $(BIN)/python --files
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(RELEASE) .venv-docs site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .lab

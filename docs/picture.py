@@ -123,7 +123,20 @@ def _poster(night: Recording, sheet: Sheet, *, left: float, above: bool) -> str:
         y = _phase(sheet, night.report, phase, at, y, above=above)
     y = _landing(sheet, night, at, y + 10, left, right, above=above)
     y = _resolvers(sheet, night, at, y + 8, left, above=above)
-    return sheet.svg(_legend(sheet, y + 22))
+    y = _minutes(sheet, night, at, y + 14)
+    return sheet.svg(_legend(sheet, y + 33))
+
+
+def _minutes(sheet: Sheet, night: Recording, at: Callable[[datetime], float], y: float) -> float:
+    """The time since the start, below everything that it is the scale of."""
+    span = (night.end - night.report.began).total_seconds()
+    apart = next((seconds for seconds in _TICKS if span / seconds <= _MOST_TICKS), _TICKS[-1])
+    for seconds in range(0, int(span) + 1, apart):
+        x = at(night.report.began + timedelta(seconds=seconds))
+        sheet.line(x, y - 11, x, y - 6)
+        anchor = "start" if seconds == 0 else "end" if x > sheet.width - 36 else "middle"
+        sheet.text(x, y + 7, f"{seconds // 60} min" if seconds else "start", "faint", anchor=anchor)
+    return y
 
 
 def _phase(
@@ -168,7 +181,7 @@ def _landing(
         base = top + high
         for count, kind, where in ((bar.cloud, "new", "Microsoft 365"), (bar.old, "old", "the old server")):
             tall = (count or 0) / most * high
-            if tall and until > left:
+            if tall and until - x > _LEAST:  # the last may have begun at the end
                 base -= tall
                 sheet.rect(x, base, until - x - 1, tall, kind, f"{count} at {where}")
     sheet.line(left, top + high, right, top + high)
@@ -205,6 +218,11 @@ def _spans(view: ServerView, start: datetime, end: datetime) -> Iterator[tuple[d
         yield since, until, sees
 
 
+_LEAST = 3.0
+"""Pixels of a bar of mail that is drawn."""
+_TICKS = (60, 300, 900, 3600)
+"""Seconds between two marks of the time, of which the first that gives few enough is taken."""
+_MOST_TICKS = 6
 _OF_STEPS = (("work", "at work"), ("wait", "waits, no process"), ("gate", "a person is asked"))
 _OF_SIDES = (("old", "old server"), ("new", "Microsoft 365"))
 

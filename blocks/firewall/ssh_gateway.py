@@ -183,19 +183,19 @@ class SshGateway(ProviderBlock, Firewall, Checkable):
 
     async def _run(self, device: asyncssh.SSHClientConnection, command: str, port: int, **more: str) -> str:
         line = _filled(command, port, **more)
-        done = await device.run(line, timeout=self.timeout_seconds)
+        done = await device.run(line, timeout=self.timeout_seconds, encoding=None)
         if done.exit_status is None:
             todo = "It is looked at again; if the command cut us off, the device opens the port again by itself."
             raise Transient(self._who, wanted=line, seen="the connection ended before it was done", todo=todo)
         if done.exit_status != 0:
-            output = str(done.stderr or done.stdout or "").strip()[:300]
+            output = (_text(done.stderr) or _text(done.stdout)).strip()[:300]
             raise Blocked(
                 self._who,
                 wanted=line,
                 seen=f"status {done.exit_status}: {output or 'no word'}",
                 todo="Mend the command in the block, or the account's rights on the device.",
             )
-        return str(done.stdout or "")
+        return _text(done.stdout)
 
     def _with_device(self, wanted: str, work: Callable[[asyncssh.SSHClientConnection], Awaitable[R]]) -> R:
         async def connected() -> R:
@@ -231,6 +231,11 @@ class SshGateway(ProviderBlock, Firewall, Checkable):
             raise Transient(
                 self._who, wanted=wanted, seen=words, todo="Is it up, and its port open? Ask again."
             ) from None
+
+
+def _text(printed: Any) -> str:
+    """What a device printed. Comments in its rules may be of any charset; our patterns are ASCII in all of them."""
+    return printed.decode("utf-8", "replace") if isinstance(printed, bytes) else ""
 
 
 def _let_in(port: int) -> list[dict[str, Any]]:

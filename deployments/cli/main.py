@@ -19,6 +19,7 @@ from deployments.cli.block.commands import block
 from deployments.cli.check_server import servers
 from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
+from deployments.cli.help_in_sections import HelpInSections
 from deployments.cli.keeping import HOME, USUAL_HOME, keeping
 from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, echo, exits_in_words
 from deployments.cli.output import fail as _fail
@@ -29,8 +30,9 @@ from deployments.cli.rehearse import rehearsing
 from deployments.cli.tenant_check import checking
 
 app = typer.Typer(
+    cls=HelpInSections,
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_show_locals=False,  # passwords may be among them
     help="Move a customer's mail to Microsoft 365 overnight.",
     epilog=exits_in_words(),

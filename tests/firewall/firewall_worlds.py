@@ -172,18 +172,19 @@ class Device:
                 device.heard.append(password)
                 return (username, password) == ("admin", PASSWORD)
 
-        async def run(process: asyncssh.SSHServerProcess[str]) -> None:
+        async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
             shell = await asyncio.create_subprocess_exec(
                 "/bin/sh", "-c", process.command or "", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
             )
             out, err = await shell.communicate()
-            process.stdout.write(out.decode())
-            process.stderr.write(err.decode())
+            process.stdout.write(out)
+            process.stderr.write(err)
             process.exit(shell.returncode or 0)
 
         self._server = await asyncssh.listen(
-            self.places.old_server, 0, server_factory=Account, server_host_keys=[self.key], process_factory=run
-        )
+            self.places.old_server, 0, server_factory=Account, server_host_keys=[self.key], process_factory=run,
+            encoding=None,
+        )  # fmt: skip
         self.port = self._server.get_port()
 
     def lock(self, yes: bool) -> None:

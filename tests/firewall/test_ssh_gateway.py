@@ -63,3 +63,18 @@ def test_a_command_that_takes_too_long_is_transient(device: Device) -> None:
     with pytest.raises(Transient):
         device.block(show_command="sleep 2.5", timeout_seconds=1).allowed(PORT)
     time.sleep(2)  # so that the device has no process left when it is switched off
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "cp437", "utf-8"])
+def test_a_device_may_write_in_any_charset(device: Device, charset: str) -> None:
+    """The comment of a rule is the customer's own; which charset a router's console has, nobody says."""
+    comment = device.folder / "comment"
+    comment.write_bytes("# Größe für Köln\n".encode(charset))
+    block = device.block(show_command=f"cat {comment}; cat {device.folder}/closed-* 2>/dev/null || true",
+                         closed_pattern="^refuse$")  # fmt: skip
+    assert block.allowed(PORT) != []
+    block.set_allowed(PORT, [], "refuse")
+    assert block.allowed(PORT) == []
+    failing = device.block(show_command=f"cat {comment} >&2; exit 3")
+    with pytest.raises(Blocked, match="status 3: # Gr"):
+        failing.allowed(PORT)

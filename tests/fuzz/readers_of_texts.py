@@ -253,7 +253,8 @@ def _certificate(body: bytes) -> Any:
     return certificate_steps([body], "mail.contoso.com", [], NOW, covers=["autodiscover.contoso.com"])
 
 
-def _leaf() -> bytes:
+def leaf_certificate() -> bytes:
+    """A certificate of the lab in DER."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -263,7 +264,7 @@ def _leaf() -> bytes:
 
 CERTIFICATES = Reader(
     "certificate",
-    [one_answer("leaf", _leaf(), _certificate)],
+    [one_answer("leaf", leaf_certificate(), _certificate)],
     [bytes_mutation],
     measure=lambda result: Counter(),
 )

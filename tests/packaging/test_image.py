@@ -9,11 +9,14 @@ import shlex
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from deployments.server.healthy import trouble_at
 
@@ -70,6 +73,27 @@ def test_its_locks_hold_hashes_only_and_what_was_tested(lock: str) -> None:
         name: versions for name, versions in pins(SCALE / lock).items() if not versions <= tested.get(name, versions)
     }
     assert differ == {}
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [
+        ("deployments/scale/requirements.lock", ("scale", "docker", "kubernetes")),
+        ("requirements.lock", ("scale", "build")),
+        ("requirements-dev.lock", ("lab", "scale", "build", "dev")),
+    ],
+)
+def test_a_lock_has_all_that_the_project_asks_for_in_the_range_that_it_asks_for(
+    lock: str, extras: tuple[str, ...]
+) -> None:
+    """So that a dependency that was added or held back does not wait for somebody who builds the image."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    locked = pins(ROOT / lock)
+    for wanted in map(Requirement, asked):
+        versions = locked.get(canonicalize_name(wanted.name), set())
+        if wanted.name != "mailmove":  # its own extras
+            assert versions and all(map(wanted.specifier.contains, versions)), f"{lock} has {versions} for {wanted}"
 
 
 def test_no_development_package_is_in_its_lock() -> None:

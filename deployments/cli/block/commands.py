@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from deployments.cli.help_in_sections import HelpInSections
 from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, fail, say
 
 block = typer.Typer(
+    cls=HelpInSections,
     no_args_is_help=True,
     help="Blocks with credentials: made, tested, listed, and given new secrets. A secret is never an argument: it is "
     "typed, or given as env:NAME, file:PATH, keyring:SERVICE/NAME or block:TYPE/NAME.",

@@ -174,13 +174,14 @@ def _look_at_servers(shown: Discovery, candidates: dict[str, list[str]], ways: W
     if host not in showing:
         shown.silent.append(f"nothing answers with TLS at {host}, port {ways.https_port}, from this network")
         return
-    shown.certificate = _described(showing[host], host)
+    shown.certificate = described(showing[host], host)
     shown.version = owa_version(host, candidates[host][0], ways.https_port) or ""
     if not shown.version:
         shown.silent.append(f"Outlook on the web at {host} does not say its version")
 
 
-def _described(leaf: x509.Certificate, host: str) -> str:
+def described(leaf: x509.Certificate, host: str) -> str:
+    """The certificate in a line: does it name the host, until when, for which names."""
     names = names_of(leaf)
     fits = "fits" if any(matches(name, host) for name in names) else f"does NOT name {host}"
     try:

@@ -21,8 +21,16 @@ def certificate_at(host: str, address: str, port: int) -> x509.Certificate | Non
     """The certificate that an address shows for a name, trusted or not. None: it shows none that can be read."""
     try:
         _, shown = handshake(Dial(host, address, port, None, Deadline(_SECONDS, _SECONDS)))
-        return x509.load_der_x509_certificate(shown.chain[0]) if shown.chain else None
-    except (OSError, ValueError, x509.InvalidVersion):
+    except (OSError, ValueError):
+        return None
+    return certificate_of(shown.chain[0]) if shown.chain else None
+
+
+def certificate_of(der: bytes) -> x509.Certificate | None:
+    """A certificate in DER. None: it cannot be read."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion):
         return None
 
 
