@@ -229,7 +229,7 @@ AT = datetime(2026, 1, 5, 9)
         {"pattern": MonthlyNth(frozenset(), 1)},
         {"count": 0},
         {"count": 2**31},
-        {"count": 2_000_000},
+        {"pattern": YearlyByDay(1, 5), "count": 3000},
         {"until": date(2026, 1, 4)},
         {"starts_at": 1440},
         {"starts_at": -1},

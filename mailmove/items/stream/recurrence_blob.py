@@ -152,8 +152,8 @@ def _check(series: Series, gone: list[date]) -> tuple[int, date, date]:
         if not ends and missing and day > max(missing):
             break
     if missing:
-        seen = f"{len(missing)} that are none"
-        raise unwritable("deleted or changed days that are occurrences", seen, "SeriesUnfit")
+        wanted = "deleted or changed days that are occurrences"
+        raise unwritable(wanted, f"{len(missing)} that are none", "SeriesUnfit")
     if series.count is not None and count != series.count:
         raise unwritable(f"a series of {series.count} occurrences", f"{count} before the year 4500", "SeriesUnfit")
     return count, first, last
