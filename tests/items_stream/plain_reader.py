@@ -104,6 +104,7 @@ class _Reader:
 
     def element(self) -> tuple[Any, Any]:
         kind, number = self.number("<H"), self.number("<H")
+        kind = 0x1F if kind == 0x84B0 else kind  # code page 1200
         key: Any = number
         if number >= 0x8000:
             place = UUID(bytes_le=self.take(16))

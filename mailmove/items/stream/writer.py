@@ -8,7 +8,8 @@
     embeddedMessage   = StartEmbed messageContent EndEmbed
 
 MetaTagFXDelProp stands before recipients and before attachments, as in a server's own stream of a whole item
-(3.2.5.10). Properties come in the order of their ids, named ones last: the same item gives the same bytes.
+(3.2.5.10). Properties come in the order of their ids, named ones last: the same item gives the same bytes. A text has
+the type AS_STORED, as in the streams that servers give to servers; several texts have their own type everywhere.
 """
 
 from __future__ import annotations
@@ -32,29 +33,34 @@ START_EMBEDDED, END_EMBEDDED = 0x40010003, 0x40020003
 DELETE_PROPERTY = Property(Tag(0x4016), PropertyType.INTEGER32, "MetaTagFXDelProp")
 RECIPIENTS, ATTACHMENTS = 0x0E12000D, 0x0E13000D
 """PidTagMessageRecipients and PidTagMessageAttachments, as MetaTagFXDelProp names them (2.2.1.7)."""
+AS_STORED = 0x84B0
+"""Type of a text in code page 1200, which is UTF-16 (2.2.4.1.1.1)."""
 LAST_NAMED = 0xFFFE
 _METHODS = {int(method) for method in AttachMethod}
 DEEPEST = 32
 """Items inside of one another; Exchange refuses to save deeper ones."""
 
 
-def stream_of(item: StreamItem) -> bytes:
+def stream_of(item: StreamItem, *, string_type: int = AS_STORED) -> bytes:
     """The item in its envelope, as ExportItems gives it and the mailbox import takes it (not in base64).
+
+    string_type: of texts, AS_STORED or PropertyType.STRING; their bytes are the same.
 
     ItemUnwritable: a value that its type cannot hold, a property twice, an attachment without its content.
     """
-    return in_envelope(_Writer().content(item, 1))
+    return in_envelope(_Writer(string_type).content(item, 1))
 
 
-def transfer_of(item: StreamItem) -> bytes:
+def transfer_of(item: StreamItem, *, string_type: int = AS_STORED) -> bytes:
     """The item's stream alone, without envelope."""
-    return b"".join(atom.data for atom in _Writer().content(item, 1))
+    return b"".join(atom.data for atom in _Writer(string_type).content(item, 1))
 
 
 @dataclass
 class _Writer:
     """Of one stream: a name has the same id everywhere in it."""
 
+    string_type: int
     ids: dict[Key, int] = field(default_factory=dict)
 
     def content(self, item: StreamItem, depth: int) -> Iterator[Atom]:
@@ -110,14 +116,15 @@ class _Writer:
     def _head(self, owner: Property) -> bytes:
         """propDef: type, id and, of a named property, its set and name."""
         key = owner.key
+        kind = self.string_type if owner.type is PropertyType.STRING else owner.type
         if isinstance(key, Tag):
             if not 0 < key.id < FIRST_NAMED:
                 raise unwritable(f"{owner} as a tag", "an id that each mailbox gives to another name", "TagOfName")
-            return struct.pack("<HH", owner.type, key.id)
+            return struct.pack("<HH", kind, key.id)
         number = self.ids.setdefault(key, FIRST_NAMED + len(self.ids))
         if number > LAST_NAMED:
             raise unwritable(f"at most {LAST_NAMED - FIRST_NAMED + 1} named properties in an item", "more", "TooMany")
-        return struct.pack("<HH", owner.type, number) + key.set.bytes_le + _name(owner, key)
+        return struct.pack("<HH", kind, number) + key.set.bytes_le + _name(owner, key)
 
 
 def _name(owner: Property, key: Lid | Name) -> bytes:
@@ -131,13 +138,14 @@ def _name(owner: Property, key: Lid | Name) -> bytes:
         raise unwritable(f"the name of {owner}", "half a character", "NameUnfit") from None
 
 
-def _order(each: Property) -> tuple[int, int, str, int, str, int]:
+def _order(each: Property) -> tuple[int, int, int, str, int]:
+    """Tags by id, then what is named by a number, then what is named by a text."""
     key = each.key
     if isinstance(key, Tag):
-        return 0, key.id, "", 0, "", each.type
+        return 0, 0, key.id, "", each.type
     if isinstance(key, Lid):
-        return 1, 0, str(key.set), key.lid, "", each.type
-    return 2, 0, str(key.set), 0, key.text, each.type
+        return 1, key.set.int, key.lid, "", each.type
+    return 2, key.set.int, 0, key.text, each.type
 
 
 def _marker(tag: int) -> Atom:
