@@ -73,7 +73,8 @@ def test_every_listed_property_of_every_class_arrives(item_class: str) -> None:
     message = read(stream_of(item_of(EwsItem(item_class, values))))
     expected = {(place(owner), owner.type): written(owner.type) for owner in values}
     expected[0x0E07, T.INTEGER32] = struct.pack("<i", -70000 & ~4)
-    assert message.properties == expected and len(expected) == len(values) > 100
+    assert expected.pop((0x1013, T.BINARY))  # made from RTF, which is in step: `test_best_body.py`
+    assert message.properties == expected and len(expected) == len(values) - 1 > 100
 
 
 def test_a_company_s_own_properties_of_every_type_arrive() -> None:

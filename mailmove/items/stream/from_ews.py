@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from mailmove.items.stream.addresses import entry_id, search_key
+from mailmove.items.stream.best_body import without_made_bodies
 from mailmove.items.stream.ews_item import EwsAddress, EwsAttendee, EwsFile, EwsInner, EwsItem, EwsOccurrence
 from mailmove.items.stream.ews_values import value_of
 from mailmove.items.stream.faults import unwritable
@@ -54,6 +55,7 @@ def item_of(given: EwsItem) -> StreamItem:
     for owner, mailbox in ((_AUTHOR, given.author), (_SENDER, given.sender)):
         if mailbox is not None and mailbox.address and mailbox.routing.upper() == "SMTP":
             properties.setdefault(owner, mailbox.address)
+    properties = without_made_bodies(properties)
     recipients = tuple(StreamRecipient(recipient) for recipient in _recipients(given))
     return StreamItem(properties, recipients, tuple(_attachments(given, properties)))
 

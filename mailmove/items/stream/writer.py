@@ -10,6 +10,8 @@
 MetaTagFXDelProp stands before recipients and before attachments, as in a server's own stream of a whole item
 (3.2.5.10). Properties come in the order of their ids, named ones last: the same item gives the same bytes. A text has
 the type AS_STORED, as in the streams that servers give to servers; several texts have their own type everywhere.
+
+Unverified: that the mailbox import takes a stream that no server has written.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _OF_CLASS: dict[str, tuple[Property, ...]] = {
 
 @functools.cache
 def properties_of(item_class: str) -> tuple[Property, ...]:
-    """For a class, or a custom class derived from it ('IPM.Contact.Customer'); an unknown class has what any item has.
+    """For a class, or a custom class derived from it ('IPM.Contact.Customer'); an unknown one has what a message has.
 
     Each once. Properties that a company has made itself are not among them: name them besides.
     """
@@ -47,4 +47,4 @@ def properties_of(item_class: str) -> tuple[Property, ...]:
         special = _OF_CLASS.get(".".join(words[:length]))
         if special is not None:
             return tuple(dict.fromkeys((*ANY_ITEM, *special)))
-    return ANY_ITEM
+    return (*ANY_ITEM, *ORIGINAL)
