@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from mailmove.items.stream.ews_fields import extended_field, property_answered
 from mailmove.items.stream.known.by_class import _OF_CLASS, properties_of
 from mailmove.items.stream.known.parts import ATTACHMENT, RECIPIENT
 from mailmove.items.stream.properties import (
@@ -17,7 +18,6 @@ from mailmove.items.stream.properties import (
     Name,
     Property,
     Tag,
-    extended_field,
 )  # fmt: skip
 from mailmove.items.stream.property_types import PropertyType as T
 from mailmove.items.stream.untransmitted import is_transmitted
@@ -89,3 +89,33 @@ def test_each_kind_of_name_is_asked_for_in_its_own_form() -> None:
     assert header is not None and header["DistinguishedPropertySetId"] == "InternetHeaders"
     assert extended_field(Property(Tag(0x3701), T.OBJECT)) is None
     assert extended_field(Property(Tag(0x6900), T.ERROR_CODE)) is None
+
+
+@pytest.mark.parametrize("item_class", CLASSES)
+def test_an_answer_names_the_property_that_was_asked_for(item_class: str) -> None:
+    for each in properties_of(item_class):
+        question = extended_field(each)
+        assert question is not None and property_answered(question) == each
+        short = {**question}
+        if isinstance(each.key, Tag):
+            short["PropertyTag"] = hex(each.key.id)
+            assert property_answered({**question, "PropertyTag": str(each.key.id)}) == each
+        elif "PropertySetId" in question:
+            short["PropertySetId"] = question["PropertySetId"].upper()
+        assert property_answered(short) == each
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {}, {"PropertyTag": "0x37"}, {"PropertyTag": "x", "PropertyType": "String"}, {"PropertyType": "String"},
+        {"PropertyTag": "0x37", "PropertyType": "Strings"},
+        {"PropertySetId": "1", "PropertyId": "1", "PropertyType": "String"},
+        {"DistinguishedPropertySetId": "Nobody", "PropertyId": "1", "PropertyType": "String"},
+        {"DistinguishedPropertySetId": "Common", "PropertyId": "x", "PropertyType": "String"},
+        {"DistinguishedPropertySetId": "Common", "PropertyName": "", "PropertyType": "String"},
+        {"DistinguishedPropertySetId": "Common", "PropertyType": "String"},
+    ],
+)  # fmt: skip
+def test_what_names_no_property_is_none(attributes: dict[str, str]) -> None:
+    assert property_answered(attributes) is None

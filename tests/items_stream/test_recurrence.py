@@ -70,6 +70,21 @@ def test_example_4_1_1_3_daily_with_deleted_occurrences() -> None:
     )
 
 
+def test_example_4_1_1_4_every_third_month_with_changed_occurrences() -> None:
+    moved = ChangedOccurrence(date(2008, 5, 10), datetime(2008, 5, 11, 14), datetime(2008, 5, 11, 17))
+    elsewhere = ChangedOccurrence(
+        date(2008, 8, 9), datetime(2008, 8, 9, 14), datetime(2008, 8, 9, 17), location="new location"
+    )
+    third_weekend_day = MonthlyNth(frozenset({W.SATURDAY, W.SUNDAY}), 3, every=3)
+    series = Series(third_weekend_day, date(2008, 2, 9), 840, 180, count=10, changed=(elsewhere, moved))
+    assert appointment_recurrence(series).hex().upper() == (
+        "043004300C200300000060AE000003000000000000004100000003000000222000000A00000000000000020000006028C50C4028C70C"
+        "02000000002EC50C4028C70C8028C30C6027D50C063000000930000048030000FC03000002004831C50CFC31C50CA82BC50C0000882B"
+        "C70C3C2CC70C882BC70C10000D000C006E6577206C6F636174696F6E000000000400000000000000000000000400000000000000"
+        "00000000882BC70C3C2CC70C882BC70C0C006E006500770020006C006F0063006100740069006F006E000000000000000000"
+    )
+
+
 def test_example_4_1_1_6_the_changed_occurrence_of_an_endless_series() -> None:
     """Its calendar is the Hebrew one, which is not made here; what stands behind the pattern is the same."""
     expected = (

@@ -12,7 +12,7 @@ from mailmove.items.stream.property_types import PropertyType
 from mailmove.items.stream.values import Value
 
 NATIVE_BODY = Property(Tag(0x1016), PropertyType.INTEGER32, "PidTagNativeBody")
-"""Asked for besides an item's own properties. Unverified: that EWS of 2007 tells it; who does not, is answered by rule."""
+"""Asked for besides an item's own properties. Unverified: that EWS of 2007 tells it; else the rule decides."""
 PLAIN, RTF, HTML = 1, 2, 3
 _BODY = {known.title: known for known in BODIES}
 IN_SYNC = _BODY["PidTagRtfInSync"]

@@ -61,7 +61,7 @@ class EwsInner:
 
 @dataclass(frozen=True)
 class EwsItem:
-    """values: the text of each ExtendedProperty that the item has, as asked for by `properties.extended_field`.
+    """values: the text of each ExtendedProperty that the item has, as asked for by `ews_fields.extended_field`.
 
     author, sender: From and Sender, of a message. organizer, attendees: of an event, or a message about a meeting.
     mime: MimeContent, decoded; needed of signed and encrypted mail only.

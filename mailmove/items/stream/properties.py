@@ -1,6 +1,6 @@
-"""Properties as data: a tag or a name in a set, and a type; and the form in which EWS is asked for them.
+"""Properties as data: a tag or a name in a set, and a type.
 
-Sources: MS-OXPROPS 1.3.2 (sets), MS-OXCDATA 2.6 (names); ExtendedFieldURI of EWS's schema (MS-OXWSXPROP 2.2.4).
+Sources: MS-OXPROPS 1.3.2 (sets), MS-OXCDATA 2.6 (names).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from uuid import UUID
 
-from mailmove.items.stream.property_types import PropertyType, ews_type
+from mailmove.items.stream.property_types import PropertyType
 
 FIRST_NAMED = 0x8000
 """Ids from here on are given to names by each mailbox anew."""
@@ -28,18 +28,6 @@ MEETING = UUID("6ed8da90-450b-101b-98da-00aa003f1305")
 CALENDAR_ASSISTANT = UUID("11000e07-b51b-40d6-af21-caa85edab1d0")
 UNIFIED_MESSAGING = UUID("4442858e-a9e3-4e80-b900-317a210cc15b")
 ATTACHMENT_SET = UUID("96357f7f-59e1-47d0-99a7-46515c183b54")
-
-_DISTINGUISHED = {
-    MEETING: "Meeting",
-    APPOINTMENT: "Appointment",
-    COMMON: "Common",
-    PUBLIC_STRINGS: "PublicStrings",
-    ADDRESS: "Address",
-    INTERNET_HEADERS: "InternetHeaders",
-    CALENDAR_ASSISTANT: "CalendarAssistant",
-    UNIFIED_MESSAGING: "UnifiedMessaging",
-}
-"""Names of sets that Exchange 2007 knows already; the others are asked for by their GUID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +75,6 @@ class Property:
 
     def __str__(self) -> str:
         return self.title or str(self.key)
-
-
-def extended_field(wanted: Property) -> dict[str, str] | None:
-    """Attributes of the ExtendedFieldURI that asks EWS for it, from Exchange 2007 on; None: EWS cannot be asked."""
-    kind, key = ews_type(wanted.type), wanted.key
-    if kind is None:
-        return None
-    if isinstance(key, Tag):
-        return {"PropertyTag": f"0x{key.id:04x}", "PropertyType": kind}
-    known = _DISTINGUISHED.get(key.set)
-    place = {"DistinguishedPropertySetId": known} if known else {"PropertySetId": str(key.set)}
-    name = {"PropertyId": str(key.lid)} if isinstance(key, Lid) else {"PropertyName": key.text}
-    return {**place, **name, "PropertyType": kind}
 
 
 def tags(table: str) -> tuple[Property, ...]:
