@@ -37,6 +37,8 @@ _WHOLE = {
 }
 """Type -> format, least value, first value that is too much."""
 _BROKEN = {PropertyType.FLOATING32: "<f", PropertyType.FLOATING64: "<d", PropertyType.FLOATING_TIME: "<d"}
+_DIGITS = 15
+"""Before the point of a CURRENCY, less one."""
 VARIABLE = frozenset(
     {PropertyType.STRING, PropertyType.STRING8, PropertyType.BINARY, PropertyType.OBJECT, PropertyType.SERVER_ID}
 )
@@ -77,7 +79,7 @@ def _whole(kind: PropertyType, value: object) -> bytes:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Unfit(f"a {type(value).__name__}")
     if not least <= value < beyond:
-        raise _Unfit(f"{value}, which is out of range")
+        raise _Unfit("a number out of its range")
     return struct.pack(form, value)
 
 
@@ -95,6 +97,8 @@ def _currency(_: PropertyType, value: object) -> bytes:
         raise _Unfit(f"a {type(value).__name__}")
     if not value.is_finite():
         raise _Unfit("an amount that is not finite")
+    if value.adjusted() > _DIGITS:
+        raise _Unfit("a number out of its range")
     scaled = value.scaleb(4)
     if scaled != scaled.to_integral_value():
         raise _Unfit("an amount with more than four digits behind the point")
