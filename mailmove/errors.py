@@ -7,6 +7,7 @@
     |   +-- TtlRaised      a DNS provider makes a low TTL a higher one; `floor` says which
     |   +-- FolderUnreadable  one folder of a mailbox cannot be read, and the others can; it may be left
     |   +-- ItemUnreadable    one item of a mailbox cannot be had, and the others can; it may be left
+    |   +-- ItemUnwritable    one item has a value that the form it is written in cannot hold, and the others have none
     |   +-- BadPlan        the plan has faults; all of them are listed
     |   +-- WindowClosed   the plan does not let it start now; it waits for the next window
     |   +-- RolledBack     a rollback of this cutover has begun: it never goes on; a new one may be started
@@ -114,6 +115,10 @@ class FolderUnreadable(Blocked):
 
 class ItemUnreadable(Blocked):
     """One item of a mailbox cannot be had, however often it is asked for; the mailbox itself answers."""
+
+
+class ItemUnwritable(Blocked):
+    """One item has a value that the form in which it is written cannot hold; nothing of it is cut off silently."""
 
 
 class BadPlan(Blocked):
