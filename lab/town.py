@@ -95,6 +95,7 @@ class Town:
             resolver=(places.resolver(len(resolvers)), places.dns_port),
             mx_zone=MX_ZONE,
             directory=self._directory,
+            address_book=lambda: self.old.state.directory,
             faults=self.faults,
             cycle_seconds=cycle_seconds,
         )

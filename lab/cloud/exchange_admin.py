@@ -21,6 +21,7 @@ from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError, admin_body
 from lab.cloud.login import EXCHANGE, Login, permitted
 from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
+from lab.cloud.recipient_cmdlets import RecipientCmdlets
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
@@ -45,10 +46,12 @@ class ExchangeAdmin:
         migration: MigrationCmdlets,
         dkim: DkimCmdlets,
         delegates: DelegateCmdlets,
+        recipients: RecipientCmdlets,
     ) -> None:
         self.tenant, self.login, self.faults = tenant, login, faults
         self._contract = CmdletContract()
         self._cmdlets = {**mailboxes.table(), **migration.table(), **dkim.table(), **delegates.table()}
+        self._cmdlets |= recipients.table()
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._pages: dict[str, list[dict[str, Any]]] = {}
 
