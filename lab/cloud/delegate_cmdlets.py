@@ -120,6 +120,7 @@ def show_other(recipient: OtherRecipient) -> dict[str, Any]:
         "PrimarySmtpAddress": recipient.address,
         "EmailAddresses": [f"SMTP:{recipient.address}", *(f"smtp:{alias}" for alias in recipient.aliases)],
         "RecipientTypeDetails": recipient.details,
+        "ExternalEmailAddress": f"SMTP:{recipient.target}" if recipient.target else None,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailmove.inventory.server import Inventory
+from mailmove.inventory.server import Inventory, NotRead
 
 LARGEST_ITEM = 150 * 1024 * 1024
 """Bytes; largest item that moves. A larger one fails its mailbox (KB 2584294: TooManyLargeItemsPermanentException)."""
@@ -122,6 +122,19 @@ class Relay(_Fact):
     senders: tuple[str, ...] = Field(description="The most frequent first, ten at most")
     messages: int
     last: datetime
+
+
+class AddressBook(BaseModel):
+    """What a batch carries besides mailboxes: the groups and contacts of the old server."""
+
+    groups: list[Group] = Field(default=[])
+    contacts: list[Contact] = Field(default=[])
+    not_read: list[NotRead] = Field(default=[], description="Groups whose members could not be read, and the like")
+
+    @property
+    def moving(self) -> list[Group]:
+        """The groups that a cutover batch carries: not dynamic ones, not hidden ones."""
+        return [group for group in self.groups if group.kind != "dynamic" and not group.hidden]
 
 
 class FullInventory(Inventory):
