@@ -75,12 +75,14 @@ def ask_about_recipients(context: Context) -> None:
 
 
 def _incomplete_groups(context: Context, book: AddressBook, groups: Sequence[Group]) -> Iterator[Leavable]:
+    """A member whose mailbox was left out by decision is not missing: a person knows that it does not come."""
     if not groups:
         return
     recipients = context.tenant.recipients
     names = {name: known.addresses for known in recipients.all() for name in known.addresses}
     targets = {contact.address: contact.target for contact in book.contacts}
     members = recipients.members([group.address for group in groups])
+    left = {thing.mailbox.lower() for thing in context.left_out() if thing.kind is LeavableKind.MAILBOX}
     unread = {part.what: part.why for part in book.not_read}
     for group, there in zip(groups, members, strict=True):
         if there is None:
@@ -89,7 +91,9 @@ def _incomplete_groups(context: Context, book: AddressBook, groups: Sequence[Gro
             reason = f"who is in it on the old server cannot be read: {why}"
         else:
             present = {name for member in there for name in names.get(member, {member})}
-            missing = [member for member in group.members if not _is_in(member, present, targets)]
+            missing = [
+                member for member in group.members if not _is_in(member, present, targets) and member not in left
+            ]
             reason = f"{len(missing)} of {len(group.members)} members missing: {_listed(missing)}" if missing else ""
         if reason:
             yield Leavable(kind=LeavableKind.GROUP, mailbox=group.address, reason=reason)
