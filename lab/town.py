@@ -95,6 +95,7 @@ class Town:
             resolver=(places.resolver(len(resolvers)), places.dns_port),
             mx_zone=MX_ZONE,
             directory=self._directory,
+            address_book=lambda: self.old.state.directory,
             faults=self.faults,
             cycle_seconds=cycle_seconds,
         )
@@ -155,6 +156,18 @@ class Town:
     def account(self) -> Account:
         """Account for every message. Call `senders.drain()` first."""
         return account(self.senders.records(), self.seeded, self.old.store, self.cloud.store)
+
+    def mend_groups(self) -> bool:
+        """Add members that groups lack in the cloud, as an administrator does by hand. False: none lacks any."""
+        tenant, mended = self.cloud.tenant, False
+        with tenant.lock:
+            for group in self.old.state.directory.groups:
+                present = tenant.other(group.address)
+                known = {name for name in group.members if tenant.user(name) or tenant.other(name)}
+                if present is not None and known - present.members:
+                    present.members |= known
+                    mended = True
+        return mended
 
     @property
     def resolvers(self) -> list[str]:

@@ -17,6 +17,8 @@ class LeavableKind(StrEnum):
     RECORD = "record"
     STAGE = "stage"
     ENTRY = "entry"
+    GROUP = "group"
+    CONTACT = "contact"
 
 
 _NAMED_BY = {
@@ -26,6 +28,8 @@ _NAMED_BY = {
     LeavableKind.RECORD: ("record",),
     LeavableKind.STAGE: ("stage",),
     LeavableKind.ENTRY: ("entry",),
+    LeavableKind.GROUP: ("mailbox",),
+    LeavableKind.CONTACT: ("mailbox",),
 }
 
 
@@ -37,6 +41,8 @@ class Leavable(BaseModel):
         item      mailbox, item (its id at the side that it is read from); folder and subject where they are known
         record    record: name and type of a DNS record set, "contoso.com MX"
         stage     stage: its name in the runbook
+        group     mailbox: address of a distribution group of the source, which has not arrived whole at the target
+        contact   mailbox: address of a mail contact or mail user of the source, likewise
         entry     entry: a break of the ledger's chain; left out: what it says counts as it stands
 
     reason: why it stops the stage, in the server's words. Only `key` says whether two are the same thing.
@@ -66,7 +72,7 @@ class Leavable(BaseModel):
     def key(self) -> tuple[str, ...]:
         """What it is, without words: equal for the same thing, whatever was its trouble. DNS names: absolute or not."""
         match self.kind:
-            case LeavableKind.MAILBOX:
+            case LeavableKind.MAILBOX | LeavableKind.GROUP | LeavableKind.CONTACT:
                 names: tuple[str, ...] = (self.mailbox.casefold(),)
             case LeavableKind.FOLDER:
                 known = ("id", self.folder_id) if self.folder_id else ("path", *self.folder)
@@ -105,7 +111,7 @@ class Leavable(BaseModel):
     def _name(self) -> str:
         folder = " > ".join(self.folder)
         match self.kind:
-            case LeavableKind.MAILBOX:
+            case LeavableKind.MAILBOX | LeavableKind.GROUP | LeavableKind.CONTACT:
                 return self.mailbox
             case LeavableKind.FOLDER:
                 return f"'{folder}' of {self.mailbox}"

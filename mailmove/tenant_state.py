@@ -31,9 +31,10 @@ class Endpoint(_State):
     """A migration endpoint of type ExchangeOutlookAnywhere."""
 
     name: str
-    exchange_server: str = Field(description="The server's own (internal) name")
+    exchange_server: str = Field(description="The server's FQDN, or <guid>@domain from Exchange 2013 on; '': not known")
     rpc_proxy_server: str = Field(description="Public name of Outlook Anywhere")
     authentication: Literal["Basic", "Ntlm"] = "Basic"
+    email_address: str = Field(default="", description="Mailbox by which Microsoft looks for the server, and tests it")
 
 
 class MigrationBatch(_State):
@@ -42,14 +43,24 @@ class MigrationBatch(_State):
     total: int = 0
     synced: int = 0
     failed: int = 0
+    last_round: datetime | None = Field(default=None, description="End of the last sync of the whole batch")
+
+
+RowKind = Literal["mailbox", "group", "contact", "unknown"]
+"""What a row of a batch is; contact: a mail contact or a mail user. unknown: its RecipientType is none that we know."""
 
 
 class MigrationUser(_State):
+    """A row of a batch: a mailbox, a distribution group, a mail contact or a mail user."""
+
     address: str
+    kind: RowKind = "mailbox"
     status: str = Field(description="As Get-MigrationUser says: Queued, Syncing, Synced, Failed, ...")
     synced_items: int = 0
     skipped_items: int = 0
-    last_synced: datetime | None = None
+    last_synced: datetime | None = Field(
+        default=None, description="When a sync last copied something new: of a quiet mailbox it stands still"
+    )
     error: str = ""
 
 
@@ -78,6 +89,13 @@ class Recipient(_State):
     @property
     def has_mailbox(self) -> bool:
         return self.kind in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")
+
+
+class MailContact(_State):
+    """An address in the tenant whose mail goes elsewhere."""
+
+    addresses: frozenset[str] = Field(description="All SMTP addresses, lower case")
+    target: str = Field(description="Where its mail goes, lower case")
 
 
 class Licence(_State):

@@ -193,7 +193,7 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
     Wait("quiet_inside", "until nobody reaches the old server although port 25 is closed", waits_on=_SENDERS),
     Stage("reconcile_again", "account for every item once more, now that port 25 is closed", uses=_BOTH),
     Wait("finish_rule", "until Microsoft's own rule for ending the batch holds"),
-    Stage("finish_batch", "remove the batch; the mailboxes stand on their own", uses=("tenant",)),
+    Stage("finish_batch", "remove the batch; the mailboxes stand on their own", uses=_BOTH),
     Stage("restore_ttl", "give the MX record a sane TTL again", uses=("dns",), can_be_left=True),
     Stage("enable_dkim", "have Microsoft 365 sign the domain's mail", uses=("tenant",), can_be_left=True),
 )

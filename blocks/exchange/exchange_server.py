@@ -13,7 +13,7 @@ from blocks.exchange.ews.copy_source import EwsOrigin
 from blocks.exchange.ews.messages import EwsMessages
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.ews.sync_changes import EwsChanges
-from blocks.exchange.inventory import read_delegates, read_inventory
+from blocks.exchange.inventory import read_address_book, read_delegates, read_inventory
 from blocks.exchange.inventory.relays import came_by_smtp, transports
 from blocks.exchange.powershell import outlook_anywhere as oa
 from blocks.exchange.powershell import values
@@ -27,7 +27,7 @@ from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
 from mailmove.evidence import Finding
-from mailmove.inventory.full import FullInventory, Grants
+from mailmove.inventory.full import AddressBook, FullInventory, Grants
 from mailmove.inventory.server import Inventory, NotRead, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
@@ -82,12 +82,19 @@ class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, 
                 logger.warning("%s: not read, and left out: %s", name, part.why)
             folders = public_folders(shell.run("Get-MailPublicFolder", ResultSize="Unlimited"))
             return Inventory(
-                server=name, version=server_version(server), mailboxes=[*boxes, *folders], not_read=not_read
+                server=name,
+                version=server_version(server),
+                fqdn=values.optional_text(server, "Fqdn").lower(),
+                mailboxes=[*boxes, *folders],
+                not_read=not_read,
             )
 
     def full_inventory(self) -> FullInventory:
         """All that a move must know of, by a few sessions at once; minutes on a large server."""
         return read_inventory(self._shell, self._ews, self._server)
+
+    def address_book(self) -> AddressBook:
+        return read_address_book(self._shell, self._server)
 
     def grants(self) -> Grants:
         """Who was given a right on a mailbox by hand; a minute on a large server."""

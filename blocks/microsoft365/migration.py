@@ -5,10 +5,12 @@ Source: the pages of the *-Migration* cmdlets (office-docs-powershell). Each act
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
+from blocks.microsoft365.endpoints import new_endpoint, no_cutover, serves, tested
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import number_or, text, text_or, time_or, word, word_or
 from blocks.microsoft365.identities import spellings
@@ -16,11 +18,24 @@ from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
 from mailmove.ports import SourceServer
 from mailmove.ports.tenant import TenantMigration
-from mailmove.tenant_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
+from mailmove.tenant_state import Endpoint, MigrationBatch, MigrationUser, RowKind, SkippedItem
 from mailmove.tenant_states import MIGRATION_BATCHES, MIGRATION_USERS, Step
 
-# The pages disagree on the default (20 or 100), so it is always said.
-MAX_CONCURRENT = "20"
+_ROW_KINDS: dict[str, RowKind] = {
+    "mailbox": "mailbox",
+    "group": "group",
+    "contact": "contact",
+    "mailuser": "contact",
+    # As Get-Recipient spells them.
+    "usermailbox": "mailbox",
+    "distributiongroup": "group",
+    "mailuniversaldistributiongroup": "group",
+    "mailuniversalsecuritygroup": "group",
+    "mailnonuniversalgroup": "group",
+    "mailcontact": "contact",
+}
+"""RecipientType of a migration user, in lower case (MigrationUserRecipientType: Mailbox, Contact, Group, PublicFolder,
+Unsupported, Mailuser, MailboxOrMailuser)."""
 
 
 class Migration(TenantMigration):
@@ -36,17 +51,17 @@ class Migration(TenantMigration):
             exchange_server=text_or(row, "ExchangeServer"),
             rpc_proxy_server=text_or(row, "RpcProxyServer") or text_or(row, "RemoteServer"),
             authentication="Ntlm" if word_or(row, "Authentication").lower() == "ntlm" else "Basic",
+            email_address=text_or(row, "EmailAddress").lower(),
         )
 
     def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
-        """Blocked: Microsoft cannot reach the server, or another endpoint bears the name."""
         existing = self.endpoint(endpoint.name)
         if existing is None:
-            self._new_endpoint(endpoint, source)
+            new_endpoint(self._exchange, self._public_key, endpoint, source, self._made(endpoint))
             existing = self.endpoint(endpoint.name)
         if existing is None:
             raise _not_yet(f"the endpoint {endpoint.name}", "no such endpoint yet")
-        if _spelt(existing) != _spelt(endpoint):
+        if not serves(existing, endpoint):
             raise Blocked(
                 WHO,
                 wanted=f"the endpoint {endpoint.name} for {endpoint.rpc_proxy_server} ({endpoint.exchange_server})",
@@ -56,39 +71,20 @@ class Migration(TenantMigration):
             )
         return existing
 
+    def _made(self, wanted: Endpoint) -> Callable[[], bool]:
+        """Whether what Microsoft's Autodiscover has led to is the server that the plan names; if not, it is removed."""
+
+        def is_right() -> bool:
+            made = self.endpoint(wanted.name)
+            if made is None or serves(made, wanted):
+                return made is not None
+            self.remove_endpoint(wanted.name)
+            return False
+
+        return is_right
+
     def test_endpoint(self, name: str) -> None:
-        self._test({"Endpoint": name}, f"Microsoft to reach the old server by the endpoint {name}")
-
-    def _test(self, parameters: Json, wanted: str) -> None:
-        """Test-MigrationServerAvailability: a failure is a row that says so, not an error.
-
-        Unverified: the members Result, Message and ErrorDetail are from memory; what has no Result counts as good.
-        """
-        try:
-            rows = self._exchange.run("Test-MigrationServerAvailability", parameters, wanted=wanted)
-        except Rejected as error:
-            raise _unreachable(wanted, error.seen) from None
-        for row in rows:
-            if word_or(row, "Result", "Success").lower() != "success":
-                raise _unreachable(wanted, f"{text_or(row, 'Message')} {text_or(row, 'ErrorDetail')}".strip())
-
-    def _new_endpoint(self, endpoint: Endpoint, source: SourceServer) -> None:
-        user, password = source.migration_account()
-        wanted = f"a migration endpoint to {endpoint.rpc_proxy_server} as {user}"
-        server: Json = {
-            "ExchangeOutlookAnywhere": True,
-            "ExchangeServer": endpoint.exchange_server,
-            "Authentication": endpoint.authentication,
-            "Credentials": self._exchange.credential(user, password, self._public_key),
-        }
-        self._test({**server, "RPCProxyServer": endpoint.rpc_proxy_server}, wanted)
-        own = {"Name": endpoint.name, "RpcProxyServer": endpoint.rpc_proxy_server}
-        try:
-            self._exchange.run(
-                "New-MigrationEndpoint", {**server, **own, "MaxConcurrentMigrations": MAX_CONCURRENT}, wanted=wanted
-            )
-        except Rejected as error:
-            raise _unreachable(wanted, error.seen) from None
+        tested(self._exchange, {"Endpoint": name}, f"Microsoft to reach the old server by the endpoint {name}")
 
     def remove_endpoint(self, name: str) -> None:
         if self.endpoint(name) is None:
@@ -107,6 +103,7 @@ class Migration(TenantMigration):
             total=number_or(row, "TotalCount", 0),
             synced=number_or(row, "SyncedCount", 0),
             failed=number_or(row, "FailedCount", 0),
+            last_round=time_or(row, "LastSyncedDateTime"),
         )
 
     def create_batch(self, name: str, endpoint: str) -> MigrationBatch:
@@ -128,6 +125,8 @@ class Migration(TenantMigration):
                 wanted=f"a cutover batch {name} on the endpoint {endpoint}",
             )
         except Rejected as error:
+            if error.code == "CutoverMigrationNotAllowedException":
+                raise no_cutover(f"a cutover batch {name} on the endpoint {endpoint}", error.seen) from None
             raise Blocked(
                 WHO,
                 wanted=f"a cutover batch {name} on the endpoint {endpoint}",
@@ -202,6 +201,7 @@ class Migration(TenantMigration):
     def _user(self, row: Json, why: dict[str, str]) -> MigrationUser:
         return MigrationUser(
             address=(text_or(row, "MailboxEmailAddress") or text(row, "Identity")).lower(),
+            kind=_ROW_KINDS.get(word_or(row, "RecipientType").lower(), "unknown"),
             status=word(row, "Status"),
             # Of one that has failed early there may be no counts.
             synced_items=number_or(row, "SyncedItemCount", 0),
@@ -262,10 +262,6 @@ def _guard(name: str, kind: str) -> None:
         raise Blocked(WHO, wanted=f"a {kind}", seen="an empty name", todo="Give it a name.")
 
 
-def _spelt(endpoint: Endpoint) -> tuple[str, str, str]:
-    return endpoint.exchange_server.lower(), endpoint.rpc_proxy_server.lower(), endpoint.authentication
-
-
 def _several(value: Any) -> list[Any]:
     """The entries of a member that shows one by itself, several as a list, and none as null."""
     return value if isinstance(value, list) else [value] if value else []
@@ -283,16 +279,6 @@ def _skipped(item: Any) -> SkippedItem:
         subject=text_or(item, "Subject"),
         folder=text_or(item, "FolderName"),
         sender=text_or(item, "Sender"),
-    )
-
-
-def _unreachable(wanted: str, seen: str) -> Blocked:
-    return Blocked(
-        WHO,
-        wanted=wanted,
-        seen=seen,
-        todo="Check from outside (`mailmove check-server`): Outlook Anywhere with Basic, a public certificate that "
-        "covers the name, RPC proxy ports 6001, 6002 and 6004, and the account's rights on the mailboxes.",
     )
 
 

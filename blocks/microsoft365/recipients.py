@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blocks.microsoft365.answers import Json
+from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.cmdlet_errors import is_absent
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import flag_or, text, text_or, texts_or, unreadable, word_or
 from blocks.microsoft365.http import JsonClient
+from mailmove.errors import MailmoveError
 from mailmove.ports.tenant import TenantRecipients
-from mailmove.tenant_state import Recipient
+from mailmove.tenant_state import MailContact, Recipient
 
 _NAMES = ("Name", "Identity", "Alias", "DistinguishedName", "ExternalDirectoryObjectId", "Guid")
 
@@ -33,12 +35,50 @@ class Recipients(TenantRecipients):
         recipients += [_user(recipient) for recipient in users if text(recipient, "id").lower() not in known]
         return sorted(recipients, key=lambda recipient: recipient.address)
 
+    def members(self, groups: Sequence[str]) -> list[frozenset[str] | None]:
+        given = [{"Identity": group, "ResultSize": "Unlimited"} for group in groups]
+        answers = self._exchange.read_many("Get-DistributionGroupMember", given, wanted="who is in the groups")
+        return [self._members(group, answer) for group, answer in zip(groups, answers, strict=True)]
+
+    def _members(self, group: str, answer: list[Json] | MailmoveError) -> frozenset[str] | None:
+        """That there is none is believed the third time only."""
+        if isinstance(answer, Rejected) and is_absent(answer):
+            asked: Json = {"Identity": group, "ResultSize": "Unlimited"}
+            try:
+                answer = self._exchange.of_one("Get-DistributionGroupMember", asked, wanted=f"who is in {group}")
+            except Rejected as error:
+                if is_absent(error):
+                    return None
+                raise
+        if isinstance(answer, MailmoveError):
+            raise answer
+        return frozenset(address for row in answer if (address := text_or(row, "PrimarySmtpAddress").lower()))
+
+    def contacts(self) -> list[MailContact]:
+        """Get-MailContact has the contacts; of mail users Get-Recipient shows the same."""
+        listed = self._exchange.run("Get-MailContact", {"ResultSize": "Unlimited"}, wanted="the tenant's contacts")
+        others = self._exchange.run("Get-Recipient", {"ResultSize": "Unlimited"}, wanted="the tenant's recipients")
+        rows = [*listed, *(row for row in others if word_or(row, "RecipientTypeDetails") == "MailUser")]
+        return [
+            MailContact(
+                addresses=smtp_addresses(texts_or(row, "EmailAddresses"), text_or(row, "PrimarySmtpAddress")),
+                target=_address(text_or(row, "ExternalEmailAddress")),
+            )
+            for row in rows
+        ]
+
     def synchronised(self) -> bool:
         """Graph says null where the directory was never synchronised."""
         organisations = self._graph.pages(
             "organization", wanted="whether users are synchronised", params={"$select": "id,onPremisesSyncEnabled"}
         )
         return any(flag_or(organisation, "onPremisesSyncEnabled") for organisation in organisations)
+
+
+def _address(proxy: str) -> str:
+    """`SMTP:pickup@fabrikam.example` without its kind."""
+    kind, colon, address = proxy.partition(":")
+    return (address if colon and kind.lower() == "smtp" else proxy).lower()
 
 
 def exchange_recipients(exchange: ExchangeAdmin) -> list[Recipient]:

@@ -26,11 +26,13 @@ from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration import MigrationService
 from lab.cloud.migration_cmdlets import MigrationCmdlets
 from lab.cloud.partner_center import PartnerCenter
+from lab.cloud.recipient_cmdlets import RecipientCmdlets
 from lab.cloud.rpc_probe import Reach
 from lab.cloud.smtp_in import CloudSmtp
 from lab.cloud.tenant import OtherRecipient, Tenant
 from lab.cloud.trace_cmdlets import TraceCmdlets
 from lab.cloud.web import CloudWeb
+from lab.directory import Directory
 from lab.faults import Faults
 from lab.mail_store import Mailbox, MailStore
 from lab.places import Places
@@ -40,8 +42,9 @@ class Cloud:
     """`with Cloud(places, authority, resolver=..., mx_zone=..., directory=...) as cloud:` and Microsoft runs.
 
     resolver: (address, port) of the name server that Microsoft asks. mx_zone: the lab's `mx.microsoft`.
-    directory: the old server's address list (stands for NSPI). trusted: PEM of the roots that the migration service
-    trusts; the authority's own when left out. cycle_seconds: between incremental syncs (a day in life).
+    directory, address_book: the old server's address list (stands for NSPI): mailboxes, and the rest. trusted: PEM of
+    the roots that the migration service trusts; the authority's own when left out. cycle_seconds: between incremental
+    syncs (a day in life).
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Cloud:
         resolver: tuple[str, int],
         mx_zone: str,
         directory: Callable[[], list[Mailbox]],
+        address_book: Callable[[], Directory] = Directory,
         faults: Faults | None = None,
         cycle_seconds: float = 5.0,
         trusted: str | None = None,
@@ -66,7 +70,7 @@ class Cloud:
         reach = Reach(
             resolver, places.https_port, ssl.create_default_context(cadata=trusted if trusted else authority.pem)
         )
-        self.migration = MigrationService(self.tenant, reach, directory, self.faults, cycle_seconds)
+        self.migration = MigrationService(self.tenant, reach, directory, self.faults, cycle_seconds, address_book)
         self._admin = ExchangeAdmin(
             self.tenant,
             login,
@@ -76,6 +80,7 @@ class Cloud:
             DkimCmdlets(self.tenant, resolver, self.faults),
             DelegateCmdlets(self.tenant, self.faults),
             TraceCmdlets(self.tenant, self.faults),
+            RecipientCmdlets(self.tenant),
         )
         graph = Graph(self.tenant, login, self.faults, Domains(self.tenant, resolver, mx_zone, self.faults))
         tls = authority.server_context(places.cloud, f"*.k-v1.{mx_zone.strip('.')}")
@@ -161,6 +166,11 @@ class Cloud:
     def add_recipient(self, address: str, details: str = "MailContact", aliases: tuple[str, ...] = ()) -> None:
         """Add a group or contact to the tenant's address book."""
         self.tenant.others[address] = OtherRecipient(address, address, details, aliases)
+
+    def add_member(self, group: str, member: str) -> None:
+        """Add a member to a group by hand, as an administrator mends one that did not arrive whole."""
+        with self.tenant.lock:
+            self.tenant.others[group].members.add(member)
 
     def set_licences(self, part_number: str, owned: int) -> None:
         """Set how many units of a licence the tenant owns."""

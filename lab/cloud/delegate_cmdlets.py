@@ -39,30 +39,13 @@ class DelegateCmdlets:
 
     def _recipients(self, given: Parameters) -> Rows:
         with self.tenant.lock:
-            rows = [self._show(user) for user in self.tenant.users.values() if user.has_mailbox]
-            rows += [_show_other(recipient) for recipient in self.tenant.others.values()]
+            rows = [show_user(self.tenant, user) for user in self.tenant.users.values() if user.has_mailbox]
+            rows += [show_other(recipient) for recipient in self.tenant.others.values()]
         if "Identity" in given:
             rows = [row for row in rows if str(given["Identity"]).lower() in (row["Name"], row["PrimarySmtpAddress"])]
             if not rows:
                 raise not_found(str(given["Identity"]))
         return rows
-
-    def _show(self, user: CloudUser) -> dict[str, Any]:
-        box = self.tenant.store.find(user.upn)
-        return {
-            "Name": user.id,
-            "Identity": user.id,
-            "ExternalDirectoryObjectId": user.id,
-            "Alias": user.upn.partition("@")[0],
-            "DisplayName": user.display_name,
-            "PrimarySmtpAddress": user.upn,
-            "EmailAddresses": [
-                f"SMTP:{user.upn}",
-                *(f"smtp:{alias}" for alias in (box.aliases if box else ())),
-                *(f"X500:{dn}" for dn in sorted(user.x500)),
-            ],
-            "RecipientTypeDetails": DETAILS.get(user.kind, "UserMailbox"),
-        }
 
     def _mailbox_permissions(self, given: Parameters) -> Rows:
         return self._entries(given, "FullAccess", "User")
@@ -109,7 +92,25 @@ class DelegateCmdlets:
         return user, trustee
 
 
-def _show_other(recipient: OtherRecipient) -> dict[str, Any]:
+def show_user(tenant: Tenant, user: CloudUser) -> dict[str, Any]:
+    box = tenant.store.find(user.upn)
+    return {
+        "Name": user.id,
+        "Identity": user.id,
+        "ExternalDirectoryObjectId": user.id,
+        "Alias": user.upn.partition("@")[0],
+        "DisplayName": user.display_name,
+        "PrimarySmtpAddress": user.upn,
+        "EmailAddresses": [
+            f"SMTP:{user.upn}",
+            *(f"smtp:{alias}" for alias in (box.aliases if box else ())),
+            *(f"X500:{dn}" for dn in sorted(user.x500)),
+        ],
+        "RecipientTypeDetails": DETAILS.get(user.kind, "UserMailbox"),
+    }
+
+
+def show_other(recipient: OtherRecipient) -> dict[str, Any]:
     return {
         "Name": recipient.display_name,
         "Identity": recipient.display_name,
@@ -119,6 +120,7 @@ def _show_other(recipient: OtherRecipient) -> dict[str, Any]:
         "PrimarySmtpAddress": recipient.address,
         "EmailAddresses": [f"SMTP:{recipient.address}", *(f"smtp:{alias}" for alias in recipient.aliases)],
         "RecipientTypeDetails": recipient.details,
+        "ExternalEmailAddress": f"SMTP:{recipient.target}" if recipient.target else None,
     }
 
 

@@ -23,6 +23,7 @@ from lab.cloud.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration_cmdlets import MigrationCmdlets
 from lab.cloud.module_file import ModuleFile
 from lab.cloud.organization_cmdlets import OrganizationCmdlets
+from lab.cloud.recipient_cmdlets import RecipientCmdlets
 from lab.cloud.tenant import Tenant
 from lab.cloud.trace_cmdlets import TraceCmdlets
 from lab.cloud.wire import Call, Reply
@@ -49,6 +50,7 @@ class ExchangeAdmin:
         dkim: DkimCmdlets,
         delegates: DelegateCmdlets,
         traces: TraceCmdlets,
+        recipients: RecipientCmdlets,
     ) -> None:
         self.tenant, self.login, self.faults = tenant, login, faults
         self._contract = CmdletContract()
@@ -58,6 +60,7 @@ class ExchangeAdmin:
             **dkim.table(),
             **delegates.table(),
             **traces.table(),
+            **recipients.table(),
             **OrganizationCmdlets(tenant, faults).table(),
         }
         self._module = ModuleFile(faults)

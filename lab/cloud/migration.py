@@ -17,9 +17,11 @@ from email.policy import default
 from types import TracebackType
 from typing import Self
 
+from lab.cloud.address_book import MAILBOX, add_rows, provision
 from lab.cloud.ews_source import EwsSource, Read
 from lab.cloud.rpc_probe import Reach, Unreachable
 from lab.cloud.tenant import Batch, MovedUser, Tenant
+from lab.directory import Directory
 from lab.faults import Faults, declare
 from lab.mail_store import Mailbox
 
@@ -32,6 +34,8 @@ declare(
     migration_user_unheard="a mailbox is in a state that no page of Microsoft's names",
     migration_batch_corrupted="the migration service cannot read its record of the batch any more: Corrupted",
     migration_sync_now_ignored="Set-MigrationBatch -SyncNow is accepted and does nothing",
+    # OfficeDocs-Exchange, "Migration users status report": "The last time that any new items ... were copied".
+    hostile_quiet_sync_time="LastSuccessfulSyncTime moves only when a sync has copied something new",
 )
 
 _AT_ONCE = 4  # mailboxes
@@ -53,8 +57,10 @@ class MigrationService:
         directory: Callable[[], list[Mailbox]],
         faults: Faults,
         cycle_seconds: float,
+        address_book: Callable[[], Directory] = Directory,
     ) -> None:
         self.tenant, self.reach, self.directory, self.faults = tenant, reach, directory, faults
+        self.address_book = address_book
         self.cycle = timedelta(seconds=cycle_seconds)
         # Source item ids by address; outlives a batch, as the store's own memory of what was merged does.
         self._copied: dict[str, set[str]] = defaultdict(set)
@@ -98,6 +104,8 @@ class MigrationService:
                 self._discover(batch)
         if batch.status == "Syncing" or (batch.status in _DONE and self._due(batch)):
             self._sync(batch)
+        if batch.status in ("Syncing", "IncrementalSyncing", *_DONE):
+            provision(self.tenant, batch, self.address_book(), self.faults)
 
     def _due(self, batch: Batch) -> bool:
         return batch.sync_now or batch.last_synced is None or datetime.now(UTC) - batch.last_synced >= self.cycle
@@ -109,6 +117,8 @@ class MigrationService:
                 user = batch.users.setdefault(box.address, MovedUser(box.address))
                 if user.poisoned or user.status in ("Failed", "Stopped", "IncrementalFailed"):
                     user.status, user.error, user.kind, user.poisoned = "Queued", "", "", False
+        if self.faults.take("hostile.batch_rows"):
+            add_rows(batch, self.address_book())
         batch.status = "Syncing"
 
     def _sync(self, batch: Batch) -> None:
@@ -117,16 +127,18 @@ class MigrationService:
             batch.sync_now = False
             if not first:
                 batch.status = "IncrementalSyncing"
-        going = [user for user in batch.users.values() if user.status not in _AT_REST and not user.poisoned]
+        mailboxes = [user for user in batch.users.values() if user.recipient == MAILBOX]
+        going = [user for user in mailboxes if user.status not in _AT_REST and not user.poisoned]
         boxes = {box.address: box for box in self.directory()}
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mover") as workers:
             list(workers.map(lambda user: self._move(batch, user, boxes.get(user.address)), going))
         with self.tenant.lock:
             batch.last_synced = datetime.now(UTC)
             if batch.status in ("Syncing", "IncrementalSyncing"):  # nobody stopped or removed it meanwhile
-                failed = [user for user in batch.users.values() if user.status in ("Failed", "IncrementalFailed")]
-                rest = [user for user in batch.users.values() if user.status in _AT_REST or user.poisoned]
-                everyone = failed and len(failed) == len(batch.users)
+                # What the status makes of groups that wait for members, no source says.
+                failed = [user for user in mailboxes if user.status in ("Failed", "IncrementalFailed")]
+                rest = [user for user in mailboxes if user.status in _AT_REST or user.poisoned]
+                everyone = failed and len(failed) == len(mailboxes)
                 batch.status = "Failed" if everyone else "SyncedwithErrors" if failed or rest else "Synced"
                 if self.faults.take("migration.batch_corrupted"):
                     batch.status = "Corrupted"
@@ -138,7 +150,7 @@ class MigrationService:
         """One mailbox, once through. What goes wrong is written down with the user."""
         if not self._going(batch):
             return
-        before = user.last_synced
+        before, copied_before = user.last_synced, len(user.copied)
         try:
             if not user.provisioned:
                 user.status = "Provisioning"
@@ -154,6 +166,7 @@ class MigrationService:
         else:
             if whole:
                 user.status, user.error, user.last_synced = "Synced", "", datetime.now(UTC)
+                user.last_copied = user.last_synced if len(user.copied) > copied_before else user.last_copied
             for name, status in _STRUCK.items():
                 if self.faults.take(f"migration.user_{name}"):
                     user.status, user.last_synced = status, before

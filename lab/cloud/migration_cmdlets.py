@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from lab.cloud.autodiscovery import NOT_DISCOVERED, NotDiscovered, discover
 from lab.cloud.errors import (
     CONNECTION_ERROR,
     INVALID_ARGUMENT,
@@ -17,7 +18,13 @@ from lab.cloud.mailbox_cmdlets import Parameters, Rows, Table
 from lab.cloud.migration import MigrationService
 from lab.cloud.rpc_probe import CANNOT_CONNECT, Unreachable, knock
 from lab.cloud.tenant import Batch, MigrationEndpoint, MovedUser, Tenant, utc
+from lab.faults import declare
 
+declare(
+    migration_no_cutover_support="the tenant supports no cutover: SupportsCutover is False, and a batch is refused",
+    hostile_short_name_refused="Microsoft reaches no server by a short name: an FQDN, or <guid>@domain, or nothing",
+    hostile_no_autodiscover="Microsoft's migration service cannot use the customer's Autodiscover",
+)
 _RUNNING = ("Starting", "Syncing", "IncrementalSyncing", "Stopping", "Removing")
 _SUMMARY = {"Synced": "Synced", "Failed": "Failed", "IncrementalFailed": "Failed", "Stopped": "Stopped"}
 
@@ -59,50 +66,94 @@ class MigrationCmdlets:
 
     # Endpoints
 
-    def _described(self, given: Parameters) -> MigrationEndpoint:
+    def _described(self, given: Parameters, *, tested: bool = False) -> MigrationEndpoint:
         """The endpoint that parameters describe, whichever way they spell RpcProxyServer."""
         if not given.get("ExchangeOutlookAnywhere"):
             raise _refuse("Only ExchangeOutlookAnywhere endpoints can be made here.", category=INVALID_ARGUMENT)
+        user, password = given["Credentials"]
+        email = str(given.get("EmailAddress", ""))
+        common = {
+            "name": given.get("Name", ""),
+            "user": user,
+            "password": password,
+            "max_migrations": str(given.get("MaxConcurrentMigrations", "20")),
+            "email_address": email,
+        }
         if given.get("Autodiscover"):
-            raise _refuse("The Autodiscover service couldn't be located.", "AutoDiscoverFailedException")
+            if self.service.faults.take("hostile.no_autodiscover"):
+                raise NotDiscovered("the name leads to a machine that is no Exchange")
+            settings = discover(self.service.reach, email, user, password)
+            return MigrationEndpoint(
+                exchange_server=settings.server, rpc_proxy_server=settings.proxy,
+                authentication=settings.authentication, autodiscovered=True, **common,
+            )  # fmt: skip
         proxy = given.get("RpcProxyServer") or given.get("RPCProxyServer")
         if not proxy or not given.get("ExchangeServer"):
             raise _refuse("ExchangeServer and RpcProxyServer are required.", category=INVALID_ARGUMENT)
-        user, password = given["Credentials"]
+        if tested and not email and not given.get("SourceMailboxLegacyDN"):
+            # Test-MigrationServerAvailability of Exchange 2013: MigrationMustSpecifyEmailOrMailboxDN.
+            raise _refuse(
+                "You must specify either the EmailAddress or the SourceMailboxLegacyDN parameter.",
+                category=INVALID_ARGUMENT,
+            )
         return MigrationEndpoint(
-            name=given.get("Name", ""),
             exchange_server=str(given["ExchangeServer"]),
             rpc_proxy_server=str(proxy),
             authentication=given.get("Authentication", "Basic"),
-            user=user,
-            password=password,
-            max_migrations=str(given.get("MaxConcurrentMigrations", "20")),
+            **common,
         )
 
     def _knock(self, at: MigrationEndpoint) -> None:
+        short = "." not in at.exchange_server.rpartition("@")[2]
+        if short and self.service.faults.take("hostile.short_name_refused"):
+            raise Unreachable(f"Error 0x6ba (The RPC server is unavailable) from cli_NspiBind: {at.exchange_server}")
         knock(self.service.reach, at.rpc_proxy_server, at.exchange_server, at.user, at.password, at.authentication)
 
+    def _of_mailbox(self, at: MigrationEndpoint) -> None:
+        """A test opens the mailbox of EmailAddress; made by hand, it is looked up in the old server's address list."""
+        names = {name for box in self.service.directory() for name in (box.address, *box.aliases) if not box.hidden}
+        if at.email_address and not at.autodiscovered and at.email_address.lower() not in names:
+            raise Unreachable(f"The recipient '{at.email_address}' wasn't found in the address list.")
+
     def _test(self, given: Parameters) -> Rows:
-        """Never an error for a server that does not answer: the row says so. Members from memory (unverified)."""
-        endpoint = self._endpoint(given["Endpoint"]) if "Endpoint" in given else self._described(given)
-        detail = ""
+        """Never an error for a server that does not answer: the row says so.
+
+        Members: KB 2975731, and the cmdlet of Exchange 2013 as public repositories show it; there SupportsCutover is a
+        trait of the tenant (no directory synchronisation), whatever the result is.
+        """
+        detail, kind, words, connection = "", "MigrationTransientException", CANNOT_CONNECT, None
         try:
+            endpoint = self._endpoint(given["Endpoint"]) if "Endpoint" in given else self._described(given, tested=True)
             self._knock(endpoint)
+            self._of_mailbox(endpoint)
+            connection = {
+                "IncomingRPCProxyServer": endpoint.rpc_proxy_server,
+                "IncomingExchangeServer": endpoint.exchange_server,
+                "IncomingEmailAddress": endpoint.email_address,
+            }
+        except NotDiscovered as error:
+            detail, kind, words = str(error), "AutoDiscoverFailedConfigurationErrorException", NOT_DISCOVERED
         except Unreachable as error:
             detail = str(error)
+        refused = self.tenant.directory_sync or self.service.faults.take("migration.no_cutover_support")
         return [
             {
                 "Result": "Failed" if detail else "Success",
-                "Message": CANNOT_CONNECT if detail else "",
-                "SupportsCutover": not detail,
-                "ErrorDetail": f"Microsoft.Exchange.Migration.MigrationTransientException: {detail}" if detail else "",
-                "TestedEndpoint": endpoint.rpc_proxy_server,
+                "Message": words if detail else "",
+                "ConnectionSettings": connection,
+                "SupportsCutover": not refused,
+                "ErrorDetail": f"internal error:Microsoft.Exchange.Migration.{kind}: {detail}" if detail else "",
                 "IsValid": True,
+                "Identity": "",
+                "ObjectState": "New",
             }
         ]
 
     def _new_endpoint(self, given: Parameters) -> Rows:
-        endpoint = self._described(given)
+        try:
+            endpoint = self._described(given)
+        except NotDiscovered:
+            raise _refuse(NOT_DISCOVERED, "AutoDiscoverFailedConfigurationErrorException", CONNECTION_ERROR) from None
         if endpoint.name.lower() in self.tenant.endpoints:
             raise _refuse(
                 f"A migration endpoint named '{endpoint.name}' already exists.",
@@ -179,6 +230,11 @@ class MigrationCmdlets:
                     f"A migration batch named '{name}' already exists.", "MigrationBatchAlreadyExistsException",
                     RESOURCE_EXISTS,
                 )  # fmt: skip
+            if self.tenant.directory_sync or self.service.faults.take("migration.no_cutover_support"):
+                # New-MigrationBatch of Exchange 2013: MigrationSession.SupportsCutover.
+                raise _refuse(
+                    "A cutover migration isn't allowed for this organization.", "CutoverMigrationNotAllowedException"
+                )
             if self.tenant.batches:
                 raise _refuse(
                     "Only one cutover migration batch can exist at a time.", "CutoverMigrationNotAllowedException"
@@ -242,9 +298,9 @@ class MigrationCmdlets:
     def _get_user(self, given: Parameters) -> Rows:
         with self.tenant.lock:
             if "Identity" in given or "EmailAddress" in given:
-                return [_show_user(*self._user(given.get("Identity", given.get("EmailAddress"))))]
+                return [self._show_user(*self._user(given.get("Identity", given.get("EmailAddress"))))]
             batches = [self._batch(given["BatchId"])] if "BatchId" in given else list(self.tenant.batches.values())
-            rows = [_show_user(batch, user) for batch in batches for user in batch.users.values()]
+            rows = [self._show_user(batch, user) for batch in batches for user in batch.users.values()]
         for member in ("Status", "StatusSummary"):
             if member in given:
                 rows = [row for row in rows if row[member] == given[member]]
@@ -259,7 +315,7 @@ class MigrationCmdlets:
 
     def _statistics(self, given: Parameters) -> Rows:
         batch, user = self._user(given.get("Identity"))
-        row = _show_user(batch, user) | {"Error": user.error, "TotalItemsInSourceMailboxCount": len(user.copied)}
+        row = self._show_user(batch, user) | {"Error": user.error, "TotalItemsInSourceMailboxCount": len(user.copied)}
         if given.get("IncludeSkippedItems"):
             row["SkippedItems"] = list(user.skipped)
         return [row]
@@ -269,6 +325,23 @@ class MigrationCmdlets:
             batch, user = self._user(given.get("Identity"))
             del batch.users[user.address]
         return []
+
+    def _show_user(self, batch: Batch, user: MovedUser) -> dict[str, Any]:
+        quiet = self.service.faults.take("hostile.quiet_sync_time")
+        return {
+            "Identity": user.address,
+            "Guid": user.guid,
+            "MailboxEmailAddress": user.address,
+            "BatchId": batch.name,
+            "RecipientType": user.recipient,
+            "Status": user.status,
+            "StatusSummary": _SUMMARY.get(user.status, "Active"),
+            "SyncedItemCount": len(user.copied),
+            "SkippedItemCount": len(user.skipped),
+            "LastSuccessfulSyncTime": _maybe(user.last_copied if quiet else user.last_synced),
+            "ErrorSummary": f"{user.kind}: {user.error}" if user.error else "",
+            "DataConsistencyScore": "Investigate" if user.skipped else "Perfect",
+        }
 
     def _show_batch(self, batch: Batch) -> dict[str, Any]:
         statuses = [user.status for user in batch.users.values()]
@@ -308,25 +381,9 @@ def _show_endpoint(endpoint: MigrationEndpoint) -> dict[str, Any]:
         "Username": endpoint.user,
         "Authentication": endpoint.authentication,
         "MailboxPermission": "Admin",
-        "UseAutoDiscover": False,
+        "UseAutoDiscover": endpoint.autodiscovered,
+        "EmailAddress": endpoint.email_address,
         "AcceptUntrustedCertificates": False,
         "MaxConcurrentMigrations": endpoint.max_migrations,
         "MaxConcurrentIncrementalSyncs": "10",
-    }
-
-
-def _show_user(batch: Batch, user: MovedUser) -> dict[str, Any]:
-    return {
-        "Identity": user.address,
-        "Guid": user.guid,
-        "MailboxEmailAddress": user.address,
-        "BatchId": batch.name,
-        "RecipientType": "Mailbox",
-        "Status": user.status,
-        "StatusSummary": _SUMMARY.get(user.status, "Active"),
-        "SyncedItemCount": len(user.copied),
-        "SkippedItemCount": len(user.skipped),
-        "LastSuccessfulSyncTime": _maybe(user.last_synced),
-        "ErrorSummary": f"{user.kind}: {user.error}" if user.error else "",
-        "DataConsistencyScore": "Investigate" if user.skipped else "Perfect",
     }

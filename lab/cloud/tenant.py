@@ -56,12 +56,17 @@ class CloudUser:
 
 @dataclass
 class OtherRecipient:
-    """A group or a contact of the tenant's address book. details: its RecipientTypeDetails."""
+    """A group or a contact of the tenant's address book. details: its RecipientTypeDetails.
+
+    members: addresses, of a group. target: where a contact's mail goes.
+    """
 
     address: str
     display_name: str
     details: str = "MailContact"
     aliases: tuple[str, ...] = ()
+    members: set[str] = field(default_factory=set)
+    target: str = ""
     id: str = field(default_factory=lambda: str(uuid4()))
 
 
@@ -81,12 +86,17 @@ class MigrationEndpoint:
     user: str
     password: str
     max_migrations: str = "20"
+    email_address: str = ""
+    autodiscovered: bool = False
     guid: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass
 class MovedUser:
-    """One MigrationUser, and which of its source items have been copied."""
+    """One MigrationUser, and which of its source items have been copied.
+
+    recipient: MigrationUserRecipientType. last_copied: when a sync last copied anything; last_synced: when one ended.
+    """
 
     address: str
     status: str = "Queued"
@@ -95,6 +105,8 @@ class MovedUser:
     skipped: list[dict[str, str]] = field(default_factory=list)
     copied: set[str] = field(default_factory=set)
     last_synced: datetime | None = None
+    last_copied: datetime | None = None
+    recipient: str = "Mailbox"
     provisioned: bool = False
     poisoned: bool = False  # its job is not taken up any more, though it is queued
     guid: str = field(default_factory=lambda: str(uuid4()))

@@ -48,6 +48,7 @@ CMDLETS = """
     Remove-MigrationEndpoint New-MigrationBatch Get-MigrationBatch Start-MigrationBatch Stop-MigrationBatch
     Set-MigrationBatch Complete-MigrationBatch Remove-MigrationBatch Get-MigrationUser Get-MigrationUserStatistics
     Remove-MigrationUser Start-MigrationUser Stop-MigrationUser Get-MessageTraceV2
+    Get-DistributionGroup Get-DistributionGroupMember Get-MailContact
 """.split()  # noqa: SIM905  # names read better as text
 """What the token's role shows of Exchange Online; any other cmdlet is not recognised there."""
 

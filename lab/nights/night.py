@@ -28,6 +28,8 @@ _PATIENCE = 1200.0
 """Seconds; a night that has not ended by then never would."""
 _OFFERED = re.compile(r"^- (?:item|folder|mailbox) ", re.MULTILINE)
 """How a question names what would be left out, smaller than a stage."""
+_RECIPIENTS = re.compile(r"^- (?:group|contact) ", re.MULTILINE)
+"""The same of groups and contacts that have not arrived whole."""
 _NAPS = 6
 """Every so many looks at a parked wait, the process ends and the next look is another one's."""
 _NOTICES, _PUZZLES = 3.0, 60.0
@@ -246,6 +248,12 @@ class Night:
 
     def _trouble(self, asked: dict[str, Any], text: str) -> None:
         self.outcome.troubles.append(text.splitlines()[0])
+        if "[finish_batch" in asked["key"] and self.town.mend_groups():
+            self._answer(asked, {"name": "anna", "reason": "the members that were missing are added by hand"})
+            return
+        if _RECIPIENTS.search(text):
+            self._answer(asked, {"leave_out": True, "name": "anna", "reason": "we add them later"})
+            return
         offered = self.drawn.cruelty and _OFFERED.search(text)
         if self.lasting and not self.drawn.mends and not offered:
             self._left_parked(text)

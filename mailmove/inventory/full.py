@@ -131,6 +131,19 @@ class Relay(_Fact):
     last: datetime
 
 
+class AddressBook(BaseModel):
+    """What a batch carries besides mailboxes: the groups and contacts of the old server."""
+
+    groups: list[Group] = Field(default=[])
+    contacts: list[Contact] = Field(default=[])
+    not_read: list[NotRead] = Field(default=[], description="Groups whose members could not be read, and the like")
+
+    @property
+    def moving(self) -> list[Group]:
+        """The groups that a cutover batch carries: not dynamic ones, not hidden ones."""
+        return [group for group in self.groups if group.kind != "dynamic" and not group.hidden]
+
+
 class FullInventory(Inventory):
     """An inventory with groups, rights, phones and relays too. Addresses are in lower case."""
 

@@ -37,6 +37,7 @@ class Inventory(BaseModel):
 
     server: str = Field(description="Its own name: 'SBS2008'")
     version: str = Field(description="'8.3.83.6' is Exchange 2007 SP3")
+    fqdn: str = Field(default="", description="Its name with the domain inside: 'sbs2008.contoso.local'; '': not shown")
     mailboxes: list[SourceMailbox]
     not_read: list[NotRead] = Field(default=[])
 

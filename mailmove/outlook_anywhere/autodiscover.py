@@ -101,6 +101,12 @@ def autodiscover_steps(
     return done, settings_read[0] if settings_read else Settings()
 
 
+def settings_at(names: Names, host: str, address: str, account: Account, deadline: Deadline) -> Settings:
+    """What Autodiscover says at one host that is known to be the server. Trouble: it gives no settings."""
+    rule = PasswordRule(host, address.rpartition("@")[2])
+    return _ask(names, f"https://{host}{PATH}", address, account, deadline, rule, "")
+
+
 _MAKE = "Make a record autodiscover.<domain> that leads to the server, with that name in its certificate."
 _FAILED = "The Autodiscover service couldn't be located."
 

@@ -146,6 +146,8 @@ _RIGHTS: tuple[Right, ...] = (
     _cmdlet("Test-MigrationServerAvailability", "ask Microsoft whether it reaches the old server"),
     _cmdlet("Set-Mailbox", "turn shared mailboxes into shared ones; carry X500 addresses and send on behalf over"),
     _cmdlet("Get-Recipient", "find who holds an address already"),
+    _cmdlet("Get-DistributionGroupMember", "prove that groups have arrived with all their members"),
+    _cmdlet("Get-MailContact", "prove that contacts have arrived"),
     _cmdlet("Get-MailboxPermission", "see who may open a mailbox"),
     _cmdlet("Add-MailboxPermission", "carry full access over"),
     _cmdlet("Remove-MailboxPermission", "take it back in a rollback"),

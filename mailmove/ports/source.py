@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from mailmove.inventory.full import FullInventory, Grants
+from mailmove.inventory.full import AddressBook, FullInventory, Grants
 from mailmove.inventory.server import Inventory, OutlookAnywhere
 from mailmove.items.copy.interfaces import Origin
 from mailmove.items.item import Arrival
@@ -30,6 +30,10 @@ class SourceServer(HasClock):
     @abstractmethod
     def full_inventory(self) -> FullInventory:
         """Everything on the server that a move must know of; for preflight, it may take minutes."""
+
+    @abstractmethod
+    def address_book(self) -> AddressBook:
+        """Groups with their members, and contacts; a minute on a large server."""
 
     @abstractmethod
     def grants(self) -> Grants:

@@ -17,11 +17,12 @@ from mailmove.items.reconcile.report import Account
 from mailmove.leavable import Leavable
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
+from tasks.items.batch_users import batch_rows
 from tasks.items.copy_missing import Missing, copy_missing
 from tasks.items.item_report import compare, thing_of
 from tasks.items.left_out import Decisions, ask_about, left_folder, left_item, single_item
 from tasks.items.redeliver import deliver_again
-from tasks.ledger.entry import EntryKind
+from tasks.items.sync_rounds import is_at_rest, is_synced, request_round, round_since, wants_request
 from tasks.ledger.names import batch_name
 from tasks.ledger.payloads import LeftFolder, LeftItem, ReconciledMailbox, Reconciliation, SyncRequest
 from tasks.traffic.server_clocks import ROUNDED
@@ -138,7 +139,8 @@ def _wait_for_sync(context: Context, missing: Missing) -> None:
     """Returns when a sync that began after these items were seen is over. All in Microsoft's time."""
     asked = _asked(context)
     cloud = context.tenant
-    if cloud.migration.batch(batch_name(context.plan)) is None:
+    batch = cloud.migration.batch(batch_name(context.plan))
+    if batch is None:
         return  # removed already: nobody will sync any more
     target_time, source_time = cloud.clock(), context.source.clock()
     times = [item.received for items in missing.values() for item in items if item.received]
@@ -146,23 +148,22 @@ def _wait_for_sync(context: Context, missing: Missing) -> None:
     newest = max((at for at in times if at <= source_time + ROUNDED), default=None)
     arrived = newest + (target_time - source_time) + ROUNDED if newest else None
     if asked is None or (arrived and arrived > asked):
-        context.fence()
-        cloud.migration.sync_now(batch_name(context.plan))
-        counts = {address: len(items) for address, items in missing.items()}
-        request = SyncRequest(at=target_time + ROUNDED, missing=counts)
-        facts = [f"{address}: {count} missing" for address, count in counts.items()]
-        context.ledger.record(EntryKind.EVIDENCE, context.stage, payload=request, facts=facts)
+        request_round(
+            context, batch, batch_rows(context).mailboxes,
+            missing={address: len(items) for address, items in missing.items()},
+        )  # fmt: skip
         raise NotYet(
             "Exchange Online",
             wanted="a sync for the missing items",
             seen="just asked for",
             todo="It is looked at again.",
         )
-    late = [
-        user.address
-        for user in cloud.migration.users(batch_name(context.plan))
-        if user.address in missing and not (user.last_synced and user.last_synced > asked)
-    ]
+    mailboxes = batch_rows(context).mailboxes
+    ended = round_since(context, batch, asked - ROUNDED)
+    late = [user.address for user in mailboxes if user.address in missing and not is_synced(user, asked, ended)]
+    if late and wants_request(context, asked - ROUNDED) and is_at_rest(batch, mailboxes):
+        # A round was under way when it was asked for: whether what is missing was there when it came by, nobody knows.
+        request_round(context, batch, mailboxes, missing={})
     if late:
         raise NotYet(
             "Exchange Online",

@@ -155,6 +155,11 @@ class SyncRequest(_Payload):
     at: datetime | None = None
     missing: dict[str, int] = Field(default={}, description="Mailbox -> items that were missing")
     refused: str = ""
+    after: datetime | None = Field(
+        default=None,
+        description="End of the batch's last round when the batch was at rest; a later end is of a round that began "
+        "after this request. None: a round was under way",
+    )
 
 
 class ServerClock(_Payload):

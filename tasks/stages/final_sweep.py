@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mailmove.errors import Blocked, NotYet, Refused
+from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.report import forecast_rules
 from mailmove.tenant_state import MigrationUser
@@ -12,11 +12,11 @@ from mailmove.tenant_states import MIGRATION_USERS, Step
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
-from tasks.items.batch_users import proposals, thing
+from tasks.items.batch_users import batch_rows, proposals, thing
 from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, record_copy
-from tasks.ledger.entry import EntryKind
+from tasks.items.recipient_arrival import recipient_facts
+from tasks.items.sync_rounds import is_at_rest, is_synced, request_round, round_since, wants_request
 from tasks.ledger.names import batch_name
-from tasks.ledger.payloads import SyncRequest
 from tasks.traffic.server_clocks import when
 
 NAME = "final_sweep"
@@ -33,10 +33,11 @@ def _since(context: Context) -> datetime:
 def _not_synced(context: Context, since: datetime) -> list[MigrationUser]:
     """Every mailbox that moves counts, but those left out by decision. One that the batch does not know has no status:
     it is behind for good."""
-    users = context.tenant.migration.users(batch_name(context.plan))
+    users = batch_rows(context).mailboxes
     known = {user.address.lower() for user in users}
     moving = [box.address for box in context.source.inventory().moving if box.address.lower() not in known]
-    late = [user for user in users if not user.last_synced or user.last_synced <= since]
+    ended = round_since(context, context.tenant.migration.batch(batch_name(context.plan)), since)
+    late = [user for user in users if not is_synced(user, since, ended)]
     strangers = [MigrationUser(address=address, status="") for address in moving]
     return [user for user in (*strangers, *late) if not context.is_left_out(thing(user))]
 
@@ -63,25 +64,27 @@ def check(context: Context) -> Preview:
 @apply_task
 def apply(context: Context, approved: str | None = None) -> Receipt:
     """Sync now; where Microsoft does not, its daily cycle comes by all the same."""
-    ledger = context.ledger
     if is_direct(context):
         record_copy(context, copy_mailboxes(context))
-    elif context.tenant.migration.batch(batch_name(context.plan)) and _not_synced(context, _since(context)):
-        context.fence()
-        try:
-            context.tenant.migration.sync_now(batch_name(context.plan))
-        except Refused:
-            raise
-        except Blocked as error:
-            refused = SyncRequest(refused=error.seen)
-            ledger.record(EntryKind.EVIDENCE, NAME, payload=refused, facts=[f"no sync at once: {error}"])
+        return Receipt(stage=NAME)
+    batch = context.tenant.migration.batch(batch_name(context.plan))
+    if batch and _not_synced(context, _since(context)):
+        request_round(context, batch, batch_rows(context).mailboxes, missing={})
     return Receipt(stage=NAME)
+
+
+def _request_again(context: Context, since: datetime) -> None:
+    """Where a round was under way when we asked: of that one nobody knows whether it began after `since`."""
+    batch, mailboxes = context.tenant.migration.batch(batch_name(context.plan)), batch_rows(context).mailboxes
+    if wants_request(context, since) and is_at_rest(batch, mailboxes):
+        request_round(context, batch, mailboxes, missing={})
 
 
 @verify_task
 def verify(context: Context) -> Evidence:
-    """Microsoft's own rule: each mailbox was synced after mail reached the cloud everywhere. Blocked: some
-    never will be, as they are; they can be left out."""
+    """Microsoft's own rule: each mailbox was synced after mail reached the cloud everywhere. By which evidence:
+    `tasks/items/sync_rounds.py`. Blocked: some never will be, as they are; they can be left out. Groups and contacts
+    that have not arrived are named, and hold nothing up."""
     if is_direct(context):
         copied = copies(context)
         return record_evidence(context, NAME, copied[-1].facts if copied else ["nothing was copied again"])
@@ -98,13 +101,15 @@ def verify(context: Context) -> Evidence:
             leaves=tuple(map(thing, stuck)),
         )
     if late:
+        _request_again(context, since)
         raise NotYet(
             "Exchange Online",
             wanted=wanted,
             seen=f"{len(late)} not synced yet: {'; '.join(map(_described, late[:5]))}",
             todo="It is looked at again; the daily cycle is the slowest case.",
         )
-    return record_evidence(context, NAME, [f"every mailbox was synced after {since.isoformat()}"])
+    facts = [f"every mailbox was synced after {since.isoformat()}", *recipient_facts(context)]
+    return record_evidence(context, NAME, facts)
 
 
 @rollback_task

@@ -9,6 +9,8 @@ from mailmove.tenant_state import Endpoint
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
+from tasks.items.recipient_arrival import ask_about_recipients
+from tasks.items.wanted_endpoint import tested_mailbox
 from tasks.ledger.names import batch_name, endpoint_name
 from tasks.ledger.stored_values import stored_value
 
@@ -34,7 +36,8 @@ def check(context: Context) -> Preview:
 
 @apply_task
 def apply(context: Context, approved: str | None = None) -> Receipt:
-    """Only behind Microsoft's own rule; the last proof has counted every item by then."""
+    """Only behind Microsoft's own rule; the last proof has counted every item by then. Groups and contacts that have
+    not arrived whole are asked about here, once: after this nobody adds their members any more."""
 
     def remove(_: Preview) -> None:
         if context.ledger.evidence("finish_rule") is None:
@@ -45,6 +48,8 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
                 todo="Let the cutover wait for `finish_rule`; do not remove the batch by hand.",
             )
         cloud = context.tenant
+        if cloud.migration.batch(batch_name(context.plan)):
+            ask_about_recipients(context)
         cloud.migration.remove_batch(batch_name(context.plan))
         if not context.plan.target.endpoint:
             cloud.migration.remove_endpoint(endpoint_name(context.plan))
@@ -71,9 +76,10 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
         cloud = context.tenant
         for change in receipt.changes:
             if change.kind is ChangeKind.MIGRATION_ENDPOINT:
-                cloud.migration.create_endpoint(
-                    stored_value(Endpoint, change.before, "the endpoint that stood there"), context.source
-                )
+                before = stored_value(Endpoint, change.before, "the endpoint that stood there")
+                if not before.email_address:  # of a Mailmove that did not need it
+                    before = before.model_copy(update={"email_address": tested_mailbox(context)})
+                cloud.migration.create_endpoint(before, context.source)
         if any(change.kind is ChangeKind.MIGRATION_BATCH for change in receipt.changes):
             cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
             cloud.migration.start_batch(batch_name(context.plan))

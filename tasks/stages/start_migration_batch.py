@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from mailmove.changes import Change, ChangeKind, NamedSubject
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, Refused
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
-from mailmove.tenant_state import Endpoint
+from mailmove.ports.tenant.migration import CUTOVER_NOT_SUPPORTED
 from mailmove.tenant_states import MIGRATION_BATCHES, Step
 from tasks.accounts.address_collisions import findings_of_collisions
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.items.copy_mailboxes import is_direct
+from tasks.items.wanted_endpoint import wanted_endpoint
 from tasks.ledger.names import batch_name, endpoint_name
 
 NAME = "start_migration_batch"
@@ -31,7 +32,7 @@ def _preview(context: Context) -> Preview:
     if batch is None or batch.status.lower() in _UNSTARTED:
         before = batch.status if batch else None  # one that was there is not ours to remove
         changes.append(_change(ChangeKind.MIGRATION_BATCH, batch_name(context.plan), "started", before))
-    findings = [] if batch else [*findings_of_collisions(context), *_missing_endpoint(context)]
+    findings = [] if batch else [*findings_of_collisions(context), *_endpoint_findings(context)]
     return Preview(stage=NAME, changes=changes, findings=findings)
 
 
@@ -39,10 +40,23 @@ def _change(kind: ChangeKind, name: str, after: str, before: str | None = None) 
     return Change(kind=kind, subject=NamedSubject(name=name), before=before, after=after)
 
 
-def _missing_endpoint(context: Context) -> list[Finding]:
-    """An endpoint that the plan names must be there before the cutover."""
+def _endpoint_findings(context: Context) -> list[Finding]:
+    """An endpoint that the plan names must be there before the cutover, and the tenant must take a cutover batch by it.
+
+    That the server does not answer yet is none: Outlook Anywhere may be enabled by the cutover itself.
+    """
     named = context.plan.target.endpoint
-    if named is None or context.tenant.migration.endpoint(named):
+    if named is None:
+        return []
+    if context.tenant.migration.endpoint(named):
+        try:
+            context.tenant.migration.test_endpoint(named)
+        except Refused:
+            raise
+        except Blocked as error:
+            if error.code == CUTOVER_NOT_SUPPORTED:
+                means = "The batch cannot be made."
+                return [Finding(subject=error.who, seen=error.seen, means=means, todo=error.todo, blocks=True)]
         return []
     return [
         Finding(
@@ -70,14 +84,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
         if cloud.migration.endpoint(endpoint_name(context.plan)):
             cloud.migration.test_endpoint(endpoint_name(context.plan))
         else:
-            cloud.migration.create_endpoint(
-                Endpoint(
-                    name=endpoint_name(context.plan),
-                    exchange_server=source.inventory().server,
-                    rpc_proxy_server=context.plan.source.outlook_anywhere_host,
-                ),
-                source,
-            )
+            cloud.migration.create_endpoint(wanted_endpoint(context), source)
         if cloud.migration.batch(batch_name(context.plan)) is None:
             cloud.migration.create_batch(batch_name(context.plan), endpoint_name(context.plan))
         cloud.migration.start_batch(batch_name(context.plan))

@@ -1,4 +1,7 @@
-"""Until every mailbox of the batch has been copied once; what fails is tried again, then a person is asked."""
+"""Until every mailbox of the batch has been copied once; what fails is tried again, then a person is asked.
+
+Groups and contacts stand in the same batch, and may wait for ever for a member: they are named, and not waited for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from mailmove.report.progress import Progress, bars, watched
 from mailmove.tenant_state import MigrationBatch, MigrationUser
 from mailmove.tenant_states import MIGRATION_BATCHES, MIGRATION_USERS, Step
 from tasks.execution.context import Context
-from tasks.items.batch_users import at_rest, proposals
+from tasks.items.batch_users import at_rest, batch_rows, proposals
 from tasks.items.copy_mailboxes import is_direct
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
@@ -60,7 +63,8 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
         copied_by_us = context.ledger.evidence("copy_mailboxes")
         return PollResult(done=copied_by_us is not None, summary="the mailboxes are copied by Mailmove itself")
     cloud, known = context.tenant, dict(previous.state) if previous else {}
-    users = cloud.migration.users(batch_name(context.plan))
+    rows = batch_rows(context)
+    users = rows.mailboxes
     # Asked once: it is a question to the old server's shell, and the first copy takes hours.
     totals: dict[str, int] = known["totals"] if "totals" in known else _totals(context)
     batch = cloud.migration.batch(batch_name(context.plan))
@@ -75,6 +79,7 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
     summary = f"{len(copied)} of {len(users)} mailboxes copied, {items}{_of(known_total, unknown)} items"
     summary += f", {rate * 60:.0f} a minute" if rate else ""
     summary += f"; {len(failed)} failed" if failed else ""
+    summary += f"; {line}" if (line := rows.others_line()) else ""
     restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
     skipped = [
         f"{user.address}: left out {item}" for user in users if user.skipped_items for item in _skipped(context, user)
@@ -94,6 +99,7 @@ def _poll(context: Context, previous: PollResult | None) -> PollResult:
             *(f"{user.address}: {user.error or user.status}" for user in failed),
             *proposals(users),
             *_progress(users, totals),
+            *rows.others_details(),
             *skipped,
         ],
         asks=asks,
@@ -205,7 +211,7 @@ def _restart_is_due(batch: MigrationBatch | None, restarts: list[datetime]) -> b
 
 def _start_again(context: Context) -> None:
     """Start-MigrationBatch tries failed users again."""
-    failed = [user for user in context.tenant.migration.users(batch_name(context.plan)) if _has_failed(user)]
+    failed = [user for user in batch_rows(context).mailboxes if _has_failed(user)]
     restarts = [entry.at for entry, _ in context.ledger.payloads(BatchRestart)]
     batch = context.tenant.migration.batch(batch_name(context.plan))
     if not failed or not _restart_is_due(batch, restarts):

@@ -46,6 +46,7 @@ def described(town: Any, **more: Any) -> dict[str, Any]:
         "RpcProxyServer": PROXY,
         "Credentials": credential(town, admin, town.company.accounts[admin]),
         "Authentication": "Basic",
+        "EmailAddress": "anna@northwind.example",
         **more,
     }
 

@@ -57,12 +57,15 @@ OWN: dict[str, dict[str, Any]] = {
     "domains.get": {"name": DOMAIN},
     "migration.endpoint": {"name": "oa"},
     "migration.create_endpoint": {
-        "endpoint": Endpoint(name="new", exchange_server="s.local", rpc_proxy_server=f"mail.{DOMAIN}"),
+        "endpoint": Endpoint(
+            name="new", exchange_server="s.local", rpc_proxy_server=f"mail.{DOMAIN}", email_address=ANNA
+        ),
         "source": _Source(),
     },
     "migration.remove_endpoint": {"name": "spare"},
     "dkim.prepare": {"domain": "mailed.example"},
     "mailboxes.set_kind": {"mailbox": INFO, "kind": "Shared"},
+    "recipients.members": {"groups": [f"all@{DOMAIN}", f"gone@{DOMAIN}"]},
     "users.set_licence": {"usage_location": "GB", "skus": frozenset({SKU})},
     "partner.withdraw": {"relationship_id": "gdap-old"},
     "migration.test_endpoint": {"name": "oa"},

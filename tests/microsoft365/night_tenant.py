@@ -15,7 +15,7 @@ from lab.authority import Authority
 from lab.cloud.cloud import Cloud
 from lab.cloud.login import EXCHANGE, GRAPH
 from lab.cloud.partner_orders import BUSINESS_BASIC
-from lab.cloud.tenant import Assignment, Batch, CloudDomain, Gdap, MigrationEndpoint, MovedUser
+from lab.cloud.tenant import Assignment, Batch, CloudDomain, Gdap, MigrationEndpoint, MovedUser, OtherRecipient
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.mail_store import Mailbox
 from mailmove.items.copy.interfaces import Destination, SourceFolder
@@ -53,6 +53,9 @@ def furnish(cloud: Cloud) -> None:
     tenant.store.put(ANNA, person, folder="Contacts", kind="contact", received=THEN)
     for name in ("oa", "spare"):
         tenant.endpoints[name] = MigrationEndpoint(name, "s.local", "mail.northwind.example", "Basic", "u", "p")
+    tenant.others[f"all@{DOMAIN}"] = OtherRecipient(f"all@{DOMAIN}", "All", "MailUniversalDistributionGroup")
+    tenant.others[f"all@{DOMAIN}"].members |= {ANNA, INFO}
+    tenant.others[f"out@{DOMAIN}"] = OtherRecipient(f"out@{DOMAIN}", "Out", target="out@x.example")
     tenant.store.put(ANNA, b"Message-ID: <0@x.example>\r\nSubject: Message 0\r\n\r\n", received=THEN)  # a twin
     users = {ANNA: MovedUser(ANNA, "Synced"), LOST: MovedUser(LOST, "Failed"), INFO: MovedUser(INFO, "Failed", "no")}
     tenant.batches["night"] = Batch("night", "oa", "Synced", users, last_synced=datetime.now(UTC))

@@ -63,6 +63,7 @@ class Recorder:
         self.absent = {
             "domains/new.example",
             "Get-MigrationEndpoint new",
+            "Get-MigrationEndpoint other",
             "Get-MigrationBatch new",
             "Get-DkimSigningConfig new",
         }
@@ -174,12 +175,16 @@ def recorded() -> Recorder:
     Users(graph).password_dates("anna@new.example")
     Recipients(exchange, graph).all()
     Recipients(exchange, graph).synchronised()
+    Recipients(exchange, graph).members(["all@new.example"])
+    Recipients(exchange, graph).contacts()
     changes = GraphChanges(graph)
     for folder in changes.folders("anna@new.example"):
         list(changes.changes("anna@new.example", folder, None))
     message_traces(graph, now() - timedelta(days=1))
 
-    migration.create_endpoint(Endpoint(name="new", exchange_server="s", rpc_proxy_server="p.example"), Account())  # type: ignore[arg-type]
+    found = Endpoint(name="new", exchange_server="s", rpc_proxy_server="p.example", email_address="a@b.example")
+    for wanted in (found, found.model_copy(update={"name": "other", "email_address": ""})):
+        migration.create_endpoint(wanted, Account())  # type: ignore[arg-type]
     migration.create_batch("new", "new")
     migration.start_batch("new")
     migration.sync_now("new")

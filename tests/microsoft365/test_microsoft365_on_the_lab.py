@@ -21,7 +21,12 @@ from mailmove.items.item import Item
 from mailmove.tenant_state import Endpoint
 
 T = TypeVar("T")
-OA = Endpoint(name="oa", exchange_server="sbs2008.local", rpc_proxy_server=f"mail.{DOMAIN}")
+OA = Endpoint(
+    name="oa",
+    exchange_server="sbs2008.local",
+    rpc_proxy_server=f"mail.{DOMAIN}",
+    email_address=f"anna@{DOMAIN}",
+)
 SKU = "O365_BUSINESS_ESSENTIALS"
 
 

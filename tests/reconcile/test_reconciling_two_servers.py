@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -29,6 +28,7 @@ from lab.dns.zone_data import rrset
 from lab.item_parts import EventParts, event_mime
 from mailmove.clock import Clock, clock_set, now
 from mailmove.errors import Blocked, NotYet, Transient
+from mailmove.tenant_state import MigrationBatch, MigrationUser
 from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.items.reconcile import reconcile
@@ -188,17 +188,18 @@ def test_a_sync_is_asked_for_first_and_a_request_without_its_time_asks_again(
 ) -> None:
     """A date in the future, as of seeded events in a cruel night, is no arrival: it asked for a sync at every look."""
     accounts.put("<late@x>", received=now() + received)  # clocks are read in whole seconds: newer ones ask once more
-    user = SimpleNamespace(address=accounts.servers.address, last_synced=None)
+    users = [MigrationUser(address=accounts.servers.address, status="IncrementalSyncing")]
+    batch = MigrationBatch(name="b", status="IncrementalSyncing")
     cloud = Mock(spec=Microsoft365, wraps=accounts.servers.target)
-    cloud.clock, cloud.migration = now, Mock(users=lambda _: [user])
+    cloud.clock, cloud.migration = now, Mock(users=lambda _: users, batch=lambda _: batch)
     accounts.memory.blocks[TENANT] = cloud
-    refused = SyncRequest(missing={user.address: 1}, refused="Microsoft did not take it")
+    refused = SyncRequest(missing={accounts.servers.address: 1}, refused="Microsoft did not take it")
     accounts.ledger.record(EntryKind.EVIDENCE, "reconcile_items", payload=refused)
-    for seen in ("just asked for", f"not yet: {user.address}"):
+    for seen in ("just asked for", f"not yet: {accounts.servers.address}"):
         with pytest.raises(NotYet, match=seen):
             accounts()
     cloud.migration.sync_now.assert_called_once_with("mailmove-northwind")
-    user.last_synced = now() + timedelta(minutes=1)
+    users[0] = users[0].model_copy(update={"last_synced": now() + timedelta(minutes=1)})
     with pytest.raises(NotYet, match="1 delivered"):
         accounts()
 

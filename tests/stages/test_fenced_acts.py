@@ -22,6 +22,7 @@ from blocks.exchange.exchange_server import ExchangeServer
 from blocks.microsoft365.microsoft365 import Microsoft365
 from mailmove.evidence import PollResult
 from mailmove.items.item import Item
+from mailmove.tenant_state import MigrationUser
 from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.items.copy_mailboxes import copy_mailboxes
@@ -107,7 +108,7 @@ def test_probes_are_not_taken_away(memory: MemoryEngine) -> None:
 
 def test_a_wait_carries_out_no_remedy(memory: MemoryEngine) -> None:
     cloud = memory.blocks[TENANT]
-    cloud.migration.users.return_value = [Mock(address=ANNA, status="Failed", error="503", last_synced=None)]
+    cloud.migration.users.return_value = [MigrationUser(address=ANNA, status="Failed", error="503")]
     cloud.migration.batch.return_value = Mock(status="Failed")
     remedy = carry_out_remedy(a_plan(), memory.root, Awaited("first_sync"), PollResult(done=False, summary=""))
     refused(asyncio.run, remedy)

@@ -10,7 +10,7 @@ from fake_blocks import a_plan, source, tenant
 from memory_engine import MemoryEngine
 
 from mailmove.errors import NotYet
-from mailmove.tenant_state import MigrationUser
+from mailmove.tenant_state import MigrationBatch, MigrationUser
 from tasks.engine.current import running_on
 from tasks.execution.context import Context
 from tasks.ledger.entry import EntryKind
@@ -31,7 +31,12 @@ def test_who_is_not_synced_yet_is_named_with_what_is_wrong() -> None:
     ]
     blocks = {
         **source(**{"inventory.return_value.moving": boxes}),
-        **tenant(**{"migration.users.return_value": users}),
+        **tenant(
+            **{
+                "migration.users.return_value": users,
+                "migration.batch.return_value": MigrationBatch(name="b", status="IncrementalSyncing"),
+            }
+        ),
     }
     with running_on(MemoryEngine(blocks)):
         context = Context(a_plan(), final_sweep.NAME)

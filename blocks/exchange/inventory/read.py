@@ -19,7 +19,16 @@ from blocks.exchange.powershell import values
 from blocks.exchange.powershell.from_clixml import Row
 from blocks.exchange.powershell.recipients import server_version
 from blocks.exchange.powershell.shell import ExchangeShell
-from mailmove.inventory.full import AcceptedDomain, Forwarding, FullInventory, Grant, Grants, MailFolder, Relay
+from mailmove.inventory.full import (
+    AcceptedDomain,
+    AddressBook,
+    Forwarding,
+    FullInventory,
+    Grant,
+    Grants,
+    MailFolder,
+    Relay,
+)
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -78,6 +87,15 @@ def read_inventory(
             relays=relays.result(),
             not_read=[*sessions.not_read, *closed],
         )
+
+
+def read_address_book(
+    open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], Row]
+) -> AddressBook:
+    """Only groups with their members, and contacts. What cannot be read stands in `not_read`."""
+    with Sessions(open_shell) as sessions:
+        known = read_directory(sessions, values.text(sessions.start(choose_server).result(), "Name"))
+        return AddressBook(groups=known.groups, contacts=known.contacts, not_read=sessions.not_read)
 
 
 def read_delegates(open_shell: Callable[[], ExchangeShell], choose_server: Callable[[ExchangeShell], Row]) -> Grants:

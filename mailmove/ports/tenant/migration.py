@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 from mailmove.ports.source import SourceServer
 from mailmove.tenant_state import Endpoint, MigrationBatch, MigrationUser, SkippedItem
 
+CUTOVER_NOT_SUPPORTED = "CutoverNotSupported"
+"""Code of the error: the old server answers, and this tenant takes no cutover batch."""
+
 
 class TenantMigration(ABC):
     """A migration endpoint, a cutover batch and the users in it."""
@@ -17,13 +20,18 @@ class TenantMigration(ABC):
 
     @abstractmethod
     def test_endpoint(self, name: str) -> None:
-        """Have Microsoft connect by an endpoint that exists. Blocked: it cannot; `seen` says why."""
+        """Have Microsoft connect by an endpoint that exists. Blocked: it cannot; `seen` says why.
+
+        Blocked with the code `CutoverNotSupported`: it can, but this tenant takes no cutover batch.
+        """
 
     @abstractmethod
     def create_endpoint(self, endpoint: Endpoint, source: SourceServer) -> Endpoint:
         """Make a migration endpoint; the source's own account is used.
 
-        Microsoft is asked first whether it can reach the server. Blocked: it cannot, or another endpoint has the name.
+        Microsoft's own Autodiscover is tried first, with `email_address`; then what `endpoint` says. Either way it is
+        asked first whether it can reach the server. Blocked: it cannot, or another endpoint has the name. Blocked with
+        the code `CutoverNotSupported`: this tenant takes no cutover batch.
         """
 
     @abstractmethod
@@ -52,7 +60,7 @@ class TenantMigration(ABC):
 
     @abstractmethod
     def users(self, batch: str) -> list[MigrationUser]:
-        """The mailboxes of a batch, each with its state."""
+        """The rows of a batch, each with its kind and its state: mailboxes, groups and contacts."""
 
     @abstractmethod
     def skipped_items(self, user: str) -> list[SkippedItem]:
