@@ -290,3 +290,9 @@ def test_protected_mail_without_what_was_protected_is_refused(mime: bytes | None
 def test_an_address_that_no_id_can_hold_is_refused(mailbox: EwsAddress) -> None:
     with pytest.raises(ItemUnwritable):
         stream_of(item_of(EwsItem("IPM.Note", {}, to=(mailbox,))))
+
+
+def test_an_answer_that_nobody_knows_is_refused() -> None:
+    stranger: Any = "Perhaps"
+    with pytest.raises(ItemUnwritable):
+        item_of(EwsItem("IPM.Appointment", {}, required=(EwsAttendee(ANNA, stranger),)))

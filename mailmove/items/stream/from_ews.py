@@ -80,6 +80,8 @@ def _recipients(given: EwsItem) -> Iterator[dict[Property, Value]]:
 
 
 def _attendee(attendee: EwsAttendee, kind: int, order: int) -> dict[Property, Value]:
+    if attendee.response not in _TRACKED:
+        raise unwritable("an attendee's answer", "one that EWS's schema does not have", "AnswerUnfit")
     organizes = attendee.response == "Organizer"
     properties = {
         _PART["RecipientType"]: kind,
