@@ -52,7 +52,10 @@ class Recipients(TenantRecipients):
                 raise
         if isinstance(answer, MailmoveError):
             raise answer
-        return frozenset(address for row in answer if (address := text_or(row, "PrimarySmtpAddress").lower()))
+        # Of a member that has no mail it is empty; one that is not shown at all cannot be counted.
+        return frozenset(
+            text(row, "PrimarySmtpAddress").lower() for row in answer if row.get("PrimarySmtpAddress") != ""
+        )
 
     def contacts(self) -> list[MailContact]:
         """Get-MailContact has the contacts; of mail users Get-Recipient shows the same."""
