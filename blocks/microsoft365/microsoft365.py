@@ -26,7 +26,7 @@ from blocks.microsoft365.mailbox_permissions import MailboxPermissions
 from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages
 from blocks.microsoft365.migration import Migration
-from blocks.microsoft365.permissions import credential_findings, findings
+from blocks.microsoft365.permissions import SIGN_IN, credential_findings, findings
 from blocks.microsoft365.public_answers import holder_of
 from blocks.microsoft365.recipients import Recipients
 from blocks.microsoft365.sign_in import SignIn
@@ -208,7 +208,8 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             faults += certificate_findings(self.certificate)
         elif self.signed_in_at is None and self.client_secret is not None and self.refresh_token is None:
             faults += secret_findings(parts.graph, self.client_id, self.client_secret)
-        faults += credential_findings(parts.exchange, named_key=self.exchange_public_key is not None)
+        if not any(fault.subject == SIGN_IN for fault in faults):
+            faults += credential_findings(parts.exchange, named_key=self.exchange_public_key is not None)
         return faults
 
     def tenant_check(self) -> list[Asked]:

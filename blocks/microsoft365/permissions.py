@@ -32,6 +32,8 @@ WRITING = graph_permissions("direct")
 """What a copy of our own needs besides; not a cutover by Microsoft's batch."""
 
 CMDLETS = tuple(names(CMDLET))
+SIGN_IN = "Sign-in"
+"""Subject of the finding that stands alone: without a token nothing else can be asked."""
 _TRACES = "ExchangeMessageTrace.Read.All"
 _STOPS = "the cutover would stop where this is needed"
 
@@ -66,7 +68,7 @@ def findings(
     try:
         token = graph_token()
     except MailmoveError as error:
-        return [_finding("Sign-in", error, "nothing can be done in this tenant", consent)]
+        return [_finding(SIGN_IN, error, "nothing can be done in this tenant", consent)]
     permissions = granted(token)
     person = permissions is not None and acts_for_a_person(token)
     needed = {name: also for name, also in NEEDED.items() if name != _TRACES}
