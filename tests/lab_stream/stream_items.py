@@ -11,8 +11,7 @@ from uuid import UUID
 import stream_samples as samples
 
 from lab.cloud.item_stream import property_types as t
-from lab.cloud.item_stream import tags
-from lab.cloud.item_stream.entry_ids import ONE_OFF
+from lab.cloud.item_stream.from_item import one_off, put
 from lab.cloud.item_stream.named_properties import (
     ADDRESS,
     APPOINTMENT,
@@ -22,25 +21,9 @@ from lab.cloud.item_stream.named_properties import (
     PUBLIC_STRINGS,
     Name,
 )
-from lab.cloud.item_stream.named_properties import KNOWN as NAMED
-from lab.cloud.item_stream.stored import Attachment, Key, Properties, Property, StoredProperties
+from lab.cloud.item_stream.stored import Attachment, Key, Properties, StoredProperties
 
 MONDAY = datetime(2007, 3, 26, 17, tzinfo=UTC)
-
-
-def put(values: dict[Key, Any]) -> Properties:
-    """Properties of their known types; (type, value) where the type is not known."""
-    properties = Properties()
-    for key, value in values.items():
-        known = NAMED.get(key) if isinstance(key, Name) else tags.KNOWN.get(key)
-        kind, plain = (known[1], value) if known else value
-        properties[key] = Property(kind, t.ticks_of(plain) if isinstance(plain, datetime) else plain)
-    return properties
-
-
-def one_off(name: str, address: str) -> bytes:
-    texts = b"".join(text.encode("utf-16-le") + b"\0\0" for text in (name, "SMTP", address))
-    return bytes(4) + ONE_OFF + struct.pack("<HH", 0, 0x9001) + texts
 
 
 def a_recipient(row: int, name: str, kind: int = 1) -> Properties:

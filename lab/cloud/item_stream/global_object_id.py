@@ -9,8 +9,8 @@ from lab.cloud.item_stream.cursor import Cursor
 from lab.cloud.item_stream.property_types import LAST_TIME
 from lab.cloud.item_stream.refusal import Fault
 
-_ARRAY = bytes.fromhex("040000008200E00074C5B7101A82E008")
-_VCAL = b"vCal-Uid\x01\x00\x00\x00"
+GLOBAL_OBJECT_ID = bytes.fromhex("040000008200E00074C5B7101A82E008")
+VCAL = b"vCal-Uid\x01\x00\x00\x00"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class GlobalObjectId:
 def read_global_object_id(blob: bytes, *, clean: bool = False) -> GlobalObjectId:
     """clean: a PidLidCleanGlobalObjectId, which names no occurrence."""
     cursor = Cursor(blob)
-    cursor.expect(_ARRAY, "Byte Array ID")
+    cursor.expect(GLOBAL_OBJECT_ID, "Byte Array ID")
     at, high, low = cursor.at, cursor.u8("YH"), cursor.u8("YL")
     year, month, day = high << 8 | low, cursor.u8("M"), cursor.u8("D")
     occurrence = None
@@ -48,9 +48,9 @@ def read_global_object_id(blob: bytes, *, clean: bool = False) -> GlobalObjectId
         cursor.refuse(Fault.BAD_LENGTH, "Data of a global object id", "none", at)
     data = cursor.take(size, "Data")
     uid = ""
-    if data.startswith(_VCAL):
+    if data.startswith(VCAL):
         inner = Cursor(data, ((0, at + 4),))
-        inner.take(len(_VCAL), "vCal-Uid")
+        inner.take(len(VCAL), "vCal-Uid")
         uid = inner.ansi_to_null("the uid of a vCal-Uid", "utf-8")
         inner.end("a vCal-Uid")
     return GlobalObjectId(occurrence, created, data, uid)
