@@ -47,9 +47,9 @@ def without_mime(message: StoredProperties) -> StoredProperties:
 
 
 def test_every_item_of_the_labs_company_goes_through_whole() -> None:
-    company = make_company()
+    company = make_company(messages=600)
     kinds: dict[str, int] = {}
-    for box in list(company.store.mailboxes.values())[:6]:
+    for box in company.mailboxes:
         for item in list(box.items.values())[:60]:
             stream = write_stream(properties_of(item))
             kept = read_stream(stream)
