@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import stream_items as items
@@ -36,7 +38,7 @@ from lab.cloud.item_stream.reader import read_stream
 from lab.cloud.item_stream.recurrence import read_task_recurrence
 from lab.cloud.item_stream.refusal import Fault, StreamRefused
 from lab.cloud.item_stream.stored import StoredProperties
-from lab.cloud.item_stream.time_zone import read_time_zone_definition, read_time_zone_struct
+from lab.cloud.item_stream.time_zone import read_time_zone_definition, read_time_zone_struct, to_utc
 from lab.cloud.item_stream.writer import write_stream
 
 
@@ -205,6 +207,20 @@ def test_zones_and_ids() -> None:
     data = b"vCal-Uid\1\0\0\0weekly@contoso.com\0"
     foreign = samples.GLOBAL_OBJECT_ID[:16] + bytes(20) + struct.pack("<I", len(data)) + data
     assert read_global_object_id(foreign).uid == "weekly@contoso.com"
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_local_times_are_those_of_an_independent_clock(month: int) -> None:
+    rule, clock = read_time_zone_definition(samples.PACIFIC).effective, ZoneInfo("America/Los_Angeles")
+    assert rule is not None
+    for day in range(1, 29):
+        for hour in (0, 4, 23):
+            local = datetime(2026, month, day, hour, 30)
+            assert to_utc(local, rule) == local.replace(tzinfo=clock).astimezone(UTC).replace(tzinfo=None)
+    south = replace(rule, standard=rule.daylight, daylight=rule.standard)
+    assert to_utc(datetime(2026, 1, 5), south) == datetime(2026, 1, 5, 7) and to_utc(
+        datetime(2026, 7, 5), south
+    ) == datetime(2026, 7, 5, 8)
 
 
 def test_compressed_rtf() -> None:

@@ -220,6 +220,13 @@ def test_a_buffer_ends_between_atoms_or_inside_a_long_value(cut: int, is_read: b
     assert caught.value.fault is Fault.SPLIT
 
 
+def test_the_name_of_a_property_is_not_split_from_its_type() -> None:
+    stream = items.envelope(CLASS + OTHER, len(CLASS) + 4)
+    with pytest.raises(StreamRefused) as caught:
+        read_stream(stream)
+    assert (caught.value.fault, caught.value.offset) == (Fault.SPLIT, 70 + len(CLASS))
+
+
 def _words(*words: int) -> bytes:
     return struct.pack(f"<{len(words)}I", *words)
 

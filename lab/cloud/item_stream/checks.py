@@ -63,7 +63,8 @@ def read_blobs(properties: Properties, where: str = "") -> dict[Key, Any]:
     blobs: dict[Key, Any] = {}
     for key, read in BLOBS.items():
         kept = properties.get(key)
-        if kept is not None and isinstance(kept.value, bytes):
+        # Servers send tagged properties that they do not have as nothing.
+        if kept is not None and isinstance(kept.value, bytes) and (kept.value or isinstance(key, Name)):
             try:
                 blobs[key] = read(kept.value)
             except StreamRefused as refused:

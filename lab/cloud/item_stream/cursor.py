@@ -45,6 +45,11 @@ class Cursor:
         self.at += size
         return taken
 
+    def one_piece(self, start: int, wanted: str) -> None:
+        """What was read since `start` is an atom, too (2.2.4.1)."""
+        if bisect_right(self._starts, self.at - 1) != bisect_right(self._starts, start):
+            self.refuse(Fault.SPLIT, f"{wanted} in one buffer", "the end of a buffer within it", start)
+
     def peek(self, size: int) -> bytes:
         return self.data[self.at : self.at + size]
 

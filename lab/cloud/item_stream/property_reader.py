@@ -61,6 +61,7 @@ class PropertyReader:
         if number == 0xFFFF:
             cursor.refuse(Fault.BAD_NAME, "the id of a named property, up to 0xFFFE", "0xFFFF", at)
         name = self._name()
+        cursor.one_piece(at, f"the type and name of {name}")
         if self._names.setdefault(number, name) != name:
             cursor.refuse(Fault.BAD_NAME, f"0x{number:04X} to stand for {self._names[number]}", str(name), at)
         if self._ids.setdefault(name, number) != number:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from lab.cloud.item_stream.cursor import Cursor
 from lab.cloud.item_stream.refusal import Fault
@@ -44,6 +46,28 @@ class Definition:
     @property
     def effective(self) -> Rule | None:
         return next((rule for rule in self.rules if rule.flags & EFFECTIVE), None)
+
+
+def to_utc(local: datetime, rule: Rule) -> datetime:
+    """A local time of the zone, both without tzinfo, in UTC. An hour that comes twice is taken as the first."""
+    bias = rule.bias + (rule.daylight_bias if _is_daylight(local, rule) else rule.standard_bias)
+    return local + timedelta(minutes=bias)
+
+
+def _is_daylight(local: datetime, rule: Rule) -> bool:
+    if not rule.daylight.month:
+        return False
+    begin, end = _moment(rule.daylight, local.year), _moment(rule.standard, local.year)
+    return begin <= local < end if begin < end else not end <= local < begin
+
+
+def _moment(switch: Switch, year: int) -> datetime:
+    """When a switch falls in a year, on the clock that runs until then."""
+    if switch.year:
+        return datetime(switch.year, switch.month, switch.day, switch.hour, switch.minute)
+    length = calendar.monthrange(year, switch.month)[1]
+    days = [day for day in range(1, length + 1) if date(year, switch.month, day).isoweekday() % 7 == switch.day_of_week]
+    return datetime(year, switch.month, days[min(switch.day, len(days)) - 1], switch.hour, switch.minute)
 
 
 def read_time_zone_struct(blob: bytes) -> Rule:
