@@ -55,7 +55,8 @@ _LIDS: list[tuple[UUID, int, str]] = [
                       " 8214 AppointmentColor 8217 AppointmentStateFlags 8218 ResponseStatus 8231 RecurrenceType"
                       " 8224 IntendedBusyStatus"),
     (APPOINTMENT, _B, "8215 AppointmentSubType 8223 Recurring 8229 FInvited 8206 FExceptionalBody"
-                      " 822B FExceptionalAttendees 8240 ConferencingCheck 825A AppointmentNotAllowPropose 8257 AppointmentCounterProposal"),
+                      " 822B FExceptionalAttendees 8240 ConferencingCheck 825A AppointmentNotAllowPropose"
+                      " 8257 AppointmentCounterProposal"),
     (APPOINTMENT, _S, "8208 Location 8230 AppointmentReplyName 8232 RecurrencePattern 8234 TimeZoneDescription"
                       " 8238 AllAttendeesString 823B ToAttendeesString 823C CcAttendeesString"),
     (APPOINTMENT, _D, "8216 AppointmentRecur 8233 TimeZoneStruct 825E AppointmentTimeZoneDefinitionStartDisplay"
