@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from lab.cloud.item_stream.graph_rows import extended_value
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call
 from lab.mail_store import StoredItem
@@ -37,6 +38,9 @@ def expanded(row: dict[str, Any], call: Call, tenant: Tenant) -> dict[str, Any]:
     """With the extended property that $expand asks for, where the item has it."""
     expansion = re.match(r"^singleValueExtendedProperties\(\$filter=id eq '([^']*)'\)$", call.query.get("$expand", ""))
     value = tenant.properties.get(row["id"], {}).get(expansion[1].lower()) if expansion else None
+    kept = tenant.stored.get(row["id"])
+    if expansion and value is None and kept is not None:
+        value = extended_value(kept, expansion[1])
     if expansion and value is not None:
         row["singleValueExtendedProperties"] = [{"id": expansion[1], "value": value}]
     return row

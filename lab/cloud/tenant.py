@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from lab.cloud.item_stream.stored import StoredProperties
 from lab.mail_store import MailStore
 
-_NOT_PICTURED = ("store", "lock", "made_up")
+_NOT_PICTURED = ("store", "lock", "made_up", "stored")
 
 
 def utc(at: datetime | None = None) -> str:
@@ -190,6 +191,7 @@ class Tenant:
     folders: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (address, kind of item) -> paths made
     properties: dict[str, dict[str, str]] = field(default_factory=dict)  # item id -> extended property id -> value
     drafts: set[str] = field(default_factory=set)  # ids of messages made from MIME
+    stored: dict[str, StoredProperties] = field(default_factory=dict)  # item id -> what its stream said; never changed
     shown_from: dict[str, float] = field(default_factory=dict)  # item id -> monotonic time of its first appearance
     made_up: list[str] = field(default_factory=list)  # calls that Microsoft's contracts do not have
     effects: list[str] = field(default_factory=list)  # "POST /domains", "POST New-MigrationBatch": every change made

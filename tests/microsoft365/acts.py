@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -24,10 +23,13 @@ from blocks.microsoft365.expiring import secret_end
 from blocks.microsoft365.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from lab.cloud.graph.mail import CONVERSION
+from lab.cloud.item_stream.from_item import properties_of
+from lab.cloud.item_stream.writer import write_stream
 from lab.cloud.partner_orders import BUSINESS_BASIC
 from lab.cloud.tenant import CloudDomain
 from lab.cloud.tenant import Tenant as LabTenant
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
+from lab.mail_store import StoredItem
 from mailmove.errors import MailmoveError, NotYet
 from mailmove.inventory.full import Grant
 from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
@@ -207,8 +209,8 @@ class Shelf(Origin):
         if item.kind == "contact":
             mime = contact_mime(ContactParts(item.subject, email))
         if streams:
-            kept = {"mime": mime.decode("latin-1"), "kind": item.kind, "received": THEN.isoformat()}
-            return Content(item, stream=base64.b64encode(json.dumps(kept).encode()).decode())
+            stored = StoredItem("1", "x", item.kind, mime, THEN, item.message_id or "", item.subject)
+            return Content(item, stream=base64.b64encode(write_stream(properties_of(stored))).decode())
         if item.kind == "contact":
             fields = {"displayName": item.subject, "emailAddresses": [{"address": email, "name": item.subject}]}
             return Content(item, fields=fields)

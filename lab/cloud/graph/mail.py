@@ -13,6 +13,7 @@ from lab.cloud.errors import ApiError
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.hostile_answers import check_principal
 from lab.cloud.item_filters import expanded, narrowed
+from lab.cloud.item_stream.graph_rows import contact_fields, event_fields, message_fields
 from lab.cloud.tenant import Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes, entity, page, page_of
 from lab.faults import Faults, declare
@@ -181,7 +182,9 @@ class Mail:
         return message
 
     def row(self, item: StoredItem) -> dict[str, Any]:
-        return message_row(item, draft=item.id in self.tenant.drafts)
+        kept = self.tenant.stored.get(item.id)
+        row = message_row(item, draft=item.id in self.tenant.drafts)
+        return row | message_fields(kept) if kept else row
 
     def calendars(self, call: Call, key: str) -> Reply:
         names = sorted({"Calendar", *self._made(key, "event"), *(item.folder for item in self._items(key, "event"))})
@@ -194,7 +197,7 @@ class Mail:
         path = folder_path(folder) if folder else "Calendar"
         items, call = narrowed(self._items(key, "event"), call, self.tenant.properties)
         items = [item for item in items if item.folder == path]
-        return self._shown(call, items, _event)
+        return self._shown(call, items, self._event)
 
     def contact_folders(self, call: Call, key: str, folder: str | None = None) -> Reply:
         """Only what lies under the default folder: /contacts itself lists that one."""
@@ -211,7 +214,15 @@ class Mail:
         path = folder_path(folder) if folder else "Contacts"
         items, call = narrowed(self._items(key, "contact"), call, self.tenant.properties)
         items = [item for item in items if item.folder == path]
-        return self._shown(call, items, _contact)
+        return self._shown(call, items, self._contact)
+
+    def _event(self, item: StoredItem) -> dict[str, Any]:
+        kept = self.tenant.stored.get(item.id)
+        return _event(item) | (event_fields(kept) if kept else {})
+
+    def _contact(self, item: StoredItem) -> dict[str, Any]:
+        kept = self.tenant.stored.get(item.id)
+        return _contact(item) | (contact_fields(kept) if kept else {})
 
     def traces(self, call: Call) -> Reply:
         """Message traces. Both bounds of receivedDateTime are wanted, at most 10 days apart, none in the future."""

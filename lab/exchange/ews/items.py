@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
+import binascii
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parsedate_to_datetime
 
 from lab.changes import Changes, Memory, Unknown
+from lab.cloud.item_stream.from_item import properties_of
+from lab.cloud.item_stream.reader import read_stream
+from lab.cloud.item_stream.refusal import StreamRefused
+from lab.cloud.item_stream.to_item import filed
+from lab.cloud.item_stream.writer import write_stream
 from lab.exchange.ews.fields import asked_for, item_xml, matches
 from lab.exchange.ews.folders import FolderTree, resolve
 from lab.exchange.ews.session import Session
@@ -174,12 +179,14 @@ def _changes_xml(session: Session, address: str, delta: Changes, uris: set[str])
 
 
 def export_items(session: Session, request: Element) -> str:
-    """An opaque stream per item. (Exchange's is FTS, which no client reads either.)"""
+    """A stream per item: MS-OXCFXICS in the envelope of MS-OXWSBTRF."""
 
     def export(reference: Element) -> str:
         item = refuse_item(session, *_item(session, reference))
-        kept = {"kind": item.kind, "received": item.received.isoformat(), "mime": item.mime.decode("latin-1")}
-        data = base64.b64encode(json.dumps(kept).encode()).decode()
+        try:
+            data = base64.b64encode(write_stream(properties_of(item))).decode()
+        except ValueError as error:
+            raise EwsError("ErrorInvalidItemForOperationExportItems", str(error)) from None
         content = f'<m:ItemId Id={attribute(reference.get("Id", ""))} ChangeKey="AQ=="/><m:Data>{data}</m:Data>'
         return spoil_content(session, item, content)
 
@@ -193,12 +200,11 @@ def upload_items(session: Session, request: Element) -> str:
             raise EwsError("ErrorInvalidRequest", "ParentFolderId is missing.")
         tree, folder = resolve(session, parent, {})
         try:
-            kept = json.loads(base64.b64decode(element.findtext("{*}Data") or ""))
-            mime, kind, received = kept["mime"].encode("latin-1"), kept["kind"], kept["received"]
-        except (ValueError, KeyError):
-            raise EwsError("ErrorCorruptData", "The data is not of an item.") from None
+            read = filed(read_stream(base64.b64decode(element.findtext("{*}Data") or "", validate=True)))
+        except (binascii.Error, StreamRefused):
+            raise EwsError("ErrorCorruptData", "Data is corrupt.") from None
         item = session.state.store.put(
-            tree.box.address, mime, folder=folder.path, kind=kind, received=datetime.fromisoformat(received)
+            tree.box.address, read.mime, folder=folder.path, kind=read.kind, received=read.received
         )
         return f'<m:ItemId Id="{make_id("item", tree.box.address, item.id)}" ChangeKey="AQ=="/>'
 
