@@ -297,7 +297,7 @@ def sign_in(
 
 
 def _assess(domain: str, resolvers: list[str] | None, login_url: str, ca: Path | None, *, json: bool) -> None:
-    from blocks.microsoft365.public_answers import holder_of
+    from blocks.microsoft365.signing_in.public_answers import holder_of
     from mailmove.dns.assessment.assess import assess_domain
     from mailmove.plan.values import split_address
 

@@ -13,7 +13,7 @@ from fake_blocks import a_plan
 from memory_engine import MemoryEngine
 from pydantic import SecretStr
 
-from blocks.microsoft365.expiring import certificate_findings
+from blocks.microsoft365.signing_in.expiring import certificate_findings
 from blocks.microsoft365.microsoft365 import Microsoft365
 from lab.town import Town
 from mailmove.clock import now

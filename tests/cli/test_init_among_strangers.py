@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from blocks.microsoft365.public_answers import holder_of
+from blocks.microsoft365.signing_in.public_answers import holder_of
 from deployments.cli.init.web_answers import certificate_at, owa_version
 from lab.authority import Authority
 

@@ -19,7 +19,7 @@ from readers_of_http import Taped
 from tape import Tape, TapeServer
 
 from blocks.microsoft365.clouds import CLOUDS
-from blocks.microsoft365.device_code import sign_in_for
+from blocks.microsoft365.signing_in.device_code import sign_in_for
 from lab.authority import Authority
 from lab.places import Places
 

@@ -25,7 +25,7 @@ from taped_case import taped_case
 
 from blocks.dns.route53 import Route53
 from blocks.firewall.aws_security_group import AwsSecurityGroup
-from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
 from lab.authority import Authority

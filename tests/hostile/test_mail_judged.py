@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cutover_walk import Walk, walking
 
-from lab.cloud.organization_cmdlets import connector
+from lab.cloud.cmdlets.organization_cmdlets import connector
 from lab.cloud.tenant import CloudDomain
 from mailmove.evidence import Finding
 from mailmove.smtp.redeliver import redeliver

@@ -19,8 +19,8 @@ from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS
-from blocks.microsoft365.expiring import secret_end
-from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.signing_in.expiring import secret_end
+from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from lab.cloud.graph.mail import CONVERSION
 from lab.cloud.item_stream.from_item import properties_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blocks.microsoft365 import entra
-from blocks.microsoft365.device_code import _bounded, _person
+from blocks.microsoft365.signing_in.device_code import _bounded, _person
 from mailmove.errors import AnswerUnreadable
 
 

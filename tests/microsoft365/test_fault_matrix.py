@@ -24,7 +24,7 @@ from sent_scan import at_work, places, watched
 from blocks.microsoft365.answers import Rejected
 from lab.authority import Authority
 from lab.cloud.cloud import Cloud
-from lab.cloud.migration_cmdlets import MigrationCmdlets
+from lab.cloud.cmdlets.migration_cmdlets import MigrationCmdlets
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults

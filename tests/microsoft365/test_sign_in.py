@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 
 from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.microsoft365 import Microsoft365
-from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from mailmove.clock import now
 from mailmove.errors import Blocked, NotYet, Refused

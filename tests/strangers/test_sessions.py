@@ -15,7 +15,7 @@ from blocks.dns.octodns_errors import translated
 from blocks.exchange.ews.request_xml import page_of
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.powershell.shell import ExchangeShell
-from blocks.microsoft365.entra import Entra
+from blocks.microsoft365.signing_in.entra import Entra
 from blocks.microsoft365.http import JsonClient
 from blocks.tls_roots import tls_context
 from lab.authority import Authority

@@ -14,7 +14,7 @@ from datetime import datetime
 from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.microsoft365.public_answers import holder_of
+from blocks.microsoft365.signing_in.public_answers import holder_of
 from deployments.cli.init.operators import dns_operator, mail_filter
 from deployments.cli.init.web_answers import certificate_at, owa_version
 from mailmove.certificate_names import matches, names_of

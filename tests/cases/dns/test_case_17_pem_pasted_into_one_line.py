@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import SecretStr
 
 from blocks.microsoft365.credential import secure_string
-from blocks.microsoft365.sign_in import certificate_credential
+from blocks.microsoft365.signing_in.sign_in import certificate_credential
 from blocks.tls_roots import tls_context
 from mailmove.approval_codes import new_key, public_half
 from mailmove.errors import Blocked

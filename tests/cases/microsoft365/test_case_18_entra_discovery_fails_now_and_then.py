@@ -12,7 +12,7 @@ import trustme
 from pydantic import SecretStr
 from web_answers import Answer, serving
 
-from blocks.microsoft365.sign_in import SignIn
+from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.tls_roots import tls_context
 from mailmove.errors import SignInRefused
 

@@ -14,7 +14,7 @@ from lab.cloud.errors import (
     RESOURCE_EXISTS,
     CmdletError,
 )
-from lab.cloud.mailbox_cmdlets import Parameters, Rows, Table
+from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table
 from lab.cloud.migration import MigrationService
 from lab.cloud.rpc_probe import CANNOT_CONNECT, Unreachable, knock
 from lab.cloud.tenant import Batch, MigrationEndpoint, MovedUser, Tenant, utc

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import damaged
 from blocks.microsoft365.clouds import CLOUDS
-from blocks.microsoft365.entra import CAPABILITIES, WHO, Entra
+from blocks.microsoft365.signing_in.entra import CAPABILITIES, WHO, Entra
 from mailmove.errors import Blocked
 from mailmove.pem import section
 

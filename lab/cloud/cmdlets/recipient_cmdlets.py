@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.cloud.delegate_cmdlets import show_other, show_user
-from lab.cloud.mailbox_cmdlets import Parameters, Rows, Table, not_found
+from lab.cloud.cmdlets.delegate_cmdlets import show_other, show_user
+from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table, not_found
 from lab.cloud.tenant import OtherRecipient, Tenant
 
 _GROUPS = ("MailUniversalDistributionGroup", "MailUniversalSecurityGroup")

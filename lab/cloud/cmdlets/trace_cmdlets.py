@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
-from lab.cloud.mailbox_cmdlets import Parameters, Rows, Table
+from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
 

@@ -1,7 +1,7 @@
 """A person signs in at the terminal: with a code, in a browser on any machine (RFC 8628).
 
 Source: learn.microsoft.com identity-platform v2-oauth2-device-code; msal-python. What comes of it is a refresh token,
-which the block keeps (Prefect encrypts it) and `blocks.microsoft365.sign_in` redeems.
+which the block keeps (Prefect encrypts it) and `blocks.microsoft365.signing_in.sign_in` redeems.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import damaged
 from blocks.microsoft365.clouds import MicrosoftCloud
-from blocks.microsoft365.entra import ACCESS_BLOCKED, BY_BROWSER, WHO, Entra, code_of, oauth_error
+from blocks.microsoft365.signing_in.entra import ACCESS_BLOCKED, BY_BROWSER, WHO, Entra, code_of, oauth_error
 from blocks.microsoft365.fields import number, text
 from blocks.process_local import ProcessLocal
 from blocks.retry_budget import pause

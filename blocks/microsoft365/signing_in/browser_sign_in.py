@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from blocks.microsoft365.clouds import MicrosoftCloud
-from blocks.microsoft365.device_code import WANTED, Signed, keep, sign_in_error
-from blocks.microsoft365.entra import WHO, Entra
+from blocks.microsoft365.signing_in.device_code import WANTED, Signed, keep, sign_in_error
+from blocks.microsoft365.signing_in.entra import WHO, Entra
 from blocks.tls_roots import tls_context
 from mailmove.errors import Blocked, NotYet
 

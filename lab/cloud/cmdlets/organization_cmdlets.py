@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.cloud.mailbox_cmdlets import Parameters, Rows, Table
+from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
 

@@ -1,0 +1,1 @@
+"""Cmdlets of Exchange Online that the lab plays."""
