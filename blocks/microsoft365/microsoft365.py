@@ -9,15 +9,12 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr
 
-from blocks.microsoft365.signing_in.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.cmdlet_errors import WHO
-from blocks.microsoft365.signing_in.device_code import age_findings, sign_in_for
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.exchange_powershell import ENVIRONMENTS, ExchangePowerShell
-from blocks.microsoft365.signing_in.expiring import certificate_findings, secret_findings
 from blocks.microsoft365.fields import flag_or, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.tenant_items import Items
@@ -27,8 +24,11 @@ from blocks.microsoft365.mailboxes import Mailboxes
 from blocks.microsoft365.messages import Messages
 from blocks.microsoft365.migration import Migration
 from blocks.microsoft365.permissions import SIGN_IN, credential_findings, findings
-from blocks.microsoft365.signing_in.public_answers import holder_of
 from blocks.microsoft365.recipients import Recipients
+from blocks.microsoft365.signing_in.browser_sign_in import browser_sign_in_for
+from blocks.microsoft365.signing_in.device_code import age_findings, sign_in_for
+from blocks.microsoft365.signing_in.expiring import certificate_findings, secret_findings
+from blocks.microsoft365.signing_in.public_answers import holder_of
 from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.microsoft365.signing_in.sign_in_rules import SignIns
 from blocks.microsoft365.tenant_check.ask import Asked, ask_all

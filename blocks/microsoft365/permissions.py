@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from blocks.microsoft365.answers import CLOSED, NO_ITEM, NO_USER, Json, Rejected
 from blocks.microsoft365.credential import TWO_WAYS
-from blocks.microsoft365.signing_in.entra import NO_CONSENT
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import rows, text
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.message_traces import TRACE_CMDLET, message_traces, traces, traces_by_cmdlet
+from blocks.microsoft365.signing_in.entra import NO_CONSENT
 from mailmove.clock import now
 from mailmove.errors import Blocked, MailmoveError, Refused
 from mailmove.evidence import Finding

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import Json, Rejected
-from blocks.microsoft365.signing_in.entra import NO_ACCESS, NO_CONSENT
 from blocks.microsoft365.fields import part, text
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.signing_in.entra import NO_ACCESS, NO_CONSENT
 from blocks.partner.relationships import PATH
 from mailmove.errors import Blocked, Drifted, NotYet, Refused
 from mailmove.plan.required_permissions import consented_scopes

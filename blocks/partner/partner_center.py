@@ -10,10 +10,10 @@ from typing import Literal
 from prefect.blocks.system import Secret
 from pydantic import Field, PrivateAttr, SecretStr
 
-from blocks.microsoft365.signing_in.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
-from blocks.microsoft365.signing_in.device_code import age_findings, sign_in_for
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.signing_in.browser_sign_in import browser_sign_in_for
+from blocks.microsoft365.signing_in.device_code import age_findings, sign_in_for
 from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.partner.access import CONSENT_ROLE, Assignments, Consents, consent_name, is_active, missing
 from blocks.partner.agreements import Agreements

@@ -17,20 +17,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lab.authority import Authority
 from lab.cloud.cmdlets.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.cmdlets.dkim_cmdlets import DkimCmdlets
+from lab.cloud.cmdlets.mailbox_cmdlets import MailboxCmdlets
+from lab.cloud.cmdlets.migration_cmdlets import MigrationCmdlets
+from lab.cloud.cmdlets.recipient_cmdlets import RecipientCmdlets
+from lab.cloud.cmdlets.trace_cmdlets import TraceCmdlets
 from lab.cloud.exchange_admin import ExchangeAdmin
 from lab.cloud.graph.api import Graph
 from lab.cloud.graph.domains import Domains
 from lab.cloud.graph.partner import approve
 from lab.cloud.login import AppAccess, Login, PartnerAccess
-from lab.cloud.cmdlets.mailbox_cmdlets import MailboxCmdlets
 from lab.cloud.migration import MigrationService
-from lab.cloud.cmdlets.migration_cmdlets import MigrationCmdlets
 from lab.cloud.partner_center import PartnerCenter
-from lab.cloud.cmdlets.recipient_cmdlets import RecipientCmdlets
 from lab.cloud.rpc_probe import Reach
 from lab.cloud.smtp_in import CloudSmtp
 from lab.cloud.tenant import OtherRecipient, Tenant
-from lab.cloud.cmdlets.trace_cmdlets import TraceCmdlets
 from lab.cloud.web import CloudWeb
 from lab.directory import Directory
 from lab.faults import Faults

@@ -13,19 +13,19 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
 
-from lab.cloud.contract import CmdletContract
 from lab.cloud.cmdlets.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.cmdlets.dkim_cmdlets import DkimCmdlets
+from lab.cloud.cmdlets.mailbox_cmdlets import MailboxCmdlets
+from lab.cloud.cmdlets.migration_cmdlets import MigrationCmdlets
+from lab.cloud.cmdlets.organization_cmdlets import OrganizationCmdlets
+from lab.cloud.cmdlets.recipient_cmdlets import RecipientCmdlets
+from lab.cloud.cmdlets.trace_cmdlets import TraceCmdlets
+from lab.cloud.contract import CmdletContract
 from lab.cloud.errors import INVALID_ARGUMENT, ApiError, CmdletError
 from lab.cloud.hostile_answers import check_anchor, error_body, redirect, shaped
 from lab.cloud.login import EXCHANGE, Login, permitted
-from lab.cloud.cmdlets.mailbox_cmdlets import MailboxCmdlets
-from lab.cloud.cmdlets.migration_cmdlets import MigrationCmdlets
 from lab.cloud.module_file import ModuleFile
-from lab.cloud.cmdlets.organization_cmdlets import OrganizationCmdlets
-from lab.cloud.cmdlets.recipient_cmdlets import RecipientCmdlets
 from lab.cloud.tenant import Tenant
-from lab.cloud.cmdlets.trace_cmdlets import TraceCmdlets
 from lab.cloud.wire import Call, Reply
 from lab.faults import Faults, declare
 

@@ -13,8 +13,8 @@ from fake_blocks import a_plan
 from memory_engine import MemoryEngine
 from pydantic import SecretStr
 
-from blocks.microsoft365.signing_in.expiring import certificate_findings
 from blocks.microsoft365.microsoft365 import Microsoft365
+from blocks.microsoft365.signing_in.expiring import certificate_findings
 from lab.town import Town
 from mailmove.clock import now
 from mailmove.evidence import Finding, Preview

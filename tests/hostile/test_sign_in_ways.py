@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cutover_walk import Walk, walking
 
-from blocks.microsoft365.signing_in.browser_sign_in import browser_sign_in_for
 from blocks.microsoft365.clouds import CLOUDS
-from blocks.microsoft365.signing_in.device_code import sign_in_error
 from blocks.microsoft365.microsoft365 import Microsoft365
+from blocks.microsoft365.signing_in.browser_sign_in import browser_sign_in_for
+from blocks.microsoft365.signing_in.device_code import sign_in_error
 from mailmove.errors import Blocked, NotYet, SignInRefused
 
 pytestmark = pytest.mark.timeout(240)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from blocks.microsoft365 import entra
+from blocks.microsoft365.signing_in import entra
 from blocks.microsoft365.signing_in.device_code import _bounded, _person
 from mailmove.errors import AnswerUnreadable
 

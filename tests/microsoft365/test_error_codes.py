@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.microsoft365 import cmdlet_errors, entra
+from blocks.microsoft365 import cmdlet_errors
 from blocks.microsoft365.answers import Rejected, ServerFailed, TooManyRequests, error_of
 from blocks.microsoft365.domains import ELSEWHERE, verification_code
+from blocks.microsoft365.signing_in import entra
 from mailmove.errors import Drifted, MailmoveError, Refused, SignInRefused, Throttled
 
 

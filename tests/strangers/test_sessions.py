@@ -15,8 +15,8 @@ from blocks.dns.octodns_errors import translated
 from blocks.exchange.ews.request_xml import page_of
 from blocks.exchange.ews.soap import EwsConnections
 from blocks.exchange.powershell.shell import ExchangeShell
-from blocks.microsoft365.signing_in.entra import Entra
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.signing_in.entra import Entra
 from blocks.tls_roots import tls_context
 from lab.authority import Authority
 from lab.exchange.web import ExchangeWeb, WebHandler

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from blocks.microsoft365.answers import damaged
 from blocks.microsoft365.clouds import MicrosoftCloud
-from blocks.microsoft365.signing_in.entra import ACCESS_BLOCKED, BY_BROWSER, WHO, Entra, code_of, oauth_error
 from blocks.microsoft365.fields import number, text
+from blocks.microsoft365.signing_in.entra import ACCESS_BLOCKED, BY_BROWSER, WHO, Entra, code_of, oauth_error
 from blocks.process_local import ProcessLocal
 from blocks.retry_budget import pause
 from blocks.tls_roots import tls_context

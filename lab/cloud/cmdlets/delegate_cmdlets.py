@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
 from lab.cloud.cmdlets.mailbox_cmdlets import DETAILS, Parameters, Rows, Table, not_found
+from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
 from lab.cloud.tenant import CloudUser, OtherRecipient, Tenant
 from lab.faults import Faults, declare
 

@@ -7,8 +7,8 @@ from typing import Any
 import dns.exception
 import dns.resolver
 
-from lab.cloud.errors import INVALID_OPERATION, RESOURCE_EXISTS, CmdletError
 from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table, not_found
+from lab.cloud.errors import INVALID_OPERATION, RESOURCE_EXISTS, CmdletError
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
 

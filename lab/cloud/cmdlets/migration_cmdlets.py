@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lab.cloud.autodiscovery import NOT_DISCOVERED, NotDiscovered, discover
+from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table
 from lab.cloud.errors import (
     CONNECTION_ERROR,
     INVALID_ARGUMENT,
@@ -14,7 +15,6 @@ from lab.cloud.errors import (
     RESOURCE_EXISTS,
     CmdletError,
 )
-from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table
 from lab.cloud.migration import MigrationService
 from lab.cloud.rpc_probe import CANNOT_CONNECT, Unreachable, knock
 from lab.cloud.tenant import Batch, MigrationEndpoint, MovedUser, Tenant, utc

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
 from lab.cloud.cmdlets.mailbox_cmdlets import Parameters, Rows, Table
+from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
 from lab.cloud.tenant import Tenant
 from lab.faults import Faults, declare
 
