@@ -20,7 +20,7 @@ help:
 	@echo "make prefect-oldest  what we know of Prefect's inside, on the oldest Prefect that we support"
 	@echo "make long    the tests that would make it take more than ten minutes; CI runs them too"
 	@echo "make fleet   thirty customers in one night on PostgreSQL, Redis and two workers, and one from the UI in Chromium"
-	@echo "make soak    NIGHTS=200 randomised cutovers with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
+	@echo "make soak    NIGHTS=200 (HOSTILE=all) randomised cutovers with faults and kill -9, the whole kill and fault matrices; SEED=n plays one again"
 	@echo "make bench   speed beside named rivals, in one run; writes benchmarks/results.json"
 	@echo "make docs    the documentation as a site, in site/; fetches mkdocs-material into a venv of its own"
 	@echo "make picture     rehearse once, and draw README's picture and the docs' from it"
@@ -101,7 +101,7 @@ fleet: setup
 soak: setup
 	@$(MAKE) --no-print-directory fuzz MUTATIONS=20000
 	$(BIN)/python -W ignore -m lab.nights
-	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/microsoft365/test_fault_matrix.py tests/parking/test_idle_day.py
+	SOAK=1 FLEET=$(FLEET) $(BIN)/python -m pytest -n 0 tests/night tests/browser tests/benchmarks tests/microsoft365/test_fault_matrix.py tests/parking/test_idle_day.py tests/hostile/test_each_switch.py
 
 bench: setup
 	$(BIN)/python -m benchmarks
