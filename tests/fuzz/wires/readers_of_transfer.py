@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import dns.flags
 import dns.message
 import dns.rrset
 import dns.tsig
-from answers import Answer, Shape
+from answers import Answer
 from mutate_text import bytes_mutation, lines_mutation
 from reader import Case, Reader
 from readers_of_http import of_zone
@@ -115,9 +116,9 @@ def transfer_readers() -> Iterator[list[Reader]]:
     block.read_zone("contoso.com")
     yield [
         Reader("AXFR bytes", [Case("zone", [Answer(signed[0])], octets)], [bytes_mutation], measure=of_zone),
-        # A line that is gone is a record less, of which nobody can tell; a zone without its end is none.
+        # A line that is gone, or that no server could send, is a record less: nobody can tell, so only errors count.
         Reader("AXFR records", [Case("zone", [Answer(_ZONE)], records)], [lines_mutation],
-               Shape(records=frozenset({"", 'contoso.com. 300 TXT "v'})), of_zone),
+               measure=lambda zone: Counter()),
     ]  # fmt: skip
     server.close()
 
