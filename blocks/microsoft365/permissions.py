@@ -22,7 +22,7 @@ from blocks.microsoft365.signing_in.entra import NO_CONSENT
 from mailmove.clock import now
 from mailmove.errors import Blocked, MailmoveError, Refused
 from mailmove.evidence import Finding
-from mailmove.plan.required_permissions import CMDLET, application_only, graph_permissions, names
+from mailmove.plan.required_permissions import CMDLET, ENDPOINT_KEY, application_only, graph_permissions, names
 
 NEEDED = graph_permissions("always", "passwords", "passes")
 """Least application permission of Microsoft Graph -> others that include it."""
@@ -206,7 +206,7 @@ def credential_findings(exchange: ExchangeAdmin, *, named_key: bool) -> list[Fin
     if named_key:
         means = "whether Mailmove can make the migration endpoint itself is not proved: the form is a guess"
     seen = f"how a password travels to Exchange Online is not known: {why}"
-    return [Finding(subject="exchange_public_key", seen=seen, means=means, todo=TWO_WAYS)]
+    return [Finding(subject=ENDPOINT_KEY, seen=seen, means=means, todo=TWO_WAYS, blocks=not named_key)]
 
 
 def granted(token: str) -> frozenset[str] | None:

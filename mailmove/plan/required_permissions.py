@@ -20,6 +20,8 @@ passes: only where people get access passes. advice: for nothing but what prefli
 direct: only where Mailmove copies items itself. streams: there, to copy them whole. partner: only with a partner's own
 access. purchase: only where the plan orders something."""
 EVERY_NEED: tuple[Need, ...] = ("always", "passwords", "passes", "advice", "direct", "streams", "partner", "purchase")
+ENDPOINT_KEY = "exchange_public_key"
+"""What seals the password of an endpoint that Mailmove makes itself."""
 _CUTOVER: tuple[Need, ...] = ("always", "passwords")
 
 
@@ -278,9 +280,10 @@ def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None
 
 
 def unneeded(plan: Cutover) -> set[str]:
-    """Names of the rights that this plan does not need, though most plans do."""
+    """Names of the rights, and of the key, that this plan does not need, though most plans do."""
     without = _no_need(plan)
-    return {right.name for right in _RIGHTS if right.need in without}
+    makes_endpoint = plan.target.mover == "native" and not plan.target.endpoint
+    return {right.name for right in _RIGHTS if right.need in without} | (set() if makes_endpoint else {ENDPOINT_KEY})
 
 
 def _no_need(plan: Cutover) -> set[Need]:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from blocks.microsoft365.powershell_text import NotUnderstood
 from lab.cloud.module_file import ModuleFile
 from lab.hostile import be_hostile
 from mailmove.errors import Blocked
+from mailmove.plan.load import load_plan
+from tasks.accounts.block_findings import block_findings
 
+MAKES_IT = {"mover": "native", "endpoint": None}
 SECRET = "pa55 wörd"
 KEY = rsa.generate_private_key(65537, 2048)
 
@@ -183,6 +187,17 @@ def test_an_unreadable_serialiser_is_said_at_preflight_with_both_ways_out(town: 
     with pytest.raises(Blocked) as caught:
         tenant._parts().exchange.credential("u", SecretStr(SECRET), None)
     assert caught.value.todo == TWO_WAYS and SECRET not in str(caught.value)
+
+
+def test_it_stops_preflight_only_where_mailmove_makes_the_endpoint(town: Town) -> None:
+    town.faults.set("admin.module_unreadable")
+    tenant = town.tenant(exchange_public_key=None)
+    plan = load_plan(Path(__file__).parents[2] / "docs" / "plan.example.yaml")
+    [finding] = block_findings(plan.model_copy(update={"target": plan.target.model_copy(update=MAKES_IT)}), tenant)
+    assert finding.subject == "exchange_public_key" and finding.blocks
+    for spared in ({"endpoint": "made-by-hand"}, {"mover": "direct"}):
+        target = plan.target.model_copy(update={**MAKES_IT, **spared})
+        assert block_findings(plan.model_copy(update={"target": target}), tenant) == []
 
 
 def test_a_list_of_cmdlets_that_is_not_shown_is_a_finding(town: Town) -> None:
