@@ -10,7 +10,16 @@ from typing import Any
 from typer.core import TyperGroup
 
 SECTIONS = {
-    "First evening": ("rehearse", "init", "doctor", "preflight", "check-server", "explain-permissions", "schema"),
+    "First evening": (
+        "rehearse",
+        "init",
+        "doctor",
+        "preflight",
+        "check-server",
+        "tenant-check",
+        "explain-permissions",
+        "schema",
+    ),
     "The night": ("start", "status", "board", "approve", "answer", "restart", "rollback", "report", "passwords"),
     "The box": ("up", "register", "backup", "restore"),
     "Credentials and people": ("block", "sign-in", "new-approver"),

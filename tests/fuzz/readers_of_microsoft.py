@@ -26,6 +26,7 @@ from mailmove.errors import MailmoveError
 from mailmove.items.copy.interfaces import Destination
 from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 from mailmove.items.reconcile.changes import StateLost, Unreadable
+from mailmove.tenant_state import MailRules, SignInRules
 
 _OPTIONAL = frozenset({"@odata.nextLink", "@odata.count", "@odata.context", "@odata.etag", "@odata.deltaLink"})
 """Without them a list is over, as it is when it is over."""
@@ -185,7 +186,9 @@ def _measured(result: Any) -> Counter[str]:
 
 
 def _unreadable(result: Any) -> int:
-    """Items of which the changes say that they cannot be read."""
+    """Items of which the changes say that they cannot be read; questions of which the rules say that nobody saw."""
+    if isinstance(result, (MailRules, SignInRules)):
+        return len(result.unseen)
     if isinstance(result, (list, tuple)):
         return sum(_unreadable(inner) for inner in result)
     return isinstance(result, Unreadable)

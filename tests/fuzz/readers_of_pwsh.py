@@ -77,7 +77,7 @@ def mutated_line(dice: Any, body: bytes, shape: Shape) -> Any:
 
 def _case(name: str, answers: Sequence[Answer], act: Callable[[ExchangePowerShell], Any]) -> Case:
     def read(spoiled: Sequence[Answer]) -> Any:
-        shell = _Shell("pwsh", lambda: "a token", {"Organization": "contoso.onmicrosoft.com"}, patience=0.05)
+        shell = _Shell("pwsh", lambda: "a token", lambda: {"Organization": "contoso.onmicrosoft.com"}, patience=0.05)
         shell.lines = [answer.body for answer in spoiled]
         return act(shell)
 

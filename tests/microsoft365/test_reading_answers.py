@@ -31,6 +31,7 @@ from blocks.partner.relationships import Relationships
 from mailmove.errors import AnswerUnreadable, MailmoveError
 from mailmove.items.reconcile.changes import Folder
 from mailmove.plan.purchase import Product
+from mailmove.tenant_state import DomainHolder
 
 ODD: tuple[Any, ...] = (None, "", "x", -1, 1.5, True, [], {}, [None], [[]], {"Value": None}, "9" * 400, "\ud800")
 AT = "2026-11-27T02:00:00Z"
@@ -39,6 +40,10 @@ MAILBOX, KIND = "anna@c.example", {"RecipientTypeDetails": "UserMailbox"}
 
 def exchange(graph: JsonClient) -> ExchangeAdmin:
     return ExchangeAdmin(graph, "tenant", lambda: "APP:x")
+
+
+def holder_of(_: str) -> DomainHolder:
+    return DomainHolder()
 
 
 READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
@@ -51,7 +56,7 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
         {"id": "u", "createdDateTime": AT, "lastPasswordChangeDateTime": AT},
     ),
     "domain": (
-        lambda graph: Domains(graph)._records("c.example", "verificationDnsRecords"),
+        lambda graph: Domains(graph, exchange(graph), holder_of)._records("c.example", "verificationDnsRecords"),
         {
             "value": [
                 {

@@ -16,8 +16,9 @@ from readers_of_http import Taped
 from readers_of_texts import leaf_certificate, one_answer
 from tape import Tape, TapeServer
 
+from blocks.microsoft365.signing_in.public_answers import holder_of
 from deployments.cli.init.lookup import described
-from deployments.cli.init.web_answers import certificate_of, owa_version, tenant_answer
+from deployments.cli.init.web_answers import certificate_of, owa_version
 from lab.authority import Authority
 from lab.places import Places
 from mailmove.errors import Transient
@@ -41,9 +42,7 @@ def init_readers() -> Iterator[list[Reader]]:
                  "issuer": f"{server.base}/{_TENANT}/v2.0", "response_types_supported": ["code", "id_token"],
                  "tenant_region_scope": "EU", "cloud_instance_name": "microsoftonline.com"}  # fmt: skip
         answers = [Answer(json.dumps(body).encode(), 200, _JSON) for body in (realm, about)]
-        tenant = taped.case(
-            "managed", lambda: tenant_answer("contoso.com", server.base, authority.pem), Tape.of(*answers)
-        )
+        tenant = taped.case("managed", lambda: holder_of("contoso.com", server.base, authority.pem), Tape.of(*answers))
         page = Answer(b"<html><title>Outlook</title></html>", 200,
                       (("Content-Type", "text/html"), ("X-OWA-Version", "15.1.2507.39")))  # fmt: skip
         version = taped.case("logon page", lambda: owa_version("mail.contoso.com", address, port), Tape.of(page))
@@ -57,9 +56,8 @@ def init_readers() -> Iterator[list[Reader]]:
 
 
 def _of_tenant(answer: Any) -> Counter[str]:
-    state, tenant, trouble = answer
-    assert state in ("managed", "federated", "none", "") and (len(tenant) in (0, 36)), answer
-    return Counter({"state": bool(state), "tenant": bool(tenant), NAMED: bool(trouble)})
+    assert answer.kind in ("managed", "federated", "unmanaged", "none", "") and len(answer.tenant_id) in (0, 36), answer
+    return Counter({"state": bool(answer.kind), "tenant": bool(answer.tenant_id), NAMED: bool(answer.trouble)})
 
 
 def _certificate(body: bytes) -> str:
