@@ -348,6 +348,11 @@ def _refusing(tenant: LabTenant) -> None:
     tenant.relationships["gdap-half"].refuses = True
 
 
+def _traced_by_graph(world: World) -> Any:
+    world.cloud.faults.set("admin.no_trace_cmdlet")
+    return world.tenant.messages.traces(THEN)
+
+
 def rare_acts() -> list[Act]:
     """What sends only when something is odd already; these are not crossed with faults."""
     inbox, nobody = BY_NAME["folder"], f"nobody@{DOMAIN}"
@@ -364,6 +369,9 @@ def rare_acts() -> list[Act]:
             lambda world: world.tenant.sign_ins.give_pass(ANNA, THEN, 60, once=False)[0],
             _passes,
         ),
+        Act("every question of a tenant check", lambda world: world.tenant.tenant_check()),
+        Act("traces where the cmdlet is not to be had", _traced_by_graph),
+        Act("what PowerShell connects with", lambda world: world.tenant._connection(world.tenant._parts().graph)),
         Act("an invitation whose lock fails", lambda world: world.partner.invite("half"), _refusing),
     ]
 

@@ -28,6 +28,7 @@ from lab.cloud.cmdlets.migration_cmdlets import MigrationCmdlets
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
 from lab.faults import Faults
+from lab.mail_store import Mailbox
 from lab.places import Places
 from mailmove.errors import Blocked, MailmoveError, Refused, Throttled, Transient
 from mailmove.evidence import Finding
@@ -203,7 +204,8 @@ def matrix() -> Iterator[Matrix]:
         zones = {f"{DOMAIN}.": selectors, f"{UNPROVED}.": [rrset(f"{UNPROVED}.", "TXT", 60, f'"{TXT}"')]}
         stack.enter_context(TownDns(places, kind="rfc2136", zones=zones, resolvers=[], faults=faults))
         resolver = (places.name_servers[0], places.dns_port)
-        cloud = Cloud(places, authority, resolver=resolver, mx_zone="mx.example.", directory=list, faults=faults,
+        cloud = Cloud(places, authority, resolver=resolver, mx_zone="mx.example.",
+                      directory=lambda: [Mailbox(ANNA, "Anna")], faults=faults,
                       cycle_seconds=3600)  # fmt: skip
         faults.set("migration.frozen")
         furnish(cloud)
@@ -235,7 +237,9 @@ def test_every_place_that_sends_was_at_work_and_nothing_sent_is_made_up(matrix: 
             outcome(act, matrix.world)
     idle = [str(place) for place in places() if not at_work(place, matrix.sent_from | further)]
     assert not idle, f"nothing in acts.py makes these send: {idle}"
-    assert matrix.lab.made_up == []
+    # What a tenant check asks to see the form of an error is made up on purpose, and is the only thing.
+    assert [one for one in matrix.lab.made_up if "NoSuchParameter" not in one] == []
+    matrix.lab.made_up.clear()
 
 
 def test_a_made_up_call_is_refused_and_remembered(matrix: Matrix) -> None:
