@@ -14,7 +14,7 @@ from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import text, text_or, time
 from blocks.microsoft365.http import JsonClient
 from mailmove.clock import now
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, Refused
 from mailmove.tenant_state import TraceEntry
 
 TRACE_SPAN = timedelta(days=10)
@@ -36,7 +36,8 @@ Query = Callable[[datetime, datetime], Iterator[tuple[str, TraceEntry]]]
 def traces(exchange: ExchangeAdmin, graph: JsonClient | None, since: datetime) -> list[TraceEntry]:
     """What reached the tenant since then, oldest first; Microsoft remembers 90 days.
 
-    graph None: there are no traces in this cloud. Blocked: neither way works; it says why of each.
+    graph None: there are no traces in this cloud. Blocked: neither way works; it says why of each; Refused, if both
+    refuse.
     """
     try:
         return traces_by_cmdlet(exchange, since)
@@ -50,7 +51,8 @@ def _by_graph_instead(graph: JsonClient, since: datetime, first: Blocked) -> lis
     try:
         return message_traces(graph, since)
     except Blocked as error:
-        raise Blocked(
+        kind = Refused if isinstance(first, Refused) and isinstance(error, Refused) else Blocked
+        raise kind(
             "Microsoft 365",
             wanted="message traces",
             seen=f"by {TRACE_CMDLET}: {first.seen}; by Graph: {error.seen}",

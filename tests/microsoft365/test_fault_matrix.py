@@ -293,6 +293,8 @@ def test_a_fault_that_stays(matrix: Matrix, fault: str) -> None:
             where = f"{calm.act.name}, {fault} from {calm.asked[place]} on"
             if calm.act.answers_with_findings:
                 assert struck and all(isinstance(one, Finding) and one.seen and one.todo for one in struck), where
+            elif getattr(struck, "unseen", None):
+                assert all(struck.unseen.values()), f"{where}: what was not seen is said, with its reason"
             elif canon(struck) != calm.values[0]:  # a deletion that is done is done, however often its answer is lost
                 assert isinstance(struck, NAMED[fault]), f"{where}: {struck!r}"
 
