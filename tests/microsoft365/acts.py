@@ -22,7 +22,6 @@ from blocks.microsoft365.clouds import CLOUDS
 from blocks.microsoft365.signing_in.expiring import secret_end
 from blocks.microsoft365.signing_in.sign_in import SignIn
 from blocks.tls_roots import tls_context
-from lab.cloud.graph.mail import CONVERSION
 from lab.cloud.item_stream.from_item import properties_of
 from lab.cloud.item_stream.writer import write_stream
 from lab.cloud.partner_orders import BUSINESS_BASIC
@@ -105,10 +104,6 @@ def _mailed(tenant: LabTenant) -> None:
 
 def _passed(tenant: LabTenant) -> None:
     tenant.users[ANNA].access_pass = {"id": "pass-1"}
-
-
-def _passes(tenant: LabTenant) -> None:
-    tenant.passes_allowed = True
 
 
 FIRST: dict[str, Callable[[LabTenant], None]] = {
@@ -238,7 +233,7 @@ def _copy(streams: bool) -> Act:
     return Act(f"copy as {'streams' if streams else 'MIME'}", call, first)
 
 
-def _changes(world: World) -> Any:
+def changes_of_a_mailbox(world: World) -> Any:
     """All folders from their beginning, and once more from where that ended: items, and what cannot be read."""
     of, found = world.tenant.items.changes(), []
     for folder in of.folders(ANNA):
@@ -324,7 +319,7 @@ def every_act() -> list[Act]:
         *_of_port(Destination, lambda world: world.destination(), "destination"),
         *_of_port(MailboxChanges, lambda world: world.tenant.items.changes(), "changes"),
         Act("when the client secret ends", _secret_end),
-        Act("changes of a whole mailbox", _changes),
+        Act("changes of a whole mailbox", changes_of_a_mailbox),
         Act("partner.give_access", _until_given, _approved_only),
         Act("reseller.waits_for", lambda world: world.reseller.waits_for(BY_NAME["relationship"](world))),
         *_grants("send_as"),
@@ -336,43 +331,6 @@ def every_act() -> list[Act]:
         Act("partner.withdraw an unlocked one", lambda world: world.partner.withdraw("gdap-half")),
         *(_copy(streams) for streams in (False, True)),
         *(_sign_in(kind) for kind in ("secret", "certificate", "refresh token")),
-    ]
-
-
-def _one_broken(tenant: LabTenant) -> None:
-    broken = [item for item in tenant.store.snapshot(ANNA) if item.kind == "message" and item.folder == "Inbox"]
-    tenant.store.make_sick(ANNA, broken[0].id, CONVERSION)
-
-
-def _refusing(tenant: LabTenant) -> None:
-    tenant.relationships["gdap-half"].refuses = True
-
-
-def _traced_by_graph(world: World) -> Any:
-    world.cloud.faults.set("admin.no_trace_cmdlet")
-    return world.tenant.messages.traces(THEN)
-
-
-def rare_acts() -> list[Act]:
-    """What sends only when something is odd already; these are not crossed with faults."""
-    inbox, nobody = BY_NAME["folder"], f"nobody@{DOMAIN}"
-    return [
-        Act("changes of a folder with a broken message", _changes, _one_broken),
-        Act(
-            "what is present in such a folder",
-            lambda world: list(world.destination().present(ANNA, inbox, "inbox")),
-            _one_broken,
-        ),
-        Act("a message of nobody's", lambda world: world.tenant.messages.find(nobody, ["<0@x.example>"])),
-        Act(
-            "an access pass, which is made once",
-            lambda world: world.tenant.sign_ins.give_pass(ANNA, THEN, 60, once=False)[0],
-            _passes,
-        ),
-        Act("every question of a tenant check", lambda world: world.tenant.tenant_check()),
-        Act("traces where the cmdlet is not to be had", _traced_by_graph),
-        Act("what PowerShell connects with", lambda world: world.tenant._connection(world.tenant._parts().graph)),
-        Act("an invitation whose lock fails", lambda world: world.partner.invite("half"), _refusing),
     ]
 
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from acts import Act, canon, every_act, outcome, rare_acts
+from acts import Act, canon, every_act, outcome
 from night_tenant import ANNA, DOMAIN, TXT, UNPROVED, World, furnish, world_of
+from rare_acts import rare_acts
 from sent_scan import at_work, places, watched
 
 from blocks.microsoft365.answers import Rejected
