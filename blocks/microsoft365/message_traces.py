@@ -51,16 +51,21 @@ def _by_graph_instead(graph: JsonClient, since: datetime, first: Blocked) -> lis
     try:
         return message_traces(graph, since)
     except Blocked as error:
-        kind = Refused if isinstance(first, Refused) and isinstance(error, Refused) else Blocked
-        raise kind(
-            "Microsoft 365",
-            wanted="message traces",
-            seen=f"by {TRACE_CMDLET}: {first.seen}; by Graph: {error.seen}",
-            todo=f"Give our application or group a role with {TRACE_CMDLET} (Exchange Administrator has it). Graph's "
-            f"way takes up to a day in a new tenant: New-MgServicePrincipal -AppId {TRACE_APP}, and "
-            "ExchangeMessageTrace.Read.All.",
-            code=error.code,
-        ) from None
+        raise neither_way(first, error) from None
+
+
+def neither_way(first: Blocked, second: Blocked) -> Blocked:
+    """What is said where cmdlet (first) and Graph (second) both do not work; Refused, if both refuse."""
+    kind = Refused if isinstance(first, Refused) and isinstance(second, Refused) else Blocked
+    return kind(
+        "Microsoft 365",
+        wanted="message traces",
+        seen=f"by {TRACE_CMDLET}: {first.seen}; by Graph: {second.seen}",
+        todo=f"Give our application or group a role with {TRACE_CMDLET} (Exchange Administrator has it). Graph's "
+        f"way takes up to a day in a new tenant: New-MgServicePrincipal -AppId {TRACE_APP}, and "
+        "ExchangeMessageTrace.Read.All.",
+        code=second.code,
+    )
 
 
 def traces_by_cmdlet(exchange: ExchangeAdmin, since: datetime) -> list[TraceEntry]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 from blocks.microsoft365.answers import CLOSED, NO_ITEM, NO_USER, Json, Rejected
@@ -17,7 +17,7 @@ from blocks.microsoft365.credential import TWO_WAYS
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import rows, text
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.message_traces import TRACE_CMDLET, message_traces, traces, traces_by_cmdlet
+from blocks.microsoft365.message_traces import TRACE_CMDLET, message_traces, neither_way, traces_by_cmdlet
 from blocks.microsoft365.signing_in.entra import NO_CONSENT
 from mailmove.clock import now
 from mailmove.errors import Blocked, MailmoveError, Refused
@@ -129,12 +129,14 @@ def _trace_findings(exchange: ExchangeAdmin, graph: JsonClient | None) -> list[F
         return []
     except MailmoveError as error:
         first = error
+    if graph is None:
+        return [_no_traces(first)]
     try:
-        if graph is None:
-            raise first
         message_traces(graph, since)
-    except MailmoveError:
-        return [_no_traces(exchange, graph, since)]
+    except MailmoveError as second:
+        if not isinstance(first, Blocked):  # it may work in a moment, and stands in nobody's way
+            return [_no_traces(first)]
+        return [_no_traces(neither_way(first, second) if isinstance(second, Blocked) else second)]
     return [
         Finding(
             subject=TRACE_CMDLET,
@@ -146,15 +148,9 @@ def _trace_findings(exchange: ExchangeAdmin, graph: JsonClient | None) -> list[F
     ]
 
 
-def _no_traces(exchange: ExchangeAdmin, graph: JsonClient | None, since: datetime) -> Finding:
-    try:
-        traces(exchange, graph, since)
-    except MailmoveError as error:
-        seen, todo, blocks = error.seen, error.todo, isinstance(error, Blocked)
-    else:
-        seen, todo, blocks = "they were refused, and then shown", "Look again.", False
+def _no_traces(error: MailmoveError) -> Finding:
     means = "from where mail reaches the cloud cannot be seen, before the old port 25 is closed"
-    return Finding(subject=_TRACES, seen=seen, means=means, todo=todo, blocks=blocks)
+    return Finding(subject=_TRACES, seen=error.seen, means=means, todo=error.todo, blocks=isinstance(error, Blocked))
 
 
 def _exchange(exchange: ExchangeAdmin) -> list[Finding]:
