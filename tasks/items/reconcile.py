@@ -22,7 +22,7 @@ from tasks.items.copy_missing import Missing, copy_missing
 from tasks.items.item_report import compare, thing_of
 from tasks.items.left_out import Decisions, ask_about, left_folder, left_item, single_item
 from tasks.items.redeliver import deliver_again
-from tasks.items.sync_rounds import is_at_rest, is_synced, request_round, round_since, wants_request
+from tasks.items.sync_rounds import is_synced, request_again, request_round, round_since
 from tasks.ledger.names import batch_name
 from tasks.ledger.payloads import LeftFolder, LeftItem, ReconciledMailbox, Reconciliation, SyncRequest
 from tasks.traffic.server_clocks import ROUNDED
@@ -161,10 +161,8 @@ def _wait_for_sync(context: Context, missing: Missing) -> None:
     mailboxes = batch_rows(context).mailboxes
     ended = round_since(context, batch, asked - ROUNDED)
     late = [user.address for user in mailboxes if user.address in missing and not is_synced(user, asked, ended)]
-    if late and wants_request(context, asked - ROUNDED) and is_at_rest(batch, mailboxes):
-        # A round was under way when it was asked for: whether what is missing was there when it came by, nobody knows.
-        request_round(context, batch, mailboxes, missing={})
     if late:
+        request_again(context, batch, mailboxes, asked - ROUNDED)
         raise NotYet(
             "Exchange Online",
             wanted="a sync of every mailbox that misses items",

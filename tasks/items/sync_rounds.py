@@ -65,9 +65,13 @@ def is_synced(user: MigrationUser, since: datetime, ended: datetime | None) -> b
     return ended is not None and done and not user.error
 
 
-def wants_request(context: Context, since: datetime) -> bool:
-    """Whether no round that we know to begin after `since` has been asked for."""
-    return not any(request.after for request in _requests(context, since))
+def request_again(
+    context: Context, batch: MigrationBatch | None, mailboxes: Sequence[MigrationUser], since: datetime
+) -> None:
+    """Ask once more where a round was under way at every request so far, and none is now: of such a one nobody knows
+    whether it began after `since`."""
+    if not any(request.after for request in _requests(context, since)) and is_at_rest(batch, mailboxes):
+        request_round(context, batch, mailboxes, missing={})
 
 
 def request_round(

@@ -7,7 +7,7 @@ from datetime import datetime
 from mailmove.errors import Blocked, NotYet
 from mailmove.evidence import Evidence, Preview, Receipt
 from mailmove.report import forecast_rules
-from mailmove.tenant_state import MigrationUser
+from mailmove.tenant_state import MigrationBatch, MigrationUser
 from mailmove.tenant_states import MIGRATION_USERS, Step
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
@@ -15,7 +15,7 @@ from tasks.execution.retry_policies import apply_task, check_task, rollback_task
 from tasks.items.batch_users import batch_rows, proposals, thing
 from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, record_copy
 from tasks.items.recipient_arrival import recipient_facts
-from tasks.items.sync_rounds import is_at_rest, is_synced, request_round, round_since, wants_request
+from tasks.items.sync_rounds import is_synced, request_again, request_round, round_since
 from tasks.ledger.names import batch_name
 from tasks.traffic.server_clocks import when
 
@@ -30,13 +30,14 @@ def _since(context: Context) -> datetime:
     return when(context, "propagation", "target")
 
 
-def _not_synced(context: Context, since: datetime) -> list[MigrationUser]:
+def _not_synced(
+    context: Context, since: datetime, batch: MigrationBatch | None, users: list[MigrationUser]
+) -> list[MigrationUser]:
     """Every mailbox that moves counts, but those left out by decision. One that the batch does not know has no status:
     it is behind for good."""
-    users = batch_rows(context).mailboxes
     known = {user.address.lower() for user in users}
     moving = [box.address for box in context.source.inventory().moving if box.address.lower() not in known]
-    ended = round_since(context, context.tenant.migration.batch(batch_name(context.plan)), since)
+    ended = round_since(context, batch, since)
     late = [user for user in users if not is_synced(user, since, ended)]
     strangers = [MigrationUser(address=address, status="") for address in moving]
     return [user for user in (*strangers, *late) if not context.is_left_out(thing(user))]
@@ -67,17 +68,11 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
     if is_direct(context):
         record_copy(context, copy_mailboxes(context))
         return Receipt(stage=NAME)
-    batch = context.tenant.migration.batch(batch_name(context.plan))
-    if batch and _not_synced(context, _since(context)):
-        request_round(context, batch, batch_rows(context).mailboxes, missing={})
+    if batch := context.tenant.migration.batch(batch_name(context.plan)):
+        mailboxes = batch_rows(context).mailboxes
+        if _not_synced(context, _since(context), batch, mailboxes):
+            request_round(context, batch, mailboxes, missing={})
     return Receipt(stage=NAME)
-
-
-def _request_again(context: Context, since: datetime) -> None:
-    """Where a round was under way when we asked: of that one nobody knows whether it began after `since`."""
-    batch, mailboxes = context.tenant.migration.batch(batch_name(context.plan)), batch_rows(context).mailboxes
-    if wants_request(context, since) and is_at_rest(batch, mailboxes):
-        request_round(context, batch, mailboxes, missing={})
 
 
 @verify_task
@@ -89,7 +84,8 @@ def verify(context: Context) -> Evidence:
         copied = copies(context)
         return record_evidence(context, NAME, copied[-1].facts if copied else ["nothing was copied again"])
     since = _since(context)
-    late = _not_synced(context, since)
+    batch, mailboxes = context.tenant.migration.batch(batch_name(context.plan)), batch_rows(context).mailboxes
+    late = _not_synced(context, since, batch, mailboxes)
     wanted = f"every mailbox synced after {since:%H:%M:%S} UTC"
     stuck = [user for user in late if _will_not_be(user)]
     if stuck and len(stuck) == len(late):  # asked once, and about all of them
@@ -101,7 +97,7 @@ def verify(context: Context) -> Evidence:
             leaves=tuple(map(thing, stuck)),
         )
     if late:
-        _request_again(context, since)
+        request_again(context, batch, mailboxes, since)
         raise NotYet(
             "Exchange Online",
             wanted=wanted,
