@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from blocks.microsoft365.answers import Json, Rejected
+from blocks.microsoft365.answers import Json
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import flag, flag_or, text, texts_or, word, word_or
-from mailmove.errors import AnswerUnreadable, Refused, SignInRefused
+from blocks.microsoft365.unseen import Unseen
 from mailmove.ports.tenant.mail_rules import TenantMailRules
 from mailmove.tenant_state import InboundConnector, MailRules, SpamPolicy, SpoofPolicy
 
@@ -26,17 +26,11 @@ class MailJudgement(TenantMailRules):
         self._exchange = exchange
 
     def read(self) -> MailRules:
-        unseen: dict[str, str] = {}
+        unseen = Unseen()
 
         def ask(cmdlet: str, read: Callable[[list[Json]], Read], given: Mapping[str, Any] | None = None) -> Read | None:
-            """None: our role may not, there is no such cmdlet, or its rows are unreadable. Raises a refused sign-in."""
-            try:
-                return read(self._exchange.run(cmdlet, given, wanted="how mail to the tenant is judged"))
-            except SignInRefused:
-                raise
-            except (Refused, Rejected, AnswerUnreadable) as error:
-                unseen[cmdlet] = error.seen
-                return None
+            wanted = "how mail to the tenant is judged"
+            return unseen.ask(cmdlet, lambda: read(self._exchange.run(cmdlet, given, wanted=wanted)))
 
         direct = ask("Get-OrganizationConfig", _direct_send)
         if direct is None:

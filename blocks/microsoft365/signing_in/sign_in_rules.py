@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.fields import flag, flag_or, number, part_or, rows, text, text_or, texts_or
 from blocks.microsoft365.http import JsonClient
+from blocks.microsoft365.unseen import Unseen
 from blocks.microsoft365.users import Users
-from mailmove.errors import AnswerUnreadable, Blocked, Refused, SignInRefused
+from mailmove.errors import Blocked
 from mailmove.ports.tenant.sign_ins import TenantSignIns
 from mailmove.tenant_state import PassPolicy, SignInRules
 
@@ -34,17 +35,8 @@ class SignIns(TenantSignIns):
         self._graph, self._users = graph, users
 
     def rules(self) -> SignInRules:
-        unseen: dict[str, str] = {}
-
-        def ask(what: str, read: Callable[[], Read]) -> Read | None:
-            """None: we may not read it, or cannot, or there is none here. A refused sign-in is raised."""
-            try:
-                return read()
-            except SignInRefused:
-                raise
-            except (Refused, Rejected, AnswerUnreadable) as error:
-                unseen[what] = error.seen
-                return None
+        unseen = Unseen()
+        ask = unseen.ask
 
         def named(holds: Callable[[Json], bool]) -> tuple[str, ...] | None:
             known = policies
@@ -52,7 +44,7 @@ class SignIns(TenantSignIns):
                 return None
             return ask("Conditional Access", lambda: tuple(text(row, "displayName") for row in known if holds(row)))
 
-        methods = ask("authentication methods", lambda: self._read("policies/authenticationMethodsPolicy"))
+        methods = ask("authentication methods", self._methods)
         policies = ask("Conditional Access", self._policies)
         return SignInRules(
             security_defaults=ask("security defaults", self._defaults),
@@ -64,6 +56,9 @@ class SignIns(TenantSignIns):
             passes=None if methods is None else ask("access passes", lambda: _passes(methods)),
             unseen=unseen,
         )
+
+    def pass_policy(self) -> PassPolicy | None:
+        return Unseen().ask("access passes", lambda: _passes(self._methods()))
 
     def pass_of(self, user: str) -> str | None:
         held = self._graph.pages(self._path(user), wanted=f"the access pass of {user}")
@@ -97,6 +92,9 @@ class SignIns(TenantSignIns):
 
     def _read(self, path: str) -> Json:
         return self._graph.get(path, wanted=_WANTED)
+
+    def _methods(self) -> Json:
+        return self._read("policies/authenticationMethodsPolicy")
 
     def _defaults(self) -> bool:
         return flag(self._read("policies/identitySecurityDefaultsEnforcementPolicy"), "isEnabled")

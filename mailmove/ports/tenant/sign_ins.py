@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from mailmove.tenant_state import SignInRules
+from mailmove.tenant_state import PassPolicy, SignInRules
 
 
 class TenantSignIns(ABC):
@@ -16,6 +16,10 @@ class TenantSignIns(ABC):
     @abstractmethod
     def rules(self) -> SignInRules:
         """What the tenant shows. What it does not show us is in `unseen`, and is not absent."""
+
+    @abstractmethod
+    def pass_policy(self) -> PassPolicy | None:
+        """How access passes are allowed, of `rules` the only question asked; None: it is not shown, or not said."""
 
     @abstractmethod
     def pass_of(self, user: str) -> str | None:
