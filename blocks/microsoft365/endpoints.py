@@ -9,8 +9,7 @@ server's FQDN); the same cmdlets of Exchange 2013 as public repositories show th
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from pydantic import SecretStr
+from typing import Any
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO
@@ -40,7 +39,13 @@ def new_endpoint(
     user, password = source.migration_account()
     wanted = f"a migration endpoint to {endpoint.rpc_proxy_server} as {user}"
     own = {"Name": endpoint.name, "MaxConcurrentMigrations": MAX_CONCURRENT}
-    discovering = _discovering(exchange, public_key, endpoint, user, password)
+
+    def given(**more: Any) -> Json:
+        """Sealed anew each time: the service's key changes now and then."""
+        common: Json = {"ExchangeOutlookAnywhere": True, "Credentials": exchange.credential(user, password, public_key)}
+        return common | ({"EmailAddress": endpoint.email_address} if endpoint.email_address else {}) | more
+
+    discovering = given(Autodiscover=True)
     not_discovered = "no mailbox is known by whose address Microsoft could ask Autodiscover"
     if endpoint.email_address:
         try:
@@ -58,7 +63,7 @@ def new_endpoint(
             not_discovered = f"it leads to another server than {endpoint.rpc_proxy_server}"
     if not endpoint.exchange_server:
         raise _unreachable(wanted, f"by Autodiscover: {not_discovered}; by hand: the server's full name is not known")
-    described = _described(exchange, public_key, endpoint, user, password)
+    described = given(ExchangeServer=endpoint.exchange_server, Authentication=endpoint.authentication)
     try:
         tested(exchange, {**described, "RPCProxyServer": endpoint.rpc_proxy_server}, wanted)
         _create(exchange, {**described, **own, "RpcProxyServer": endpoint.rpc_proxy_server}, wanted)
@@ -115,26 +120,6 @@ def no_cutover(wanted: str, seen: str) -> Blocked:
         "remove it). Else let Mailmove copy the mailboxes itself: `mover: direct` in the plan.",
         code=CUTOVER_NOT_SUPPORTED,
     )
-
-
-def _common(
-    exchange: ExchangeAdmin, public_key: str | None, endpoint: Endpoint, user: str, password: SecretStr
-) -> Json:
-    common: Json = {"ExchangeOutlookAnywhere": True, "Credentials": exchange.credential(user, password, public_key)}
-    return {**common, "EmailAddress": endpoint.email_address} if endpoint.email_address else common
-
-
-def _discovering(
-    exchange: ExchangeAdmin, public_key: str | None, endpoint: Endpoint, user: str, password: SecretStr
-) -> Json:
-    return {**_common(exchange, public_key, endpoint, user, password), "Autodiscover": True}
-
-
-def _described(
-    exchange: ExchangeAdmin, public_key: str | None, endpoint: Endpoint, user: str, password: SecretStr
-) -> Json:
-    by_hand: Json = {"ExchangeServer": endpoint.exchange_server, "Authentication": endpoint.authentication}
-    return {**_common(exchange, public_key, endpoint, user, password), **by_hand}
 
 
 def _create(exchange: ExchangeAdmin, parameters: Json, wanted: str) -> None:

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, error_in_body, explain, is_absent
 from blocks.microsoft365.credential import filled, not_readable, ps_credential
-from blocks.microsoft365.fields import number, part_or, rows
+from blocks.microsoft365.fields import number, part_or, rows, several
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.identities import plain
 from blocks.microsoft365.module_file import ModuleFile, module_file
@@ -205,9 +205,9 @@ class ExchangeAdmin:
 
     def _complain(self, page: Json, cmdlet: str, wanted: str) -> None:
         """A 200 can still say no, or only ask whether we are sure."""
-        for warning in _listed(page.get("@adminapi.warnings")):
+        for warning in several(page.get("@adminapi.warnings")):
             logger.info("%s: %s", cmdlet, warning)
-        for error in _listed(page.get("@adminapi.errors")):
+        for error in several(page.get("@adminapi.errors")):
             raise error_in_body(error, wanted)
         if page.get("@adminapi.confirmationmessage"):
             raise Blocked(
@@ -216,11 +216,6 @@ class ExchangeAdmin:
                 seen=f"a question instead of an act: {page['@adminapi.confirmationmessage']}",
                 todo=f"Report this: {cmdlet} was sent with Confirm off and asked all the same.",
             )
-
-
-def _listed(value: Any) -> list[Any]:
-    """What is said beside the result, in whatever form: it is for people."""
-    return value if isinstance(value, list) else [value] if value else []
 
 
 def _headers_of(answer: Json | None) -> dict[str, str]:

@@ -109,6 +109,11 @@ def rows_or(row: Mapping[str, Any], name: str) -> list[Json]:
     return [] if row.get(name) is None else rows(row, name)
 
 
+def several(value: Any) -> list[Any]:
+    """The entries of what is shown by itself where it is one, as a list where it is more, and as nothing."""
+    return value if isinstance(value, list) else [value] if value else []
+
+
 def texts_or(row: Mapping[str, Any], name: str) -> list[str]:
     """A property of many values: a list of texts, one text for one value; [] where there is none."""
     value = row.get(name)

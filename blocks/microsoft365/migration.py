@@ -12,7 +12,7 @@ from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import WHO, is_absent
 from blocks.microsoft365.endpoints import new_endpoint, no_cutover, serves, tested
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.fields import number_or, text, text_or, time_or, word, word_or
+from blocks.microsoft365.fields import number_or, several, text, text_or, time_or, word, word_or
 from blocks.microsoft365.identities import spellings
 from blocks.retry_budget import read_thrice
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet
@@ -196,7 +196,7 @@ class Migration(TenantMigration):
             {"Identity": user, "IncludeSkippedItems": True},
             wanted=f"what was left out of {user}",
         )
-        return [_skipped(item) for row in rows for item in _several(row.get("SkippedItems"))]
+        return [_skipped(item) for row in rows for item in several(row.get("SkippedItems"))]
 
     def _user(self, row: Json, why: dict[str, str]) -> MigrationUser:
         return MigrationUser(
@@ -260,11 +260,6 @@ def _guard(name: str, kind: str) -> None:
     # Without an identity these cmdlets return everything there is.
     if not name.strip():
         raise Blocked(WHO, wanted=f"a {kind}", seen="an empty name", todo="Give it a name.")
-
-
-def _several(value: Any) -> list[Any]:
-    """The entries of a member that shows one by itself, several as a list, and none as null."""
-    return value if isinstance(value, list) else [value] if value else []
 
 
 def _skipped(item: Any) -> SkippedItem:

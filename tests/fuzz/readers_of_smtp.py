@@ -28,14 +28,13 @@ _REPLIES = (
 )
 
 
-class ReplyServer:
-    """Gives one reply after the other, the first unasked; one that has no line end is the last word."""
+class OneAtATime:
+    """A server on loopback that has one conversation after the other; `place` is its address."""
 
     def __init__(self) -> None:
-        self.replies: Sequence[bytes] = ()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.place: tuple[str, int] = self._listener.getsockname()[:2]
-        threading.Thread(target=self._serve, name="replies", daemon=True).start()
+        threading.Thread(target=self._serve, name=type(self).__name__, daemon=True).start()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -51,6 +50,17 @@ class ReplyServer:
             with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
                 connection.settimeout(2)
                 self._converse(connection, reader)
+
+    def _converse(self, connection: socket.socket, reader: Any) -> None:
+        raise NotImplementedError
+
+
+class ReplyServer(OneAtATime):
+    """Gives one reply after the other, the first unasked; one that has no line end is the last word."""
+
+    def __init__(self) -> None:
+        self.replies: Sequence[bytes] = ()
+        super().__init__()
 
     def _converse(self, connection: socket.socket, reader: Any) -> None:
         in_data = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from answers import Answer
 from mutate_text import bytes_mutation, lines_mutation
 from reader import Case, Reader
 from readers_of_http import of_zone
+from readers_of_smtp import OneAtATime
 
 from blocks.dns.rfc2136 import Rfc2136
 
@@ -37,7 +37,7 @@ contoso.com. 300 SOA ns1.contoso.com. hostmaster.contoso.com. 7 2 3 4 5
 _MOST_OCTETS = 60_000
 
 
-class SigningServer:
+class SigningServer(OneAtATime):
     """A name server by TCP that knows one key. make: question -> the message that answers it, which is then signed.
 
     spoil: what becomes of the signed bytes on the way.
@@ -46,28 +46,14 @@ class SigningServer:
     def __init__(self) -> None:
         self.make: Callable[[dns.message.Message], dns.message.Message] = dns.message.make_response
         self.spoil: Callable[[bytes], bytes] = bytes
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
         self._keys = {dns.name.from_text("key"): dns.tsig.Key("key", _SECRET, "hmac-sha256")}
-        threading.Thread(target=self._serve, name="transfers", daemon=True).start()
+        super().__init__()
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with contextlib.suppress(OSError, EOFError, dns.exception.DNSException), connection:
-                connection.settimeout(2)
-                with connection.makefile("rb") as reader:
-                    (length,) = struct.unpack("!H", reader.read(2))
-                    wire = self.answer(dns.message.from_wire(reader.read(length), keyring=self._keys))
-                connection.sendall(struct.pack("!H", len(wire)) + wire)
+    def _converse(self, connection: socket.socket, reader: Any) -> None:
+        with contextlib.suppress(struct.error, EOFError, dns.exception.DNSException):  # one that hung up halfway, too
+            (length,) = struct.unpack("!H", reader.read(2))
+            wire = self.answer(dns.message.from_wire(reader.read(length), keyring=self._keys))
+            connection.sendall(struct.pack("!H", len(wire)) + wire)
 
     def answer(self, query: dns.message.Message) -> bytes:
         return self.spoil(self.make(query).to_wire(max_size=65535))
@@ -91,7 +77,7 @@ def _is_whole(query: dns.message.Message) -> bool:
 @contextlib.contextmanager
 def transfer_readers() -> Iterator[list[Reader]]:
     server = SigningServer()
-    block = Rfc2136(server="127.0.0.1", port=server.port, key_name="key", key_secret=_SECRET, timeout_seconds=0.5)
+    block = Rfc2136(server="127.0.0.1", port=server.place[1], key_name="key", key_secret=_SECRET, timeout_seconds=0.5)
 
     def records(answers: Sequence[Answer]) -> Any:
         server.make = lambda query: _message(query, answers[0].body if _is_whole(query) else b"")
