@@ -21,7 +21,7 @@ def pass_policy(context: Context) -> PassPolicy | None:
     """How passes are to be given; None: the plan wants none, or the tenant allows none, which preflight has said."""
     if not context.plan.target.access_passes:
         return None
-    policy = context.tenant.sign_ins.pass_policy()
+    policy = context.tenant.sign_ins.pass_rules().passes
     return policy if policy is not None and policy.allowed else None
 
 

@@ -57,8 +57,9 @@ class SignIns(TenantSignIns):
             unseen=unseen,
         )
 
-    def pass_policy(self) -> PassPolicy | None:
-        return Unseen().ask("access passes", lambda: _passes(self._methods()))
+    def pass_rules(self) -> SignInRules:
+        unseen = Unseen()
+        return SignInRules(passes=unseen.ask("access passes", lambda: _passes(self._methods())), unseen=unseen)
 
     def pass_of(self, user: str) -> str | None:
         held = self._graph.pages(self._path(user), wanted=f"the access pass of {user}")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from mailmove.tenant_state import PassPolicy, SignInRules
+from mailmove.tenant_state import SignInRules
 
 
 class TenantSignIns(ABC):
@@ -18,8 +18,8 @@ class TenantSignIns(ABC):
         """What the tenant shows. What it does not show us is in `unseen`, and is not absent."""
 
     @abstractmethod
-    def pass_policy(self) -> PassPolicy | None:
-        """How access passes are allowed, of `rules` the only question asked; None: it is not shown, or not said."""
+    def pass_rules(self) -> SignInRules:
+        """As `rules`, but only `passes` is asked for."""
 
     @abstractmethod
     def pass_of(self, user: str) -> str | None:
