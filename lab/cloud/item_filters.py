@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from lab.cloud.errors import ApiError
 from lab.cloud.item_stream.graph_rows import extended_value
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call
@@ -32,6 +33,21 @@ def narrowed(
     else:
         return items, call
     return items, replace(call, filtered=True)
+
+
+def newest_first(call: Call) -> bool:
+    """As Outlook shows them, where no order is asked for: mail that arrives between two pages moves the rest down.
+
+    ApiError InefficientFilter: the $filter does not begin with what the list is ordered by (graph/api/
+    user-list-messages, "Using filter and orderby in the same query").
+    """
+    name, _, way = call.query.get("$orderby", "receivedDateTime desc").partition(" ")
+    if name != "receivedDateTime" or way not in ("", "asc", "desc"):
+        raise ApiError(501, "NotImplemented", f"The lab does not play $orderby={call.query['$orderby']}.")
+    filtered = call.query.get("$filter", "").strip()
+    if "$orderby" in call.query and filtered and not filtered.startswith(name):
+        raise ApiError(400, "InefficientFilter", "The restriction or sort order is too complex for this operation.")
+    return way == "desc"
 
 
 def expanded(row: dict[str, Any], call: Call, tenant: Tenant) -> dict[str, Any]:

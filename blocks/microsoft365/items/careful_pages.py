@@ -3,6 +3,10 @@
 Graph answers 500 InternalServerError to every page that holds a message that it cannot convert, and pages beside it are
 good (microsoft-graph-docs issues 2913 and contrib 7758). Which one it is, it does not say: only its place in the list
 is known, and what stands before it. `$skip` steps over it (graph/query-parameters).
+
+A place holds only in a list whose order stands still. Messages come newest first where nobody asks otherwise, so each
+one that arrives moves the broken one down, and it would be stepped over for ever: they are asked for in the order of
+their arrival.
 """
 
 from __future__ import annotations
@@ -23,7 +27,12 @@ FIRST, ALONE, AGAIN = 8.0, 4.0, 1.0
 between are asked for once."""
 
 MOST_IN_A_ROW = 10
-"""Broken items in a row after which it is no matter of an item any more."""
+"""Broken items, or pages that hold none and say that there are more, in a row after which it is no matter of an item
+any more."""
+
+BY_ARRIVAL = "receivedDateTime asc"
+"""`$orderby` of messages, in which what arrives comes last. With a `$filter` Graph takes it only where that begins with
+the same property (graph/api/user-list-messages)."""
 
 ITEM_CODES = frozenset(
     {
@@ -154,8 +163,24 @@ class CarefulList:
             yield page
             if page.last:
                 return
-            at, before = at + len(page.rows), page.rows[-1] if page.rows else before
+            if not page.rows:
+                in_a_row += 1
+                if in_a_row > MOST_IN_A_ROW:
+                    raise self._no_end(wanted, at)
+                continue
+            at, before = at + len(page.rows), page.rows[-1]
             in_a_row, sizes.alone = 0, ALONE
+
+    def _no_end(self, wanted: str, at: int) -> FolderUnreadable:
+        return FolderUnreadable(
+            self._graph.who,
+            wanted=wanted,
+            seen=f"pages without an item that say that more follow, after {at} items",
+            todo="It is tried again with the next look; if it lasts, ask Microsoft's support.",
+            mailbox=self._mailbox,
+            folder=list(self._folder),
+            code="endless",
+        )
 
     def _given_up(self, wanted: str, error: MailmoveError, broken: int) -> FolderUnreadable:
         return FolderUnreadable(

@@ -12,7 +12,7 @@ from lab.cloud.contract import filtered_names
 from lab.cloud.errors import ApiError
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.hostile_answers import check_principal
-from lab.cloud.item_filters import expanded, narrowed
+from lab.cloud.item_filters import expanded, narrowed, newest_first
 from lab.cloud.item_stream.graph_rows import contact_fields, event_fields, message_fields
 from lab.cloud.tenant import Tenant, utc
 from lab.cloud.wire import Call, Reply, Routes, entity, page, page_of
@@ -143,9 +143,8 @@ class Mail:
 
     def messages(self, call: Call, key: str, folder: str | None = None) -> Reply:
         items = self._items(key, "message") if folder is None else self.held(key, folder)[2]
-        # Newest first, as Outlook shows them; mail that arrives between two pages moves the rest down.
         items, call = narrowed(items, call, self.tenant.properties)
-        items.sort(key=lambda item: (item.received, item.id), reverse=True)
+        items.sort(key=lambda item: (item.received, item.id), reverse=newest_first(call))
         if items and self._faults.take("graph.broken_item"):
             items[0] = self.tenant.store.make_sick(self._users.find(key).upn, items[0].id, CONVERSION)
         return self._shown(call, items, self.row)

@@ -74,7 +74,7 @@ def test_a_delta_that_cannot_step_over_it_is_followed_by_the_whole_folder() -> N
         )
         break_items(w, "Neu")
         pages = read(w, states)
-        assert [item.named for item in unreadable(pages)] == ["message number 1 of Inbox"]
+        assert [item.named for item in unreadable(pages)] == ["message number 24 of Inbox, after 'Mail 22' 2021-03-04T05:28"]
         assert len(subjects(pages)) == NUMBER
         [neu] = [item for item in w.cloud.store.snapshot(ANNA) if item.subject == "Neu"]
         w.cloud.store.make_sick(ANNA, neu.id, "")
@@ -87,3 +87,21 @@ def test_a_folder_of_broken_items_only_is_a_folder_that_cannot_be_read() -> None
         with pytest.raises(FolderUnreadable) as caught:
             read(w)
         assert (caught.value.mailbox, caught.value.folder) == (ANNA, ["Inbox"])
+
+
+def test_it_is_not_stepped_over_for_ever_while_mail_arrives() -> None:
+    """Newest first, each arrival would put the broken one back at the place that is asked for next."""
+    with copied(messages()) as w:
+        break_items(w, "Mail 7")
+        arrived = []
+
+        def while_it_waits(_: float) -> None:
+            arrived.append(message(f"late{len(arrived)}", f"Late {len(arrived)}", minutes=100 + len(arrived)))
+            assert len(arrived) < 200, "it steps over the same item for ever"
+            w.cloud.store.put(ANNA, arrived[-1].mime, received=arrived[-1].received)
+
+        w.target._parts().graph.sleep = while_it_waits
+        pages = read(w)
+        assert len(unreadable(pages)) == 1
+        assert subjects(pages) >= {f"Mail {number}" for number in range(NUMBER)} - {"Mail 7"}
+        assert arrived
