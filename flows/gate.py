@@ -9,7 +9,7 @@ from mailmove.plan.cutover import Cutover
 from mailmove.plan.gates_and_windows import Gate
 from tasks.engine.current import engine
 from tasks.execution.apply_and_undo import record_approval
-from tasks.execution.rolled_back import end_if_rolled_back
+from tasks.execution.rolled_back import ask, end_if_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.parking.forms import GateForm, Plan
 from tasks.parking.gate_questions import Asked, asked_last, has_expired, judge, write_question
@@ -42,7 +42,7 @@ def gate(cutover: Plan, name: str, preview: Preview) -> str:
         preview = _check_again(cutover, name) if has_expired(rule, asked) else asked.preview
     question = Asked(run=run, key=key + 1, preview=preview, why_not=why_not)
     write_question(question)
-    return parking.park(GateForm, question_of(cutover, name, question, why_not))
+    return ask(GateForm, question_of(cutover, name, question, why_not))
 
 
 def _check_again(cutover: Cutover, name: str) -> Preview:

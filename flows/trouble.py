@@ -6,7 +6,7 @@ from prefect import flow
 
 from mailmove.leavable import Leavable
 from tasks.engine.current import engine
-from tasks.execution.rolled_back import end_if_rolled_back
+from tasks.execution.rolled_back import ask, end_if_rolled_back
 from tasks.ledger.ledger import own_ledger
 from tasks.parking.forms import Plan, TroubleForm
 from tasks.parking.question_text import question_of_trouble
@@ -30,4 +30,4 @@ def trouble(cutover: Plan, name: str, why: str, leaves: tuple[Leavable, ...] = (
     not_counted = why_not(answer, things) if answer else ""
     if answer and not not_counted:
         return record_left_out(ledger, name, things, answer, question)
-    return parking.park(TroubleForm, question_of_trouble(cutover, name, why, things, not_counted))
+    return ask(TroubleForm, question_of_trouble(cutover, name, why, things, not_counted))

@@ -16,7 +16,7 @@ from mailmove.errors import MailmoveError
 from mailmove.evidence import Evidence, PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
-from tasks.execution.rolled_back import end_if_rolled_back
+from tasks.execution.rolled_back import ask, end_if_rolled_back
 from tasks.parking.forms import Plan, WaitForm
 from tasks.parking.poll import (
     Awaited,
@@ -60,7 +60,7 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
     keep_result(run, result, previous)  # the report draws what was polled last
     if result.done:
         return wait_completed(cutover, root, awaited, result)
-    return engine().parking.park(WaitForm, question_of_wait(cutover, awaited, result))
+    return ask(WaitForm, question_of_wait(cutover, awaited, result))
 
 
 def _try(cutover: Cutover, root: UUID, awaited: Awaited, previous: PollResult | None) -> PollResult:

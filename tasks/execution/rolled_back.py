@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from tasks.engine.current import engine
 from tasks.ledger.entry import Entry
@@ -17,6 +18,12 @@ def end_if_rolled_back() -> None:
     fact = fact_of(engine().root_run())
     if fact is not None:
         engine().leave_rolled_back(fact.error())
+
+
+def ask(form: type[Any], question: str) -> NoReturn:
+    """Park as a question, unless a rollback has begun while this process looked, checked or wrote its question."""
+    end_if_rolled_back()
+    engine().parking.park(form, question)
 
 
 def refuse_rolled_back(entries: Iterable[Entry]) -> None:
