@@ -21,7 +21,7 @@ from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
 from deployments.cli.help_in_sections import HelpInSections
 from deployments.cli.keeping import HOME, USUAL_HOME, keeping
-from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG, AsJson, echo, exits_in_words
+from deployments.cli.output import NOTHING, WRONG, AsJson, echo, exits_in_words
 from deployments.cli.output import fail as _fail
 from deployments.cli.output import say as _say
 from deployments.cli.people import people
@@ -97,8 +97,10 @@ def preflight(
     json: AsJson = False,
 ) -> None:
     """Preflight: run every check and show every change; change nothing."""
-    if domain:
-        _assess(domain, resolver, login_url, ca, json=json)
+    if domain is not None:
+        from deployments.cli.assess_domain import assess_and_say
+
+        assess_and_say(domain, resolver, login_url, ca, json=json)
         return
     if plan is None:
         _fail("say which PLAN to check, or --domain contoso.com to assess its DNS", WRONG, json=json)
@@ -294,24 +296,6 @@ def sign_in(
     except MailmoveError as error:
         _fail(str(error), json=json)
     _say({"block": block, "signed_in_as": who} if json else f"{block}: signed in as {who}", json)
-
-
-def _assess(domain: str, resolvers: list[str] | None, login_url: str, ca: Path | None, *, json: bool) -> None:
-    from blocks.microsoft365.signing_in.public_answers import holder_of
-    from mailmove.dns.assessment.assess import assess_domain
-    from mailmove.plan.values import split_address
-
-    try:
-        servers = [split_address(address, 53) for address in resolvers] if resolvers else None
-    except ValueError as error:
-        _fail(f"--resolver: {error}; write 1.1.1.1 or 127.0.0.1:5353", WRONG, json=json)
-    assessment = assess_domain(domain, servers)
-    holder = holder_of(assessment.domain, login_url, ca.read_text(encoding="utf-8") if ca else None)
-    lines = [*assessment.lines(), f"Microsoft    {holder.words()} {holder.todo()}".rstrip()]
-    content = {**assessment.model_dump(mode="json"), "holder": holder.model_dump(mode="json")}
-    _say(content if json else "\n".join(lines), json)
-    if any(finding.blocks for finding in assessment.findings):
-        raise typer.Exit(IN_THE_WAY)
 
 
 def _write_runbook(plan: Any, run: UUID, when: datetime | None, out: Path, *, json: bool) -> None:

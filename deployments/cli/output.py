@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
 IN_THE_WAY, WRONG, NOTHING = 1, 2, 3
+NOT_SEEN = NOTHING
+"""Of `preflight --domain`: nothing for certain is in the way, and something could not be seen."""
 
 EXITS = {
     0: "done",
     IN_THE_WAY: "something stands in the way, or went wrong; it is printed",
     WRONG: "wrong arguments, plan or answers; nothing was touched",
-    NOTHING: "nothing of that name: no such customer, block, question or run",
+    NOTHING: "nothing of that name: no such customer, block, question or run; of `preflight --domain`: something could "
+    "not be seen",
 }
 """Exit status of every command -> what it means; `--help` and the docs show this table."""
 
@@ -35,10 +39,12 @@ def say(content: Any, json: bool, rows: str = "rows") -> None:
 
 
 def echo(content: Any, *, err: bool = False) -> None:
-    """Print lines; whatever strangers put into them steers no terminal."""
+    """Print lines; whatever strangers put into them steers no terminal, and what it has no letters for is escaped."""
     from mailmove.shown_text import visible
 
-    typer.echo(visible(str(content), lines=True), err=err)
+    encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
+    text = visible(str(content), lines=True).encode(encoding, "backslashreplace").decode(encoding)
+    typer.echo(text, err=err)
 
 
 def fail(message: str, status: int = IN_THE_WAY, *, json: bool = False) -> NoReturn:

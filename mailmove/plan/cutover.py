@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from mailmove.domain_names import to_ascii
 from mailmove.plan.block_refs import AUTHORITY, DNS, EXCHANGE, FIREWALL, PARTNER, TENANT, BlockRef
 from mailmove.plan.countries import country
 from mailmove.plan.gates_and_windows import Gates, Notices, Window
@@ -19,21 +18,7 @@ from mailmove.plan.gates_and_windows import Part as _Part
 from mailmove.plan.public_resolvers import operator_of, public_addresses
 from mailmove.plan.purchase import NewCustomer, Purchase
 from mailmove.plan.quorum import Policy, PolicyKind
-from mailmove.plan.values import MX_TTL_CEILING, Mode, split_address
-
-_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
-
-
-def _host_name(value: str) -> str:
-    """A DNS name of two labels or more, lower case, without the last dot; letters outside ASCII become `xn--`."""
-    try:
-        name = to_ascii(value.strip()).rstrip(".")
-    except ValueError as error:
-        raise ValueError(f"{value!r} is not a DNS name: {error}") from None
-    labels = name.split(".")
-    if len(name) > 253 or len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
-        raise ValueError(f"{value!r} is not a DNS name")
-    return name
+from mailmove.plan.values import MX_TTL_CEILING, Mode, host_name, split_address
 
 
 def _server(value: str) -> str:
@@ -47,11 +32,11 @@ def _mail_address(value: str) -> str:
     local, at, domain = value.strip().lower().rpartition("@")
     if not at or not local or not re.fullmatch(r"[^\s@<>]+", local):
         raise ValueError(f"{value!r} is not a mail address")
-    return f"{local}@{_host_name(domain)}"
+    return f"{local}@{host_name(domain)}"
 
 
 MailAddress = Annotated[str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "pattern": "@"})]
-HostName = Annotated[str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "pattern": "[.]"})]
+HostName = Annotated[str, AfterValidator(host_name), WithJsonSchema({"type": "string", "pattern": "[.]"})]
 """A DNS name. The schema is what the form can check before anything starts (its formats `hostname` and `email` know no
 letters outside ASCII); the validator checks the rest."""
 ServerAddress = Annotated[str, AfterValidator(_server)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Literal
+
+from mailmove.domain_names import to_ascii
 
 MX_TTL_CEILING = 21_600
 """Seconds; highest TTL that Exchange Online supports on an MX record (MC346908)."""
@@ -23,6 +26,39 @@ CONSEQUENCES: dict[Mode, str] = {
     "but it tries more rarely; a machine that sends one message after the other stands still meanwhile.",
 }
 """Consequences of each mode, shown to a person before port 25 is closed."""
+
+
+_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def host_name(value: str) -> str:
+    """A DNS name of two labels or more, lower case, without the last dot; letters outside ASCII become `xn--`.
+
+    ValueError: it is none, and what it seems to be instead.
+    """
+    written = value.strip()
+    try:
+        name = to_ascii(written).rstrip(".")
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a DNS name: {_instead(written) or error}") from None
+    labels = name.split(".")
+    if len(name) > 253 or len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
+        instead = _instead(written) or (f"write {written}.com, or whatever it ends in" if len(labels) < 2 else "")
+        raise ValueError(f"{value!r} is not a DNS name" + (f": {instead}" if instead else ""))
+    return name
+
+
+def _instead(written: str) -> str:
+    """What was written in place of a name, in words; '': nobody knows."""
+    if _URL.match(written):
+        host = re.split(r"[/?#]", written.partition("://")[2])[0].rpartition("@")[2].partition(":")[0]
+        return f"it is an URL; write the name alone ({host})"
+    if "@" in written:
+        return f"it is a mail address; write what stands after the @ ({written.rpartition('@')[2].strip('<> ')})"
+    if "/" in written:
+        return "a name has no slash"
+    return "several names; write one" if re.search(r"[,;]", written) else ""
 
 
 def split_address(value: str, default_port: int) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from mailmove.changes import Change, RecordSetSubject
 from mailmove.clock import now
 from mailmove.dns.client.query import Answer
 from mailmove.dns.zone.authority import Authority, ask_authorities, authorities
-from mailmove.dns.zone.guards import lame_findings
+from mailmove.dns.zone.server_findings import differing_findings, lame_findings
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
 from tasks.execution.context import Context
@@ -23,11 +23,14 @@ from tasks.ledger.payloads import LameServer, LameServers
 
 
 def name_server_findings(context: Context) -> list[Finding]:
-    """Each name server of the plan's zones that does not serve its zone, by name. What cannot be asked is a finding."""
+    """Each name server of the plan's zones that does not serve its zone, or not what the others do, by name.
+
+    It asks what the stages ask later when they verify a change. What cannot be asked is a finding.
+    """
     findings: list[Finding] = []
     for domain in context.plan.domains:
         try:
-            servers, answers = asyncio.run(_asked(context, f"{domain}."))
+            servers, answers, others = asyncio.run(_asked_for_all(context, f"{domain}."))
         except MailmoveError as error:
             means = "Whether one of them is out of order could not be told."
             findings.append(
@@ -35,6 +38,8 @@ def name_server_findings(context: Context) -> list[Finding]:
             )
         else:
             findings += lame_findings(servers, answers)
+            for each in (answers, *others):
+                findings += differing_findings(servers, each)
     return findings
 
 
@@ -89,6 +94,14 @@ async def _asked(context: Context, zone: str) -> tuple[list[Authority], list[Ans
     port = context.plan.propagation.dns_port
     servers = await authorities(zone, context.plan.propagation.servers, port)
     return servers, await ask_authorities(servers, zone, "SOA", dns_port=port)
+
+
+async def _asked_for_all(context: Context, zone: str) -> tuple[list[Authority], list[Answer], list[list[Answer]]]:
+    """The same, and what each says to MX and TXT, which the cutover changes."""
+    servers, answers = await _asked(context, zone)
+    port = context.plan.propagation.dns_port
+    others = [ask_authorities(servers, zone, rtype, dns_port=port) for rtype in ("MX", "TXT")]
+    return servers, answers, list(await asyncio.gather(*others))
 
 
 def _is_of_dns(change: Change) -> bool:

@@ -52,7 +52,7 @@ def both() -> Iterator[Both]:
         resolvers = [(town.resolvers[0].address, port)]
 
         async def everything() -> list[Assessment]:
-            gate = asyncio.Semaphore(6)
+            gate = asyncio.Semaphore(3)
 
             async def one(case: Case) -> Assessment:
                 async with gate:

@@ -206,7 +206,9 @@ async def test_what_cannot_be_asked_is_refused_before_anything_is_sent() -> None
 
 
 @contextmanager
-def doh_server(media_type: str = "application/dns-message", age: int = 0) -> Iterator[tuple[str, httpx.AsyncClient]]:
+def doh_server(
+    media_type: str = "application/dns-message", age: int = 0, name: str = "127.0.0.1"
+) -> Iterator[tuple[str, httpx.AsyncClient]]:
     """RFC 8484 on loopback with a private root, and a client that trusts it."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -228,11 +230,11 @@ def doh_server(media_type: str = "application/dns-message", age: int = 0) -> Ite
     root = trustme.CA()
     ours, theirs = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     root.configure_trust(ours)
-    root.issue_cert("127.0.0.1").configure_cert(theirs)
+    root.issue_cert(name).configure_cert(theirs)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = theirs.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"https://127.0.0.1:{server.server_port}/dns-query", httpx.AsyncClient(verify=ours, trust_env=False)
+        yield f"https://{name}:{server.server_port}/dns-query", httpx.AsyncClient(verify=ours, trust_env=False)
         server.shutdown()
 
 

@@ -15,10 +15,11 @@ from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.microsoft365.signing_in.public_answers import holder_of
-from deployments.cli.init.operators import dns_operator, mail_filter
+from deployments.cli.init.operators import dns_operator
 from deployments.cli.init.web_answers import certificate_at, owa_version
 from mailmove.certificate_names import matches, names_of
 from mailmove.dns.assessment.assess import Assessment, assess, default_resolvers
+from mailmove.dns.assessment.mail_filters import mail_filter
 from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Server
 from mailmove.tenant_state import DomainHolder, HolderKind

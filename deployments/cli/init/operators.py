@@ -1,6 +1,6 @@
-"""Who serves a domain's DNS, and what stands before its mail server, by the names in its NS and MX records.
+"""Who serves a domain's DNS, by the names in its NS records.
 
-The names are the operators' own, as their documentation of delegations and of inbound mail gives them. A name that is
+The names are the operators' own, as their documentation of delegations gives them. A name that is
 not listed says nothing.
 """
 
@@ -46,24 +46,6 @@ _DNS: tuple[tuple[str, DnsOperator], ...] = (
 )
 """End of a name server's name, from a dot on, as a regular expression -> operator."""
 
-_FILTERS: tuple[tuple[str, str], ...] = (
-    (r"pphosted\.com", "Proofpoint"),
-    (r"ppe-hosted\.com", "Proofpoint Essentials"),
-    (r"mimecast(-offshore)?\.(com|co\.za)", "Mimecast"),
-    (r"barracudanetworks\.com", "Barracuda"),
-    (r"messagelabs\.com", "Symantec (MessageLabs)"),
-    (r"(hornetsecurity|antispameurope)\.com", "Hornetsecurity"),
-    (r"mailcontrol\.com", "Forcepoint"),
-    (r"iphmx\.com", "Cisco"),
-    (r"tmes\.trendmicro\.(com|eu)", "Trend Micro"),
-    (r"hydra\.sophos\.com", "Sophos"),
-    (r"(spamexperts|antispamcloud)\.(com|eu|net)", "SpamExperts"),
-    (r"mxthunder\.(com|net)", "SpamHero"),
-    (r"(mail\.protection\.outlook\.com|mx\.microsoft)", "Microsoft 365"),
-    (r"(google|googlemail)\.com", "Google Workspace"),
-)
-"""End of an MX name, from a dot on, as a regular expression -> whose filter, or mail service, it is."""
-
 
 def dns_operator(name_servers: Sequence[str], domain: str) -> DnsOperator | None:
     """The operator of a zone's name servers. None: not known. Servers below the domain itself are its own."""
@@ -73,11 +55,6 @@ def dns_operator(name_servers: Sequence[str], domain: str) -> DnsOperator | None
     if _all_end_in(re.escape(domain.rstrip(".").lower()), name_servers):
         return DnsOperator(f"servers of {domain} itself", "rfc2136")
     return None
-
-
-def mail_filter(mx_hosts: Sequence[str]) -> str:
-    """Whose filter or service every MX record names; '': none that is known."""
-    return next((operator for end, operator in _FILTERS if _all_end_in(end, mx_hosts)), "")
 
 
 def _all_end_in(end: str, hosts: Sequence[str]) -> bool:

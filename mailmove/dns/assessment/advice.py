@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailmove.dns.assessment.host_advice import about_mail_hosts, about_mx, about_name_servers
 from mailmove.dns.assessment.result import Assessment
 from mailmove.dns.mail_auth import spf
+from mailmove.dns.mail_auth.dkim_key import is_for_testing
 from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 from mailmove.dns.mail_auth.tls_rpt import proposal
+from mailmove.domain_names import shown
 from mailmove.evidence import Finding
-from mailmove.plan.values import MX_TTL_CEILING
 
 
 def advice(seen: Assessment) -> list[Finding]:
-    """Every finding, those that block first."""
+    """Every finding, those that block first. What was not seen is no ground for any, but that it was not seen."""
     if seen.exists is False:
         return [
             Finding(
-                subject=seen.domain,
+                subject=shown(seen.domain),
                 seen=f"no such domain (NXDOMAIN), says {seen.answered_by}",
                 means="Nothing can be moved.",
                 todo="Check the spelling, that the domain is registered, and that this resolver sees the public DNS.",
@@ -25,69 +27,17 @@ def advice(seen: Assessment) -> list[Finding]:
             )
         ]
     findings = [
-        *_servers(seen), *_mx(seen), *_spf(seen), *_dkim(seen), *_dmarc(seen), *_mta_sts(seen), *_tls_rpt(seen),
-        *_dnssec(seen), *_dane(seen), *_caa(seen),
+        *about_name_servers(seen), *about_mx(seen), *about_mail_hosts(seen), *_spf(seen), *_dkim(seen), *_dmarc(seen),
+        *_mta_sts(seen), *_tls_rpt(seen), *_dnssec(seen), *_dane(seen), *_caa(seen),
     ]  # fmt: skip
     return sorted(findings, key=lambda finding: not finding.blocks)
 
 
-def _servers(seen: Assessment) -> Iterator[Finding]:
-    for server in seen.name_servers:
-        if server.error:
-            yield Finding(
-                subject=f"name server {server.name} {server.address}".rstrip(),
-                seen=server.error,
-                means="Resolvers lose time there; a change that it does not have is not the world's yet.",
-                todo="Mend it, or take it out of the NS set.",
-            )
-    if seen.agree is False:
-        yield Finding(
-            subject=f"name servers of {seen.zone}",
-            seen="; ".join(
-                f"{server.name} says {', '.join(server.mx) or 'no MX'}"
-                for server in seen.name_servers
-                if not server.error
-            ),
-            means="Senders go to different places, depending on whom they ask.",
-            todo="Find out why the zone is not transferred; move nothing before they agree.",
-            blocks=True,
-        )
-
-
-def _mx(seen: Assessment) -> Iterator[Finding]:
-    subject = f"MX {seen.domain}"
-    if not seen.answered("MX"):
-        return
-    if not seen.mx:
-        yield Finding(
-            subject=subject,
-            seen="no MX records",
-            means="Mail is delivered to the domain's own address, or nowhere; there is nothing to lower or switch.",
-            todo="Check that this is the right domain.",
-            blocks=True,
-        )
-    elif any(value.split()[-1] == "." for value in seen.mx):
-        yield Finding(
-            subject=subject,
-            seen=f"a null MX: {', '.join(seen.mx)}",
-            means="The domain says that it takes no mail at all (RFC 7505).",
-            todo="Replace it by the real mail server before the move.",
-            blocks=True,
-        )
-    if seen.mx_ttl is not None and seen.clear_by:
-        ceiling = f" Exchange Online supports at most {MX_TTL_CEILING} s." if seen.mx_ttl > MX_TTL_CEILING else ""
-        yield Finding(
-            subject=f"TTL of {subject}",
-            seen=f"{seen.mx_ttl} s",
-            means="For so long after a change resolvers may use the old one; a few hold it longer." + ceiling,
-            todo=f"Lowered now, a switch would be clear by {seen.clear_by:%Y-%m-%d %H:%M:%S} UTC: do it early.",
-        )
-
-
 def _spf(seen: Assessment) -> Iterator[Finding]:
-    verdict, subject = seen.spf, f"SPF {seen.domain}"
+    verdict, subject = seen.spf, f"SPF {shown(seen.domain)}"
     means = "Receivers take the record as broken (permerror), and many refuse mail for it; or pass over what is meant."
     todo = "Mend it before the move; the switch adds Microsoft's include to it."
+    yield from _near(subject, verdict)
     if wrong := _wrong(subject, verdict, means, todo, blocks=True):
         yield wrong
     elif verdict.record is None:
@@ -98,17 +48,7 @@ def _spf(seen: Assessment) -> Iterator[Finding]:
             todo="Collect every service that sends for the domain.",
         )
     else:
-        cost = verdict.facts.lookups
-        more = spf.added_by_switch(verdict.record, [value.split()[-1] for value in seen.mx], seen.domain)
-        if cost + more > spf.LOOKUP_LIMIT:
-            yield Finding(
-                subject=subject,
-                seen=f"{cost} DNS look-ups, those of its includes counted",
-                means=f"The switch adds {more} (today's MX by name, and Microsoft); more than {spf.LOOKUP_LIMIT} is a "
-                "permanent error.",
-                todo="Take out services that no longer send, or name addresses instead of hosts.",
-                blocks=True,
-            )
+        yield from _spf_after_switch(seen, subject)
         verdict_on_all = verdict.facts.all
         if verdict_on_all in ("+", "?") or (verdict_on_all is None and not verdict.facts.redirect):
             yield Finding(
@@ -119,10 +59,58 @@ def _spf(seen: Assessment) -> Iterator[Finding]:
             )
 
 
+def _spf_after_switch(seen: Assessment, subject: str) -> Iterator[Finding]:
+    """What the switch makes of a record that is good today."""
+    facts, record = seen.spf.facts, seen.spf.record or ""
+    if seen.answered("MX"):
+        cost = facts.lookups
+        more = spf.added_by_switch(record, [value.split()[-1] for value in seen.mx], seen.domain)
+        if cost + more > spf.LOOKUP_LIMIT:
+            yield Finding(
+                subject=subject,
+                seen=f"{cost} DNS look-ups, those of its includes counted",
+                means=f"The switch adds {more} (today's MX by name, and Microsoft); more than {spf.LOOKUP_LIMIT} is a "
+                "permanent error.",
+                todo="Take out services that no longer send, or name addresses instead of hosts.",
+                blocks=True,
+            )
+    if facts.mx_elsewhere:
+        yield Finding(
+            subject=subject,
+            seen=f"`mx` in the record of {', '.join(facts.mx_elsewhere)}, which this one leads to, stands for today's "
+            "mail servers",
+            means="Once that MX is switched it stands for Microsoft, and mail that the old server still sends fails "
+            "SPF. Mailmove edits the domain's own record only.",
+            todo="Before the switch name the old server there by its address (ip4:) or its name (a:).",
+        )
+    if facts.mx_nowhere:
+        yield Finding(
+            subject=subject,
+            seen=f"`mx` in the record of {', '.join(facts.mx_nowhere)}, which this one leads to, stands for nothing",
+            means="There `mx` means the MX of that name, which has none, and not that of "
+            f"{shown(seen.domain)}: today's mail servers are not in the record by it.",
+            todo=f"Write mx:{seen.domain} there, or name the servers.",
+        )
+
+
 def _dkim(seen: Assessment) -> Iterator[Finding]:
+    for selector, reason in seen.dkim_no_keys.items():
+        yield Finding(
+            subject=f"DKIM {selector}._domainkey.{shown(seen.domain)}",
+            seen=reason,
+            means="To receivers that is no key: signatures by it do not verify.",
+            todo="If something still signs by this selector, publish its key again; else nothing.",
+        )
+    for selector in (selector for selector, record in seen.dkim.items() if is_for_testing(record)):
+        yield Finding(
+            subject=f"DKIM {selector}._domainkey.{shown(seen.domain)}",
+            seen="the key is for testing (t=y)",
+            means="Receivers may take signatures by it as if there were none.",
+            todo="Take t=y out once signing works.",
+        )
     if not seen.dkim and seen.answered("DKIM"):
         yield Finding(
-            subject=f"DKIM {seen.domain}",
+            subject=f"DKIM {shown(seen.domain)}",
             seen="no key under a common selector",
             means="The old server probably does not sign its mail (a rare selector cannot be found from outside).",
             todo="Nothing; the move publishes Microsoft's selectors, and mail from the cloud is signed.",
@@ -131,9 +119,10 @@ def _dkim(seen: Assessment) -> Iterator[Finding]:
 
 
 def _dmarc(seen: Assessment) -> Iterator[Finding]:
-    verdict, subject = seen.dmarc, f"DMARC {seen.domain}"
+    verdict, subject = seen.dmarc, f"DMARC {shown(seen.domain)}"
     means = "Receivers ignore the record."
     todo = "Mend it; Mailmove leaves DMARC alone."
+    yield from _near(subject, verdict)
     if wrong := _wrong(subject, verdict, means, todo):
         yield wrong
     elif verdict.record is None:
@@ -149,6 +138,14 @@ def _dmarc(seen: Assessment) -> Iterator[Finding]:
 
 def _strict_dmarc(seen: Assessment, subject: str) -> Iterator[Finding]:
     facts = seen.dmarc.facts
+    if seen.dmarc.remarks:
+        yield Finding(
+            subject=subject,
+            seen="; ".join(seen.dmarc.remarks),
+            means="Receivers pass over that part; the rest, with its policy, stays in force."
+            + ("" if facts.rua else " Nobody sends reports."),
+            todo="Mend it; Mailmove leaves DMARC alone.",
+        )
     policy = facts.p if facts.location == seen.domain else facts.sp
     if not facts.p_given:
         yield Finding(
@@ -157,21 +154,30 @@ def _strict_dmarc(seen: Assessment, subject: str) -> Iterator[Finding]:
         )  # fmt: skip
     if policy not in ("quarantine", "reject"):
         return
-    lame = [name for name, ok in (("SPF", seen.spf.valid is True), ("DKIM", bool(seen.dkim))) if not ok]
+    lame = [
+        name
+        for name, missing in (
+            ("SPF", seen.spf.state == "answered" and seen.spf.valid is not True),
+            ("DKIM", seen.answered("DKIM") and not seen.dkim),
+        )
+        if missing
+    ]
+    testing = "are asked to test only (t=y), and else would " if facts.testing else ""
     yield Finding(
         subject=subject,
         seen=f"p={policy}" + (f", and no valid {' and no '.join(lame)}" if lame else ""),
-        means=f"Receivers {policy} mail that neither SPF nor DKIM shows to be the domain's own. After the switch "
-        "that is decided by Microsoft's include in SPF (envelope sender of the domain) and by its DKIM keys.",
+        means=f"Receivers {testing}{policy} mail that neither SPF nor DKIM shows to be the domain's own. After the "
+        "switch that is decided by Microsoft's include in SPF (envelope sender of the domain) and by its DKIM keys.",
         todo="Let the move publish DKIM and switch signing on; check services that send for you besides.",
-        blocks=len(lame) == 2,
+        blocks=len(lame) == 2 and not facts.testing,
     )
 
 
 def _mta_sts(seen: Assessment) -> Iterator[Finding]:
-    verdict, subject = seen.mta_sts, f"MTA-STS {seen.domain}"
+    verdict, subject = seen.mta_sts, f"MTA-STS {shown(seen.domain)}"
     means = "Senders use no policy, or go on with one that they hold."
     todo = "Mend it before the move, or take the TXT record away and wait the old max_age."
+    yield from _near(subject, verdict)
     if wrong := _wrong(subject, verdict, means, todo):
         yield wrong
     elif policy := verdict.facts.policy:
@@ -194,9 +200,10 @@ def _mta_sts(seen: Assessment) -> Iterator[Finding]:
 
 
 def _tls_rpt(seen: Assessment) -> Iterator[Finding]:
-    verdict, subject = seen.tls_rpt, f"TLS-RPT {seen.domain}"
+    verdict, subject = seen.tls_rpt, f"TLS-RPT {shown(seen.domain)}"
     means = "Senders ignore it."
     todo = "Mend the record."
+    yield from _near(subject, verdict)
     if wrong := _wrong(subject, verdict, means, todo):
         yield wrong
     elif verdict.record is None:
@@ -209,7 +216,7 @@ def _tls_rpt(seen: Assessment) -> Iterator[Finding]:
 
 
 def _dnssec(seen: Assessment) -> Iterator[Finding]:
-    verdict, subject = seen.dnssec, f"DNSSEC {seen.zone or seen.domain}"
+    verdict, subject = seen.dnssec, f"DNSSEC {shown(seen.zone or seen.domain)}"
     means = "For a large part of the world the domain does not resolve: mail queues, then bounces."
     todo = "Mend the DS at the registrar, or have it removed, and wait its TTL; then look again."
     if wrong := _wrong(subject, verdict, means, todo, blocks=True):
@@ -217,14 +224,14 @@ def _dnssec(seen: Assessment) -> Iterator[Finding]:
     elif verdict.valid:
         yield Finding(
             subject=subject,
-            seen="signed, and the chain holds",
+            seen="signed, and the chain holds" if verdict.facts.validated else f"signed; {'; '.join(verdict.remarks)}",
             means="Every change must be signed too; a provider does so by itself.",
             todo="Do not change the DNS provider during the cutover.",
         )
-    elif verdict.faults:
+    elif verdict.remarks:
         yield Finding(
             subject=subject,
-            seen="; ".join(verdict.faults),
+            seen="; ".join(verdict.remarks),
             means="It does no harm.",
             todo="Nothing tonight.",
             needs_action=False,
@@ -244,17 +251,28 @@ def _dane(seen: Assessment) -> Iterator[Finding]:
 def _caa(seen: Assessment) -> Iterator[Finding]:
     if seen.caa:
         yield Finding(
-            subject=f"CAA {seen.domain}",
+            subject=f"CAA {shown(seen.domain)}",
             seen="; ".join(seen.caa),
             means="Only these may issue certificates, also for the old server's public name and for mta-sts.",
             todo="Mind it if the certificate for Outlook Anywhere must be renewed before the move.",
         )
 
 
+def _near(subject: str, verdict: RecordVerdict) -> Iterator[Finding]:
+    """A finding for each text that somebody meant as such a record, and that is none."""
+    for text in verdict.near:
+        yield Finding(
+            subject=subject,
+            seen=f"nearly a record: {text}",
+            means="To receivers it is not there.",
+            todo="Mend it, or take it away.",
+        )
+
+
 def _wrong(subject: str, verdict: RecordVerdict, means: str, todo: str, *, blocks: bool = False) -> Finding | None:
     """The finding about a faulty or unanswered record; None: it is valid, or there is none."""
-    if verdict.unanswered:
-        error = f"no answer: {verdict.unanswered}"
+    if verdict.state != "answered":
+        error = str(verdict)
         return Finding(subject=subject, seen=error, means="It could not be judged.", todo="Look again.")
     if verdict.valid is False:
         return Finding(subject=subject, seen="; ".join(verdict.faults), means=means, todo=todo, blocks=blocks)

@@ -13,10 +13,14 @@ import dns.resolver
 from mailmove.clock import now as time_now
 from mailmove.dns.assessment import survey
 from mailmove.dns.assessment.advice import advice
-from mailmove.dns.assessment.result import Assessment, Part, UnansweredPart
+from mailmove.dns.assessment.mail_hosts import read_mail_hosts
+from mailmove.dns.assessment.name_servers import ask_servers, differing, zone_and_servers
+from mailmove.dns.assessment.result import PARTS, Assessment, Part, UnansweredPart
+from mailmove.dns.client.lanes import Ways
 from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Server
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch, https_fetch
+from mailmove.dns.mail_auth.record_verdict import RecordState, RecordVerdict
 from mailmove.dns.zone.desired import mx_hosts
 from mailmove.domain_names import to_ascii
 from mailmove.plan.cutover import Propagation
@@ -24,6 +28,13 @@ from mailmove.records import RRset
 
 DEADLINE = 9.0
 """Seconds for the whole assessment; what has not answered by then is named."""
+
+_AUTHORITY_TIMEOUT = 2.0
+"""Seconds for an authoritative server; an answer takes a tenth of that from the other side of the world."""
+_VERDICTS: dict[Part, str] = {
+    "SPF": "spf", "DMARC": "dmarc", "MTA-STS": "mta_sts", "TLS-RPT": "tls_rpt", "DNSSEC": "dnssec",
+}  # fmt: skip
+"""Parts with a verdict, and its field."""
 
 PartResult = tuple[dict[str, Any], str | None]
 """(fields of the Assessment, error: why something did not answer)."""
@@ -40,24 +51,29 @@ async def assess(
     fetch: Fetch | None = None,
     deadline: float = DEADLINE,
     selectors: Sequence[str] = survey.SELECTORS,
+    ways: Ways | None = None,
 ) -> Assessment:
     """Assess a domain. dns_port: of authoritative servers. fetch: reads the MTA-STS policy file. selectors: of DKIM.
+
+    ways: how resolvers are asked by HTTPS; None: as the shipped list says.
 
     Never raises for trouble on the network; ends within `deadline` seconds and a little.
     """
     started, name = time.monotonic(), _as_dns_has_it(domain)
-    lookups = Lookups(resolvers)
+    lookups = Lookups(resolvers, ways=ways)
     assessment = Assessment(domain=name, at=now or time_now())
     parts: dict[Part, Coroutine[Any, Any, PartResult]] = {
-        "name servers": _servers(name, lookups, dns_port),
         "MX": _mx(name, lookups),
-        "SPF": _field("spf", survey.read_spf(name, lookups.get)),
-        "DMARC": _field("dmarc", survey.read_dmarc(name, lookups.get)),
-        "MTA-STS": _field("mta_sts", survey.read_mta_sts(name, lookups.get, fetch or https_fetch(lookups.get))),
-        "TLS-RPT": _field("tls_rpt", survey.read_tls_rpt(name, lookups.get)),
+        "name servers": _servers(name, lookups, dns_port),
+        "SPF": _verdict("spf", survey.read_spf(name, lookups.get)),
+        "DMARC": _verdict("dmarc", survey.read_dmarc(name, lookups.get)),
+        "mail hosts": _mail_hosts(name, lookups),
         "DNSSEC": _dnssec(name, lookups),
+        "MTA-STS": _verdict("mta_sts", survey.read_mta_sts(name, lookups.get, fetch or https_fetch(lookups.get))),
+        "TLS-RPT": _verdict("tls_rpt", survey.read_tls_rpt(name, lookups.get)),
+        "DANE": _dane(name, lookups),
+        "CAA": _caa(name, lookups),
         "DKIM": _dkim(name, lookups, selectors),
-        "CAA": _field("caa", survey.read_caa(name, lookups.get)),
     }
     tasks = {asyncio.create_task(part): title for title, part in parts.items()}
     silent: list[UnansweredPart] = []
@@ -77,10 +93,24 @@ async def assess(
         await asyncio.gather(*late, return_exceptions=True)
     finally:
         await lookups.close()
-    assessment = _summed(assessment).model_copy(
+    assessment = _summed(_marked(assessment, silent)).model_copy(
         update={"seconds": round(time.monotonic() - started, 3), "silent": sorted(silent, key=str)}
     )
-    return assessment.model_copy(update={"findings": advice(assessment)})
+    return assessment.model_copy(update={"findings": advice(assessment)}).summed_up()
+
+
+def _marked(assessment: Assessment, silent: Sequence[UnansweredPart]) -> Assessment:
+    """The assessment with the state of each part; a verdict that did not come says so itself."""
+    states: dict[Part, RecordState] = dict.fromkeys(PARTS, "answered")
+    update: dict[str, Any] = {}
+    for unanswered in silent:
+        states[unanswered.part] = "no answer"
+        field = _VERDICTS.get(unanswered.part)
+        verdict = getattr(assessment, field) if field else None
+        if field and isinstance(verdict, RecordVerdict) and verdict.state == "not asked":
+            reason = unanswered.error or "nothing came before the deadline"
+            update[field] = verdict.model_copy(update={"state": "no answer", "unanswered": reason})
+    return assessment.model_copy(update={**update, "parts": states})
 
 
 def _as_dns_has_it(domain: str) -> str:
@@ -112,13 +142,16 @@ def default_resolvers() -> list[Server]:
     return list(dict.fromkeys([*public, *own]))
 
 
-async def _field(name: str, part: Coroutine[Any, Any, Any]) -> PartResult:
-    return {name: await part}, None
+async def _verdict(name: str, part: Coroutine[Any, Any, RecordVerdict]) -> PartResult:
+    verdict = await part
+    return {name: verdict}, verdict.unanswered
 
 
 async def _servers(name: str, lookups: Lookups, dns_port: int) -> PartResult:
-    zone, servers, error = await survey.zone_and_servers(name, lookups.get)
-    answers = await survey.name_servers(name, zone, servers, dns_port, timeout=3.0)
+    zone, servers, error = await zone_and_servers(name, lookups.get)
+    answers = await ask_servers(name, zone, servers, dns_port, _AUTHORITY_TIMEOUT, lookups.ways)
+    if answers and not any(server.answered for server in answers):
+        error = f"none of {len(answers)} name servers answers from here: {answers[0].error}"
     return {"zone": zone, "name_servers": answers}, error
 
 
@@ -126,25 +159,48 @@ async def _mx(name: str, lookups: Lookups) -> PartResult:
     answer = await lookups.get(name, "MX")
     if answer.error:
         return {}, answer.error
-    hosts = mx_hosts(RRset(name=name, type="MX", ttl=0, values=answer.values)) if answer.values else []
-    real = [host for host in hosts if host != "."]
     return {
         "exists": answer.rcode != "NXDOMAIN",
         "mx": answer.values,
         "mx_ttl": answer.ttl if answer.values else None,
         "answered_by": answer.server,
-        "tlsa": await survey.read_tlsa(real, lookups.get),
     }, None
 
 
+async def _hosts(name: str, lookups: Lookups) -> tuple[list[str], str | None]:
+    """(the hosts of the MX set, best preference first, without a null MX; error)."""
+    answer = await lookups.get(name, "MX")
+    hosts = mx_hosts(RRset(name=name, type="MX", ttl=0, values=answer.values)) if answer.values else []
+    return [host for host in hosts if host != "."], answer.error and f"MX: {answer.error}"
+
+
+async def _mail_hosts(name: str, lookups: Lookups) -> PartResult:
+    names, error = await _hosts(name, lookups)
+    hosts = await read_mail_hosts(names, lookups.get)
+    return {"mail_hosts": hosts}, error or next((f"{host.name} {host.error}" for host in hosts if host.error), None)
+
+
+async def _dane(name: str, lookups: Lookups) -> PartResult:
+    names, error = await _hosts(name, lookups)
+    records, other = await survey.read_tlsa(names, lookups.get)
+    return {"tlsa": records}, error or other
+
+
+async def _caa(name: str, lookups: Lookups) -> PartResult:
+    records, error = await survey.read_caa(name, lookups.get)
+    return {"caa": records}, error
+
+
 async def _dnssec(name: str, lookups: Lookups) -> PartResult:
-    zone, _, _ = await survey.zone_and_servers(name, lookups.get)
-    return {"dnssec": await survey.read_dnssec(zone, lookups)}, None
+    zone, _, error = await zone_and_servers(name, lookups.get)
+    verdict = await survey.read_dnssec(zone or name, lookups)
+    return {"dnssec": verdict}, verdict.unanswered or (error if verdict.record is None else None)
 
 
 async def _dkim(name: str, lookups: Lookups, selectors: Sequence[str]) -> PartResult:
-    keys, error = await survey.read_dkim(name, lookups.get, selectors)
-    return {"dkim": keys}, error
+    await zone_and_servers(name, lookups.get)  # so many questions go last: where one resolver has to answer them all
+    read = await survey.read_dkim(name, lookups.get, selectors)
+    return {"dkim": read.keys, "dkim_no_keys": read.no_keys}, read.error
 
 
 def _summed(assessment: Assessment) -> Assessment:
@@ -154,7 +210,7 @@ def _summed(assessment: Assessment) -> Assessment:
     ttl = max(ttls, default=assessment.mx_ttl)
     return assessment.model_copy(
         update={
-            "agree": len({server.mx for server in good}) == 1 if good else None,
+            "agree": not differing(good) if good else None,
             "mx_ttl": ttl,
             "clear_by": assessment.at + timedelta(seconds=ttl) if ttl is not None else None,
         }

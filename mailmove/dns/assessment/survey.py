@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import NamedTuple
 
 from mailmove.dns.assessment import dnssec
 from mailmove.dns.assessment.dnssec import DnssecVerdict
 from mailmove.dns.client.lookups import Lookup, Lookups
-from mailmove.dns.client.query import Answer, ask_all
 from mailmove.dns.mail_auth import dmarc, mta_sts, spf, tls_rpt
+from mailmove.dns.mail_auth.dkim_key import is_key_record, why_no_key
 from mailmove.dns.mail_auth.dmarc import DmarcVerdict
 from mailmove.dns.mail_auth.mta_sts import MtaStsVerdict
 from mailmove.dns.mail_auth.mta_sts_fetch import Fetch
-from mailmove.dns.mail_auth.spf_cost import SpfFacts, SpfVerdict, measure
+from mailmove.dns.mail_auth.near_misses import near_dmarc, near_spf
+from mailmove.dns.mail_auth.spf_cost import SpfCost, SpfFacts, SpfVerdict, measure
+from mailmove.dns.mail_auth.tag_lists import texts
 from mailmove.dns.mail_auth.tls_rpt import TlsRptVerdict
 
 SELECTORS = (
@@ -26,113 +27,73 @@ SELECTORS = (
 """DKIM selectors of common services. DNS has no way to list the selectors of a domain."""
 
 
-class NameServer(BaseModel):
-    """One authoritative server, and its answers."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    address: str
-    mx: tuple[str, ...] = ()
-    ttl: int | None = Field(default=None, description="Of the MX set, seconds")
-    serial: int | None = None
-    error: str | None = None
-
-
-async def zone_and_servers(domain: str, lookup: Lookup) -> tuple[str, list[tuple[str, str]], str | None]:
-    """(zone, (name, address) of its servers, error). The zone is the closest name with an NS set."""
-    labels = domain.rstrip(".").split(".")
-    error = None
-    for first in range(max(1, len(labels) - 1)):
-        zone = ".".join(labels[first:]) + "."
-        answer = await lookup(zone, "NS")
-        error = error or answer.error
-        if answer.values:
-            pairs = await asyncio.gather(*(_addresses(name, lookup) for name in answer.values))
-            return zone, [pair for addresses in pairs for pair in addresses], None
-    return domain.rstrip(".") + ".", [], error or "no NS records at the domain or above it"
-
-
-async def _addresses(name: str, lookup: Lookup) -> list[tuple[str, str]]:
-    """(name, address) of a name server; one whose name leads nowhere has an empty address."""
-    ipv4 = await lookup(name, "A")
-    values = ipv4.values or (await lookup(name, "AAAA")).values
-    return [(name, value) for value in values or ("",)]
-
-
-async def name_servers(
-    domain: str, zone: str, servers: Sequence[tuple[str, str]], dns_port: int, timeout: float
-) -> list[NameServer]:
-    """Ask each authoritative server for the MX set and the SOA record; those without an address come last."""
-    reachable = [pair for pair in servers if pair[1]]
-    asked = [(address, dns_port) for _, address in reachable]
-    mx, soa = await asyncio.gather(
-        ask_all(asked, f"{domain.rstrip('.')}.", "MX", recursive=False, timeout=timeout),
-        ask_all(asked, zone, "SOA", recursive=False, timeout=timeout),
-    )
-    return [
-        *(
-            _server(name, address, mx_answer, soa_answer)
-            for (name, address), mx_answer, soa_answer in zip(reachable, mx, soa, strict=True)
-        ),
-        *(
-            NameServer(name=name, address="", error="its name has no address")
-            for name, address in servers
-            if not address
-        ),
-    ]
-
-
-def _server(name: str, address: str, mx: Answer, soa: Answer) -> NameServer:
-    error = mx.error or (None if mx.authoritative else "not authoritative for the zone")
-    serial = int(soa.values[0].split()[2]) if soa.values else None
-    ttl = mx.ttl if mx.values and not error else None
-    return NameServer(name=name, address=address, mx=mx.values, ttl=ttl, serial=serial, error=error)
-
-
 async def read_spf(domain: str, lookup: Lookup) -> SpfVerdict:
     """Read the SPF record, and count its look-ups with all that it includes."""
     answer = await lookup(domain, "TXT")
     if answer.error:
         return SpfVerdict(unanswered=answer.error)
-    records = [value for value in answer.values if spf.is_spf(value)]
+    records, near = [value for value in answer.values if spf.is_spf(value)], near_spf(answer.values)
     if not records:
-        return SpfVerdict()
+        return SpfVerdict(state="answered", near=near)
     text = spf.text_of(records[0])
     if len(records) > 1:
-        return SpfVerdict(
-            record=text, valid=False, faults=(f"{len(records)} SPF records; receivers take this as an error",)
-        )
+        fault = f"{len(records)} SPF records; receivers take this as an error"
+        return SpfVerdict(record=text, valid=False, faults=(fault,), near=near)
     cost = await measure(domain, text, lookup)
+    hosts = {value.split()[-1].lower() for value in (await lookup(domain, "MX")).values}
+    facts, faults = _spf_facts(domain, text, cost, hosts), tuple(cost.permanent)
+    if cost.unanswered and not faults:
+        return SpfVerdict(record=text, unanswered="; ".join(cost.unanswered), facts=facts)
+    return SpfVerdict(record=text, valid=not faults, faults=faults, facts=facts, near=near)
+
+
+def _spf_facts(domain: str, text: str, cost: SpfCost, hosts: set[str]) -> SpfFacts:
+    """hosts: of the domain's MX set today."""
     terms = spf.in_force(text)
-    facts = SpfFacts(
+    elsewhere = [term for term in cost.mx if term.record != domain.rstrip(".").lower()]
+    return SpfFacts(
         lookups=cost.lookups,
         voids=cost.voids,
         all=next((term.qualifier for term in terms if term.name == "all"), None),
         redirect=next((term.value for term in terms if term.name == "redirect"), None),
         ptr=any(term.name == "ptr" for term in terms),
+        mx_elsewhere=tuple(dict.fromkeys(term.record for term in elsewhere if hosts & set(term.hosts))),
+        mx_nowhere=tuple(dict.fromkeys(term.record for term in elsewhere if not term.hosts)),
     )
-    faults = tuple(cost.permanent)
-    if cost.unanswered and not faults:
-        return SpfVerdict(record=text, unanswered="; ".join(cost.unanswered), facts=facts)
-    return SpfVerdict(record=text, valid=not faults, faults=faults, facts=facts)
 
 
 async def read_dmarc(domain: str, lookup: Lookup) -> DmarcVerdict:
     """Read the record that applies: the domain's own, or that of the nearest domain above (RFC 9989 section 4.10).
 
     Receivers choose the organisational domain among several above; here the nearest counts, and `location` names it.
+    Texts that are nearly a record are named: at the right place, and among the domain's own TXT records.
     """
     labels = domain.rstrip(".").split(".")
+    near: tuple[str, ...] = ()
     for first in range(max(1, len(labels) - 1)):
         place = ".".join(labels[first:])
         answer = await lookup(f"_dmarc.{place}", "TXT")
         if answer.error:
             return DmarcVerdict(unanswered=answer.error)
         verdict = dmarc.read(answer.values, place)
+        near += verdict.near
         if verdict.record is not None:
-            return verdict
-    return DmarcVerdict()
+            return verdict.model_copy(update={"near": near})
+    return DmarcVerdict(state="answered", near=near + await _dmarc_elsewhere(domain, lookup))
+
+
+async def _dmarc_elsewhere(domain: str, lookup: Lookup) -> tuple[str, ...]:
+    """DMARC records where no receiver asks for them: at the domain itself, or with the domain's name twice."""
+    name = domain.rstrip(".")
+    misplaced = [(name, await lookup(name, "TXT")), *[
+        (place, await lookup(place, "TXT")) for place in (f"_dmarc.{name}.{name}",)
+    ]]  # fmt: skip
+    return tuple(
+        f"{text!r} (it stands at {place}, and receivers ask at _dmarc.{name})"
+        for place, answer in misplaced
+        for text in texts(answer.values)
+        if dmarc.is_record(text) or near_dmarc([spf.value_of(text)], dmarc.is_record)
+    )
 
 
 async def read_mta_sts(domain: str, lookup: Lookup, fetch: Fetch) -> MtaStsVerdict:
@@ -144,6 +105,8 @@ async def read_mta_sts(domain: str, lookup: Lookup, fetch: Fetch) -> MtaStsVerdi
     if not verdict.valid:
         return verdict
     fetched = await fetch(domain.rstrip("."))
+    if fetched.error and not fetched.asked:
+        return MtaStsVerdict(record=verdict.record, unanswered=fetched.error, facts=verdict.facts)
     if fetched.error:
         return _unusable(verdict, f"the policy file cannot be read: {fetched.error}")
     try:
@@ -163,42 +126,52 @@ async def read_tls_rpt(domain: str, lookup: Lookup) -> TlsRptVerdict:
     return TlsRptVerdict(unanswered=answer.error) if answer.error else tls_rpt.read(answer.values)
 
 
-async def read_dkim(
-    domain: str, lookup: Lookup, selectors: Sequence[str] = SELECTORS
-) -> tuple[dict[str, str], str | None]:
-    """(selector -> key record, error) of the selectors. A wildcard that answers for every name is no key."""
+class DkimKeys(NamedTuple):
+    """keys: selector -> key record. no_keys: selector -> why what stands there is none. error: of those not asked."""
+
+    keys: dict[str, str]
+    no_keys: dict[str, str]
+    error: str | None
+
+
+async def read_dkim(domain: str, lookup: Lookup, selectors: Sequence[str] = SELECTORS) -> DkimKeys:
+    """Read the keys of the selectors. A wildcard that answers for every name is no key."""
     random_name = secrets.token_hex(6)
     names = [random_name, *selectors]
     answers = await asyncio.gather(*(lookup(f"{name}._domainkey.{domain}", "TXT") for name in names))
     by_name = dict(zip(names, answers, strict=True))
     failed = [answer.error for answer in answers if answer.error]
-    keys = {
-        name: spf.text_of(answer.values[0])
-        for name, answer in by_name.items()
-        if name != random_name
-        and answer.values
-        and answer.values != by_name[random_name].values
-        and "p=" in answer.values[0]
-    }
-    return keys, f"{len(failed)} of {len(names)} selectors: {failed[0]}" if failed else None
+    result = DkimKeys({}, {}, f"{len(failed)} of {len(names)} selectors: {failed[0]}" if failed else None)
+    for name, answer in by_name.items():
+        records = [text for text in texts(answer.values) if is_key_record(text)]
+        if name == random_name or not records or answer.values == by_name[random_name].values:
+            continue
+        if len(records) > 1:
+            result.no_keys[name] = f"{len(records)} key records, and receivers may take any"
+        elif reason := why_no_key(records[0]):
+            result.no_keys[name] = reason
+        else:
+            result.keys[name] = records[0]
+    return result
 
 
-async def read_tlsa(hosts: Sequence[str], lookup: Lookup) -> dict[str, tuple[str, ...]]:
-    """MX host -> its TLSA records at port 25 (DANE, RFC 7672); only hosts that have some."""
+async def read_tlsa(hosts: Sequence[str], lookup: Lookup) -> tuple[dict[str, tuple[str, ...]], str | None]:
+    """(MX host -> its TLSA records at port 25 (DANE, RFC 7672), only hosts that have some; error)."""
     answers = await asyncio.gather(*(lookup(f"_25._tcp.{host}", "TLSA") for host in hosts))
-    return {host: answer.values for host, answer in zip(hosts, answers, strict=True) if answer.values}
+    records = {host: answer.values for host, answer in zip(hosts, answers, strict=True) if answer.values}
+    return records, next((f"{answer.name}: {answer.error}" for answer in answers if answer.error), None)
 
 
-async def read_caa(domain: str, lookup: Lookup) -> tuple[str, ...]:
-    """The CAA set that applies: the domain's, or that of the nearest name above that has one (RFC 8659)."""
+async def read_caa(domain: str, lookup: Lookup) -> tuple[tuple[str, ...], str | None]:
+    """(the CAA set that applies: the domain's, or that of the nearest name above that has one (RFC 8659); error)."""
     labels = domain.rstrip(".").split(".")
     for first in range(max(1, len(labels) - 1)):
         answer = await lookup(".".join(labels[first:]), "CAA")
-        if answer.values:
-            return answer.values
-    return ()
+        if answer.error or answer.values:
+            return answer.values, answer.error
+    return (), None
 
 
 async def read_dnssec(zone: str, lookups: Lookups) -> DnssecVerdict:
     """Check the chain of trust from the parent zone to the zone."""
-    return await dnssec.read(zone, lookups.get, lookups.best)
+    return await dnssec.read(zone, lookups)

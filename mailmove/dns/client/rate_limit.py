@@ -36,6 +36,15 @@ class QueryPace:
         ]
         return max(times, default=0.0)
 
+    def wait(self, server: Server, waiting: int) -> float:
+        """Seconds until one more question may go to the server, when `waiting` others go before it; 0: no limit."""
+        at = self._clock()
+        times = [
+            max(at, self._full.get(bucket, 0.0)) + (waiting - (self._burst - 1)) / rate
+            for bucket, rate in zip(self._of(server), self._rates, strict=False)
+        ]
+        return max(0.0, max(times, default=at) - at)
+
     def sent(self, server: Server) -> None:
         """Take a token from each of its buckets."""
         at = self._clock()

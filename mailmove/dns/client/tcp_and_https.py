@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import dns.message
 import httpx
 
 from mailmove.dns.client.answer import Server
@@ -31,17 +32,17 @@ async def by_tcp(server: Server, codec: QuestionCodec, *, edns: bool = True) -> 
         writer.close()
 
 
-async def by_https(url: str, codec: QuestionCodec, client: httpx.AsyncClient) -> ParsedAnswer | str:
-    """The answer of the resolver at `url`, with TTLs less the time that the answer spent in HTTP caches."""
+async def by_https(url: str, codec: QuestionCodec, client: httpx.AsyncClient, host: str = "") -> ParsedAnswer | str:
+    """The answer of the resolver at `url`, with TTLs less the time that the answer spent in HTTP caches.
+
+    host: name that the certificate must be made out to, where the URL has an address.
+    """
     wire = b"\0\0" + codec.query().wire[2:]  # id 0, as RFC 8484 section 4.1 asks
     try:
-        response = await client.post(
-            url, content=wire, headers={"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE}, follow_redirects=False
-        )
+        response = await _post(url, wire, client, host)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return f"unreachable by HTTPS ({type(error).__name__})"
-    kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if response.status_code != 200 or kind != _MEDIA_TYPE or len(response.content) > LARGEST:
+    if not _is_message(response):
         return f"no DNS answer by HTTPS (status {response.status_code})"
     parsed = parse_answer(response.content, codec, same_id=0)
     if parsed is None:
@@ -50,3 +51,26 @@ async def by_https(url: str, codec: QuestionCodec, client: httpx.AsyncClient) ->
     if parsed.ttl is None or not age.isdigit():
         return parsed
     return parsed._replace(ttl=max(0, parsed.ttl - int(age)))
+
+
+async def message_by_https(
+    url: str, message: dns.message.Message, client: httpx.AsyncClient, host: str = ""
+) -> dns.message.Message | None:
+    """The answer to a whole message; None: it is none. httpx.HTTPError, dns.exception.DNSException: trouble."""
+    message.id = 0
+    response = await _post(url, message.to_wire(), client, host)
+    if not _is_message(response):
+        return None
+    answer = dns.message.from_wire(response.content)
+    return answer if message.is_response(answer) else None
+
+
+async def _post(url: str, wire: bytes, client: httpx.AsyncClient, host: str) -> httpx.Response:
+    headers = {"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE, **({"Host": host} if host else {})}
+    extensions = {"sni_hostname": host} if host else {}
+    return await client.post(url, content=wire, headers=headers, extensions=extensions, follow_redirects=False)
+
+
+def _is_message(response: httpx.Response) -> bool:
+    kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    return response.status_code == 200 and kind == _MEDIA_TYPE and len(response.content) <= LARGEST

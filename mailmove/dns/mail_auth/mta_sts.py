@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mailmove.dns.mail_auth.near_misses import near_mta_sts
 from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 from mailmove.dns.mail_auth.tag_lists import fields_of, texts
 from mailmove.evidence import Finding
@@ -85,9 +86,10 @@ class MtaStsVerdict(RecordVerdict):
 
 def read_record(values: Iterable[str]) -> MtaStsVerdict:
     """Judge the TXT values at `_mta-sts.<domain>`; the policy file is not read."""
-    records = [text for text in texts(values) if _VERSION.match(text)]
+    everything = list(values)
+    records = [text for text in texts(everything) if _VERSION.match(text)]
     if not records:
-        return MtaStsVerdict()
+        return MtaStsVerdict(state="answered", near=near_mta_sts(everything, _VERSION.match))
     if len(records) > 1:
         return MtaStsVerdict(
             record=records[0], valid=False, faults=(f"{len(records)} MTA-STS records; none of them counts",)

@@ -16,10 +16,11 @@ _LARGEST = 64 * 1024  # bytes; what RFC 8461 section 3.3 suggests as a limit
 
 @dataclass(frozen=True)
 class Fetched:
-    """The body of the file, or why there is none."""
+    """The body of the file, or why there is none. asked: False: nobody told where it lies, so it was not asked for."""
 
     body: str = ""
     error: str | None = None
+    asked: bool = True
 
 
 Fetch = Callable[[str], Awaitable[Fetched]]
@@ -37,9 +38,12 @@ def https_fetch(
     async def fetch(domain: str) -> Fetched:
         host = f"mta-sts.{domain.rstrip('.')}"
         answer = await lookup(host, "A")
-        addresses = [*answer.values] or [f"[{address}]" for address in (await lookup(host, "AAAA")).values]
+        other = answer if answer.values else await lookup(host, "AAAA")
+        addresses = [*answer.values] or [f"[{address}]" for address in other.values]
+        if not addresses and (error := answer.error or other.error):
+            return Fetched(error=f"whether {host} has an address ({error})", asked=False)
         if not addresses:
-            return Fetched(error=f"{host} has no address ({answer.error or answer.rcode})")
+            return Fetched(error=f"{host} has no address ({answer.rcode})")
         return await _get(host, addresses[0], port, context or ssl.create_default_context(), timeout)
 
     return fetch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +17,13 @@ _ENOUGH = 40  # look-ups after which the count stops: it is far over the limit
 _MX_LIMIT = 10  # hosts of one `mx` (RFC 7208 section 4.6.4)
 
 
+class MxTerm(NamedTuple):
+    """An `mx` that counts. record: the domain whose record has it. hosts: what it stands for today."""
+
+    record: str
+    hosts: tuple[str, ...]
+
+
 @dataclass
 class SpfCost:
     """The counts of the worst case: a sender that only the last term matches."""
@@ -24,6 +32,7 @@ class SpfCost:
     voids: int = 0
     faults: list[str] = field(default_factory=list)  # each a permanent error
     unanswered: list[str] = field(default_factory=list)  # a temporary error, which may pass
+    mx: list[MxTerm] = field(default_factory=list)
 
     @property
     def permanent(self) -> list[str]:
@@ -45,6 +54,13 @@ class SpfFacts(BaseModel):
     voids: int = Field(default=0, description="Look-ups that find nothing")
     all: str | None = Field(default=None, description="Qualifier of `all`: + - ~ ?; None: the record has no `all`")
     redirect: str | None = Field(default=None, description="Domain whose record is used instead")
+    mx_elsewhere: tuple[str, ...] = Field(
+        default=(),
+        description="Domains of included records in which `mx` stands for the domain's mail servers today",
+    )
+    mx_nowhere: tuple[str, ...] = Field(
+        default=(), description="Domains of included records in which `mx` stands for nothing: they have no MX"
+    )
     ptr: bool = Field(default=False, description="Does it use `ptr`, which is slow and deprecated?")
 
 
@@ -90,6 +106,9 @@ async def _follow(term: spf.Term, target: str, lookup: Lookup, cost: SpfCost, ch
         case "mx":
             answer = await lookup(target, "MX")
             _void_if_none([answer], cost)
+            if not answer.error:
+                hosts = tuple(value.split()[-1].lower() for value in answer.values)
+                cost.mx.append(MxTerm(chain[-1], hosts))
             if len(answer.values) > _MX_LIMIT:
                 cost.faults.append(f"{term.text} leads to {len(answer.values)} hosts; {_MX_LIMIT} are allowed")
         case "exists":

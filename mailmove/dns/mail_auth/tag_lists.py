@@ -12,6 +12,18 @@ def texts(values: Iterable[str]) -> list[str]:
     return [text_of(value) for value in values]
 
 
+def readable_fields(text: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """((name, value) of every field after the version that is one, the parts that are none)."""
+    pairs, unreadable = [], []
+    for part in (part.strip(" \t") for part in text.split(";")[1:]):
+        name, sign, value = (word.strip(" \t") for word in part.partition("="))
+        if sign and name and value:
+            pairs.append((name, value))
+        elif part:
+            unreadable.append(part)
+    return pairs, unreadable
+
+
 def fields_of(text: str) -> list[tuple[str, str]]:
     """(name, value) of every field after the version. ValueError: a field that is none."""
     fields = []

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from mailmove.dns.canonical import absolute
+from mailmove.dns.mail_auth.near_misses import near_tls_rpt
 from mailmove.dns.mail_auth.record_verdict import RecordVerdict
 from mailmove.dns.mail_auth.spf import value_of
 from mailmove.dns.mail_auth.tag_lists import fields_of, texts
@@ -34,9 +35,10 @@ class TlsRptVerdict(RecordVerdict):
 
 def read(values: Iterable[str]) -> TlsRptVerdict:
     """Judge the TXT values at `_smtp._tls.<domain>`."""
-    records = [text for text in texts(values) if _VERSION.match(text)]
+    everything = list(values)
+    records = [text for text in texts(everything) if _VERSION.match(text)]
     if not records:
-        return TlsRptVerdict()
+        return TlsRptVerdict(state="answered", near=near_tls_rpt(everything, _VERSION.match))
     if len(records) > 1:
         return TlsRptVerdict(
             record=records[0], valid=False, faults=(f"{len(records)} TLS-RPT records; none of them counts",)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from mailmove.dns.canonical import canonical
-from mailmove.dns.client.query import Answer, Server, ask, ask_all
+from mailmove.dns.client.lanes import Ways
+from mailmove.dns.client.lookups import Lookups
+from mailmove.dns.client.query import Answer, Server, ask_all
 from mailmove.errors import Blocked, Transient
 from mailmove.records import RRset
 
@@ -21,23 +24,22 @@ class Authority(NamedTuple):
 
 
 async def authorities(
-    zone: str, resolvers: Sequence[Server], dns_port: int = 53, *, timeout: float = 5.0
+    zone: str,
+    resolvers: Sequence[Server],
+    dns_port: int = 53,
+    *,
+    timeout: float = 5.0,
+    ways: Ways | None = None,
 ) -> list[Authority]:
     """Every (name, address) that the zone's NS set leads to, IPv4 first and IPv6 where there is none.
 
     `zone` may be a name inside a zone: the closest enclosing zone is taken. `dns_port` is where the servers will
     be asked. Blocked: there is no such zone. Transient: no resolver answered, or no name server has an address.
     """
-    names = await _name_servers(zone, resolvers, timeout)
-    servers: list[Authority] = []
-    for name in names:
-        try:
-            addresses = await _values(name, "A", resolvers, timeout) or await _values(name, "AAAA", resolvers, timeout)
-        except Transient as error:  # of this one name: the resolvers have just told the NS set
-            servers.append(Authority(name, "", f"its name cannot be resolved ({error.seen})"))
-            continue
-        servers.extend(Authority(name, address) for address in addresses)
-        servers.extend([] if addresses else [Authority(name, "", "its name has no address")])
+    async with Lookups(resolvers, timeout=timeout, ways=ways) as lookups:
+        names = await _name_servers(zone, lookups)
+        several = await asyncio.gather(*(_with_addresses(name, lookups) for name in names))
+    servers = [server for those in several for server in those]
     if not any(server.address for server in servers):
         raise Transient(
             f"name servers of {zone}",
@@ -89,11 +91,11 @@ def disagreements(answers: Sequence[Answer], wanted: RRset | None) -> list[str]:
     return sentences
 
 
-async def _name_servers(zone: str, resolvers: Sequence[Server], timeout: float) -> tuple[str, ...]:
+async def _name_servers(zone: str, lookups: Lookups) -> tuple[str, ...]:
     labels = zone.rstrip(".").split(".")
     for first in range(max(1, len(labels) - 1)):
         name = ".".join(labels[first:]) + "."
-        if values := await _values(name, "NS", resolvers, timeout):
+        if values := await _values(name, "NS", lookups):
             return values
     raise Blocked(
         f"zone {zone}",
@@ -103,17 +105,22 @@ async def _name_servers(zone: str, resolvers: Sequence[Server], timeout: float) 
     )
 
 
-async def _values(name: str, rtype: str, resolvers: Sequence[Server], timeout: float) -> tuple[str, ...]:
+async def _with_addresses(name: str, lookups: Lookups) -> list[Authority]:
+    try:
+        addresses = await _values(name, "A", lookups) or await _values(name, "AAAA", lookups)
+    except Transient as error:  # of this one name: the resolvers have just told the NS set
+        return [Authority(name, "", f"its name cannot be resolved ({error.seen})")]
+    return [Authority(name, address) for address in addresses] or [Authority(name, "", "its name has no address")]
+
+
+async def _values(name: str, rtype: str, lookups: Lookups) -> tuple[str, ...]:
     """The values from the first resolver that answers. Transient: none answers."""
-    errors = []
-    for resolver in resolvers:
-        answer = await ask(resolver, name, rtype, recursive=True, timeout=timeout)
-        if not answer.error:
-            return answer.values
-        errors.append(f"{answer.server}: {answer.error}")
+    answer = await lookups.get(name, rtype)
+    if not answer.error:
+        return answer.values
     raise Transient(
         "resolvers",
         wanted=f"{rtype} of {name}",
-        seen="; ".join(errors) or "no resolver to ask",
+        seen=f"{answer.server}: {answer.error}" + (" (and no other answers)" if len(lookups.resolvers) > 1 else ""),
         todo="Check that this machine may send DNS queries to them.",
     )

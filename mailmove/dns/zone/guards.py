@@ -78,21 +78,6 @@ async def delegation_findings(
     return findings
 
 
-def lame_findings(servers: Sequence[Authority], answers: Sequence[Answer]) -> list[Finding]:
-    """One for each server that is delegated to and does not answer for the zone. servers, answers: in one order."""
-    return [
-        Finding(
-            subject=f"name server {server.name} {server.address}".rstrip(),
-            seen=answer.error,
-            means="It is delegated to and does not serve the zone (from here): resolvers lose time there. The cutover "
-            "goes by the other name servers; should this one begin to answer, it counts again.",
-            todo="Mend it, or take it out of the NS set, before the switch.",
-        )
-        for server, answer in zip(servers, answers, strict=True)
-        if answer.error
-    ]
-
-
 def _disagreeing(zone: str, servers: Sequence[Authority], answers: Sequence[Answer]) -> list[Finding]:
     sets = {answer.values for answer in answers if not answer.error}
     if len(sets) < 2:
