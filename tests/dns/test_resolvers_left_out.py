@@ -28,8 +28,8 @@ from mailmove.dns.zone.authority import Authority
 
 OLD = rrset(ZONE, "MX", 60, "10 mail.contoso.test.")
 NEW = rrset(ZONE, "MX", 60, "0 contoso-test.j-v1.mx.microsoft.")
-STRANGE, HONEST = ("208.67.222.222", 53), [("192.0.2.1", 53), ("192.0.2.2", 53)]
-"""An address of Cisco OpenDNS on the shipped list, and two that nobody knows."""
+STRANGE, HONEST = ("101.101.101.101", 53), [("192.0.2.1", 53), ("192.0.2.2", 53)]
+"""An address of TWNIC on the shipped list, and two that nobody knows."""
 
 Said = dict[str, Any]
 """Fields of an answer."""
@@ -84,9 +84,9 @@ def test_who_tells_nothing_is_left_out_after_three_looks_by_name_and_reason(kind
     assert [judge(each, 1.0) for each in sweeps] == [False, False, True]
     told = poll_result(sweeps[-1], 1.0)
     assert "2 of 2 resolvers have it" in told.summary and "left out" in told.summary
-    assert "Cisco OpenDNS" in told.summary and reason in told.summary
+    assert "TWNIC Quad 101" in told.summary and reason in told.summary
     [line] = told.details
-    assert line.startswith("208.67.222.222:53 ") and "left out" in line
+    assert line.startswith("101.101.101.101:53 ") and "left out" in line
     assert not sweeps[-1].resolvers[0].extends and "left out" in told.picture
     waiting = played(said, said, said, honest=OLD_SET)[-1]
     assert (next_poll(waiting, 1.0) or NOON) > waiting.at + timedelta(seconds=10), "it is not what anybody waits for"
