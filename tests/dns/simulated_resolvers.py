@@ -59,6 +59,10 @@ class Wait:
     after: RRset
     at: float = 0.0
     sweeps: list[PropagationSweep] = field(default_factory=list)
+    silent: set[Server] = field(default_factory=set)
+    """Resolvers that do not answer: that is known after 5 seconds."""
+    patient: int = 10**6
+    """Questions of one look that a resolver answers; it is silent to more."""
 
     @property
     def now(self) -> datetime:
@@ -66,12 +70,19 @@ class Wait:
 
     async def ask(self, servers: Sequence[Server]) -> list[Answer]:
         self.at += 0.03
-        answers = []
+        answers, tired = [], [server for server in servers if self.resolvers[server].asked >= self.patient]
         for server in servers:
+            if server in self.silent or server in tired:
+                at = self.now + timedelta(seconds=5)
+                answers.append(
+                    Answer(f"{server[0]}:{server[1]}", self.after.name, self.after.type, error="timeout", at=at)
+                )
+                continue
             old, left = self.resolvers[server].answer(self.at)
             rrset = self.before if old else self.after
             at, text = self.now, f"{server[0]}:{server[1]}"
             answers.append(Answer(text, rrset.name, rrset.type, "NOERROR", rrset.values, left, at=at))
+        self.at += 5 if tired or self.silent & {*servers} else 0
         return answers
 
     async def pause(self, seconds: float) -> None:

@@ -71,3 +71,19 @@ def test_who_was_seen_with_the_new_set_alone_goes_back_to_mixed_when_an_old_one_
     resolver.caches.append((70.0, False))
     assert wait.look().resolvers[0].sees == "mixed"
     assert wait.until_done(2 * TTL) >= 55
+
+
+def test_a_silent_neighbour_keeps_nobody_from_being_asked_often_enough() -> None:
+    resolver, dead = (SimulatedResolver([(0.0, True)], "random", TTL, random.Random(1)) for _ in range(2))
+    wait = Wait({SERVER: resolver, ("192.0.2.54", 53): dead}, OLD, NEW, silent={("192.0.2.54", 53)})
+    assert [view.sees for view in wait.look().resolvers] == ["new", "failing"]
+
+
+def test_who_answers_a_few_questions_only_is_left_in_peace_for_this_look() -> None:
+    resolver = SimulatedResolver([(0.0, True)], "random", TTL, random.Random(1))
+    wait = Wait({SERVER: resolver}, OLD, NEW, patient=20)
+    [view] = wait.look().resolvers
+    assert (view.sees, view.fresh) == ("mixed", 25) and "25 answers in a row" in str(view) and wait.at < 6
+    resolver.asked = 0  # it takes questions again
+    wait.at = TTL + 1.5
+    assert wait.look().resolvers[0].sees == "new" and resolver.asked == 1

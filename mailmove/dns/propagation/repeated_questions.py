@@ -42,17 +42,21 @@ async def views_of_resolvers(
     firsts = await answers_of(resolvers)
     known = [earlier.get(view.server) for view in firsts]
     views = [take_in(known_view, view) for known_view, view in zip(known, firsts, strict=True)]
-    counts, paused = [1] * len(views), False
+    counts, paused, unwilling = [1] * len(views), False, set[int]()
+    started = latest = max((view.at for view in firsts), default=served_since)
     while served_since:
         numbers = [more_questions(view, bound, *of) for view, *of in zip(views, known, counts, strict=True)]
-        again = [index for index, number in enumerate(numbers) for _ in range(number)]
-        if not again or max(view.at for view in views) - min(view.at for view in firsts) > _LONGEST:
+        again = [index for index, number in enumerate(numbers) if index not in unwilling for _ in range(number)]
+        if not again or (latest and started and latest - started > _LONGEST):
             break
         if not paused and any(views[index].last == "old" for index in again):
             paused = True
             await pause(_MOMENT)
         for index, view in zip(again, await answers_of([resolvers[index] for index in again]), strict=True):
             counts[index] += 1
+            latest = max(latest or view.at, view.at)
+            if view.last is None:  # it answers no more, and is left in peace until the next look
+                unwilling.add(index)
             views[index] = _one_more(views[index], view, known[index])
     if served_since:
         views = [_judged(view, known_view, bound) for view, known_view in zip(views, known, strict=True)]

@@ -73,6 +73,8 @@ def with_history(
         forgotten = {"fresh": 0, "several": False, "flips": 0, "copy_expires": None, "last": None}
         return changed(view, **forgotten, clear_at=None, poll_at=view.at + AUTHORITY_INTERVAL)
     view = changed(view, promised=earlier.promised if earlier else None, fetched=earlier.fetched if earlier else None)
+    if view.held_until is None and view.promised:
+        view = changed(view, held_until=view.promised)  # a view that an earlier version has stored
     if view.held_until and bound and not tells and (view.several or view.promised is None):
         view = changed(view, held_until=max(view.held_until, bound))  # another cache, or one filled since
     view = _habit_by_ttl(view, earlier, before, after)
