@@ -45,7 +45,10 @@ async def views_of_resolvers(
     counts, paused, unwilling = [1] * len(views), False, set[int]()
     started = latest = max((view.at for view in firsts), default=served_since)
     while served_since:
-        numbers = [more_questions(view, bound, *of) for view, *of in zip(views, known, counts, strict=True)]
+        numbers = [
+            more_questions(view, bound, known_view, count)
+            for view, known_view, count in zip(views, known, counts, strict=True)
+        ]
         again = [index for index, number in enumerate(numbers) if index not in unwilling for _ in range(number)]
         if not again or (latest and started and latest - started > _LONGEST):
             break
@@ -60,7 +63,10 @@ async def views_of_resolvers(
             views[index] = _one_more(views[index], view, known[index])
     if served_since:
         views = [_judged(view, known_view, bound) for view, known_view in zip(views, known, strict=True)]
-    return [with_history(view, *of, served_since, before, after) for view, *of in zip(views, known, strict=True)]
+    return [
+        with_history(view, known_view, served_since, before, after)
+        for view, known_view in zip(views, known, strict=True)
+    ]
 
 
 def _one_more(view: ServerView, answer: ServerView, earlier: ServerView | None) -> ServerView:
