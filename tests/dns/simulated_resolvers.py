@@ -32,6 +32,8 @@ class SimulatedResolver:
     choice: Choice
     ttl: int
     draw: random.Random
+    shown_until: float = 1e9
+    """Seconds from NOON that no TTL reaches beyond: who keeps the old set longer shows 0 then."""
     turn: int = 0
     asked: int = 0
 
@@ -44,7 +46,7 @@ class SimulatedResolver:
         if self.caches[index][0] <= at:
             self.caches[index] = (at + self.ttl, False)
         expires, old = self.caches[index]
-        return old, int(expires - at)
+        return old, max(0, int(min(expires, self.shown_until if old else expires) - at))
 
     def holds_old(self, at: float) -> bool:
         return any(old and expires > at for expires, old in self.caches)

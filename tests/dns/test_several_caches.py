@@ -87,3 +87,11 @@ def test_who_answers_a_few_questions_only_is_left_in_peace_for_this_look() -> No
     resolver.asked = 0  # it takes questions again
     wait.at = TTL + 1.5
     assert wait.look().resolvers[0].sees == "new" and resolver.asked == 1
+
+
+def test_after_the_last_possible_moment_one_of_several_that_extends_ttls_is_still_found() -> None:
+    """The cache that extends shows 0, 0, 0 until it lets go: by TTLs nobody could have the old set any more."""
+    resolver = SimulatedResolver([(0.0, True), (5.0, True), (TTL + 25.0, True)], "random", TTL, random.Random(3))
+    resolver.shown_until = TTL
+    done = Wait({SERVER: resolver}, OLD, NEW).until_done(3 * TTL)
+    assert TTL + 25 <= done <= TTL + 40

@@ -18,7 +18,7 @@ ENOUGH = 64
 _FIRST = 8
 """Answers of a resolver with the old set, at its first look: caches that were filled at different times show it."""
 _BATCH = 8
-"""Questions to one resolver at once; each leaves from a port of its own, by which some balancers choose."""
+"""Questions to one resolver at once. Each batch leaves from other ports, by which some balancers choose."""
 _SAME_COPY = timedelta(seconds=2)
 """Time by which the expiry of one copy may seem to move: TTLs are whole seconds, and answers travel."""
 
@@ -54,7 +54,7 @@ def has_new_set(view: ServerView, bound: datetime | None, earlier: ServerView | 
     if earlier and earlier.sees == "new" and earlier.fresh and view.fresh > earlier.fresh:
         return True
     honest = view.held_until is None or bound is None or view.held_until <= bound + ROUNDING
-    if bound and view.at >= bound and honest:
+    if bound and view.at >= bound and honest and not view.several:  # of several, one may hold it longer than it shows
         return True
     end = last_moment(view, bound)
     return view.fresh >= ENOUGH and (not view.several or end is None or view.at >= end)
