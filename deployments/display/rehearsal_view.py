@@ -180,19 +180,22 @@ def resolver_lines(sweep: PropagationSweep, at: datetime) -> Iterator[Text]:
         if len(views) > _MOST_SERVERS:
             line.append(f"  … {len(views) - _MOST_SERVERS} more", "dim")
         yield line
-    new = sum(view.sees == "new" for view in sweep.resolvers)
+    counted = [view for view in sweep.resolvers if not view.left_out]
+    new = sum(view.sees == "new" for view in counted)
     late = [view for view in sweep.resolvers if view.extends]
     named = f"; {len(late)} longer than allowed" if late else ""
-    yield Text(f"{_INDENT}{new} of {len(sweep.resolvers)} resolvers have the new records{named}", "yellow")
+    yield Text(f"{_INDENT}{new} of {len(counted)} resolvers have the new records{named}", "yellow")
 
 
 def _server(view: ServerView, at: datetime) -> Text:
     if view.sees == "new":
         return Text("  ● new", "green")
+    if view.left_out:
+        return Text("  - out", "dim")
     if view.sees == "failing":
         return Text("  x fails", "red")
     left = f" {max(0, round((view.clear_at - at).total_seconds()))} s" if view.clear_at else ""
-    return Text(f"  ○ old{left}", "dark_orange3")
+    return Text(f"  {'? mixed' if view.sees == 'mixed' else '○ old'}{left}", "dark_orange3")
 
 
 def _in(forecast: datetime, at: datetime) -> str:

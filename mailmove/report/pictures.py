@@ -98,7 +98,7 @@ def propagation(sweep: PropagationSweep, zone: tzinfo) -> str:
         draw.line(x, 20, x, bottom, INK, dashed=True)
         draw.text(x - 4, 30, "forecast: all clear", anchor="end", size=11)
     draw.legend(_LEFT + 60, bottom + 18, [
-        (OLD, "old"), (_FORECAST, "old, by forecast"), (NEW, "new"), (ASKED, "something else"), (TROUBLE, "fails"),
+        (OLD, "old"), (_FORECAST, "old, by forecast"), (NEW, "new"), (ASKED, "not for certain"), (TROUBLE, "fails"),
     ])  # fmt: skip
     if cut_off:
         draw.text(_RIGHT + 10, bottom + 18, cut_off, fill=FAINT, size=11)
@@ -106,18 +106,19 @@ def propagation(sweep: PropagationSweep, zone: tzinfo) -> str:
 
 
 def _share(draw: Drawing, axis: TimeAxis, sweep: PropagationSweep) -> None:
-    """The share of the resolvers that has the new records, as a curve above the rows."""
-    if not sweep.resolvers:
+    """The share of the resolvers that has the new records, of those that count, as a curve above the rows."""
+    resolvers = [view for view in sweep.resolvers if not view.left_out]
+    if not resolvers:
         return
     low, high = 62.0, 16.0
     draw.text(_LEFT + 52, high + 8, "100 %", fill=FAINT, anchor="end", size=11)
     draw.text(_LEFT + 52, low, "0 % of resolvers", fill=FAINT, anchor="end", size=11)
     draw.line(axis.left, high, axis.right, high)
     draw.line(axis.left, low, axis.right, low)
-    moments = sorted({since for view in sweep.resolvers for since, _ in view.changes} | {sweep.at})
+    moments = sorted({since for view in resolvers for since, _ in view.changes} | {sweep.at})
     points: list[tuple[float, float]] = []
     for at in moments:
-        new = sum(1 for view in sweep.resolvers if _saw(view, at) == "new") / len(sweep.resolvers)
+        new = sum(1 for view in resolvers if _saw(view, at) == "new") / len(resolvers)
         y = low - new * (low - high)
         points += [(axis.x(at), points[-1][1] if points else y), (axis.x(at), y)]
     draw.curve(points, DONE)
@@ -138,7 +139,7 @@ def _server(draw: Drawing, axis: TimeAxis, view: ServerView, at: datetime, y: fl
     if view.sees != "new" and view.clear_at and view.clear_at > at:
         x = axis.x(at)
         draw.rect(x, y + 2, axis.x(view.clear_at) - x, 10, _FORECAST, tip=f"clear at {view.clear_at:%H:%M:%S} UTC")
-    note = "out of reach" if view.out_of_reach else _HABITS.get(view.habit or "", "")
+    note = "left out" if view.left_out else _HABITS.get(view.habit or "", "")
     draw.text(_RIGHT + 10, y + 11, note, fill=FAINT, size=11)
 
 

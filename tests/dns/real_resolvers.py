@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +55,39 @@ def bind(folder: Path, authorities: Sequence[Server], *options: str) -> Iterator
     )
     with _running([require("named"), "-g", "-n", "1", "-c", str(config)], port, folder):
         yield "127.0.0.1", port
+
+
+@contextmanager
+def balanced(servers: Sequence[Server]) -> Iterator[Server]:
+    """One address before several resolvers: each query goes to the next one, as dnsdist's `roundrobin` sends them."""
+    turn, ended = itertools.cycle(servers), threading.Event()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as front,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back,
+    ):
+        front.bind(("127.0.0.1", 0))
+        front.settimeout(0.05)
+        back.settimeout(2)
+
+        def relay() -> None:
+            while not ended.is_set():
+                try:
+                    query, sender = front.recvfrom(4096)
+                    back.sendto(query, next(turn))
+                    answer = back.recv(4096)
+                    while answer[:2] != query[:2]:
+                        answer = back.recv(4096)
+                except TimeoutError:
+                    continue
+                front.sendto(answer, sender)
+
+        thread = threading.Thread(target=relay)
+        thread.start()
+        try:
+            yield front.getsockname()
+        finally:
+            ended.set()
+            thread.join()
 
 
 @contextmanager

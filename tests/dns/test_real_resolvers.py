@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from dns_town import ZONE
-from real_resolvers import Server, bind, unbound
+from real_resolvers import Server, balanced, bind, unbound
 
 from lab.dns.town_dns import TownDns
 from lab.dns.zone_data import rrset
@@ -32,6 +32,8 @@ CLOCKS = 1.5  # seconds: a TTL is a whole number of them, and two looks are at l
 LIARS = {"unbound-minimum": "extends", "bind-minimum": "extends", "unbound-stale": "stale", "bind-stale": "stale"}
 LIARS["unbound-long-stale"] = "stale"
 HONEST = ["unbound", "bind"]
+CACHES = ["unbound-older", "unbound"]
+"""Resolvers behind the one address of `pool`, filled at different times."""
 
 
 @dataclass
@@ -74,7 +76,9 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stor
             "bind-minimum": bind(place("bm"), there, f"min-cache-ttl {MINIMUM}"),
             "bind-stale": bind(place("bs"), there, *stale),
         }
+        resolvers["unbound-older"] = unbound(place("uo"), there)
         servers = {name: stack.enter_context(each) for name, each in resolvers.items()}
+        servers["pool"] = stack.enter_context(balanced([servers[name] for name in CACHES]))
         yield asyncio.run(_tell(town, servers))
 
 
@@ -84,8 +88,10 @@ async def _tell(town: TownDns, servers: dict[str, Server]) -> dict[str, Story]:
         assert answer.values == OLD.values, answer
 
     await warm("unbound-long-stale")  # its copy has expired unnoticed when the switch comes
-    await asyncio.sleep(TTL + 1)
-    await asyncio.gather(*(warm(name) for name in servers if name != "unbound-long-stale"))
+    await asyncio.sleep(TTL - 2)
+    await warm("unbound-older")
+    await asyncio.sleep(3)
+    await asyncio.gather(*(warm(name) for name in servers if name not in ("unbound-long-stale", "pool")))
     town.edit(ZONE, NEW)
     bosses = [Authority("ns", address) for address in town.places.name_servers]
     deadline = time.monotonic() + 10
@@ -135,3 +141,11 @@ def test_the_honest_are_not_slandered(stories: dict[str, Story], name: str) -> N
     story = stories[name]
     assert all(view.habit is None and not view.extends for each in story.sweeps for view in each.resolvers)
     assert poll_result(story.sweeps[-1], 1.0).details == []
+
+
+def test_several_caches_are_done_when_the_last_one_is(stories: dict[str, Story]) -> None:
+    pool, last = stories["pool"], stories["unbound"]
+    expired = max(each.resolvers[0].held_until for each in last.sweeps if each.resolvers[0].held_until)
+    assert pool.clear >= expired - timedelta(seconds=CLOCKS), "the younger copy was still there"
+    assert (pool.clear - last.clear).total_seconds() <= 2 * CLOCKS, "and it is not waited for longer"
+    assert pool.sweeps[-1].resolvers[0].habit is None, "each of its caches keeps to the TTL"

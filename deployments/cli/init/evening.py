@@ -94,7 +94,7 @@ def _answered(
     """All from a file: nothing is written or saved unless everything fits."""
     edited = place.edited(progress)
     answers = proposed_answers(seen, {**progress.answers, **given.questions})
-    raw = laid_over(plan_of(seen.domain, answers), given.plan)
+    raw = laid_over(plan_of(seen, answers), given.plan)
     if edited:
         wanted = blocks_of(load_plan(place.plan))
     else:
@@ -124,7 +124,7 @@ def _asked(given: GivenAnswers, seen: Discovery, place: Folder, progress: Progre
             show(f"{place.plan} was edited; it stays as it is.")
         else:
             _ask_questions(given, seen, place, progress, show)
-            raw = laid_over(plan_of(seen.domain, progress.answers), given.plan)
+            raw = laid_over(plan_of(seen, progress.answers), given.plan)
             if faults := faults_of(raw):
                 outcome.plan_state = "left"
                 outcome.left += [str(fault) for fault in faults]
@@ -151,7 +151,7 @@ def _ask_questions(given: GivenAnswers, seen: Discovery, place: Folder, progress
         proposal = progress.answers.get(question.key) or question.propose(seen, progress.answers)
         while True:
             progress.answers[question.key] = answer = _ask(question, proposal, show)
-            raw = plan_of(seen.domain, progress.answers)
+            raw = plan_of(seen, progress.answers)
             wrong = [fault.problem for fault in faults_of(raw) if answer and fault.path == question.path]
             if not wrong:
                 break

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.microsoft365.signing_in.public_answers import holder_of
 from deployments.cli.init.operators import dns_operator
+from deployments.cli.init.own_resolvers import machine_resolvers, resolvers_of_provider
 from deployments.cli.init.web_answers import certificate_at, owa_version
 from mailmove.certificate_names import matches, names_of
 from mailmove.dns.assessment.assess import Assessment, assess, default_resolvers
@@ -58,6 +59,7 @@ class Discovery(BaseModel):
     version: str = ""
     tenant_id: str = ""
     tenant: HolderKind = ""
+    own_resolvers: list[str] = Field(default=[], description="Of the old server's provider, by this machine's settings")
     blockers: list[str] = []
     silent: list[str] = []
 
@@ -71,6 +73,8 @@ class Discovery(BaseModel):
             "old server": self.host and f"{self.host} ({', '.join(self.host_addresses)})",
             "certificate": self.certificate,
             "version": self.version and f"{product(self.version)} ({self.version})",
+            "resolvers": self.own_resolvers
+            and f"{', '.join(self.own_resolvers)}, of the old server's provider: asked besides the public ones",
             "tenant": self.tenant and DomainHolder(kind=self.tenant, tenant_id=self.tenant_id).words(),
         }
         lines = [f"{what:<12} {words}" for what, words in rows.items() if words]
@@ -95,6 +99,9 @@ def discover(domain: str, resolvers: Sequence[Server] | None, ways: Ways) -> Dis
         assessment, candidates, owner = asyncio.run(_by_dns(domain, asked, ways.dns_port))
         shown = _of_dns(assessment)
         _look_at_servers(shown, _ordered(shown, candidates, owner), ways)
+        if resolvers is None:  # else somebody has chosen whom to ask
+            own = resolvers_of_provider(machine_resolvers(), shown.host_addresses, asked)
+            shown.own_resolvers = asyncio.run(own)
         holder = tenant.result()
     shown.tenant, shown.tenant_id = holder.kind, holder.tenant_id
     if holder.trouble:

@@ -143,12 +143,12 @@ def proposed_answers(seen: Discovery, given: Answers) -> dict[str, str]:
     return answers
 
 
-def plan_of(domain: str, answers: Answers) -> dict[str, Any]:
+def plan_of(seen: Discovery, answers: Answers) -> dict[str, Any]:
     """The raw plan that these answers make; what was left is left out, and `faults_of` names it."""
     customer, firewall = answers.get("customer", ""), answers.get("firewall", "")
     plan: dict[str, Any] = {
         "customer": customer,
-        "domains": [domain],
+        "domains": [seen.domain],
         "source": _given(
             server=f"exchange-server/{customer}",
             outlook_anywhere_host=answers.get("host", ""),
@@ -165,6 +165,8 @@ def plan_of(domain: str, answers: Answers) -> dict[str, Any]:
     if answers.get("opens") not in ("any", "", None):
         window = _given(opens=answers["opens"], closes=answers.get("closes", ""), timezone=answers.get("time_zone", ""))
         plan["windows"] = [window]
+    if seen.own_resolvers:
+        plan["propagation"] = {"own_resolvers": list(seen.own_resolvers)}
     return plan
 
 

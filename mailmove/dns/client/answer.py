@@ -23,7 +23,7 @@ class Answer:
     server: ip:port. rcode: NOERROR, NXDOMAIN, SERVFAIL, ...; None: no answer came. values: RDATA in presentation
     format, sorted; (): no such records. ttl: seconds left, of the whole chain; of the denial if there are no records.
     elapsed: seconds. error: timeout, SERVFAIL, malformed, unreachable, ... via: how the answer came; https means that
-    port 53 was of no use (RFC 8484).
+    port 53 was of no use (RFC 8484). explained: codes of its extended errors (RFC 8914).
     """
 
     server: str
@@ -37,6 +37,7 @@ class Answer:
     elapsed: float = 0.0
     error: str | None = None
     via: Via = "udp"
+    explained: tuple[int, ...] = ()
 
     @property
     def address(self) -> str:

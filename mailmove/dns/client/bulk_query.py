@@ -344,10 +344,21 @@ class _Sweep:
         del pending.port.pending[pending.query.id]
         pending.port = None
         question, queue = pending.question, pending.queue
-        rcode, values, ttl, authoritative, error = answer or ParsedAnswer(None, error=pending.error)
+        rcode, values, ttl, authoritative, error, explained = answer or ParsedAnswer(None, error=pending.error)
         elapsed = clock - pending.at
         self._answers[pending.index] = Answer(
-            queue.text, question.name, question.type, rcode, values, ttl, authoritative, at, elapsed, error, via
+            queue.text,
+            question.name,
+            question.type,
+            rcode,
+            values,
+            ttl,
+            authoritative,
+            at,
+            elapsed,
+            error,
+            via,
+            explained,
         )
         if pending.task and pending.task is not asyncio.current_task():
             pending.task.cancel()

@@ -57,13 +57,15 @@ _random_bytes = _RandomBytes()
 
 
 class ParsedAnswer(NamedTuple):
-    """The meaning of an answer; `error` is its rcode when that is neither NOERROR nor NXDOMAIN."""
+    """The meaning of an answer; `error` is its rcode when that is neither NOERROR nor NXDOMAIN. explained: codes of
+    its extended errors (RFC 8914)."""
 
     rcode: str | None
     values: tuple[str, ...] = ()
     ttl: int | None = None
     authoritative: bool = False
     error: str | None = None
+    explained: tuple[int, ...] = ()
 
 
 class Query(NamedTuple):
@@ -166,11 +168,13 @@ def parse_answer(wire: bytes, codec: QuestionCodec, *, same_id: int | None = Non
         if not _answers(message, codec) or (same_id is not None and message.id != same_id):
             return None
         rcode, aa = dns.rcode.to_text(message.rcode()), bool(message.flags & dns.flags.AA)
+        explained = tuple(int(error.code) for error in message.extended_errors())
         if rcode not in ("NOERROR", "NXDOMAIN"):
-            return ParsedAnswer(rcode, authoritative=aa, error=rcode)
+            return ParsedAnswer(rcode, authoritative=aa, error=rcode, explained=explained)
         assert isinstance(message, dns.message.QueryMessage)
         chain = message.resolve_chaining()
-        return ParsedAnswer(rcode, values_of(chain.answer) if chain.answer else (), chain.minimum_ttl, aa)
+        values = values_of(chain.answer) if chain.answer else ()
+        return ParsedAnswer(rcode, values, chain.minimum_ttl, aa, explained=explained)
     except Exception:  # noqa: BLE001 - hostile bytes can upset the parser in any way; none of them is an answer
         return None
 

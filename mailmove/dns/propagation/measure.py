@@ -8,31 +8,29 @@ resolvers measured extend TTLs ("TTL Violation of DNS Resolvers in the Wild", PA
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from mailmove.dns.client.query import Server, ask_all
+from mailmove.dns.client.query import Answer, Server, ask_all
+from mailmove.dns.propagation.repeated_questions import views_of_resolvers
 from mailmove.dns.propagation.resolver_view import (
     AUTHORITY_INTERVAL,
     ServerView,
     authority_view,
     known_to_answer,
-    second_answer,
     view_of,
-    with_history,
 )
 from mailmove.dns.propagation.text_chart import picture
 from mailmove.dns.zone.authority import Authority, ask_authorities
 from mailmove.evidence import PollResult
+from mailmove.plan.public_resolvers import operator_of
 from mailmove.plan.quorum import Policy, as_policy
 from mailmove.records import RRset
 
 _SOONEST = timedelta(seconds=0.5)  # until the next poll, at least
 _INTERVAL = timedelta(seconds=5)  # until the next poll, if no server has a time of its own
-_MOMENT = 0.7  # seconds between two questions to one resolver: it may have served stale, and be fetching meanwhile
 _ENOUGH = 1e-6  # shares are sums of floating point numbers
 
 
@@ -78,18 +76,10 @@ async def sweep(
         authority_views = [view if view.address in lame_before else known_to_answer(view) for view in authority_views]
     served_since = _served_since(authority_views, previous)
 
-    async def ask(servers: Sequence[Server]) -> list[ServerView]:
-        answers = await ask_all(servers, present.name, present.type, recursive=True, timeout=timeout)
-        return [view_of(answer, before, after, cached=True) for answer in answers]
+    async def ask(servers: Sequence[Server]) -> list[Answer]:
+        return await ask_all(servers, present.name, present.type, recursive=True, timeout=timeout)
 
-    views = await ask(resolvers)
-    doubtful = [index for index, view in enumerate(views) if _doubtful(view, earlier.get(view.server), before)]
-    if doubtful and served_since:
-        await asyncio.sleep(_MOMENT)
-        for index, second in zip(doubtful, await ask([resolvers[index] for index in doubtful]), strict=True):
-            known = earlier.get(second.server)
-            views[index] = second_answer(views[index], second, known.promised if known else None)
-    views = [with_history(view, earlier.get(view.server), served_since, before, after) for view in views]
+    views = await views_of_resolvers(ask, resolvers, earlier, served_since, before, after)
     return PropagationSweep(
         at=max([view.at for view in (*authority_views, *views)]),
         authorities=authority_views,
@@ -102,7 +92,7 @@ def judge(result: PropagationSweep, policy: Policy | float) -> bool:
     """Is the change propagated? Every authority serves the new set, and enough of the resolvers' weight has it.
 
     policy: a number is a quorum of that share. An authority that never served the zone is left out. So is a resolver
-    that never answered, unless most did not.
+    that tells nothing of the zone, unless most do not.
     """
     authorities = _serving(result.authorities)
     served = bool(authorities) and all(view.sees == "new" for view in authorities)
@@ -130,7 +120,7 @@ def next_poll(result: PropagationSweep, policy: Policy | float) -> datetime | No
     """When the next answer can differ: the soonest time at which a server is due. None: the change is propagated."""
     if judge(result, policy):
         return None
-    due = [view.poll_at for view in result.resolvers if view.poll_at and not view.out_of_reach]
+    due = [view.poll_at for view in result.resolvers if view.poll_at and not view.left_out]
     if result.served_since is None:
         due = [result.at + AUTHORITY_INTERVAL]  # resolvers do not matter yet
     return max(min(due, default=result.at + _INTERVAL), result.at + _SOONEST)
@@ -138,16 +128,15 @@ def next_poll(result: PropagationSweep, policy: Policy | float) -> datetime | No
 
 def poll_result(result: PropagationSweep, policy: Policy | float) -> PollResult:
     """The sweep as the poll result of a wait: summary, forecast, slow servers, and a chart."""
-    new = sum(1 for view in result.resolvers if view.sees == "new")
+    counted = [view for view, _ in _counted(result, as_policy(policy))]
+    new = sum(1 for view in counted if view.sees == "new")
     served = sum(1 for view in result.authorities if view.sees == "new")
-    summary = (
-        f"{served} of {len(result.authorities)} name servers and {new} of {len(result.resolvers)} resolvers have it"
-    )
+    summary = f"{served} of {len(result.authorities)} name servers and {new} of {len(counted)} resolvers have it"
     slow = [f"authoritative {view}" for view in result.authorities if view.sees != "new"]
     slow += [str(view) for view in result.resolvers if view.sees != "new" or view.extends or view.habit]
     return PollResult(
         done=judge(result, policy),
-        summary=summary,
+        summary=summary + _left_out_words(result, counted),
         forecast=forecast(result, policy),
         next_poll=next_poll(result, policy),
         details=slow,
@@ -155,9 +144,20 @@ def poll_result(result: PropagationSweep, policy: Policy | float) -> PollResult:
     )
 
 
+def _left_out_words(result: PropagationSweep, counted: Sequence[ServerView]) -> str:
+    """Who is left out of the count and what it tells instead, by operator; "" if nobody is."""
+    if not any(view.left_out for view in result.resolvers):
+        return ""
+    said = dict.fromkeys(f"{operator_of(view.address)} ({view.tells})" for view in result.resolvers if view.left_out)
+    count = sum(view.left_out for view in result.resolvers)
+    if len(counted) == len(result.resolvers):
+        return f"; {count} tell nothing of the zone, which is most: all are counted, the network may be at fault"
+    return f"; left out, as {'it tells' if count == 1 else 'they tell'} nothing of the zone: {', '.join(said)}"
+
+
 def _counted(result: PropagationSweep, policy: Policy) -> list[tuple[ServerView, float]]:
-    """(view, weight) of the resolvers that count. If most are out of reach, all count: the network may be at fault."""
-    reached = [view for view in result.resolvers if not view.out_of_reach]
+    """(view, weight) of the resolvers that count. If most are left out, all count: the network may be at fault."""
+    reached = [view for view in result.resolvers if not view.left_out]
     if 2 * len(reached) < len(result.resolvers):
         reached = result.resolvers
     return list(zip(reached, policy.weights_of([view.server for view in reached]), strict=True))
@@ -167,17 +167,9 @@ def _needed(counted: Sequence[tuple[ServerView, float]], policy: Policy | float)
     return as_policy(policy).needed() if counted else 0.0
 
 
-def _doubtful(view: ServerView, earlier: ServerView | None, before: RRset | None) -> bool:
-    """Is a second question worth while? The old set is served for the first time, or after it should be gone."""
-    if view.sees != "old" or before is None:
-        return False
-    promised = earlier.promised if earlier else None
-    return promised is None or (view.at > promised and earlier is not None and earlier.overdue == 0)
-
-
 def _serving(views: Sequence[ServerView]) -> list[ServerView]:
     """The authorities that count: lame ones give out no record, old or new."""
-    return [view for view in views if not view.out_of_reach]
+    return [view for view in views if not view.left_out]
 
 
 def _served_since(everybody: Sequence[ServerView], previous: PropagationSweep | None) -> datetime | None:

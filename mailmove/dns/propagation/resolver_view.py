@@ -1,26 +1,19 @@
-"""Which record set one server serves, when its old set should expire, and which habits of caching it shows.
-
-A resolver's answer carries the *remaining* TTL of what it cached: a promise of when the old set will be gone. The
-next answer tests it. Habits observed on the Internet, and in unbound, BIND, Knot and PowerDNS themselves:
-- a minimum TTL: shown (then the promise is true, but longer than the zone's TTL), or hidden (it counts to 0, 0, 0);
-- serving stale (RFC 8767): one more old answer, with a TTL of 0 or 30, while the new one is being fetched;
-- handing out a lower TTL than it keeps;
-- many caches behind one address, each with a time of its own.
-"""
+"""Which record set one server serves, by its last answers, and what it has shown of itself so far."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Literal
 
+import dns.edns
 from pydantic import BaseModel, ConfigDict, Field
 
-from mailmove.dns.canonical import canonical, same_values
+from mailmove.dns.canonical import canonical
 from mailmove.dns.client.answer import Answer, address_of
 from mailmove.records import RRset
 
 RecordState = Literal["new", "old", "mixed", "failing"]
-"""Set that a server serves: the one after the change, the one before, another, or none because it fails."""
+"""Set that a server serves: the one after the change, the one before, neither for certain, or none because it fails."""
 Habit = Literal["extends", "stale", "understates", "clamps"]
 
 ROUNDING = timedelta(seconds=1)
@@ -28,11 +21,13 @@ ROUNDING = timedelta(seconds=1)
 
 AUTHORITY_INTERVAL = timedelta(seconds=2)
 """Time between two polls while an authority does not serve the new set."""
-_INTERVAL = timedelta(seconds=5)  # between two polls of what fails, or is neither old nor new
-_STALE_INTERVAL = timedelta(seconds=1)
-_MINIMUM_TTLS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
-"""Seconds of usual minimum TTLs: a resolver that hides its minimum may hold the old set for as long."""
-_SILENCE = 3  # polls without any answer until a resolver counts as out of reach from here
+_LOOKS = 3
+"""Looks in a row that told nothing of the zone, until a server is left out."""
+
+_FORGED = {4, *range(15, 19)}
+"""Extended errors of answers that a resolver made up: forged, blocked, censored, filtered, prohibited (RFC 8914)."""
+_BROKEN_ZONE = range(5, 13)
+"""Extended errors that are about the zone: its DNSSEC does not hold. Who validates tells the truth with a failure."""
 
 _HABITS: dict[Habit, str] = {
     "extends": "it holds answers longer than their TTL",
@@ -49,6 +44,7 @@ class ServerView(BaseModel):
 
     server: str = Field(description="ip:port")
     sees: RecordState
+    last: RecordState | None = Field(default=None, description="The same by the last answer that told, taken alone")
     values: tuple[str, ...] = ()
     ttl: int | None = Field(default=None, description="Remaining, seconds")
     at: datetime
@@ -59,12 +55,20 @@ class ServerView(BaseModel):
     fetched: datetime | None = Field(default=None, description="When it cached the old set, if its TTL can be believed")
     habit: Habit | None = Field(default=None, description="Habit of caching that its answers showed")
     caught: str = Field(default="", description="The answers that showed the habit, in words")
-    silent: int = Field(default=0, description="Polls in a row without an answer, if it never gave one; else 0")
-    answered: bool = Field(default=False, description="Has it ever answered?")
+    silent: int = Field(default=0, description="Looks in a row that told nothing of the zone")
+    answered: bool = Field(default=False, description="Has it ever answered, whatever it said?")
+    told: bool = Field(default=False, description="Has it ever told of the zone: a set, or broken DNSSEC?")
     changes: tuple[tuple[datetime, RecordState], ...] = Field(
         default=(), description="Since when it serves what, oldest first"
     )
     error: str | None = None
+    fresh: int = Field(default=0, description="Answers in a row with the new set")
+    several: bool = Field(default=False, description="Did its answers show more than one cache?")
+    flips: int = Field(default=0, description="Times that it gave the old set after the new one")
+    copy_expires: datetime | None = Field(default=None, description="When the copy that it last gave expires")
+    held_until: datetime | None = Field(
+        default=None, description="Until when it may hold the old set, by the TTLs that it showed"
+    )
 
     @property
     def address(self) -> str:
@@ -77,24 +81,52 @@ class ServerView(BaseModel):
         return self.overdue > 0 or self.habit == "extends"
 
     @property
-    def out_of_reach(self) -> bool:
-        """Did it never answer, time after time? Then the network on the way is at fault, not its cache."""
-        return self.silent >= _SILENCE
+    def left_out(self) -> bool:
+        """Does it tell nothing of the zone, look after look, and can nobody who keeps to TTLs hold the old set there?
+
+        Then it says nothing about propagation, and is neither late nor waited for.
+        """
+        return self.silent >= _LOOKS and (self.held_until is None or self.at > self.held_until)
+
+    @property
+    def tells(self) -> str:
+        """What it tells instead of the old or the new set, in a few words."""
+        if self.sees == "failing":
+            return self.error or "no answer"
+        return f"answers {', '.join(self.values[:2])}" if self.values else "says that there is no such record"
 
     def __str__(self) -> str:
         text = {
             "new": "has the new records",
             "old": f"has the old records, TTL {self.ttl}",
-            "mixed": f"has neither the old nor the new set: {', '.join(self.values) or 'nothing'}",
+            "mixed": self._mixed(),
             "failing": f"fails: {self.error}",
         }[self.sees]
-        if self.sees == "old" and self.clear_at:
+        if self.sees in ("old", "mixed") and self.clear_at:
             text += f", clear at {self.clear_at:%H:%M:%S} UTC"
-        if self.out_of_reach:
-            text += " (it has never answered from here and is left out)"
+        if self.left_out:
+            text += f" ({self._why_left_out()})"
         if self.habit:
             text += f" ({_HABITS[self.habit]}: {self.caught})"
         return f"{self.server} {text}"
+
+    def _mixed(self) -> str:
+        if self.silent or self.last is None:
+            return f"has neither the old nor the new set: {', '.join(self.values) or 'nothing'}"
+        if self.flips:
+            return f"is several caches: it had the old records again after the new ones, the last answer is {self.last}"
+        if self.several:
+            return "is several caches: it has the new records, and another one may still have the old ones"
+        return f"has the new records in {self.fresh} answers in a row; more are asked for, it may be several caches"
+
+    def _why_left_out(self) -> str:
+        if self.told:
+            return "it told of the zone before; nobody who keeps to TTLs can hold the old records by now: left out"
+        return (
+            "it tells nothing of the zone and is left out"
+            if self.answered
+            else ("it has never answered from here and is left out")
+        )
 
 
 def view_of(answer: Answer, before: RRset | None, after: RRset | None, *, cached: bool) -> ServerView:
@@ -109,41 +141,44 @@ def view_of(answer: Answer, before: RRset | None, after: RRset | None, *, cached
         answered=answer.rcode is not None,
     )
     left = answer.ttl or 0
-    if answer.error:
-        return _with(view, sees="failing", error=answer.error)
+    if error := _error_of(answer, cached=cached):
+        broken = cached and any(code in _BROKEN_ZONE for code in answer.explained)
+        return changed(view, sees="failing", error=error, told=broken)
     if answer.values not in (old, new):
         return view
+    view = changed(view, told=True, copy_expires=answer.at + timedelta(seconds=left) if cached else None)
     if old == new:  # only the TTL changes
         left -= after.ttl if after else 0
         sees_new = left <= 0 if cached else left == 0
     else:
         sees_new = answer.values == new
     if sees_new:
-        return _with(view, sees="new")
-    return _with(view, sees="old", clear_at=answer.at + timedelta(seconds=left) + ROUNDING if cached else None)
+        return changed(view, sees="new", last="new")
+    clear_at = answer.at + timedelta(seconds=left) + ROUNDING if cached else None
+    return changed(view, sees="old", last="old", clear_at=clear_at, held_until=clear_at)
 
 
-def second_answer(first: ServerView, second: ServerView, promised: datetime | None) -> ServerView:
-    """The view of a resolver that is asked twice at once: the second answer, and the habit that the two show."""
-    if second.sees == "failing":
-        return first
-    if first.sees != "old" or second.sees != "new":
-        return second
-    moment = f"the new ones {(second.at - first.at).total_seconds():.1f} s later"
-    if promised and first.at > promised:
-        overdue = (first.at - promised).total_seconds()
-        caught = f"it gave the old records {overdue:.1f} s past its own TTL, and {moment}"
-        return _with(second, habit="stale", caught=caught, overdue=overdue)
-    if (first.ttl or 0) >= 3:
-        return _with(second, habit="stale", caught=f"it gave the old records with TTL {first.ttl}, and {moment}")
-    return second
+def _error_of(answer: Answer, *, cached: bool) -> str | None:
+    """What is wrong with the answer, None: nothing. A resolver that says itself that it made it up has not answered."""
+    forged = [code for code in answer.explained if cached and code in _FORGED]
+    named = [f"EDE {code} {_name_of(code)}" for code in forged or answer.explained]
+    if answer.error:
+        return f"{answer.error} ({', '.join(named)})" if named else answer.error
+    return ", ".join(named) if forged else None
+
+
+def _name_of(code: int) -> str:
+    try:
+        return dns.edns.EDECode(code).name.replace("_", " ").capitalize()
+    except ValueError:
+        return "unknown"
 
 
 def with_changes(view: ServerView, earlier: ServerView | None) -> ServerView:
     """The view with its `changes`: since when the server serves what."""
     known = earlier.changes if earlier else ()
-    changed = not known or known[-1][1] != view.sees
-    return _with(view, changes=(*known, (view.at, view.sees)) if changed else known)
+    other = not known or known[-1][1] != view.sees
+    return changed(view, changes=(*known, (view.at, view.sees)) if other else known)
 
 
 def authority_view(view: ServerView, earlier: ServerView | None) -> ServerView:
@@ -152,115 +187,14 @@ def authority_view(view: ServerView, earlier: ServerView | None) -> ServerView:
     """
     answered = view.sees != "failing" or bool(earlier and earlier.answered)
     silent = 0 if answered else (earlier.silent if earlier else 0) + 1
-    return _with(with_changes(view, earlier), answered=answered, silent=silent)
+    return changed(with_changes(view, earlier), answered=answered, silent=silent, held_until=None)
 
 
 def known_to_answer(view: ServerView) -> ServerView:
     """The view of a server that answered before anybody asked here: it is waited for, however long it is silent."""
-    return _with(view, answered=True, silent=0)
+    return changed(view, answered=True, silent=0)
 
 
-def with_history(
-    view: ServerView,
-    earlier: ServerView | None,
-    served_since: datetime | None,
-    before: RRset | None,
-    after: RRset | None,
-) -> ServerView:
-    """The view of a resolver with its history: a promise made, kept or broken.
-
-    served_since: when every authority served the new set; None: they do not yet, so nothing can be promised.
-    """
-    silent = 0 if view.answered or (earlier and earlier.answered) else (earlier.silent if earlier else 0) + 1
-    view = _with(
-        with_changes(view, earlier),
-        silent=silent,
-        answered=view.answered or bool(earlier and earlier.answered),
-        habit=view.habit or (earlier.habit if earlier else None),
-        caught=view.caught or (earlier.caught if earlier else ""),
-        overdue=view.overdue or (earlier.overdue if earlier else 0.0),
-    )
-    if served_since is None:
-        # It may fetch the old set anew from an authority that lags: nothing can be promised.
-        return _with(view, clear_at=None, poll_at=view.at + AUTHORITY_INTERVAL)
-    view = _with(view, promised=earlier.promised if earlier else None, fetched=earlier.fetched if earlier else None)
-    view = _habit_by_ttl(view, earlier, before, after)
-    if view.sees == "new":
-        return view
-    if view.clear_at is None:  # failing, or mixed: its last promise is still the best guess
-        later = view.promised if view.promised and view.promised > view.at else None
-        return _with(view, clear_at=later, poll_at=view.at + _INTERVAL)
-    return _promise(view, served_since, before)
-
-
-def old_set_expiry(served_since: datetime | None, before: RRset | None) -> datetime | None:
-    """When `before` expires in every cache that keeps to its TTL, which counts from the last authority's change."""
-    return served_since + timedelta(seconds=before.ttl) + ROUNDING if served_since and before else None
-
-
-def _promise(view: ServerView, served_since: datetime, before: RRset | None) -> ServerView:
-    """The view of a resolver that still has the old set, with its promise."""
-    claim, promised, bound = view.clear_at, view.promised, old_set_expiry(served_since, before)
-    assert claim is not None
-    if promised is None:
-        promised = claim
-        if before and 0 < (view.ttl or 0) <= before.ttl:
-            view = _with(view, fetched=view.at - timedelta(seconds=before.ttl - (view.ttl or 0)))
-    elif bound and view.at <= promised:
-        # Several caches behind one address may hold it for different times; none beyond the bound, if it keeps to TTLs.
-        promised = max(promised, min(claim, bound))
-    view = _with(view, promised=promised)
-    if view.at <= promised:
-        return _with(view, clear_at=promised, poll_at=promised)
-    return _broken(view, promised, served_since, bound)
-
-
-def _broken(view: ServerView, promised: datetime, served_since: datetime, bound: datetime | None) -> ServerView:
-    """The view of a resolver that has the old set after its promise: another forecast, and another poll soon."""
-    first, overdue = view.overdue == 0, (view.at - promised).total_seconds()
-    poll_at = view.at + timedelta(seconds=min(max(overdue / 4, 1.0), 60.0))
-    clear_at: datetime | None
-    habit: Habit
-    if view.ttl and first:  # stale most likely: asking has made it fetch
-        habit, clear_at, poll_at = "stale", view.at + _STALE_INTERVAL, view.at + _STALE_INTERVAL
-    elif view.ttl and bound and view.at < bound:
-        habit, clear_at, poll_at = "understates", bound, min(poll_at, bound)
-    elif view.ttl and overdue <= 2 * view.ttl:
-        habit, clear_at = "stale", view.clear_at
-    else:
-        habit, clear_at = "extends", _minimum_over(view.fetched or served_since, view.at)
-    caught = f"it kept the old records {overdue:.0f} s past its own TTL"
-    return _with(view, overdue=overdue, habit=habit, caught=caught, clear_at=clear_at, poll_at=poll_at)
-
-
-def _habit_by_ttl(
-    view: ServerView, earlier: ServerView | None, before: RRset | None, after: RRset | None
-) -> ServerView:
-    """The view with the habit that an impossible TTL shows: above the zone's, or below it just after fetching."""
-    zone = {"old": before, "new": after}.get(view.sees)
-    if zone is None or view.ttl is None or view.habit == "stale":
-        return view
-    only_ttl = same_values(before, after)
-    most = max(before.ttl, zone.ttl) if before and only_ttl else zone.ttl
-    if view.ttl > most:
-        caught = f"it shows a TTL of {view.ttl} s where the zone says {most} s"
-        return _with(view, habit="extends", caught=caught)
-    if view.sees == "new" and earlier and earlier.sees == "old" and view.habit is None and not only_ttl:
-        age = (view.at - earlier.at).total_seconds() + 2  # it was fetched since then
-        if view.ttl < zone.ttl - age:
-            caught = f"it shows a TTL of {view.ttl} s just after fetching; the zone says {zone.ttl} s"
-            return _with(view, habit="clamps", caught=caught)
-    return view
-
-
-def _minimum_over(since: datetime, at: datetime) -> datetime | None:
-    """When a resolver that hides a usual minimum TTL drops the set that it cached at `since`; None: unknown."""
-    for minimum in _MINIMUM_TTLS:
-        clear = since + timedelta(seconds=minimum) + ROUNDING
-        if clear > at:
-            return clear
-    return None
-
-
-def _with(view: ServerView, **update: object) -> ServerView:
+def changed(view: ServerView, **update: object) -> ServerView:
+    """The view with other values of these fields."""
     return view.model_copy(update=update)

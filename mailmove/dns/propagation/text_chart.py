@@ -11,7 +11,7 @@ from mailmove.plan.public_resolvers import operator_of
 _WIDTH = 48
 _SIGNS: dict[RecordState, str] = {"old": "█", "new": "·", "mixed": "?", "failing": "x"}
 _FORECAST, _UNKNOWN = "▒", " "
-_LEGEND = "█ old   ▒ old, by forecast   · new   ? something else   x fails"
+_LEGEND = "█ old   ▒ old, by forecast   · new   ? not for certain   x fails"
 
 
 def picture(authorities: Sequence[ServerView], resolvers: Sequence[ServerView], at: datetime) -> str:
@@ -44,7 +44,9 @@ def _sign(view: ServerView, column: datetime, at: datetime, step: timedelta) -> 
 def _summary(view: ServerView) -> str:
     if view.sees == "new":
         return f"new at {view.changes[-1][0]:%H:%M:%S}"
-    if view.sees == "old" and view.clear_at:
+    if view.left_out:
+        return f"left out: {view.tells}"
+    if view.sees in ("old", "mixed") and view.clear_at:
         return f"clear at {view.clear_at:%H:%M:%S}"
     return view.error or view.sees
 
