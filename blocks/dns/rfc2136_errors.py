@@ -16,7 +16,11 @@ from blocks.dns.read_by_query import NotServed
 from mailmove.errors import Blocked, Drifted, MailmoveError, Refused, Transient
 
 _DRIFTED = {dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN}
-_TSIG = {dns.tsig.PeerBadKey: "BADKEY", dns.tsig.PeerBadSignature: "BADSIG", dns.tsig.PeerBadTime: "BADTIME"}
+_TSIG: dict[type[Exception], str] = {
+    dns.tsig.PeerBadKey: "BADKEY",
+    dns.tsig.PeerBadSignature: "BADSIG",
+    dns.tsig.PeerBadTime: "BADTIME",
+}
 """TSIG errors by the exception that dnspython makes of them (RFC 8945 section 5.3.2)."""
 
 

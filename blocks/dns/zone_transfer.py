@@ -91,7 +91,7 @@ def _understand(query: dns.message.Message, zone: dns.zone.Zone, frames: _Frames
                 raise dns.query.BadResponse
             done, first, context = inbound.process_message(answer), False, answer.tsig_ctx
     if query.keyring and not answer.had_tsig:
-        raise dns.exception.FormError("missing TSIG")
+        raise dns.exception.FormError("missing TSIG")  # type: ignore[no-untyped-call]
 
 
 def _hang_up(connection: TimedSocket) -> None:
