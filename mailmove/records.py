@@ -51,6 +51,10 @@ class RRset(BaseModel):
         return "; ".join(f"{self.name} {self.ttl} {self.type} {value}" for value in self.values)
 
 
+Key = tuple[str, str]
+"""(absolute owner name, type) of a record set."""
+
+
 class AskedZone(dict[tuple[str, str], RRset]):
     """A Zone of which only what was asked for is known, one question for each set; other sets may stand there too."""
 

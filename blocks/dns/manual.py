@@ -12,19 +12,19 @@ import dns.query
 import dns.rcode
 from pydantic import Field
 
-from blocks.dns.read_by_query import NotServed, read_by_query
+from blocks.dns.read_by_query import NotServed, enclosing_zone, read_by_query
 from blocks.provider_block import ProviderBlock
-from mailmove.dns.canonical import absolute, same
+from mailmove.dns.canonical import same
 from mailmove.dns.zone.apply_changes import outstanding
 from mailmove.dns.zone.authority import Authority, authorities
-from mailmove.dns.zone.mail_record_names import Key
+from mailmove.dns.zone.enclosing import apex_of, refuse_delegated
 from mailmove.dns.zone.manual_entry import typing_lines
 from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked, ByHand, NotYet, Transient
 from mailmove.evidence import Finding
 from mailmove.plan.values import split_address
 from mailmove.ports import Checkable, DnsProvider
-from mailmove.records import AskedZone, RRset, RRsetChange, Zone
+from mailmove.records import AskedZone, Key, RRset, RRsetChange, Zone
 
 WHO = "authoritative name servers"
 
@@ -78,7 +78,7 @@ class Manual(ProviderBlock, DnsProvider, Checkable):
         """Can each of `zones` be read?"""
         return [finding for zone in self.zones for finding in self.zone_findings(zone)]
 
-    def zone_findings(self, zone: str) -> list[Finding]:
+    def zone_findings(self, zone: str, also: Sequence[Key] = ()) -> list[Finding]:
         """Can it be read, and do its servers agree?"""
         return findings_of([lambda: self.read_zone(zone)])
 
@@ -87,8 +87,10 @@ class Manual(ProviderBlock, DnsProvider, Checkable):
         servers = asyncio.run(authorities(zone, resolvers, self.dns_port, timeout=self.timeout_seconds))
         zones = self._served(servers, zone, list(more))
         leader, first = next(iter(zones.items()))
-        if (absolute(zone), "SOA") not in first:
+        apex = apex_of(first, zone)
+        if (apex, "SOA") not in first:
             raise self._no_such_zone(zone, "no SOA record of that name")
+        refuse_delegated(WHO, first, zone, apex)
         for server, other in zones.items():
             for key in sorted(set(first) | set(other)):
                 # A serial may differ for a moment and say nothing of the records.
@@ -129,7 +131,7 @@ class Manual(ProviderBlock, DnsProvider, Checkable):
             raise AssertionError("the loop returns or raises")
 
         try:
-            return read_by_query(zone, keys, send)
+            return read_by_query(zone, keys, send, zone=enclosing_zone(zone, send))
         except NotServed as error:
             if error.rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH, dns.rcode.NOERROR):
                 raise self._no_such_zone(zone, f"{server.name} is not in charge of it ({error})") from None

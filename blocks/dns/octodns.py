@@ -18,13 +18,16 @@ from pydantic import Field
 from blocks.dns.octodns_errors import translated
 from blocks.dns.octodns_records import is_plain, made, refuse_unsafe, rrset_of
 from blocks.provider_block import ProviderBlock
+from mailmove.dns.canonical import absolute
+from mailmove.dns.server_made import is_server_made
 from mailmove.dns.zone.apply_changes import apply_changes, outstanding
+from mailmove.dns.zone.enclosing import enclosing_names, refuse_delegated
 from mailmove.dns.zone.guards import beyond_plan
 from mailmove.dns.zone.provider_checks import findings_of
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, MailmoveError
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider
-from mailmove.records import RRsetChange, Zone
+from mailmove.records import Key, RRsetChange, Zone
 
 _LOOKS = 2
 """How often a plan is made; an edit by somebody else between octoDNS's two looks is gone in the second plan."""
@@ -56,7 +59,9 @@ class OctoDns(ProviderBlock, DnsProvider, Checkable):
         """
         current = self._populated(self._provider(), zone)
         with translated(self.who, f"zone {zone}", self.settings.get_secret_value()):
-            return _plain(current)
+            records = _plain(current)
+        refuse_delegated(self.who, records, zone, current.name)
+        return records
 
     def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """One octoDNS plan that holds these changes and nothing else; a provider without batches may do it in steps.
@@ -76,7 +81,7 @@ class OctoDns(ProviderBlock, DnsProvider, Checkable):
         checks: list[Callable[[], object]] = [self._provider]
         return findings_of(checks) or [finding for zone in self.zones for finding in self.zone_findings(zone)]
 
-    def zone_findings(self, zone: str) -> list[Finding]:
+    def zone_findings(self, zone: str, also: Sequence[Key] = ()) -> list[Finding]:
         """Can it be read? octoDNS has no way to try the right to change."""
         return findings_of([lambda: self.read_zone(zone)])
 
@@ -100,17 +105,25 @@ class OctoDns(ProviderBlock, DnsProvider, Checkable):
         return provider
 
     def _populated(self, provider: BaseProvider, zone: str) -> OctoZone:
-        current = OctoZone(zone.lower().rstrip(".") + ".", [])
-        with translated(self.who, f"zone {zone}", self.settings.get_secret_value()):
-            exists = provider.populate(current, target=True, lenient=True)
-        if exists is False or not current.records:
-            raise Blocked(
-                self.who,
-                wanted=f"zone {zone}",
-                seen="no such zone, or no records in it",
-                todo="Check the zone's name and the account in the settings.",
-            )
-        return current
+        """The zone that the domain lies in: of the names from the domain upwards, the first that the provider has."""
+        own: MailmoveError = Blocked(
+            self.who,
+            wanted=f"zone {zone}",
+            seen="no such zone, or no records in it",
+            todo="Check the zone's name and the account in the settings.",
+        )
+        for name in enclosing_names(zone):
+            current = OctoZone(name, [])
+            try:
+                with translated(self.who, f"zone {zone}", self.settings.get_secret_value()):
+                    exists = provider.populate(current, target=True, lenient=True)
+            except Blocked as error:
+                if name == absolute(zone):
+                    own = error  # some providers raise where there is no such zone
+                continue
+            if exists is not False and current.records:
+                return current
+        raise own
 
     def _write(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """Drifted: a set is not at its `before` any more. Blocked: the plan would change anything else."""
@@ -148,7 +161,8 @@ class OctoDns(ProviderBlock, DnsProvider, Checkable):
 
 
 def _plain(zone: OctoZone) -> Zone:
-    rrsets = [rrset_of(record) for record in zone.records if is_plain(record)]
+    written = [record for record in zone.records if is_plain(record) and not is_server_made(record._type)]
+    rrsets = [rrset_of(record) for record in written]
     if empty := next((rrset for rrset in rrsets if not rrset.values), None):  # octoDNS only warns of it
         raise ValueError(f"the provider shows {empty.type} {empty.name} without a value")
     return {rrset.key: rrset for rrset in rrsets}

@@ -16,8 +16,9 @@ import dns.rdatatype
 import dns.rrset
 
 from mailmove.dns.canonical import absolute, from_dns
-from mailmove.dns.zone.mail_record_names import Key, seen_by_move, usual_other_names
-from mailmove.records import AskedZone, RRset
+from mailmove.dns.zone.enclosing import enclosing_names
+from mailmove.dns.zone.mail_record_names import seen_by_move, usual_other_names, whole_zone
+from mailmove.records import AskedZone, Key, RRset
 
 Send = Callable[[dns.message.Message], dns.message.Message]
 """`send(query)`: the server's answer."""
@@ -33,16 +34,19 @@ class NotServed(Exception):
         self.rcode, self.question = rcode, question
 
 
-def read_by_query(zone: str, more: Iterable[Key], send: Send, standing: Standing | None = None) -> AskedZone:
-    """What a move needs to see of the zone, `more`, and the MX of names that are often there.
+def read_by_query(
+    domain: str, more: Iterable[Key], send: Send, standing: Standing | None = None, *, zone: str | None = None
+) -> AskedZone:
+    """What a move of the domain needs to see of its zone, `more`, and the MX of names that are often there.
 
-    NotServed: the server is not in charge of the zone. What a CNAME leads to is not taken for a set of the name that
-    was asked for. standing: is filled with each set in the very spelling in which the server keeps it.
+    zone: the one that the domain lies in; None: the domain is a zone itself. NotServed: the server is not in charge of
+    it. What a CNAME leads to is not taken for a set of the name that was asked for. standing: is filled with each set
+    in the very spelling in which the server keeps it.
     """
-    apex, records = absolute(zone), AskedZone()
-    wildcards = _Wildcards(apex, send)
-    for key in dict.fromkeys([*seen_by_move(zone), *more, *usual_other_names(zone)]):
-        wire = _asked(key, send)
+    apex, records = absolute(zone or domain), AskedZone()
+    wildcards, above = _Wildcards(apex, send), [] if apex == absolute(domain) else whole_zone(apex)
+    for key in dict.fromkeys([*above, *seen_by_move(domain), *more, *usual_other_names(domain)]):
+        wire = asked(key, send)
         if wire is None:
             continue
         answered = from_dns(wire)
@@ -82,16 +86,15 @@ class _Wildcards:
     def _at(self, name: str, rtype: str) -> tuple[str, ...]:
         key = (name, rtype)
         if key not in self._values:
-            wire = _asked(key, self._send)
+            wire = asked(key, self._send)
             self._values[key] = from_dns(wire).values if wire is not None else ()
         return self._values[key]
 
 
-def _asked(key: Key, send: Send) -> dns.rrset.RRset | None:
-    """The set of this very name and type; None: it has none."""
+def asked(key: Key, send: Send) -> dns.rrset.RRset | None:
+    """The set of this very name and type; None: it has none. NotServed: the server is not in charge of it."""
     name, rtype = key
-    query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
-    query.flags &= ~dns.flags.RD
+    query = _question(name, rtype)
     answer = send(query)
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not answer.flags & dns.flags.AA:
         raise NotServed(answer.rcode(), f"{rtype} {name}")
@@ -105,6 +108,28 @@ def _asked(key: Key, send: Send) -> dns.rrset.RRset | None:
     if answer.answer and not sets and not aliases:
         raise NotServed(answer.rcode(), f"{rtype} {name}, with records of other types")
     return sets[0] if sets else None
+
+
+def enclosing_zone(domain: str, send: Send) -> str:
+    """The zone of the server's that the domain lies in, by its SOA (RFC 2308 section 3); the domain itself where the
+    server does not tell, or has no such name: whoever reads it then hears why.
+    """
+    for name in enclosing_names(domain):
+        answer = send(_question(name, "SOA"))
+        if answer.rcode() != dns.rcode.NOERROR or not answer.flags & dns.flags.AA:
+            break
+        owner = dns.name.from_text(name)
+        for rrset in (*answer.answer, *answer.authority):
+            if rrset.rdtype == dns.rdatatype.SOA and owner.is_subdomain(rrset.name):
+                return absolute(rrset.name.to_text())
+        # A name that is a CNAME is answered with what it leads to: the one above it tells.
+    return absolute(domain)
+
+
+def _question(name: str, rtype: str) -> dns.message.QueryMessage:
+    query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
+    query.flags &= ~dns.flags.RD
+    return query
 
 
 def _hangs_together(name: dns.name.Name, sets: Sequence[dns.rrset.RRset]) -> bool:

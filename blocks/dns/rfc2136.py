@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import binascii
+import copy
 import socket
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import dns.exception
 import dns.flags
 import dns.message
-import dns.name
 import dns.query
 import dns.rcode
-import dns.rdata
 import dns.rrset
 import dns.tsig
-import dns.update
 import dns.xfr
-import dns.zone
 from pydantic import Field, SecretStr
 
-from blocks.dns.read_by_query import NotServed, Standing, read_by_query
+from blocks.dns.read_by_query import NotServed, Standing, asked, enclosing_zone, read_by_query
+from blocks.dns.rfc2136_errors import ServerErrors
+from blocks.dns.update_message import update_message
+from blocks.dns.update_rights import Right, finding, knows_key, rights
+from blocks.dns.zone_transfer import transferred
 from blocks.provider_block import ProviderBlock
-from mailmove.dns.canonical import absolute, canonical_value, from_dns, to_dns
+from mailmove.dns.canonical import from_dns, same, same_values
 from mailmove.dns.zone.apply_changes import apply_changes, outstanding
-from mailmove.dns.zone.mail_record_names import Key
+from mailmove.dns.zone.enclosing import refuse_delegated
+from mailmove.dns.zone.mail_record_names import changed_tonight
 from mailmove.dns.zone.provider_checks import findings_of
-from mailmove.errors import Blocked, Drifted, MailmoveError, Refused, Transient
+from mailmove.errors import Drifted, Refused
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider
-from mailmove.records import RRset, RRsetChange, Zone
+from mailmove.records import AskedZone, Key, RRsetChange, Zone
 
 _TRIES = 5
 """How often an update is sent while only the zone's serial moves."""
-
-_DRIFTED = {dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN}
+_UNTIL_SERVED = 3.0
+"""Seconds until a server that has said yes serves a change: one that signs a copy of the zone takes a moment."""
+_PAUSE = 0.5
+"""Seconds before sets are looked at again where the serial can be no condition, for what others have just written."""
 
 
 class Rfc2136(ProviderBlock, DnsProvider, Checkable):
@@ -63,7 +66,8 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
     def read_zone(self, zone: str) -> Zone:
         """The whole zone by AXFR; where that is refused, the names that a move needs, each by a query.
 
-        Blocked: the server does not hold the zone. Refused: it does not take the key. Transient: no answer.
+        What the server makes by itself is left out. Blocked: the server does not hold the zone. Refused: it does not
+        take the key. Transient: no answer.
         """
         return self._read(zone, ())
 
@@ -71,9 +75,10 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
         """One UPDATE on condition that every set stands at its `before` (RFC 2136 section 2.4): all or nothing.
 
         Those conditions do not see TTLs, so the SOA that was read is a condition too: no edit by anybody else is
-        overwritten, whatever it was. Drifted, Blocked, TtlRaised, Refused, Transient.
+        overwritten, whatever it was. It is read back at once, and what the server has dropped of it is sent again.
+        Drifted, Blocked, TtlRaised, Refused, Transient.
         """
-        keys, soa = [change.key for change in changes], (absolute(zone), "SOA")
+        keys = [change.key for change in changes]
         standing: Standing = {}
 
         def read() -> Zone:
@@ -81,24 +86,26 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
             return self._read(zone, keys, standing)
 
         def write(todo: list[RRsetChange]) -> None:
-            for _ in range(_TRIES):
-                guard = standing.get(soa)
+            for tries_left in reversed(range(_TRIES)):
+                apex, guard = _soa_of(standing)
                 try:
-                    return self._update(zone, todo, guard, standing)
+                    self._update(apex, todo, guard if tries_left else None, standing)
+                    return self._settle(apex, todo, read, standing)
                 except Drifted:
+                    if not tries_left:
+                        raise
+                if not self._as_before(apex, todo, standing):
                     todo = outstanding(self.who, read(), todo)  # our sets moved: its Drifted says how
                     if not todo:
                         return None
-                    if guard == standing.get(soa):
-                        # A server that serves another serial than it keeps (SOA-EDIT, inline signing) can never
-                        # fulfil the condition; those on the record sets hold all the same.
-                        return self._update(zone, todo, None, standing)
-            raise Drifted(
-                self.who,
-                wanted=f"zone {zone} to stand still for a moment",
-                seen=f"it was changed by others {_TRIES} times meanwhile",
-                todo="Nothing was changed. Look again.",
-            )
+                if guard == _soa_of(standing)[1]:
+                    # A server that serves another serial than it keeps (SOA-EDIT, inline signing) can never
+                    # fulfil the condition; those on the record sets hold all the same.
+                    time.sleep(_PAUSE)
+                    todo = outstanding(self.who, read(), todo)
+                    self._update(apex, todo, None, standing)
+                    return self._settle(apex, todo, read, standing)
+            raise AssertionError("the last try returns or raises")
 
         apply_changes(self.who, changes, read=read, write=write)
 
@@ -107,54 +114,130 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
         faults = findings_of([self._check_key])
         return faults or [finding for zone in self.zones for finding in self.zone_findings(zone)]
 
-    def zone_findings(self, zone: str) -> list[Finding]:
-        """May the key read and update this zone? Tried with an update that has no changes in it."""
-        return findings_of([lambda: self.read_zone(zone), lambda: self._update(zone, [])])
+    def zone_findings(self, zone: str, also: Sequence[Key] = ()) -> list[Finding]:
+        """May the key change every set that the night will change? Tried with updates that change nothing."""
+        findings: list[Finding] = []
+
+        def try_rights() -> None:
+            standing: Standing = {}
+            records = self._read(zone, also, standing)
+            apex, keys = _soa_of(standing)[0], changed_tonight(records, zone, also)
+            with self._errors.translated(f"to try the right to update zone {zone}"):
+                verdicts = rights(apex, keys, standing, self._send)
+            findings.extend(said for each in verdicts if (said := finding(self.who, self.key_name, each)))
+
+        return findings_of([try_rights]) + findings
 
     @property
     def who(self) -> str:
         return f"name server {self.server}"
 
-    def _read(self, zone: str, more: Iterable[Key], standing: Standing | None = None) -> Zone:
-        """The zone. standing: is filled with each set in the very spelling in which the server keeps it."""
+    @property
+    def _errors(self) -> ServerErrors:
+        return ServerErrors(self.who, self.key_name)
+
+    def _read(self, domain: str, more: Iterable[Key], standing: Standing | None = None) -> Zone:
+        """The zone that the domain lies in. standing: is filled with each set in the very spelling in which the server
+        keeps it.
+        """
         wire: Standing = {} if standing is None else standing
-        with self._translated(f"zone {zone}"):
-            records = self._transferred(zone, wire)
+        with self._errors.translated(f"zone {domain}"):
+            apex = enclosing_zone(domain, self._ask)
+            records = self._transferred(apex, wire)
             if records is None:
-                records = read_by_query(zone, more, self._send, wire)
-                if (absolute(zone), "SOA") not in records:
-                    raise self._no_such_zone(zone)
-            return records
+                records = read_by_query(domain, more, self._ask, wire, zone=apex)
+            if (apex, "SOA") not in records:
+                raise self._errors.no_such_zone(domain)
+        refuse_delegated(self.who, records, domain, apex)
+        return records
 
     def _transferred(self, zone: str, standing: Standing) -> Zone | None:
-        """The zone by AXFR; None: the server allows no transfer."""
-        transfer = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
+        """The zone by AXFR, without what the server makes by itself; None: the key may not transfer it."""
         query = dns.message.make_query(zone, "AXFR")
         self._sign(query)
-        limit = 12 * self.timeout_seconds
+        records: Zone = {}
         try:
-            dns.query.inbound_xfr(self._address(), transfer, query, self.port, self.timeout_seconds, limit)
+            for wire in transferred(
+                query, (self._address(), self.port), self.timeout_seconds, 12 * self.timeout_seconds
+            ):
+                rrset = from_dns(wire)
+                records[rrset.key], standing[rrset.key] = rrset, wire
         except dns.xfr.TransferError as error:
             if error.rcode in (dns.rcode.REFUSED, dns.rcode.NOTIMP):
                 return None
             if error.rcode == dns.rcode.NOTAUTH and self._in_charge_of(zone):
-                reason = "NOTAUTH for a zone that it serves: it does not take the key"
-                raise self._refused(f"zone {zone}", reason) from None
+                self._refuse_unless_known(zone, "NOTAUTH for a zone that it serves: it does not take the key")
+                return None
             raise
+        except dns.tsig.PeerBadKey:
+            self._refuse_unless_known(zone, "BADKEY: it does not know the key, or the key may do nothing")
+            return None
         except dns.exception.FormError:
             return None  # an unsigned answer to a signed question: some servers refuse so
-        records: Zone = {}
-        for name, rdataset in transfer.iterate_rdatasets():
-            wire = dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset))
-            rrset = from_dns(wire)
-            records[rrset.key], standing[rrset.key] = rrset, wire
         return records
+
+    def _refuse_unless_known(self, zone: str, seen: str) -> None:
+        """Refused, unless the key may update: one that may only do that is answered NOTAUTH or BADKEY to all else."""
+        if knows_key(zone, self._send).right is not Right.GRANTED:
+            raise self._errors.refused(f"zone {zone}", seen)
 
     def _in_charge_of(self, zone: str) -> bool:
         """Asked without the key: NOTAUTH stands for a key that is not taken as well as for a zone that is not held."""
-        query = dns.message.make_query(zone, "SOA")
-        answer = dns.query.tcp(query, self._address(), self.timeout_seconds, self.port)
+        answer = self._plainly(dns.message.make_query(zone, "SOA"))
         return bool(answer.answer) and bool(answer.flags & dns.flags.AA)
+
+    def _as_before(self, zone: str, changes: Sequence[RRsetChange], standing: Standing) -> bool:
+        """Do the sets stand as they stood, TTL included? Asked for one by one, which is quick: some zones change every
+        second. standing: has the serial from before they were asked for then.
+        """
+        try:
+            soa = asked((zone, "SOA"), self._ask)
+            for change in changes:
+                wire = asked(change.key, self._ask) if change.before else None
+                if change.before and not (wire and same(from_dns(wire), change.before)):
+                    return False
+        except (NotServed, dns.exception.DNSException, OSError, EOFError):
+            return False  # who does not answer questions is read as a whole
+        if soa is None:
+            return False
+        standing[zone, "SOA"] = soa
+        return True
+
+    def _settle(self, zone: str, changes: Sequence[RRsetChange], read: Callable[[], Zone], standing: Standing) -> None:
+        """Returns when the changes are served, or when waiting does not help.
+
+        A server may drop a CNAME of the message that takes away what stood beside it, for the signature that is still
+        there (Knot): it is sent again by itself. Refused: a part is left out for good; the rest has been put back.
+        """
+        end, again = time.monotonic() + _UNTIL_SERVED, False
+        while True:
+            records = read()
+            left = [change for change in changes if not same_values(records.get(change.key), change.after)]
+            if not left:
+                return
+            dropped = [
+                change for change in left if change.after and not any(key[0] == change.key[0] for key in records)
+            ]
+            if dropped and not again:
+                again = True
+                self._update(zone, [RRsetChange(before=None, after=change.after) for change in dropped], None, standing)
+            elif time.monotonic() > end:
+                if isinstance(records, AskedZone):
+                    return  # answers to questions may be old: it is read back again later
+                break
+            else:
+                time.sleep(_PAUSE / 5)
+        made = [change for change in changes if change not in left and change.before != change.after]
+        if made:
+            self._update(zone, [change.inverse() for change in made], None, standing)
+            sets = ", ".join(f"{rtype} {name}" for name, rtype in (change.key for change in left))
+            raise Refused(
+                self.who,
+                wanted=f"to update {sets}",
+                seen="it said yes, and left that out; what it had made has been put back",
+                todo=f"Let key {self.key_name} update these names and types; a policy of the server's leaves them out.",
+                code="LEFT_OUT",
+            )
 
     def _update(
         self,
@@ -168,19 +251,43 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
         Its conditions compare bytes (RFC 2136 section 2.4.2): a text that is cut elsewhere would not be met.
         """
         wanted = f"to update {', '.join(f'{rtype} {name}' for name, rtype in (each.key for each in changes)) or zone}"
-        with self._translated(wanted):
-            rcode = self._send(_message(zone, changes, guard, standing or {})).rcode()
+        with self._errors.translated(wanted):
+            rcode = self._send(update_message(zone, changes, guard, standing or {})).rcode()
         if rcode != dns.rcode.NOERROR:
-            raise self._from_rcode(rcode, wanted)
+            raise self._errors.from_rcode(rcode, wanted)
 
     def _check_key(self) -> None:
-        """Any signed query will do: a server checks the signature before all else (RFC 8945 section 5.2)."""
-        with self._translated("a signed answer"):
-            self._send(dns.message.make_query(".", "SOA"))
+        """Is it there, and is the key's secret right? Some sign answers only about zones that they
+        serve (Knot, PowerDNS): of those `zone_findings` tells.
+        """
+        with self._errors.translated("a signed answer"):
+            try:
+                self._send(dns.message.make_query(".", "SOA"))
+            except dns.exception.FormError:
+                return
+
+    def _ask(self, question: dns.message.Message) -> dns.message.Message:
+        """A question with the key; without it where the server has no rule that lets the key ask, or does not sign."""
+        try:
+            return self._send(question)
+        except dns.tsig.PeerBadKey:
+            zone = question.question[0].name.to_text()
+            if knows_key(zone, self._send).code == "BADKEY" and self._in_charge_of(zone):
+                raise
+            return self._plainly(question)
+        except dns.exception.FormError:
+            answer = self._plainly(question)
+            if answer.flags & dns.flags.AA:
+                raise  # it serves the zone, and does not take the key
+            return answer
 
     def _send(self, message: dns.message.Message) -> dns.message.Message:
-        self._sign(message)
+        signed = copy.copy(message)
+        self._sign(signed)
         # TCP: an update is too dear to be sent twice by accident, and may be long.
+        return self._plainly(signed)
+
+    def _plainly(self, message: dns.message.Message) -> dns.message.Message:
         return dns.query.tcp(message, self._address(), self.timeout_seconds, self.port)
 
     def _sign(self, message: dns.message.Message) -> None:
@@ -189,80 +296,7 @@ class Rfc2136(ProviderBlock, DnsProvider, Checkable):
     def _address(self) -> str:
         return str(socket.getaddrinfo(self.server, self.port, type=socket.SOCK_STREAM)[0][4][0])
 
-    @contextmanager
-    def _translated(self, wanted: str) -> Iterator[None]:
-        """Turn dnspython's exceptions into ours."""
-        try:
-            yield
-        except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey) as error:
-            raise self._refused(wanted, f"{type(error).__name__}: {error}") from None
-        except dns.exception.FormError as error:
-            raise self._refused(wanted, f"an answer that is not signed or not well formed: {error}") from None
-        except binascii.Error:
-            raise self._refused(wanted, "a TSIG secret that is not base64 (it was not sent)") from None
-        except dns.xfr.TransferError as error:
-            raise self._from_rcode(error.rcode, wanted) from None
-        except NotServed as error:
-            raise self._from_rcode(error.rcode, error.question) from None
-        except ValueError as error:  # of ours or of the zone: asked again it would be the same
-            todo = "Mend the record that it names."
-            raise Blocked(self.who, wanted=wanted, seen=str(error), todo=todo) from None
-        except (dns.exception.DNSException, OSError, EOFError) as error:
-            words = f"{type(error).__name__}: {error}"
-            raise Transient(
-                self.who, wanted=wanted, seen=words, todo="Check the way to it by TCP; ask again."
-            ) from None
 
-    def _from_rcode(self, rcode: dns.rcode.Rcode, wanted: str) -> MailmoveError:
-        code = dns.rcode.to_text(rcode)
-        if rcode in _DRIFTED:
-            todo = "Nothing was changed. Look again: someone else edits this zone."
-            return Drifted(self.who, wanted=wanted, seen=f"{code}: a record set is not as it was", todo=todo, code=code)
-        if rcode == dns.rcode.REFUSED:
-            return self._refused(wanted, code, code)
-        if rcode == dns.rcode.SERVFAIL:
-            return Transient(self.who, wanted=wanted, seen=code, todo="Look at the server's log; ask again.", code=code)
-        todo = "Check that this server is the primary of the zone and that the zone's name is right."
-        return Blocked(self.who, wanted=wanted, seen=code, todo=todo, code=code)
-
-    def _refused(self, wanted: str, seen: str, code: str | None = None) -> Refused:
-        todo = (
-            f"Check key {self.key_name}, its secret, its algorithm, both clocks, and what the server lets the key do."
-        )
-        return Refused(self.who, wanted=wanted, seen=seen, todo=todo, code=code)
-
-    def _no_such_zone(self, zone: str) -> Blocked:
-        return Blocked(
-            self.who, wanted=f"zone {zone}", seen="no SOA record of that name", todo="Check the zone's name and server."
-        )
-
-
-def _message(
-    zone: str, changes: Sequence[RRsetChange], guard: dns.rrset.RRset | None, standing: Standing
-) -> dns.update.UpdateMessage:
-    """The UPDATE on condition that every set stands at its `before`. ValueError: a value that no message can hold."""
-    message = dns.update.UpdateMessage(zone)
-    if guard:
-        message.present(guard.name, *guard)
-    for change in changes:
-        name, rtype = change.key
-        owner = dns.name.from_text(name)
-        if change.before is None:
-            message.absent(owner, rtype)
-        else:
-            present = standing.get(change.key)
-            same = present is not None and from_dns(present).values == change.before.values
-            message.present(owner, *(present if present is not None and same else to_dns(change.before)))
-            message.delete(owner, rtype)
-    # All deletions come before all additions: a CNAME is silently ignored beside other records.
-    for change in changes:
-        if change.after is not None:
-            message.add(dns.name.from_text(change.after.name), change.after.ttl, *_kept(change.after, standing))
-    return message
-
-
-def _kept(wanted: RRset, standing: Standing) -> list[dns.rdata.Rdata]:
-    """The records of a set; those that stand there already as they stand there."""
-    present = standing.get(wanted.key, ())
-    known = {canonical_value(wanted.type, rdata.to_text()): rdata for rdata in present}
-    return [known.get(canonical_value(wanted.type, rdata.to_text())) or rdata for rdata in to_dns(wanted)]
+def _soa_of(standing: Standing) -> tuple[str, dns.rrset.RRset]:
+    """The name of the zone that was read, and its SOA set."""
+    return next((name, wire) for (name, rtype), wire in standing.items() if rtype == "SOA")

@@ -36,12 +36,15 @@ from blocks.dns.route53_answers import (
 from blocks.provider_block import ProviderBlock
 from blocks.tls_roots import kind_of
 from mailmove.dns.canonical import spelled_as
+from mailmove.dns.zone.absent_values import absent_value
 from mailmove.dns.zone.apply_changes import apply_changes
+from mailmove.dns.zone.enclosing import enclosing_names, refuse_delegated
+from mailmove.dns.zone.mail_record_names import changed_tonight
 from mailmove.dns.zone.provider_checks import findings_of
 from mailmove.errors import Blocked, Drifted, MailmoveError, NotYet, Refused, Throttled, Transient
 from mailmove.evidence import Finding
 from mailmove.ports import Checkable, DnsProvider
-from mailmove.records import RRset, RRsetChange, Zone
+from mailmove.records import Key, RRset, RRsetChange, Zone
 
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
 _REFUSED = {
@@ -85,18 +88,21 @@ class Route53(ProviderBlock, DnsProvider, Checkable):
 
         Blocked: there is no such public zone, or several. Also Refused, Throttled, Transient.
         """
-        sets = self._sets(self._zone_id(zone))
+        zone_id, apex = self._hosted_zone(zone)
+        sets = self._sets(zone_id)
         for raw in sets:
-            if not f".{_name(raw.name)}".endswith(f".{_name(zone)}"):
+            if not f".{_name(raw.name)}".endswith(f".{apex}"):
                 raise malformed(f"the record sets of {zone}", f"{raw.type} {raw.name!r:.80}, which is not in that zone")
-        return _plain(sets)
+        records = _plain(sets)
+        refuse_delegated(WHO, records, zone, apex)
+        return records
 
     def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
         """One ChangeBatch, which is all or nothing; returns when GetChange says INSYNC.
 
         Drifted, Blocked, Refused, Throttled, Transient; NotYet: the change is made, Amazon's servers lag.
         """
-        zone_id = self._zone_id(zone)
+        zone_id, _apex = self._hosted_zone(zone)
         raw: list[RecordSet] = []
 
         def read() -> Zone:
@@ -114,9 +120,22 @@ class Route53(ProviderBlock, DnsProvider, Checkable):
             checks += [lambda: self._sets(zone_id), lambda: self._check_may_change(zone_id)]
         return findings_of(checks)
 
-    def zone_findings(self, zone: str) -> list[Finding]:
-        """The same for one zone by name; the right to change it is tried with a change that must be rejected."""
-        return findings_of([lambda: self.read_zone(zone), lambda: self._check_may_change(self._zone_id(zone))])
+    def zone_findings(self, zone: str, also: Sequence[Key] = ()) -> list[Finding]:
+        """The same for one zone by name; the right to change each set of the night is tried with a change that must be
+        rejected: a policy may allow some names and types only (route53:ChangeResourceRecordSets... conditions of IAM).
+        """
+
+        def try_rights() -> None:
+            keys = changed_tonight(self.read_zone(zone), zone, also)
+            zone_id, _apex = self._hosted_zone(zone)
+            if not self._refuses(zone_id, keys):
+                return
+            refused = [key for key in keys if self._refuses(zone_id, [key])] or keys
+            sets = ", ".join(f"{rtype} {name}" for name, rtype in refused)
+            todo = "Let the access key change these names and types, all of them."
+            raise Refused(WHO, wanted=f"to change {sets}", seen=f"no right to change {sets}", todo=todo)
+
+        return findings_of([try_rights])
 
     def _client(self) -> Any:
         return _client_for(self.credentials)
@@ -126,17 +145,23 @@ class Route53(ProviderBlock, DnsProvider, Checkable):
             answer: dict[str, Any] = getattr(self._client(), operation)(**arguments)
             return answer
 
-    def _zone_id(self, zone: str) -> str:
+    def _hosted_zone(self, zone: str) -> tuple[str, str]:
+        """(id, name) of the public hosted zone that the domain lies in: its own, or the closest above it."""
         if self.hosted_zone_id:
             zone_id = _bare(self.hosted_zone_id)
             answer = self._call("get_hosted_zone", f"hosted zone {zone_id}", Id=zone_id)
-            self._check_zone(read(HostedZoneAnswer, answer, f"hosted zone {zone_id}").zone, zone)
-            return zone_id
-        answer = self._call("list_hosted_zones_by_name", f"the hosted zone of {zone}", DNSName=zone)
-        listed = read(HostedZonesAnswer, answer, f"the hosted zone of {zone}").zones
-        zones = [known for known in listed if _name(known.name) == _name(zone) and not known.config.private]
-        if len(zones) == 1:
-            return _bare(zones[0].id)
+            entry = read(HostedZoneAnswer, answer, f"hosted zone {zone_id}").zone
+            self._check_zone(entry, zone)
+            return zone_id, _name(entry.name)
+        zones: list[HostedZone] = []
+        for name in enclosing_names(zone):
+            answer = self._call("list_hosted_zones_by_name", f"the hosted zone of {zone}", DNSName=name)
+            listed = read(HostedZonesAnswer, answer, f"the hosted zone of {zone}").zones
+            zones = [known for known in listed if _name(known.name) == name and not known.config.private]
+            if len(zones) == 1:
+                return _bare(zones[0].id), name
+            if zones:
+                break
         ids = ", ".join(_bare(known.id) for known in zones)
         raise Blocked(
             WHO,
@@ -149,7 +174,7 @@ class Route53(ProviderBlock, DnsProvider, Checkable):
 
     def _check_zone(self, entry: HostedZone, zone: str) -> None:
         private = entry.config.private
-        if private or _name(entry.name) != _name(zone):
+        if private or _name(entry.name) not in enclosing_names(zone):
             raise Blocked(
                 WHO,
                 wanted=f"the public hosted zone {zone}",
@@ -217,6 +242,18 @@ class Route53(ProviderBlock, DnsProvider, Checkable):
             self._change(zone_id, [RRsetChange(before=absent, after=None)], [])
         except Drifted:
             return  # "it was not found": asked with the right to ask, and nothing was changed
+
+    def _refuses(self, zone_id: str, keys: Sequence[Key]) -> bool:
+        """Is the right to change one of these sets missing? Asked to delete what is not there, in one batch."""
+        values = [(name, rtype, absent_value(rtype)) for name, rtype in keys]
+        absent = [RRset(name=name, type=rtype, ttl=1, values=(value,)) for name, rtype, value in values if value]
+        try:
+            self._change(zone_id, [RRsetChange(before=rrset, after=None) for rrset in absent], [])
+        except Drifted:
+            return False  # "it was not found": asked with the right to ask, and nothing was changed
+        except Refused:
+            return True
+        return False
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ import dns.rdata
 import dns.rdatatype
 import dns.rrset
 
+from mailmove.dns.server_made import without_server_made
 from mailmove.dns.spelling import canonical_value, parsed, spelling
 from mailmove.domain_names import to_ascii
 from mailmove.records import RRset, Zone
@@ -73,6 +74,11 @@ def absolute(domain: str) -> str:
 
 
 def displaced_by(zone: Zone, wanted: Iterable[RRset]) -> list[RRset]:
-    """The sets at names that get a CNAME; it allows no other set beside it (RFC 1034 section 3.6.2)."""
+    """The sets at names that get a CNAME; it allows no other set beside it (RFC 1034 section 3.6.2).
+
+    Signatures and the like go and come with what they speak of (RFC 4035 section 2.5): they are not among them.
+    """
     aliases = {rrset.name for rrset in wanted if rrset.type == "CNAME"}
-    return [rrset for key, rrset in sorted(zone.items()) if key[0] in aliases and key[1] != "CNAME"]
+    return [
+        rrset for key, rrset in sorted(without_server_made(zone).items()) if key[0] in aliases and key[1] != "CNAME"
+    ]

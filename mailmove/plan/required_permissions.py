@@ -194,7 +194,7 @@ _RIGHTS: tuple[Right, ...] = (
         system=DNS_UPDATE,
         name="zone transfer and update with the TSIG key",
         why="read the zone, and change MX, SPF and autodiscover in it",
-        proved="a transfer, and an update without changes",
+        proved="an update of every set that the night changes, which changes nothing",
     ),
     *(
         Right(system=AWS, name=name, why=why, proved=proved)

@@ -7,21 +7,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from mailmove.evidence import Finding
-from mailmove.records import RRsetChange, Zone
+from mailmove.records import Key, RRsetChange, Zone
 
 if TYPE_CHECKING:  # every flow imports this file, and few runs touch a certificate
     from mailmove.certificates import Challenge, Issued
 
 
 class DnsProvider(ABC):
-    """A provider at which zones are edited. Zone names are absolute, with the last dot."""
+    """A provider at which zones are edited. Names are absolute, with the last dot.
+
+    `zone` is a mail domain: the zone is the one that it lies in at the provider, its own or a larger one.
+    """
 
     by_hand: ClassVar[bool] = False
     """True: a person makes the changes; `apply` raises ByHand until the authoritative servers serve them."""
 
     @abstractmethod
     def read_zone(self, zone: str) -> Zone:
-        """Every record set of the zone at the provider. Blocked: there is no such zone."""
+        """Every record set of the zone at the provider but what servers make by themselves. Blocked: no such zone."""
 
     @abstractmethod
     def apply(self, zone: str, changes: Sequence[RRsetChange]) -> None:
@@ -32,8 +35,11 @@ class DnsProvider(ABC):
         Returns when the provider reports that its own servers have it.
         """
 
-    def zone_findings(self, zone: str) -> list[Finding]:
-        """What would stop `apply` on this zone, as far as that can be tried without changing anything."""
+    def zone_findings(self, zone: str, also: Sequence[Key] = ()) -> list[Finding]:
+        """What would stop `apply` on this zone, as far as that can be tried without changing anything.
+
+        also: sets that will be changed besides those that every cutover changes.
+        """
         return []
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mailmove.changes import Change, ChangeKind, RecordSetSubject
+from mailmove.dns.server_made import is_server_made
 from mailmove.dns.zone.guards import beyond_plan, delegation_findings
 from mailmove.dns.zone.mail_record_names import changed_by_move
 from mailmove.dns.zone.manual_entry import typing_rows
@@ -75,7 +76,8 @@ def put_zones_back(context: Context, receipt: Receipt) -> Receipt:
         return [
             change
             for change in changes
-            if zones[zone_of_name(context, rrset_change(change).key[0])].get(rrset_change(change).key)
+            if not is_server_made(rrset_change(change).key[1])
+            and zones[zone_of_name(context, rrset_change(change).key[0])].get(rrset_change(change).key)
             != rrset_change(change).before
         ]
 

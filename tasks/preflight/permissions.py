@@ -14,6 +14,7 @@ from tasks.execution.context import Context
 from tasks.execution.retry_policies import check_task
 from tasks.runbook import STAGES, Stage, stage_named
 from tasks.stages import onboard_customer
+from tasks.stages.obtain_certificate import proofs_of
 
 NAME, CLOSED = "rights", "Microsoft 365 tenant"
 
@@ -42,7 +43,11 @@ def check_rights(context: Context) -> Preview:
 def _of_block(context: Context, block: object) -> list[Finding]:
     findings = block_findings(context.plan, block)
     if isinstance(block, DnsProvider) and not findings:
-        return [finding for domain in context.plan.domains for finding in block.zone_findings(zone_name(domain))]
+        return [
+            finding
+            for domain in context.plan.domains
+            for finding in block.zone_findings(zone_name(domain), also=proofs_of(context, zone_name(domain)))
+        ]
     blockers = [finding for finding in findings if finding.blocks]
     if isinstance(block, Tenant) and blockers and not _open(context):
         return [_not_open(blockers[0])]

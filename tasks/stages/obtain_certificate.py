@@ -12,7 +12,7 @@ from mailmove.changes import Change, ChangeKind, HostSubject
 from mailmove.errors import Blocked, ByHand, NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.ports import CertificateAuthority, HoldsCertificates
-from mailmove.records import RRset, RRsetChange
+from mailmove.records import Key, RRset, RRsetChange
 from tasks.dns.authoritative_check import is_record_set, served_everywhere, zone_of_name
 from tasks.dns.host_addresses import addresses_of
 from tasks.dns.zone_changes import change_of, put_zones_back
@@ -78,6 +78,12 @@ def rollback(context: Context, receipt: Receipt) -> Receipt:
     )
     zones = put_zones_back(context, receipt)
     return undone.model_copy(update={"changes": [*undone.changes, *zones.changes]})
+
+
+def proofs_of(context: Context, domain: str) -> list[Key]:
+    """The sets below the domain by which the certificate's names will be proved (RFC 8555 section 8.4)."""
+    names = [f"_acme-challenge.{name}." for name in _names(context)] if context.plan.source.obtain_certificate else []
+    return [(name, "TXT") for name in names if f".{name}".endswith(f".{domain}")]
 
 
 def _names(context: Context) -> list[str]:

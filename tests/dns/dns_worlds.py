@@ -33,7 +33,14 @@ KINDS = [
     "bind-octodns",
     "powerdns-rfc2136",
     "powerdns-octodns",
+    "bindinline-rfc2136",
+    "binddynamic-rfc2136",
+    "knot-rfc2136",
+    "knotsigned-rfc2136",
+    "powerdnssigned-rfc2136",
 ]
+_SIGNERS = {"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY", "TYPE65534"}
+"""What signing servers put into a zone by themselves (RFC 4034, 5155, 7344; BIND's note of its own in TYPE65534)."""
 
 
 @dataclass
@@ -47,8 +54,8 @@ class World:
     edit: Callable[..., None]
 
     def picture(self) -> dict[tuple[str, str], RRset]:
-        """What the primary holds, without the SOA."""
-        return {key: one for key, one in self.held().items() if key[1] != "SOA"}
+        """What the primary holds, without the SOA and what a signing server makes by itself."""
+        return {key: one for key, one in self.held().items() if key[1] not in {"SOA", *_SIGNERS}}
 
     def here(self, one: RRset) -> RRset:
         """A set of `CONTENT`'s zone as it is in this world's zone."""
@@ -126,9 +133,7 @@ def real_world(kind: str, authorities: Authorities, wire: str) -> World:
     zone = authorities.fresh_zone(content)
     host, port = authorities.servers[0]
     if wire == "rfc2136":
-        provider: DnsProvider = Rfc2136(
-            server=host, port=port, key_name=KEY[0], key_secret=SecretStr(KEY[1]), algorithm=KEY[2], timeout_seconds=5
-        )
+        provider: DnsProvider = keyed(authorities, KEY)
     elif kind == "bind":
         key = {"key_name": KEY[0], "key_secret": KEY[1], "key_algorithm": KEY[2]}
         provider = octo("octodns_bind.Rfc2136Provider", host=host, port=port, timeout=5, **key)
@@ -140,6 +145,15 @@ def real_world(kind: str, authorities: Authorities, wire: str) -> World:
         authorities.servers,
         lambda: authorities.zone(zone),
         lambda *sets: authorities.put(zone, *sets),
+    )
+
+
+def keyed(authorities: Authorities, key: tuple[str, str, str]) -> Rfc2136:
+    """The provider with this key of the server's."""
+    host, port = authorities.servers[0]
+    name, secret, algorithm = key
+    return Rfc2136(
+        server=host, port=port, key_name=name, key_secret=SecretStr(secret), algorithm=algorithm, timeout_seconds=5
     )
 
 

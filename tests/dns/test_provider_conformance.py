@@ -10,6 +10,7 @@ from dns_worlds import KINDS, Typist, World, lab_world, octo, real_world
 from eventually import eventually
 from pydantic import SecretStr
 from real_authorities import Authorities, bind, powerdns
+from real_signing import knot, signing_bind, signing_powerdns
 
 from blocks.dns.octodns import OctoDns
 from blocks.dns.rfc2136 import Rfc2136
@@ -40,6 +41,36 @@ def real_bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]
 @pytest.fixture(scope="module")
 def real_powerdns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]:
     with powerdns(tmp_path_factory.mktemp("powerdns")) as authorities:
+        yield authorities
+
+
+@pytest.fixture(scope="module")
+def real_bindinline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]:
+    with signing_bind(tmp_path_factory.mktemp("bindinline"), "inline") as authorities:
+        yield authorities
+
+
+@pytest.fixture(scope="module")
+def real_binddynamic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]:
+    with signing_bind(tmp_path_factory.mktemp("binddynamic"), "dynamic") as authorities:
+        yield authorities
+
+
+@pytest.fixture(scope="module")
+def real_knot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]:
+    with knot(tmp_path_factory.mktemp("knot"), signed=False) as authorities:
+        yield authorities
+
+
+@pytest.fixture(scope="module")
+def real_knotsigned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]:
+    with knot(tmp_path_factory.mktemp("knotsigned"), signed=True) as authorities:
+        yield authorities
+
+
+@pytest.fixture(scope="module")
+def real_powerdnssigned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authorities]:
+    with signing_powerdns(tmp_path_factory.mktemp("powerdnssigned")) as authorities:
         yield authorities
 
 

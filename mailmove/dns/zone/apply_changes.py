@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mailmove.dns.canonical import same, same_values
+from mailmove.dns.server_made import is_server_made
 from mailmove.errors import Blocked, Drifted, NotYet, TtlRaised
 from mailmove.records import RRset, RRsetChange, Zone
 
 
 def outstanding(who: str, zone: Zone, changes: Sequence[RRsetChange]) -> list[RRsetChange]:
-    """The changes not made yet. Drifted: a set is neither at its `before` nor at its `after`; TTLs count."""
+    """The changes not made yet. Drifted: a set is neither at its `before` nor at its `after`; TTLs count.
+
+    What a server makes by itself is never to be changed (`mailmove.dns.server_made`).
+    """
     todo = []
     for change in changes:
+        if is_server_made(change.key[1]):
+            continue
         now = zone.get(change.key)
         if same(now, change.after):
             continue

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from mailmove.dns.canonical import absolute
 from mailmove.dns.mail_auth import dmarc, spf
 from mailmove.dns.mail_auth.tls_rpt import proposal
+from mailmove.dns.server_made import without_server_made
 from mailmove.dns.zone.desired import mx_hosts
 from mailmove.dns.zone.other_names import findings_before
 from mailmove.domain_names import shown
@@ -168,7 +169,9 @@ def _about_dmarc(zone: Zone, name: str) -> Iterator[Finding]:
 
 
 def _about_autodiscover(zone: Zone, name: str) -> Iterator[Finding]:
-    others = sorted(key[1] for key in zone if key[0] == f"autodiscover.{name}" and key[1] != "CNAME")
+    others = sorted(
+        rtype for owner, rtype in without_server_made(zone) if owner == f"autodiscover.{name}" and rtype != "CNAME"
+    )
     if others:
         yield Finding(
             subject=f"autodiscover.{name}",

@@ -13,10 +13,9 @@ import dns.rdatatype
 
 from mailmove.dns.client.query import Answer, Server
 from mailmove.dns.zone.authority import Authority, ask_authorities, authorities
-from mailmove.dns.zone.mail_record_names import Key
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
-from mailmove.records import Zone
+from mailmove.records import Key, Zone
 
 _PARENTS_ASKED = 2
 """Number of servers of the parent zone that are asked; they agree within minutes, and big zones have a dozen."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailmove.dns.canonical import absolute
+from mailmove.dns.server_made import is_server_made
 from mailmove.dns.zone.desired import mx_hosts
 from mailmove.dns.zone.mail_record_names import USUAL_NAMES
 from mailmove.domain_names import shown
@@ -91,7 +92,7 @@ def _leads_there(zone: Zone, rrset: RRset, hosts: set[str], addresses: set[str])
 
 def _owner(zone: Zone, host: str) -> str:
     """The name whose records answer for a host: its own, or the wildcard's that covers it (RFC 4592)."""
-    names = {name for name, _rtype in zone}
+    names = {name for name, rtype in zone if not is_server_made(rtype)}
     if host in names or not names:
         return host
     above = host.partition(".")[2]
