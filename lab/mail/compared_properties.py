@@ -75,8 +75,8 @@ NOT_COMPARED: dict[Key, str] = {
 }  # fmt: skip
 """Of messages."""
 NOT_COMPARED_OF_ROWS: dict[Key, str] = {
-    tags.ROW_ID: "numbers the rows", 0x5FDF: "numbers the rows", 0x0FF6: "identifies a copy", 0x0FF9: "identifies a copy",
-    0x0FFE: "is computed",
+    tags.ROW_ID: "numbers the rows", 0x5FDF: "numbers the rows", 0x0FF6: "identifies a copy",
+    0x0FF9: "identifies a copy", 0x0FFE: "is computed",
 }  # fmt: skip
 NOT_COMPARED_OF_FILES: dict[Key, str] = {
     tags.ATTACH_NUMBER: "numbers the files", 0x0E20: "is computed", 0x0FF9: "identifies a copy", 0x0FFE: "is computed",

@@ -155,7 +155,7 @@ def _exception(draft: Draft, change: Changed, begin: int, zone: Zone, number: in
     ):  # fmt: skip
         if value is not None:
             values[key] = value
-    files = [file for file in draft.files(2)] if change.files else []
+    files = draft.files(2) if change.files else []
     inner = StoredProperties(put(values), (), renumbered(files))
     local = (change.start.replace(tzinfo=UTC), change.end.replace(tzinfo=UTC))
     return embedded(0, inner, x7FFE=True, x7FFD=2, x7FFA=0, x7FFB=local[0], x7FFC=local[1])

@@ -1,4 +1,5 @@
-"""Messages, posts, reports, signed and encrypted mail, custom classes (MS-OXCMSG, MS-OXOMSG, MS-OXOSMIME, MS-OXOPOST)."""
+"""Messages, posts, reports, signed and encrypted mail, custom classes (MS-OXCMSG, MS-OXOMSG, MS-OXOSMIME,
+MS-OXOPOST)."""
 
 from __future__ import annotations
 

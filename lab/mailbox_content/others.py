@@ -19,7 +19,7 @@ _NAMES = (("Anna", "Berg"), ("Łukasz", "Żółtowski"), ("太郎", "山田"), (
 
 
 def contact(draft: Draft) -> StoredProperties:
-    """With up to three addresses of either kind, a picture, phones, places, own fields, and some of a class of their own."""
+    """With up to three addresses of either kind, a picture, phones, places, own fields; some of their own class."""
     dice = draft.dice
     given, surname = dice.choice(_NAMES)
     name = f"{given} {surname} {draft.number}"

@@ -1,4 +1,4 @@
-"""Time zones of calendar items as blobs (MS-OXOCAL 2.2.1.39, 2.2.1.41): known names, custom ones, one without summer."""
+"""Time zones of calendar items as blobs (MS-OXOCAL 2.2.1.39, 2.2.1.41): known names, custom ones, one without it."""
 
 from __future__ import annotations
 
