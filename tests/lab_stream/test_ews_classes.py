@@ -9,7 +9,7 @@ import lab_ews as ews
 import pytest
 
 from lab.cloud.item_stream.from_item import put
-from lab.cloud.item_stream.named_properties import APPOINTMENT, Name
+from lab.cloud.item_stream.named_properties import TASK
 from lab.cloud.item_stream.reader import read_stream
 from lab.cloud.item_stream.stored import StoredProperties
 from lab.exchange.ews.schema import SINCE, element_of
@@ -89,8 +89,9 @@ def test_attendees_have_their_answers_and_the_organizer_is_none_of_them() -> Non
     server = ews.Server(2007)
     message = next(m for m in map(meetings.appointment, drafts()) if len(m.recipients) > 2)
     element = server.whole(server.file(message))
-    shown = [box.text for name in ("RequiredAttendees", "OptionalAttendees", "Resources")
-             for box in element.findall(f"{ews.T}{name}/{ews.T}Attendee/{ews.T}Mailbox/{ews.T}EmailAddress")]  # fmt: skip
+    box = f"{ews.T}Attendee/{ews.T}Mailbox/{ews.T}EmailAddress"
+    names = ("RequiredAttendees", "OptionalAttendees", "Resources")
+    shown = [email.text for name in names for email in element.findall(f"{ews.T}{name}/{box}")]
     rows = [row.text(0x39FE) for kind in (1, 2, 3) for row in message.recipients[1:] if row.value(0x0C15) == kind]
     assert shown == rows
     assert ews.text(element, "IsMeeting") == "true"
@@ -119,7 +120,6 @@ def test_attachments_come_byte_for_byte_and_items_in_items_too(year: int) -> Non
         assert ews.values(inside) == [[file.message.properties.text(0x1035)]]
         deeper = [one.find("{*}AttachmentId").get("Id") for one in inside.find(f"{ews.T}Attachments")]
         if len(deeper) == 2:
-            assert server.attached(deeper[1]).findtext("{*}Message/{*}Subject", None, None) or True
             [deepest] = server.attached(deeper[1]).findall(f"{ews.T}Message")
             assert deepest.findtext(f"{ews.T}Subject").startswith("Deeper")
 
@@ -159,13 +159,13 @@ def test_only_2010_sp1_exports_and_it_exports_the_whole_store() -> None:
 
 def test_a_task_and_a_contact_say_what_they_have() -> None:
     server = ews.Server(2007)
-    task = next(m for m in map(others.task, drafts()) if m.properties.lid(APPOINTMENT, 0) is None)
+    task = next(m for m in map(others.task, drafts()) if m.properties.lid(TASK, 0x8101) == 1)
     element = server.whole(server.file(task))
-    assert ews.text(element, "Status") in ("NotStarted", "InProgress", "Completed", "WaitingOnOthers", "Deferred")
+    assert (ews.text(element, "Status"), ews.text(element, "PercentComplete")) == ("InProgress", "25")
+    assert ews.text(element, "Owner") == "Anna" and ews.text(element, "ChangeCount") == "3"
     contact = next(m for m in map(others.contact, drafts()) if m.attachments)
     element = server.whole(server.file(contact))
     entries = {entry.get("Key"): entry.text for entry in element.findall(f"{ews.T}PhoneNumbers/{ews.T}Entry")}
     assert entries["BusinessPhone"] == contact.properties.text(0x3A08)
     assert ews.text(element, "Attachments/FileAttachment/Name") == "ContactPicture.jpg"
     assert element.find("{*}HasPicture") is None, "of 2010"
-    assert Name(APPOINTMENT, 0x820D) not in contact.properties

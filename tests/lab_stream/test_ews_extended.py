@@ -87,7 +87,7 @@ REFUSED = [
     (ews.lid("Log", 0x8700, "String"), "ErrorSchemaValidation"),
     (ews.lid("{00062008-0000-0000-C000-000000000046}", 0x8503, "Boolean"), "ErrorSchemaValidation"),
     (ews.tag(0x8503, "Boolean"), "ErrorInvalidExtendedProperty"),
-    ('<t:ExtendedFieldURI PropertyTag="0x1000" PropertySetId="%s" PropertyType="String"/>' % OWN,
+    (f'<t:ExtendedFieldURI PropertyTag="0x1000" PropertySetId="{OWN}" PropertyType="String"/>',
      "ErrorInvalidExtendedProperty"),
     ('<t:ExtendedFieldURI DistinguishedPropertySetId="Common" PropertyType="String"/>', "ErrorInvalidExtendedProperty"),
     ('<t:ExtendedFieldURI PropertyName="x" PropertyType="String"/>', "ErrorInvalidExtendedProperty"),
