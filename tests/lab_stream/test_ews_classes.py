@@ -169,3 +169,13 @@ def test_a_task_and_a_contact_say_what_they_have() -> None:
     assert entries["BusinessPhone"] == contact.properties.text(0x3A08)
     assert ews.text(element, "Attachments/FileAttachment/Name") == "ContactPicture.jpg"
     assert element.find("{*}HasPicture") is None, "of 2010"
+
+
+def test_one_entry_of_a_dictionary_is_given_where_one_is_asked_for() -> None:
+    server = ews.Server(2007)
+    item = server.file(others.contact(drafts(1)[0]))
+    asked = '<t:IndexedFieldURI FieldURI="contacts:PhoneNumber" FieldIndex="HomePhone"/>'
+    asked += '<t:IndexedFieldURI FieldURI="contacts:PhysicalAddress:City" FieldIndex="Home"/>'
+    [element] = server.get(ews.reference(item), extended=asked)
+    keys = [entry.get("Key") for entry in element.iter(f"{ews.T}Entry")]
+    assert keys == ["Home", "HomePhone"]

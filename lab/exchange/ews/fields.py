@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.exchange.ews.extended import ExtendedField, read_path
-from lab.exchange.ews.schema import check_uri
+from lab.exchange.ews.schema import check_uri, whole_of
 from lab.exchange.ews.xml import Element, EwsError, local, make_id, stamp, text_of
 from lab.item_parts import contact_parts, event_parts, payload
 from lab.mail_store import StoredItem
@@ -58,6 +58,8 @@ class Shape:
     uris: frozenset[str]
     extended: tuple[ExtendedField, ...] = ()
     body: str = "Best"
+    entries: frozenset[tuple[str, str]] = frozenset()
+    """(field, key of an entry) of dictionaries of which single entries are asked for."""
 
 
 PLAIN = frozenset({*_PLAIN, *_EVENT, *_MESSAGE, *_CONTACT, "mime", "emails", "item:ParentFolderId", "item:ItemId"})
@@ -80,7 +82,7 @@ def asked_for(request: Element, *, major: int, name: str = "ItemShape") -> Shape
         uris = {*_PLAIN, *_EVENT, *_MESSAGE, *_CONTACT, "emails"}
     if (shape.findtext("{*}IncludeMimeContent") or "").lower() == "true":
         uris.add("mime")
-    extended = []
+    extended, entries = [], set()
     for element in shape.findall("{*}AdditionalProperties/*"):
         if local(element) == "ExtendedFieldURI":
             extended.append(read_path(element, major=major))
@@ -88,12 +90,13 @@ def asked_for(request: Element, *, major: int, name: str = "ItemShape") -> Shape
         uri, indexed = element.get("FieldURI", ""), local(element) == "IndexedFieldURI"
         check_uri(uri, major, indexed=indexed)
         if indexed:
-            uri = "emails" if uri == "contacts:EmailAddress" else uri
+            entries.add((whole_of(uri), element.get("FieldIndex", "")))
+            uri = "emails" if uri == "contacts:EmailAddress" else whole_of(uri)
         uris.add("mime" if uri == "item:MimeContent" else uri)
     body = (shape.findtext("{*}BodyType") or "Best").strip()
     if base not in ("IdOnly", "Default", "AllProperties") or body not in ("Best", "HTML", "Text"):
         raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {base}, {body}", fault=True)
-    return Shape(base, frozenset(uris), tuple(extended), body)
+    return Shape(base, frozenset(uris), tuple(extended), body, frozenset(entries))
 
 
 def item_xml(address: str, item: StoredItem, uris: set[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import replace
 
 from lab.cloud.item_stream.stored import Properties
@@ -42,6 +43,7 @@ _NOT_LISTED = {
 """What FindItem and SyncFolderItems never give (learn.microsoft.com: properties by operation)."""
 _LETTERS, _BYTES = 255, 512
 """To which FindItem cuts a long value."""
+_ENTRY = re.compile(r'<t:(Entry|InternetMessageHeader|Member) (?:Key|HeaderName)="([^"]*)">.*?</t:\1>', re.DOTALL)
 _NO_MIME_IN_2007 = ("Contact", "DistributionList", "Task")
 
 
@@ -67,14 +69,14 @@ def view_xml(view: View, shape: Shape, *, listing: bool = False) -> str:
     if view.folder and "item:ParentFolderId" in uris:
         parts.append(f'<t:ParentFolderId Id={attribute(view.folder)} ChangeKey="AQ=="/>')
     for uri, write in HEAD.items():
-        parts += _element(view, uri, write, uris)
+        parts += _element(view, uri, write, uris, shape)
         if uri == "item:Sensitivity" and "item:Body" in uris:
             parts.append(body_xml(view.message.properties, shape.body))
     if shape.extended:
         properties = view.properties()
         parts.append(extended_xml(shape.extended, _cut(properties) if listing else properties))
     for uri, write in (TAIL | fields).items():
-        parts += _element(view, uri, write, uris)
+        parts += _element(view, uri, write, uris, shape)
     if view.major >= 14 and view.element in ("CalendarItem", "MeetingRequest"):
         parts += [zone_element(view, uri) for uri in _ZONES[1:] if uri in uris]
     return f"<t:{view.element}>{''.join(parts)}</t:{view.element}>"
@@ -90,12 +92,15 @@ def _asked(view: View, shape: Shape, fields: dict[str, Writer]) -> set[str]:
     return uris
 
 
-def _element(view: View, uri: str, write: Writer, uris: set[str]) -> list[str]:
+def _element(view: View, uri: str, write: Writer, uris: set[str], shape: Shape) -> list[str]:
     if uri not in uris:
         return []
     if uri in _ZONES:
         return [zone_element(view, uri)]
     inner, name = write(view), uri.partition(":")[2]
+    keys = {key for field, key in shape.entries if field == uri}
+    if inner and keys and shape.base != "AllProperties":
+        inner = "".join(entry[0] for entry in _ENTRY.finditer(inner) if entry[2] in keys) or None
     return [] if inner is None else [f"<t:{name}>{inner}</t:{name}>"]
 
 

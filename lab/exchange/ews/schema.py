@@ -96,6 +96,14 @@ def element_of(item_class: str) -> str:
     return "Message"
 
 
+def whole_of(uri: str) -> str:
+    """The field that holds the entry which an IndexedFieldURI names."""
+    if uri.startswith("contacts:PhysicalAddress:"):
+        return "contacts:PhysicalAddresses"
+    plural = {"distributionlist:Members:Member": "distributionlist:Members"}
+    return plural.get(uri) or f"{uri}{'es' if uri.endswith('Address') else 's'}"
+
+
 def check_uri(uri: str, major: int, *, indexed: bool = False) -> None:
     """EwsError: a field that the schema of this server does not have."""
     if indexed and (uri in _INDEXED or (uri == "distributionlist:Members:Member" and major >= 14)):
