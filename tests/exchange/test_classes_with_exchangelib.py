@@ -41,15 +41,20 @@ def test_another_client_reads_every_class(
     seen: Counter[str] = Counter()
     try:
         folders = (account.inbox, account.calendar, account.tasks, account.contacts)
-        # exchangelib asks 2007 for the members of lists, which its schema does not have.
+        # exchangelib asks 2007 for the members of lists, which its schema does not have, as soon as
+        # everything of an item or of an item attachment is wanted.
         for name, folder in zip(FOLDERS[: 3 if version.startswith("8") else 4], folders, strict=False):
             held = {item.subject.strip(): item for item in filed if item.folder == name}
-            for item in folder.all():
+            shown = folder.all()
+            if version.startswith("8"):
+                more = ("recurrence", "modified_occurrences") if name == "Calendar" else ()
+                shown = shown.only("subject", "item_class", "attachments", *more)
+            for item in shown:
                 assert not isinstance(item, Exception), item
                 stored = held[(item.subject if hasattr(item, "subject") else item.display_name).strip()]
                 assert stored.mapi is not None and item.item_class == stored.mapi.message_class
                 seen[type(item).__name__] += 1
-                _attachments(item, stored.mapi)
+                _attachments(item, stored.mapi, opens=not version.startswith("8"))
                 if getattr(item, "recurrence", None) and stored.kind == "event":
                     seen["series"] += 1
                     _occurrences(item, stored.mapi)
@@ -63,11 +68,12 @@ def test_another_client_reads_every_class(
     assert seen["changed"], "no changed occurrence was read"
 
 
-def _attachments(item: Any, stored: Any) -> None:
+def _attachments(item: Any, stored: Any, *, opens: bool) -> None:
     contents = [file.properties.value(0x3701) for file in stored.attachments if file.message is None]
     shown = [one.content for one in item.attachments or () if isinstance(one, exchangelib.FileAttachment)]
     assert shown == contents
-    inside = [one.item.subject for one in item.attachments or () if isinstance(one, exchangelib.ItemAttachment)]
+    own_items = [one for one in item.attachments or () if isinstance(one, exchangelib.ItemAttachment)]
+    inside = [one.item.subject if opens else one.name for one in own_items]
     own = [file.message for file in stored.attachments if file.message and 0x7FFB not in file.properties]
     assert inside == [message.properties.text(0x0037) for message in own]
 
