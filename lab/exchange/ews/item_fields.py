@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.parser import HeaderParser
 
-from lab.cloud.item_stream.named_properties import COMMON, INTERNET_HEADERS, Name
+from lab.cloud.item_stream.named_properties import COMMON, INTERNET_HEADERS, TASK, Name
 from lab.exchange.ews import people
 from lab.exchange.ews.attachments import attachments_xml
 from lab.exchange.ews.series import shown_attachments
@@ -109,14 +109,13 @@ def _flag_xml(view: View) -> str | None:
     properties = view.message.properties
     parts = [f"<t:FlagStatus>{_FLAG.get(properties.value(0x1090) or 0, 'NotFlagged')}</t:FlagStatus>"]
     for name, key in (("StartDate", 0x8104), ("DueDate", 0x8105)):
-        if at := properties.moment(Name(_TASK, key)):
+        if at := properties.moment(Name(TASK, key)):
             parts.append(f"<t:{name}>{stamp(at)}</t:{name}>")
     if at := properties.moment(0x1091):
         parts.append(f"<t:CompleteDate>{stamp(at)}</t:CompleteDate>")
     return "".join(parts)
 
 
-_TASK = Name(COMMON, 0).set.__class__("00062003-0000-0000-C000-000000000046")
 HEAD: dict[str, Writer] = {
     "item:ItemClass": text(0x001A),
     "item:Subject": text(0x0037),
