@@ -13,6 +13,8 @@ from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
+from lab.cloud.item_stream.stored import StoredProperties
+
 DELETED = "Deleted Items"
 RECOVERABLE = "\x02Recoverable Items/Deletions"
 """Not below the top of the information store: no list of folders shows it."""
@@ -77,7 +79,7 @@ class StoredItem:
 
     id: str
     folder: str  # path from the root, '/'-separated: "Inbox/Projects"
-    kind: str  # message, event, contact
+    kind: str  # message, event, contact, and those of `lab.cloud.item_stream.to_item.kind_of`
     mime: bytes
     received: datetime
     message_id: str  # with angle brackets; "" where it has none
@@ -85,6 +87,8 @@ class StoredItem:
     weight: int = 0  # bytes that it says it has where that is more than `mime`: big items cost the lab nothing
     sick: str = field(default="", compare=False)
     """What a server answers instead of the content: a word of SICKNESSES, or its own error code."""
+    mapi: StoredProperties | None = field(default=None, compare=False, repr=False)
+    """All properties of an item that was filed with them; None: the item is what its MIME says."""
 
     @property
     def size(self) -> int:
@@ -151,6 +155,7 @@ class MailStore:
         kind: str = "message",
         received: datetime | None = None,
         sick: str = "",
+        mapi: StoredProperties | None = None,
     ) -> StoredItem:
         """File one item; KeyError: no such mailbox."""
         head = mime.partition(b"\r\n\r\n")[0]
@@ -167,6 +172,7 @@ class MailStore:
                 message_id=_header(head, b"Message-ID"),
                 subject=_decoded(_header(head, b"Subject")),
                 sick=sick,
+                mapi=mapi,
             )
             mailbox.items[item.id] = item
             return item

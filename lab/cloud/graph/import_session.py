@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 
 from lab.cloud.batching import MailboxConcurrency
 from lab.cloud.errors import ApiError
+from lab.cloud.graph import mailbox_items
+from lab.cloud.graph.folder_kinds import CLASSES, kinds_by_path
 from lab.cloud.graph.mail import folder_id, folder_path
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.graph.writing import Writing
@@ -29,15 +31,23 @@ from lab.faults import Faults, declare
 from lab.mail_store import shown_name
 
 declare(graph_import_expired="an import session is over at once")
-_KINDS = {"message": "IPF.Note", "event": "IPF.Appointment", "contact": "IPF.Contact"}
+LARGEST = 150 * 1024 * 1024
+"""Most bytes of a stream; Microsoft names 150 MB per five minutes and mailbox (graph/throttling-limits), no item larger
+could ever come in."""
 
 
 def add_routes(routes: Routes, tenant: Tenant, faults: Faults, concurrency: MailboxConcurrency) -> Importing:
     importing = Importing(tenant, faults, concurrency)
     box = "/admin/exchange/mailboxes/{box}"
+    read, write = "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All"
     routes.add("GET", "/users/{key}/settings/exchange", importing.settings, "User.Read.All", "User.ReadWrite.All")
-    routes.add("GET", f"{box}/folders", importing.folders, "MailboxFolder.Read.All")
-    routes.add("GET", f"{box}/folders/{{folder}}/childFolders", importing.folders, "MailboxFolder.Read.All")
+    routes.add("GET", f"{box}/folders", importing.folders, read, write)
+    routes.add("GET", f"{box}/folders/{{folder}}/childFolders", importing.folders, read, write)
+    routes.add("POST", f"{box}/folders", importing.make_folder, write)
+    routes.add("POST", f"{box}/folders/{{folder}}/childFolders", importing.make_folder, write)
+    routes.add("GET", f"{box}/folders/{{folder}}/items", importing.items, "MailboxItem.Read.All")
+    export = ("MailboxItem.Export.All", "MailboxItem.ImportExport.All")
+    routes.add("POST", f"{box}/exportItems", importing.export, *export)
     routes.add("POST", f"{box}/createImportSession", importing.session, "MailboxItem.ImportExport.All")
     return importing
 
@@ -65,13 +75,24 @@ class Importing:
         address = self._user(box).upn
         above = folder_path(folder) if folder else ""
         with self.tenant.lock:
-            kinds = {path: kind for kind in _KINDS for path in sorted(self._writing.paths(address, kind))}
+            kinds = kinds_by_path(self.tenant, address)
         rows = [
-            {"id": folder_id(path), "displayName": shown_name(path), "type": _KINDS[kind],
+            {"id": folder_id(path), "displayName": shown_name(path), "type": CLASSES[kind],
              "parentFolderId": folder_id(above), "childFolderCount": sum(p.startswith(path + "/") for p in kinds)}
             for path, kind in kinds.items() if path.rpartition("/")[0] == above
         ]  # fmt: skip
         return page(call, rows, size=10, most=1000)
+
+    def make_folder(self, call: Call, box: str, folder: str | None = None) -> Reply:
+        body = call.body
+        name, folder_class = str(body.get("displayName") or ""), str(body.get("type") or "")
+        return self._writing.mailbox_folder(self._user(box).upn, folder, name, folder_class)
+
+    def items(self, call: Call, box: str, folder: str) -> Reply:
+        return mailbox_items.items(self.tenant, call, self._user(box).upn, folder)
+
+    def export(self, call: Call, box: str) -> Reply:
+        return mailbox_items.export(self.tenant, call, self._user(box).upn)
 
     def session(self, call: Call, box: str) -> Reply:
         token, life = secrets.token_urlsafe(32), 0.0 if self.faults.take("graph.import_expired") else 3600.0
@@ -100,9 +121,11 @@ class Importing:
             raise ApiError(501, "NotImplemented", "The lab creates only.")
         with self._concurrency.of(["users", address, "import"]):
             read = item_in(body.get("Data"))
-            path = self._writing.standing(address, read.kind, str(body.get("FolderId")))
+            path = self._writing.any_standing(address, str(body.get("FolderId")))
             with self.tenant.store.lock:
-                item = self.tenant.store.put(address, read.mime, folder=path, kind=read.kind, received=read.received)
+                item = self.tenant.store.put(
+                    address, read.mime, folder=path, kind=read.kind, received=read.received, mapi=read.kept
+                )
                 self.tenant.stored[item.id] = read.kept
             if read.draft:
                 self.tenant.drafts.add(item.id)
@@ -114,7 +137,10 @@ class Importing:
 def item_in(data: object) -> Filed:
     """The item in a posted stream. ApiError 400: it is none, or a blob in it is one that no client could read."""
     try:
-        message = read_stream(base64.b64decode(str(data or ""), validate=True))
+        stream = base64.b64decode(str(data or ""), validate=True)
+        if len(stream) > LARGEST:
+            raise ApiError(413, "RequestEntityTooLarge", f"The item is larger than {LARGEST} bytes.")
+        message = read_stream(stream)
         check_item(message)
     except binascii.Error:
         raise ApiError(400, "ErrorInvalidRequest", "Data is not base64.") from None

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.cloud.contract import filtered_names
 from lab.cloud.errors import ApiError
+from lab.cloud.graph.folder_kinds import ALWAYS, homes
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.hostile_answers import check_principal
 from lab.cloud.item_filters import expanded, narrowed, newest_first
@@ -23,7 +24,7 @@ from lab.mail_store import RECOVERABLE, StoredItem, shown_name
 _MAIL = ("Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic.All")
 _CALENDARS = ("Calendars.Read", "Calendars.ReadWrite")
 _CONTACTS = ("Contacts.Read", "Contacts.ReadWrite")
-_ALWAYS = ("Inbox", "Drafts", "Sent Items", "Deleted Items", "Junk Email", "Outbox", "Archive")
+_ALWAYS = ALWAYS["message"]
 _WELL_KNOWN = {name.replace(" ", "").lower(): name for name in _ALWAYS} | {"recoverableitemsdeletions": RECOVERABLE}
 _MOST = 1000
 
@@ -100,11 +101,14 @@ class Mail:
         late = {item for item, at in list(self.tenant.shown_from.items()) if at > time.monotonic()}
         return [item for item in self.tenant.store.snapshot(user.upn) if item.kind == kind and item.id not in late]
 
+    def _homes(self, key: str, kind: str) -> list[StoredItem]:
+        return homes(self.tenant, self._users.find(key).upn, kind, self._items(key, kind))
+
     def _made(self, key: str, kind: str) -> set[str]:
         return self.tenant.folders.get((self._users.find(key).upn, kind), set())
 
     def _folder_rows(self, key: str) -> dict[str, dict[str, Any]]:
-        counts = mail_folders(self._items(key, "message"), self._made(key, "message"))
+        counts = mail_folders(self._homes(key, "message"), self._made(key, "message"))
         return {
             path: {
                 "id": folder_id(path),
@@ -137,7 +141,7 @@ class Mail:
     def held(self, key: str, folder: str) -> tuple[str, str, list[StoredItem]]:
         """(address of the mailbox, path, messages) of a mail folder. ApiError 404."""
         items, path = self._items(key, "message"), folder_path(folder)
-        if path != RECOVERABLE and path not in mail_folders(items, self._made(key, "message")):
+        if path != RECOVERABLE and path not in mail_folders(self._homes(key, "message"), self._made(key, "message")):
             raise no_item()
         return self._users.find(key).upn, path, [item for item in items if item.folder == path]
 
@@ -186,7 +190,7 @@ class Mail:
         return row | message_fields(kept) if kept else row
 
     def calendars(self, call: Call, key: str) -> Reply:
-        names = sorted({"Calendar", *self._made(key, "event"), *(item.folder for item in self._items(key, "event"))})
+        names = sorted({"Calendar", *self._made(key, "event"), *(item.folder for item in self._homes(key, "event"))})
         rows = [
             {"id": folder_id(name), "name": shown_name(name), "isDefaultCalendar": name == "Calendar"} for name in names
         ]
@@ -200,7 +204,7 @@ class Mail:
 
     def contact_folders(self, call: Call, key: str, folder: str | None = None) -> Reply:
         """Only what lies under the default folder: /contacts itself lists that one."""
-        items = self._items(key, "contact")
+        items = self._homes(key, "contact")
         paths = sorted({"Contacts", *self._made(key, "contact"), *(item.folder for item in items)})
         parent = folder_path(folder) if folder else "Contacts"
         rows = [

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from lab.cloud.errors import ApiError
-from lab.cloud.graph.mail import folder_id, folder_path, mail_folders, message_row, no_item
+from lab.cloud.graph import folder_kinds
+from lab.cloud.graph.mail import folder_id, folder_path, message_row, no_item
 from lab.cloud.graph.users import Users, mailbox_missing
 from lab.cloud.tenant import Tenant
 from lab.cloud.wire import Call, Reply, Routes
@@ -62,6 +63,17 @@ class Writing:
         above = folder or folder_id("Contacts")  # what is made at the top appears under the default folder
         return self._make_folder(self._address(key), "contact", above, str(call.body.get("displayName") or ""))
 
+    def mailbox_folder(self, address: str, above: str | None, name: str, folder_class: str) -> Reply:
+        """A folder of any class, by the mailbox import (graph/api/mailbox-post-folders)."""
+        if not folder_class and above:
+            kind = folder_kinds.kinds_by_path(self.tenant, address).get(folder_path(above), "message")
+        else:
+            kind = folder_kinds.kind_of_class(folder_class or "IPF.Note")
+        if name and folder_kinds.known_kind(self.tenant, address, f"{folder_path(above)}/{name}" if above else name):
+            raise ApiError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
+        made = self._make_folder(address, kind, above, name)
+        return Reply(201, made.body | {"type": folder_class or folder_kinds.CLASSES[kind]})
+
     def _make_folder(self, address: str, kind: str, above: str | None, name: str, label: str = "displayName") -> Reply:
         if not name:
             raise ApiError(400, "ErrorInvalidRequest", "A folder needs a name.")
@@ -74,23 +86,25 @@ class Writing:
         return Reply(201, {"id": folder_id(path), label: name, "childFolderCount": 0, "totalItemCount": 0})
 
     def paths(self, address: str, kind: str) -> set[str]:
-        made = self.tenant.folders.get((address, kind), set())
-        items = [item for item in self.tenant.store.snapshot(address) if item.kind == kind]
-        if kind == "message":
-            return set(mail_folders(items, made))
-        return {self._always(kind)[0], *made, *(item.folder for item in items)}
+        return folder_kinds.paths(self.tenant, address, kind)
+
+    def any_standing(self, address: str, folder: str) -> str:
+        """The path of a folder of whatever class. ApiError 404."""
+        path = folder_path(folder)
+        if not folder_kinds.known_kind(self.tenant, address, path) and not any(
+            path in self.paths(address, kind) for kind in folder_kinds.CLASSES
+        ):
+            raise no_item()
+        return path
 
     def standing(self, address: str, kind: str, folder: str) -> str:
         """The path of a folder that exists, asked the cheap way first."""
         path = folder_path(folder)
-        if path in self.tenant.folders.get((address, kind), ()) or path in self._always(kind):
+        if folder_kinds.known_kind(self.tenant, address, path) == kind:
             return path
         if path not in self.paths(address, kind):
             raise no_item()
         return path
-
-    def _always(self, kind: str) -> tuple[str, ...]:
-        return {"message": ("Inbox", "Drafts", "Sent Items"), "event": ("Calendar",)}.get(kind, ("Contacts",))
 
     def message(self, call: Call, key: str, folder: str) -> Reply:
         if not isinstance(call.body, str):

@@ -47,6 +47,8 @@ def put(values: dict[Key, Any]) -> Properties:
 
 def properties_of(item: StoredItem) -> StoredProperties:
     """ValueError: an event that the lab cannot say in properties."""
+    if item.mapi is not None:
+        return item.mapi
     return {"event": _event, "contact": _contact}.get(item.kind, _message)(item)
 
 

@@ -103,15 +103,23 @@ def _text(cursor: Cursor, codec: str, wanted: str) -> str:
     return text_of(raw[:-null], codec, wanted, cursor, start)
 
 
-def _codec(cursor: Cursor, page: int) -> str:
-    """Python's name of a code page (MS-OXCFXICS 2.2.4.1.1.1)."""
+def codec_name(page: int) -> str:
+    """Python's name of a code page; "" it has none."""
     known = {1200: "utf-16-le", 65001: "utf-8", 20127: "ascii", 28591: "latin-1", 50220: "iso2022_jp"}
+    known |= {28592 + number: f"iso8859_{number + 2}" for number in range(14)}
     if page in known:
         return known[page]
     try:
         return codecs.lookup(f"cp{page}").name
     except LookupError:
-        return cursor.refuse(Fault.UNKNOWN_TYPE, "a string in a code page", f"code page {page}", cursor.at - 4)
+        return ""
+
+
+def _codec(cursor: Cursor, page: int) -> str:
+    """The code page of a string (MS-OXCFXICS 2.2.4.1.1.1)."""
+    if name := codec_name(page):
+        return name
+    return cursor.refuse(Fault.UNKNOWN_TYPE, "a string in a code page", f"code page {page}", cursor.at - 4)
 
 
 _READERS: dict[int, Callable[[Cursor, str], Single]] = {

@@ -18,7 +18,10 @@ from lab.cloud.item_stream.stored import Attachment, Properties, StoredPropertie
 from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 
 UNSENT = 0x0008
-_KINDS = (("ipm.appointment", "event"), ("ipm.contact", "contact"), ("ipm.distlist", "contact"))
+_KINDS = {
+    "ipm.appointment": "event", "ipm.contact": "contact", "ipm.distlist": "list", "ipm.task": "task",
+    "ipm.stickynote": "note", "ipm.activity": "journal",
+}  # fmt: skip
 _FIELDS = {1: "To", 2: "Cc", 3: "Bcc"}
 
 
@@ -33,10 +36,15 @@ class Filed:
     kept: StoredProperties
 
 
+def kind_of(message_class: str) -> str:
+    """event, contact, list, task, note, journal; message: everything else, as in a mail folder."""
+    name = message_class.lower()
+    return next((kind for prefix, kind in _KINDS.items() if name == prefix or name.startswith(f"{prefix}.")), "message")
+
+
 def filed(message: StoredProperties) -> Filed:
     properties = message.properties
-    name = message.message_class.lower()
-    kind = next((kind for prefix, kind in _KINDS if name == prefix or name.startswith(f"{prefix}.")), "message")
+    kind = kind_of(message.message_class)
     own = properties.value(MIME_SKELETON)
     make = {"event": _event, "contact": _contact}.get(kind, _message)
     mime = own if isinstance(own, bytes) and own else make(message)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
+from lab.exchange.ews.extended import ExtendedField, read_path
+from lab.exchange.ews.schema import check_uri, whole_of
 from lab.exchange.ews.xml import Element, EwsError, local, make_id, stamp, text_of
 from lab.item_parts import contact_parts, event_parts, payload
 from lab.mail_store import StoredItem
 
 TAGS = {"message": "Message", "event": "CalendarItem", "contact": "Contact"}
 CLASSES = {"message": "IPM.Note", "event": "IPM.Appointment", "contact": "IPM.Contact"}
-SINCE_2010 = {
-    "item:IsAssociated", "item:ConversationId", "item:UniqueBody", "item:WebClientReadFormQueryString",
-    "item:WebClientEditFormQueryString", "item:TextBody", "contacts:HasPicture",
-    "calendar:StartTimeZone", "calendar:EndTimeZone",
-}  # fmt: skip
-"""Properties that the schema of 2007 does not have."""
-
 _PLAIN: dict[str, Callable[[StoredItem], str]] = {
-    "item:ItemClass": lambda item: CLASSES.get(item.kind, "IPM.Note"),
+    "item:ItemClass": lambda item: item.mapi.message_class if item.mapi else CLASSES.get(item.kind, "IPM.Note"),
     "item:Subject": lambda item: item.subject,
     "item:DateTimeReceived": lambda item: stamp(item.received),
     "item:Size": lambda item: str(item.size),
@@ -54,28 +50,53 @@ def value(item: StoredItem, uri: str) -> str | None:
     return (reader(item) or None) if reader else None
 
 
-def asked_for(request: Element, *, is_2007: bool) -> tuple[str, set[str]]:
-    """(base shape, property URIs) that an ItemShape asks for; `mime` and `emails` stand for those two.
+@dataclass(frozen=True)
+class Shape:
+    """uris: fields by their URI; `mime` and `emails` stand for those two. body: Best, HTML, Text."""
+
+    base: str
+    uris: frozenset[str]
+    extended: tuple[ExtendedField, ...] = ()
+    body: str = "Best"
+    entries: frozenset[tuple[str, str]] = frozenset()
+    """(field, key of an entry) of dictionaries of which single entries are asked for."""
+
+
+PLAIN = frozenset({*_PLAIN, *_EVENT, *_MESSAGE, *_CONTACT, "mime", "emails", "item:ParentFolderId", "item:ItemId"})
+"""What is read of an item's MIME, without making properties of it."""
+
+
+def asked_for(request: Element, *, major: int, name: str = "ItemShape") -> Shape:
+    """What an ItemShape or an AttachmentShape asks for.
 
     EwsError: a property that the server's schema does not have.
     """
-    shape = request.find("{*}ItemShape")
-    if shape is None:
+    shape = request.find(f"{{*}}{name}")
+    if shape is None and name == "ItemShape":
         raise EwsError("ErrorSchemaValidation", "ItemShape is missing.", fault=True)
-    base = (shape.findtext("{*}BaseShape") or "IdOnly").strip()
+    if shape is None:
+        return Shape("AllProperties", frozenset())
+    base = (shape.findtext("{*}BaseShape") or "IdOnly").strip() if name == "ItemShape" else "AllProperties"
     uris = set(_DEFAULT) if base == "Default" else set()
     if base == "AllProperties":
         uris = {*_PLAIN, *_EVENT, *_MESSAGE, *_CONTACT, "emails"}
     if (shape.findtext("{*}IncludeMimeContent") or "").lower() == "true":
         uris.add("mime")
+    extended, entries = [], set()
     for element in shape.findall("{*}AdditionalProperties/*"):
-        uri = element.get("FieldURI", "")
-        if is_2007 and uri in SINCE_2010:
-            raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {uri}", fault=True)
-        if local(element) == "IndexedFieldURI":
-            uri = "emails" if uri == "contacts:EmailAddress" else uri
+        if local(element) == "ExtendedFieldURI":
+            extended.append(read_path(element, major=major))
+            continue
+        uri, indexed = element.get("FieldURI", ""), local(element) == "IndexedFieldURI"
+        check_uri(uri, major, indexed=indexed)
+        if indexed:
+            entries.add((whole_of(uri), element.get("FieldIndex", "")))
+            uri = "emails" if uri == "contacts:EmailAddress" else whole_of(uri)
         uris.add("mime" if uri == "item:MimeContent" else uri)
-    return base, uris
+    body = (shape.findtext("{*}BodyType") or "Best").strip()
+    if base not in ("IdOnly", "Default", "AllProperties") or body not in ("Best", "HTML", "Text"):
+        raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {base}, {body}", fault=True)
+    return Shape(base, frozenset(uris), tuple(extended), body, frozenset(entries))
 
 
 def item_xml(address: str, item: StoredItem, uris: set[str]) -> str:

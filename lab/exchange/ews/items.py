@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parsedate_to_datetime
@@ -14,11 +15,14 @@ from lab.cloud.item_stream.reader import read_stream
 from lab.cloud.item_stream.refusal import StreamRefused
 from lab.cloud.item_stream.to_item import filed
 from lab.cloud.item_stream.writer import write_stream
-from lab.exchange.ews.fields import asked_for, item_xml, matches
+from lab.exchange.ews.attachments import get_attachment as attachment_content
+from lab.exchange.ews.fields import Shape, asked_for, matches
 from lab.exchange.ews.folders import FolderTree, resolve
+from lab.exchange.ews.item_writer import view_xml, written
 from lab.exchange.ews.session import Session
 from lab.exchange.ews.sickness import refuse_folder, refuse_item, refuse_page, spoil_content, spoil_subject
-from lab.exchange.ews.xml import Element, EwsError, attribute, each, local, make_id, page_xml, read_id
+from lab.exchange.ews.view import find
+from lab.exchange.ews.xml import Element, EwsError, attribute, each, local, make_id, page_xml
 from lab.faults import Faults, declare
 from lab.mail_store import Mailbox, StoredItem
 from mailmove.clock import now
@@ -29,19 +33,16 @@ LARGEST_PAGE = 1000  # Exchange's own throttling policy for FindItem
 
 
 def _item(session: Session, reference: Element) -> tuple[Mailbox, StoredItem]:
-    kind, owner, item_id = (*read_id(reference.get("Id", "")), "", "")[:3]
-    if kind != "item":
-        raise EwsError("ErrorInvalidIdMalformed", "Id is malformed.")
-    box = session.mailbox(owner)
-    item = box.items.get(item_id)
-    if item is None:
-        raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
+    """An item of its own; EwsError: the id is of an occurrence."""
+    box, item, day = find(session, reference)
+    if day:
+        raise EwsError("ErrorCalendarCannotUseIdForOccurrenceId", "The id is of an occurrence.")
     return box, item
 
 
 def find_item(session: Session, request: Element) -> str:
     """Shallow traversal of each folder; newest first unless a SortOrder says Ascending."""
-    _, uris = asked_for(request, is_2007=session.is_2007)
+    shape = asked_for(request, major=session.state.major)
     view = request.find("{*}IndexedPageItemView")
     offset = int(view.get("Offset", 0)) if view is not None else 0
     limit = min(int(view.get("MaxEntriesReturned", LARGEST_PAGE)) if view is not None else LARGEST_PAGE, LARGEST_PAGE)
@@ -58,26 +59,34 @@ def find_item(session: Session, request: Element) -> str:
         matching.sort(key=lambda item: (item.received, item.id), reverse=not ascending)
         page = matching[offset : offset + limit]
         refuse_page(session, tree.box, page)
-        inner = "".join(spoil_subject(session, item, item_xml(tree.box.address, item, uris)) for item in page)
+        inner = "".join(
+            spoil_subject(session, item, written(session, tree.box, item, shape, listing=True)) for item in page
+        )
         return page_xml("Items", inner, offset + len(page), len(matching))
 
     return each("FindItem", request.findall("{*}ParentFolderIds/*"), page_of)
 
 
 def get_item(session: Session, request: Element) -> str:
-    base, uris = asked_for(request, is_2007=session.is_2007)
-    if base != "IdOnly":
-        uris |= {"item:Subject", "item:DateTimeReceived", "message:InternetMessageId"}
+    shape = asked_for(request, major=session.state.major)
+    if shape.base != "IdOnly":
+        named = {"item:Subject", "item:DateTimeReceived", "message:InternetMessageId"}
+        shape = replace(shape, uris=shape.uris | named)
 
     def item_response(reference: Element) -> str:
-        box, item = _item(session, reference)
+        box, item, day = find(session, reference)
         item = refuse_item(session, box, item)
-        if session.is_2007 and item.kind == "contact" and "mime" in uris:
+        if session.is_2007 and item.kind == "contact" and "mime" in shape.uris:
             raise EwsError("ErrorUnsupportedMimeConversion", "Contacts have no MIME content in this version.")
-        content = spoil_content(session, item, item_xml(box.address, item, uris))
+        content = spoil_content(session, item, written(session, box, item, shape, listing=False, day=day))
         return f"<m:Items>{spoil_subject(session, item, content)}</m:Items>"
 
     return each("GetItem", request.findall("{*}ItemIds/*"), item_response)
+
+
+def get_attachment(session: Session, request: Element) -> str:
+    shape = asked_for(request, major=session.state.major, name="AttachmentShape")
+    return attachment_content(session, request, lambda view: view_xml(view, shape))
 
 
 def create_item(session: Session, request: Element) -> str:
@@ -137,7 +146,7 @@ class Synchronisation:
         self._memory, self._faults = Memory(), faults
 
     def __call__(self, session: Session, request: Element) -> str:
-        _, uris = asked_for(request, is_2007=session.is_2007)
+        shape = asked_for(request, major=session.state.major)
         state = request.findtext("{*}SyncState") or ""
         limit = int(request.findtext("{*}MaxChangesReturned") or 0)
         if not 1 <= limit <= MOST_CHANGES:
@@ -157,19 +166,19 @@ class Synchronisation:
                     "ErrorInvalidSyncStateData", "The synchronization state data is corrupt or otherwise invalid."
                 ) from None
             refuse_page(session, tree.box, [*delta.new, *delta.changed])
-            return _changes_xml(session, tree.box.address, delta, uris)
+            return _changes_xml(session, tree.box, delta, shape)
 
         return each("SyncFolderItems", request.findall("{*}SyncFolderId/*"), synchronise)
 
 
-def _changes_xml(session: Session, address: str, delta: Changes, uris: set[str]) -> str:
+def _changes_xml(session: Session, box: Mailbox, delta: Changes, shape: Shape) -> str:
     changes = "".join(
-        f"<t:{name}>{spoil_subject(session, item, item_xml(address, item, uris))}</t:{name}>"
+        f"<t:{name}>{spoil_subject(session, item, written(session, box, item, shape, listing=True))}</t:{name}>"
         for name, items in (("Create", delta.new), ("Update", delta.changed))
         for item in items
     )
     changes += "".join(
-        f'<t:Delete><t:ItemId Id="{make_id("item", address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
+        f'<t:Delete><t:ItemId Id="{make_id("item", box.address, item_id)}" ChangeKey="AQ=="/></t:Delete>'
         for item_id in delta.gone
     )
     return (
@@ -181,10 +190,12 @@ def _changes_xml(session: Session, address: str, delta: Changes, uris: set[str])
 def export_items(session: Session, request: Element) -> str:
     """A stream per item: MS-OXCFXICS in the envelope of MS-OXWSBTRF."""
 
+    major, minor, build = (int(part) for part in session.state.version.split(".")[:3])
+
     def export(reference: Element) -> str:
         item = refuse_item(session, *_item(session, reference))
         try:
-            data = base64.b64encode(write_stream(properties_of(item))).decode()
+            data = base64.b64encode(write_stream(properties_of(item), (major, minor, build))).decode()
         except ValueError as error:
             raise EwsError("ErrorInvalidItemForOperationExportItems", str(error)) from None
         content = f'<m:ItemId Id={attribute(reference.get("Id", ""))} ChangeKey="AQ=="/><m:Data>{data}</m:Data>'
@@ -204,7 +215,7 @@ def upload_items(session: Session, request: Element) -> str:
         except (binascii.Error, StreamRefused):
             raise EwsError("ErrorCorruptData", "Data is corrupt.") from None
         item = session.state.store.put(
-            tree.box.address, read.mime, folder=folder.path, kind=read.kind, received=read.received
+            tree.box.address, read.mime, folder=folder.path, kind=read.kind, received=read.received, mapi=read.kept
         )
         return f'<m:ItemId Id="{make_id("item", tree.box.address, item.id)}" ChangeKey="AQ=="/>'
 

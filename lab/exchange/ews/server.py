@@ -14,6 +14,7 @@ from lab.exchange.ews.items import (
     delete_item,
     export_items,
     find_item,
+    get_attachment,
     get_item,
     upload_items,
 )
@@ -44,6 +45,7 @@ class Ews:
             "FindFolder": find_folder,
             "FindItem": find_item,
             "GetItem": get_item,
+            "GetAttachment": get_attachment,
             "CreateItem": create_item,
             "DeleteItem": delete_item,
             "SyncFolderItems": Synchronisation(faults),
