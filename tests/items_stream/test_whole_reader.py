@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import random
 import struct
+from copy import deepcopy
 from typing import Any
 
 import pytest
+from lxml import etree
 from paper_ews import BOX, SETS, Attached, File, Paper, PaperEws, person
 from plain_reader import Message, read
 
 from blocks.exchange.ews.copy_source import EwsOrigin
+from mailmove.errors import MailmoveError
 from mailmove.items.copy.interfaces import Content
 from mailmove.items.item import Item
 
@@ -238,3 +242,57 @@ def test_items_inside_of_one_another_without_end_are_named() -> None:
     ews.attachments["again"] = Attached("again", Paper("IPM.Note", attachments=["again"]))
     [content] = written(ews)
     assert content.stream is None and "inside of one another" in str(content.missing)
+
+
+def _spoiled(answer: bytes, seed: int) -> bytes:
+    """One element is dropped, doubled, emptied, or says something else."""
+    dice = random.Random(seed)
+    tree = etree.fromstring(answer)
+    places = [one for one in tree.iter() if one.getparent() is not None and one.getparent() is not tree]
+    place = dice.choice(places)
+    parent = place.getparent()
+    assert parent is not None
+    match dice.randrange(5):
+        case 0:
+            parent.remove(place)
+        case 1:
+            parent.append(deepcopy(place))
+        case 2:
+            place.text = None
+        case 3:
+            place.text = dice.choice(
+                ["-1", "0001-01-01T00:00:00", "9999999999999999999999", "Ä\uffff" * 3, "QQ=", "true"]
+            )
+        case _:
+            for name in place.attrib:
+                place.attrib[name] = dice.choice(["", "0x0", "Integer", "String", "x"])
+    return etree.tostring(tree)
+
+
+def test_spoiled_answers_end_in_an_item_or_in_words() -> None:
+    zone = bytes(48)
+    series = Paper(
+        "IPM.Appointment", "CalendarItem", attachments=["in"],
+        properties={(f"{APPOINTMENT} 0x8233", "Binary"): b64(zone), ("0xe06", "SystemTime"): "2007-03-26T17:00:00Z",
+                    (f"{STRINGS} Keywords", "StringArray"): ["Rot", "Blau"], ("0x1013", "Binary"): b64(b"<p>")},
+        fields={"calendar:Organizer": person("Organizer", ANNA, BERT)},
+        occurrences=[("2026-01-12T08:00:00Z", "2026-01-12T10:00:00Z", "2026-01-12T11:00:00Z", "changed")],
+    )  # fmt: skip
+    changed = Paper("IPM.Appointment", "CalendarItem", properties={(f"{APPOINTMENT} 0x8233", "Binary"): b64(zone)})
+    parts: dict[str, File | Attached] = {
+        "in": Attached("in", Paper("IPM.Note", fields={"message:From": person("From", ANNA)}, attachments=["f"])),
+        "f": File("f", "QQ==", "<t:ContentId>c</t:ContentId>"),
+    }
+    whole = 0
+    for seed in range(250):
+        ews = PaperEws({"series": series, "changed": changed}, parts)
+        ews.patience = 0.0
+        ews.spoil = lambda answer, seed=seed: _spoiled(answer, seed)  # type: ignore[misc]
+        items = [item for item in ews.listed("event") if item.id == "series"]
+        try:
+            [content] = written(ews, items)
+        except MailmoveError:
+            continue
+        assert content.lack or read(base64.b64decode(content.stream or ""))
+        whole += not content.lack
+    assert 20 < whole < 250

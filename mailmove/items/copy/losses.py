@@ -48,7 +48,7 @@ WRITTEN: tuple[Loss, ...] = (
     Loss(
         "objects of other programs inside a text (OLE), attachments by link or by a file's path",
         "EWS gives no content of them", "named with the item, as 'attachment' or 'the link'",
-        ("AttachFilename", "AttachPathname", "AttachTag", "AttachLongPathname", "AttachPayloadProviderGuidString",
+        ("AttachPathname", "AttachTag", "AttachLongPathname", "AttachPayloadProviderGuidString",
          "AttachPayloadClass"), "attachment",
     ),
     Loss(
