@@ -114,11 +114,12 @@ class PaperEws(EwsConnections):
         self.ids.append(ids)
         asked = {one.get("FieldURI") or "" for one in request.iterfind(".//{*}FieldURI")}
         mime = request.findtext(".//{*}IncludeMimeContent") == "true"
+        papers = [self.items.get(one, Paper("", error="ErrorItemNotFound")) for one in ids]
         return [
-            _message("GetItem", error=self.items[one].error)
-            if self.items[one].error
-            else _message("GetItem", f"<m:Items>{self._shown(one, self.items[one], asked, request, mime)}</m:Items>")
-            for one in ids
+            _message("GetItem", error=paper.error)
+            if paper.error
+            else _message("GetItem", f"<m:Items>{self._shown(one, paper, asked, request, mime)}</m:Items>")
+            for one, paper in zip(ids, papers, strict=True)
         ]
 
     def _shown(self, identity: str, paper: Paper, asked: set[str] | None, request: etree._Element, mime: bool) -> str:
@@ -162,6 +163,8 @@ class PaperEws(EwsConnections):
         return [self._one_attached(one, request, mime) for one in ids]
 
     def _one_attached(self, identity: str, request: etree._Element, mime: bool) -> str:
+        if identity not in self.attachments:
+            return _message("GetAttachment", error="ErrorItemNotFound")
         given = self.attachments[identity]
         head = f'<t:AttachmentId Id="{identity}"/><t:Name>{_text(given.name)}</t:Name>'
         if isinstance(given, Attached):
