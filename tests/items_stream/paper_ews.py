@@ -83,6 +83,8 @@ class PaperEws(EwsConnections):
         self.items, self.attachments = items, dict(attachments or {})
         self.asked: Counter[str] = Counter()
         self.ids: list[tuple[str, ...]] = []
+        self.mute = False
+        """Extended properties are not answered at all."""
         self.spoil: Callable[[bytes], bytes] = lambda answer: answer
 
     def listed(self, kind: str = "message", size: int | None = None) -> list[Item]:
@@ -137,7 +139,8 @@ class PaperEws(EwsConnections):
             ) + "</t:ModifiedOccurrences>"  # fmt: skip
         extended = ""
         for uri in request.iterfind(".//{*}ExtendedFieldURI"):
-            value = paper.properties.get(key_of(uri))
+            own = {("0x1a", "String"): paper.item_class}  # every item has a class
+            value = None if self.mute else {**own, **paper.properties}.get(key_of(uri))
             if value is not None:
                 texts = [_text(one) for one in ([value] if isinstance(value, str) else value)]
                 inner = "".join(f"<t:Value>{one}</t:Value>" for one in texts)

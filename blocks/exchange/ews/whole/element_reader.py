@@ -61,6 +61,8 @@ def node_of(element: Any) -> Node:
         elif tag == f"{T}ModifiedOccurrences":
             changed = (_occurrence(node, each) for each in child.iterchildren(f"{T}Occurrence"))
             node.occurrences = [occurrence for occurrence in changed if occurrence is not None]
+    if not node.values:  # every item has a class at least: something passes over what it is asked for
+        node.fault = node.fault or "success, and none of the properties that were asked for"
     return node
 
 
