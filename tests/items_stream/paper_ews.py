@@ -139,13 +139,14 @@ class PaperEws(EwsConnections):
             ) + "</t:ModifiedOccurrences>"  # fmt: skip
         extended = ""
         for uri in request.iterfind(".//{*}ExtendedFieldURI"):
-            own = {("0x1a", "String"): paper.item_class}  # every item has a class
-            value = None if self.mute else {**own, **paper.properties}.get(key_of(uri))
+            known: dict[Key, str | list[str]] = {("0x1a", "String"): paper.item_class}  # every item has a class
+            known.update(paper.properties)
+            value = None if self.mute else known.get(key_of(uri))
             if value is not None:
                 texts = [_text(one) for one in ([value] if isinstance(value, str) else value)]
                 inner = "".join(f"<t:Value>{one}</t:Value>" for one in texts)
                 inner = inner if isinstance(value, str) else f"<t:Values>{inner}</t:Values>"
-                spelled = " ".join(f'{name}="{text}"' for name, text in dict(uri.attrib).items())
+                spelled = " ".join(f'{name!s}="{text!s}"' for name, text in uri.attrib.items())
                 extended += f"<t:ExtendedProperty><t:ExtendedFieldURI {spelled}/>{inner}</t:ExtendedProperty>"
         shown = "".join(xml for name, xml in fields.items() if asked is None or name in asked)
         content = f"<t:MimeContent CharacterSet='UTF-8'>{paper.mime}</t:MimeContent>" if mime and paper.mime else ""
