@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from blocks import ALL_BLOCKS, Approver, MailNotice
 from docs.model_reference import json_page, ledger_page
 from docs.picture import drawings, night_page, recorded
+from docs.whole_items import whole_items_page
 from mailmove.plan import required_permissions as rights
 from mailmove.ports import CertificateAuthority, DnsProvider, Firewall, Partner, SourceServer, Tenant
 from tasks.runbook import RUNBOOK, Stage, Wait
@@ -44,7 +45,7 @@ def pages() -> dict[str, str]:
     """Path below docs/ -> text."""
     made = {"stages.md": _stages(), "providers/index.md": _providers()}
     made |= {"reference/ledger.md": ledger_page(), "reference/json.md": json_page()}
-    made |= {"night.md": night_page(recorded())}
+    made |= {"night.md": night_page(recorded()), "whole-items.md": whole_items_page()}
     made |= {f"providers/{block.get_block_type_slug()}.md": _provider(block) for block in PROVIDERS}
     made = {path: f"{_NOTE}\n{text.rstrip()}\n" for path, text in made.items()}
     pictures = {f"pictures/{name}": drawing for name, drawing in drawings(recorded()).items()}

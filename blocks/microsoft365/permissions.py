@@ -30,6 +30,8 @@ NEEDED = graph_permissions("always", "passwords", "passes")
 IMPORT_PERMISSION = "MailboxItem.ImportExport.All"
 WRITING = graph_permissions("direct")
 """What a copy of our own needs besides; not a cutover by Microsoft's batch."""
+WHOLE = graph_permissions("streams")
+"""What it needs to import items whole; with IMPORT_PERMISSION it does, and then it needs them all."""
 
 CMDLETS = tuple(names(CMDLET))
 SIGN_IN = "Sign-in"
@@ -41,15 +43,20 @@ _STOPS = "the cutover would stop where this is needed"
 def copy_findings(graph_token: Callable[[], str], consent: str = "") -> list[Finding]:
     """Finds the permissions that a copy of our own lacks; a token that cannot be read proves nothing either way."""
     permissions = granted(graph_token())
+    if permissions is None:
+        return []
+    means = dict.fromkeys(WRITING, "items cannot be copied by Mailmove itself")
+    if IMPORT_PERMISSION in permissions:
+        means |= dict.fromkeys(WHOLE, "tasks, notes and journal entries cannot be copied")
     return [
         Finding(
             subject=permission,
             seen="not among the permissions in our token",
-            means="items cannot be copied by Mailmove itself",
+            means=words,
             todo=_consent(permission, consent),
         )
-        for permission in WRITING
-        if permissions is not None and permission not in permissions
+        for permission, words in means.items()
+        if permission not in permissions
     ]
 
 

@@ -40,6 +40,7 @@ GRAPH_APP_ROLES = frozenset(
     """Domain.ReadWrite.All User.ReadWrite.All LicenseAssignment.ReadWrite.All Organization.Read.All Mail.Read
     Calendars.Read Contacts.Read MailboxSettings.Read ExchangeMessageTrace.Read.All Mail.ReadWrite
     Calendars.ReadWrite Contacts.ReadWrite MailboxFolder.Read.All MailboxItem.ImportExport.All
+    MailboxFolder.ReadWrite.All MailboxItem.Read.All
     User-PasswordProfile.ReadWrite.All Application.Read.All Policy.Read.All AuditLog.Read.All
     UserAuthenticationMethod.ReadWrite.All""".split()  # noqa: SIM905  # names read better as text
 )

@@ -21,6 +21,10 @@ _CLOCKS = timedelta(seconds=2)
 _MARK_DOMAIN = "@mailmove.invalid"
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 _ODD = re.compile(r"[^!-~]")
+SHOWN = ("message", "event", "contact")
+"""Kinds of which Graph has folders."""
+_SUBJECT = 100
+"""Characters of a subject by which an item that Graph does not show is known."""
 _LONG = 200
 """Characters of a Message-ID above which no filter of Graph is trusted with it."""
 
@@ -55,9 +59,25 @@ def copy_name(item: Item) -> str:
     return marked_message_id(mark(item)) if item.kind == "message" else f"mark|{mark(item)}"
 
 
-def known_name(item: Item, streams: bool) -> str:
-    """The name by which a copy of ours is known; one that was imported as a stream is the original itself."""
-    return item.identity if streams else copy_name(item)
+def known_name(item: Item, streams: bool, folder_kind: str = "") -> str:
+    """The name by which a copy of ours is known; one that was imported as a stream is the original itself.
+
+    folder_kind: of the folder that it lies in; "": its own. A task, or a message among contacts, has no Message-ID or
+    mark by which Graph would show it: it is known by its class and subject, and by how many there are.
+    """
+    if not streams:
+        return copy_name(item)
+    return item.identity if is_shown(item, folder_kind) else stranger_name(item.item_class, item.subject)
+
+
+def is_shown(item: Item, folder_kind: str = "") -> bool:
+    """Does Graph list such an item in such a folder?"""
+    return item.kind in SHOWN and folder_kind in ("", item.kind)
+
+
+def stranger_name(item_class: str, subject: str) -> str:
+    """FindItem cuts long subjects (255 bytes), so the beginning counts."""
+    return f"{item_class.lower()}|{compared(subject)[:_SUBJECT]}"
 
 
 def is_searchable(message_id: str) -> bool:

@@ -17,6 +17,7 @@ class Item(BaseModel):
     id: str = Field(description="The server's own id")
     folder: FolderPath = Field(description="Names from the mailbox's root down; none of them is split again")
     kind: str = Field(description="message, event, contact, task or other")
+    item_class: str = Field(default="", description="'IPM.Note', in the server's spelling; empty: it does not say")
     message_id: str | None = Field(default=None, description="Internet Message-ID with its angle brackets (RFC 5322)")
     key: str = Field(default="", description="What names the item where it has no Message-ID: kind|subject|start")
     subject: str = ""

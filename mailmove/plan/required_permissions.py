@@ -123,8 +123,13 @@ _RIGHTS: tuple[Right, ...] = (
     ),
     _graph("Calendars.ReadWrite", "make calendars and events", need="direct"),
     _graph("Contacts.ReadWrite", "make contacts", need="direct"),
-    _graph("MailboxFolder.Read.All", "find the folders of a mailbox for the import", need="streams"),
-    _graph("MailboxItem.ImportExport.All", "import items as the old server exports them", need="streams"),
+    _graph(
+        "MailboxFolder.ReadWrite.All",
+        "find the folders of a mailbox for the import, and make those of tasks, notes and journal entries",
+        need="streams",
+    ),
+    _graph("MailboxItem.Read.All", "find tasks, notes and journal entries again at the target", need="streams"),
+    _graph("MailboxItem.ImportExport.All", "import items whole", need="streams"),
     Right(
         system=EXCHANGE_ONLINE,
         name="Exchange.ManageAsApp",

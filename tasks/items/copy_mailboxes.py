@@ -7,14 +7,17 @@ from prefect.settings import PREFECT_HOME
 from mailmove.disk_full import room_in
 from mailmove.errors import Blocked
 from mailmove.items.copy.interfaces import Moved
+from mailmove.items.copy.losses import loss_of
 from mailmove.items.copy.mover import DirectMover, in_folder
+from mailmove.items.copy.ways import WORDS
+from mailmove.items.item_class import people_call
 from mailmove.ports import SourceServer, TenantItems
 from tasks.execution.context import Context
 from tasks.items.copy_progress import CopyProgress
 from tasks.items.fenced_destination import FencedDestination
 from tasks.items.left_out import Decisions, ask_about, left_folder, mailbox_or_folder, of_copy
 from tasks.ledger.entry import Entry, EntryKind
-from tasks.ledger.payloads import CopiedMailbox, MailboxCopy
+from tasks.ledger.payloads import CopiedMailbox, MailboxCopy, WentBy
 
 
 def is_direct(context: Context) -> bool:
@@ -77,6 +80,9 @@ def record_copy(context: Context, moved: list[Moved]) -> None:
             present=copy.already_present,
             left=len(copy.left),
             reduced=len(copy.reduced),
+            ways=[
+                WentBy(way=way, item_class=family, items=count) for (way, family), count in sorted(copy.by_way.items())
+            ],
         )
         for copy in moved
     ]
@@ -103,4 +109,13 @@ def _lines(moved: list[Moved]) -> list[str]:
     counted = [f"{copy.mailbox}: {copy.copied} items copied, {copy.already_present} there already" for copy in moved]
     left = [f"{copy.mailbox}: left {item.title}: {why}" for copy in moved for item, why in copy.left]
     reduced = [f"{copy.mailbox}: copied {item.title} without {what}" for copy in moved for item, what in copy.reduced]
-    return [*counted, *left, *reduced]
+    ways = [
+        f"{copy.mailbox}: {count} {people_call(family)} {WORDS[way]}{_lost(loss_of(way, family))}"
+        for copy in moved
+        for (way, family), count in sorted(copy.by_way.items())
+    ]
+    return [*counted, *ways, *left, *reduced]
+
+
+def _lost(loss: str) -> str:
+    return f", without {loss}" if loss else ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mailmove.clock import now
 from mailmove.errors import Blocked, SignInRefused, Transient
 from mailmove.items.copy.mover import DirectMover
+from mailmove.items.copy.ways import is_stream, way_of
 from mailmove.items.item import Item
 from tasks.execution.context import Context
 from tasks.items.fenced_destination import FencedDestination
@@ -30,9 +31,9 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
 
     Transient, when every mailbox has had its chance: one could not be written now, and was not tried often enough yet.
 
-    Whole, as streams, where both sides have them. Otherwise events and contacts only: a message that Graph makes from
-    MIME stays a draft of today, so messages are better delivered again by SMTP. Without the right to write into the
-    mailbox everything remains.
+    Whole, as streams, where the target imports them. Otherwise events and contacts only: a message that Graph makes
+    from MIME stays a draft of today, so messages are better delivered again by SMTP. Without the right to write into
+    the mailbox everything remains.
     """
     source, cloud = context.source, context.tenant
     remaining: Missing = {address: list(items) for address, items in missing.items()}
@@ -40,7 +41,7 @@ def copy_missing(context: Context, missing: Mapping[str, Sequence[Item]]) -> tup
     mover = DirectMover(origin, FencedDestination(context, destination))
     copied, passing, reasons = 0, list[Transient](), Reasons()
     for address, items in missing.items():
-        whole = destination.takes_streams(address) and origin.gives_streams(address)
+        whole = is_stream(way_of(origin, destination, address))
         ours = [item for item in items if item.kind in ("event", "contact") or (whole and item.kind == "message")]
         if not ours:
             continue

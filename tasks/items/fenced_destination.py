@@ -39,6 +39,9 @@ class FencedDestination(Destination):
     def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
         return self._inner.present(mailbox, folder, folder_id)
 
+    def strangers(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        return self._inner.strangers(mailbox, folder, folder_id)
+
     def copies(
         self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
     ) -> list[int]:

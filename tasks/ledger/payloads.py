@@ -179,6 +179,16 @@ class ItemCopy(_Payload):
     items: int
 
 
+class WentBy(_Payload):
+    """Items of one kind of class that went one way."""
+
+    way: Literal["exported", "written", "converted"] = Field(
+        description="As the old server's own stream, as one that we wrote, or made by Graph from MIME or JSON"
+    )
+    item_class: str = Field(description="IPM.Note, or what else the class begins with; others")
+    items: int
+
+
 class CopiedMailbox(_Payload):
     """What our own copy of a mailbox came to."""
 
@@ -187,6 +197,7 @@ class CopiedMailbox(_Payload):
     present: int = Field(description="Items that were at the target already")
     left: int = Field(description="Items that were not copied; the facts name them")
     reduced: int = Field(default=0, description="Items that were copied without a part of them; the facts name both")
+    ways: list[WentBy] = Field(default=[], description="Which way items went, in all runs of this copy")
 
 
 class LeftFolder(_Payload):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
+from mailmove.items.copy.losses import CONVERTED, families
+from mailmove.items.item_class import people_call
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
@@ -19,7 +21,7 @@ def check(context: Context) -> Preview:
         return Preview(stage=NAME)
     _, destination = sides(context)
     lacking = [finding.model_copy(update={"blocks": True}) for finding in destination.copy_findings()]
-    return Preview(stage=NAME, findings=[*lacking, *_to_be_made(context), *_drafts(context)])
+    return Preview(stage=NAME, findings=[*lacking, *_to_be_made(context), *_reduced(context)])
 
 
 def _to_be_made(context: Context) -> list[Finding]:
@@ -37,17 +39,21 @@ def _to_be_made(context: Context) -> list[Finding]:
     ]
 
 
-def _drafts(context: Context) -> list[Finding]:
-    origin, _ = sides(context)
+def _reduced(context: Context) -> list[Finding]:
+    """What items lose where the target imports no whole ones, class by class."""
+    _, target = sides(context)
     boxes = context.source.inventory().moving
-    if not boxes or origin.origin().gives_streams(boxes[0].address):
+    if not boxes or target.destination().takes_streams(boxes[0].address):
         return []
+    lost = "; ".join(f"{people_call(family)} lose {loss}" for family, loss in CONVERTED.items())
+    left = ", ".join(people_call(family) for family in families() if family not in CONVERTED)
     return [
         Finding(
             subject="mover: direct",
-            seen="an old server that cannot give items whole (ExportItems came with Exchange 2010 SP1)",
-            means="Messages are made anew from MIME: Microsoft 365 shows them as drafts, dated at the copy.",
-            todo="Prefer `mover: native`; a proxy that speaks TLS 1.2 before the old server makes that possible.",
+            seen="no right to import items whole (MailboxItem.ImportExport.All), or a cloud without the import",
+            means=f"Graph makes every item anew: {lost}. Left as a whole: {left}.",
+            todo="Give the application MailboxItem.ImportExport.All, MailboxItem.Read.All and "
+            "MailboxFolder.ReadWrite.All; where the cloud has no import, prefer `mover: native`.",
         )
     ]
 

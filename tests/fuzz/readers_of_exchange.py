@@ -35,7 +35,7 @@ from lab.exchange.old_exchange import OldExchange
 from lab.faults import Faults
 from lab.mail_store import StoredItem
 from lab.places import Places
-from mailmove.items.copy.interfaces import Content
+from mailmove.items.copy.interfaces import Content, Way
 from mailmove.items.copy.rate_limits import UNLIMITED, Pace
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import StateLost
@@ -162,12 +162,12 @@ def ews_readers(taped: Taped) -> list[Reader]:
     every = items()
     by_kind = {kind: [item for item in every if item.kind == kind][:4] for kind in ("message", "event", "contact")}
 
-    def contents(some: list[Item], streams: bool) -> Callable[[], list[Content]]:
-        return lambda: EwsOrigin(taped.connections).contents(ANNA, some, streams=streams)
+    def contents(some: list[Item], way: Way) -> Callable[[], list[Content]]:
+        return lambda: EwsOrigin(taped.connections).contents(ANNA, some, way=way)
 
-    fetching = [taped.case(f"{kind} contents", contents(some, False)) for kind, some in by_kind.items() if some]
+    fetching = [taped.case(f"{kind} contents", contents(some, "converted")) for kind, some in by_kind.items() if some]
     if taped.connections.server_version >= (14, 1):
-        fetching.append(taped.case("streams", contents(by_kind["message"], True)))
+        fetching.append(taped.case("streams", contents(by_kind["message"], "exported")))
     fetching += [_of_case(taped, name, contents) for name in _CONTENT_FILES]
     syncing = taped.case("changes", changed)
     return [
@@ -195,13 +195,13 @@ _CONTACT_MAY_LACK = frozenset(
 """A contact without a telephone number is a contact."""
 
 
-def _of_case(taped: Taped, name: str, contents: Callable[[list[Item], bool], Callable[[], Any]]) -> Case:
+def _of_case(taped: Taped, name: str, contents: Callable[[list[Item], Way], Callable[[], Any]]) -> Case:
     body = (RECORDED / f"{name}.xml").read_bytes()
     kind = "contact" if "contact" in name else "message"
     ids = ("c",) if kind == "contact" else ("a", "b")
     items = [Item(id=item, folder=("Inbox",), kind=kind, key=f"k{item}") for item in ids]
     answer = Answer(body, 200, (("Content-Type", "text/xml; charset=utf-8"),))
-    read = contents(items, False)
+    read = contents(items, "converted")
     return taped.played(name, Tape.of(answer), read)
 
 

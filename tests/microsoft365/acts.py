@@ -32,7 +32,7 @@ from lab.mail_store import StoredItem
 from mailmove.errors import MailmoveError, NotYet
 from mailmove.inventory.full import Grant
 from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
-from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, SourceFolder
+from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, SourceFolder, Way
 from mailmove.items.copy.mailbox import MailboxCopy, Manners
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
@@ -189,11 +189,11 @@ class Shelf(Origin):
                 id=f"{folder.id}{n}", folder=folder.path, kind=folder.kind, key=key, message_id=message_id, subject=name
             )
 
-    def gives_streams(self, mailbox: str) -> bool:
-        return self._streams
+    def best_way(self, mailbox: str) -> Way:
+        return "exported" if self._streams else "converted"
 
-    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
-        return [self._content(item, streams) for item in items]
+    def contents(self, mailbox: str, items: Sequence[Item], *, way: Way) -> list[Content]:
+        return [self._content(item, way == "exported") for item in items]
 
     def _content(self, item: Item, streams: bool) -> Content:
         email = f"c{item.subject[-1]}@x.example"

@@ -79,4 +79,10 @@ def test_what_a_copy_of_our_own_needs_is_asked_of_the_token(town: Any) -> None:
     town.cloud.app.roles -= {"Mail.ReadWrite", "Contacts.ReadWrite"}
     found = copy_findings(lambda: town.tenant()._parts().sign_in.token("https://graph.microsoft.com/.default"))
     assert [one.subject for one in found] == ["Mail.ReadWrite", "Contacts.ReadWrite"]
+    town.cloud.app.roles -= {"MailboxFolder.ReadWrite.All"}
+    found = copy_findings(lambda: town.tenant()._parts().sign_in.token("https://graph.microsoft.com/.default"))
+    assert "MailboxFolder.ReadWrite.All" in {one.subject for one in found}, "with the import, tasks need it"
+    town.cloud.app.roles -= {"MailboxItem.ImportExport.All"}
+    found = copy_findings(lambda: town.tenant()._parts().sign_in.token("https://graph.microsoft.com/.default"))
+    assert {one.subject for one in found} == {"Mail.ReadWrite", "Contacts.ReadWrite"}, "without it, nothing does"
     assert not any(one.blocks for one in found), "a night with Microsoft's batch does without"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
-from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, Outcome, Present, SourceFolder
+from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, Outcome, Present, SourceFolder, Way
 from mailmove.items.copy.mailbox import MailboxCopy, Manners
 from mailmove.items.identity import holds
 from mailmove.items.item import Item
@@ -28,10 +28,10 @@ class Old(Origin):
     def items(self, mailbox: str, folder: SourceFolder) -> Iterator[Item]:
         yield from TWINS
 
-    def gives_streams(self, mailbox: str) -> bool:
-        return False
+    def best_way(self, mailbox: str) -> Way:
+        return "converted"
 
-    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
+    def contents(self, mailbox: str, items: Sequence[Item], *, way: Way) -> list[Content]:
         return [Content(item, mime="VG86IHhAeA0KDQo=") for item in items]
 
 
@@ -48,6 +48,9 @@ class New(Destination):
     def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
         twin = TWINS[0]
         yield from (Present(twin.identity, twin.identity, holds(twin)) for _ in self.stored)
+
+    def strangers(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        return iter(())
 
     def copies(
         self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mailmove.errors import MailmoveError
-from mailmove.items.copy.interfaces import Content, Destination, Origin, Outcome, Present, SourceFolder
+from mailmove.items.copy.interfaces import Content, Destination, Origin, Outcome, Present, SourceFolder, Way
 from mailmove.items.identity import holds, known_name
 from mailmove.items.item import Item
 
@@ -51,10 +51,10 @@ class Old(Origin):
         self._fail(folder.name)
         yield from self.mailboxes[mailbox][folder.name]
 
-    def gives_streams(self, mailbox: str) -> bool:
-        return False
+    def best_way(self, mailbox: str) -> Way:
+        return "converted"
 
-    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
+    def contents(self, mailbox: str, items: Sequence[Item], *, way: Way) -> list[Content]:
         for item in items:
             self._fail(item.id)
         return [Content(item, mime=MIME) for item in items]
@@ -77,6 +77,9 @@ class New(Destination):
         for address, item in list(self.stored):
             if (address, item.folder) == (mailbox, folder.path):
                 yield Present(known_name(item, False), item.identity, holds(item))
+
+    def strangers(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        return iter(())
 
     def copies(
         self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool

@@ -112,7 +112,7 @@ class EwsClient:
     def content(self, mailbox: str, item_id: str) -> bytes:
         """An item as RFC 5322 bytes, never empty. ItemUnreadable: it is gone, or the server gives no content of it."""
         asked = Item(id=item_id, folder=(), kind="message")
-        [content] = ContentReader(self._ews).contents(mailbox, [asked], streams=False)
+        [content] = ContentReader(self._ews).contents(mailbox, [asked], way="converted")
         if content.mime is None:
             raise ItemUnreadable(
                 self._ews.who,

@@ -1,4 +1,4 @@
-"""Contents of items: GetItem and ExportItems for many, where one item's answer is that item's answer.
+"""Contents of items: GetItem, ExportItems or whole (`whole/`) for many, where one item's answer is that item's answer.
 
 An item that the server refuses is left with its words, and the others come through. What may pass is asked for again,
 alone and with growing pauses. Where a whole request fails, it is halved until the item stands alone because of which it
@@ -18,10 +18,11 @@ from blocks.exchange.ews.answers import Answer, M, ResponseMessage, T
 from blocks.exchange.ews.contact_reader import contact_fields, contact_losses, contact_properties
 from blocks.exchange.ews.folder_reader import read_well_known
 from blocks.exchange.ews.request_xml import Element, id_and, item_ids, m, t
-from blocks.exchange.ews.response_codes import GONE, OF_ITEM
+from blocks.exchange.ews.results import Results
 from blocks.exchange.ews.soap import BASE_VERSION, EXPORT_VERSION, EwsConnections
+from blocks.exchange.ews.whole.reader import WholeReader
 from mailmove.errors import AnswerUnreadable, MailmoveError, Refused, Throttled
-from mailmove.items.copy.interfaces import Content
+from mailmove.items.copy.interfaces import Content, Way
 from mailmove.items.item import Item
 
 PAUSES = (1.0, 3.0, 9.0)
@@ -34,41 +35,40 @@ _HEAD = 65_536
 """Bytes in which one must stand."""
 _LEAST = 64
 """Bytes of an item's stream; even an empty item has some twenty properties."""
-GONE_WORDS = "it is gone from the old server"
 
 
 class ContentReader:
     """Of one server. Refused, Throttled, Transient, Blocked: for the mailbox or the server, never for one item."""
 
     def __init__(self, connections: EwsConnections) -> None:
-        self._ews = connections
+        self._ews, self._whole = connections, WholeReader(connections)
 
-    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
-        """In the order asked for. streams: by ExportItems."""
-        results = self._ask(mailbox, items, streams, None)
+    def contents(self, mailbox: str, items: Sequence[Item], *, way: Way) -> list[Content]:
+        """In the order asked for."""
+        results = self._ask(mailbox, items, way, None)
         for delay in self._pauses():
             waiting = [item for item in items if item.id not in results.done]
             if not waiting:
                 break
             self._ews.sleep(delay)
             for item in waiting:
-                results.add(self._alone(mailbox, item, streams, results.reasons[item.id]))
+                results.add(self._alone(mailbox, item, way, results.reasons[item.id]))
         # Where others of the same mailbox came through, it answers.
         if results.reasons and not any(content.missing is None for content in results.done.values()):
             self._mailbox_answers(mailbox)
         return [results.of(item) for item in items]
 
-    def _alone(self, mailbox: str, item: Item, streams: bool, reason: str) -> _Results:
+    def _alone(self, mailbox: str, item: Item, way: Way, reason: str) -> Results:
         """Ask for one item again. reason: why it was not given before, which holds where this answer says nothing."""
         try:
-            return self._once(mailbox, [item], streams, _HALVING)
+            return self._once(mailbox, [item], way, _HALVING)
         except AnswerUnreadable:
-            return _Results(reasons={item.id: reason})
+            return Results(reasons={item.id: reason})
         except (Refused, Throttled):
             raise
         except MailmoveError as error:
             self._mailbox_answers(mailbox)
-            return _Results(reasons={item.id: error.seen})
+            return Results(reasons={item.id: error.seen})
 
     def _pauses(self) -> Iterator[float]:
         """Those that the patience of the connection has room for."""
@@ -83,47 +83,33 @@ class ContentReader:
         """Raises what stands in the way where not even the mailbox's folders can be had."""
         read_well_known(self._ews, mailbox)
 
-    def _ask(self, mailbox: str, items: Sequence[Item], streams: bool, patience: float | None) -> _Results:
+    def _ask(self, mailbox: str, items: Sequence[Item], way: Way, patience: float | None) -> Results:
         """One request; where it fails as a whole, two for its halves."""
         try:
-            return self._once(mailbox, items, streams, patience)
+            return self._once(mailbox, items, way, patience)
         except (Refused, Throttled):
             raise
         except MailmoveError as error:
             self._mailbox_answers(mailbox)
             if len(items) == 1:
-                return _Results(reasons={items[0].id: error.seen})
+                return Results(reasons={items[0].id: error.seen})
         half = len(items) // 2
-        results = self._ask(mailbox, items[:half], streams, _HALVING)
-        results.add(self._ask(mailbox, items[half:], streams, _HALVING))
+        results = self._ask(mailbox, items[:half], way, _HALVING)
+        results.add(self._ask(mailbox, items[half:], way, _HALVING))
         return results
 
-    def _once(self, mailbox: str, items: Sequence[Item], streams: bool, patience: float | None) -> _Results:
+    def _once(self, mailbox: str, items: Sequence[Item], way: Way, patience: float | None) -> Results:
+        if way == "written":
+            return self._whole.read(mailbox, items, patience)
         wanted = f"the content of {len(items)} items of {mailbox}"
-        version = EXPORT_VERSION if streams else BASE_VERSION
-        read = partial(_results, items, streams)
-        return self._ews.ask(_request(items, streams), wanted, read, version=version, patience=patience)
+        version = EXPORT_VERSION if way == "exported" else BASE_VERSION
+        read = partial(_results, items, way)
+        return self._ews.ask(_request(items, way), wanted, read, version=version, patience=patience)
 
 
-class _Results:
-    """done: by id of the item, what was answered for good. reasons: why there is nothing yet, in the server's words."""
-
-    def __init__(self, done: dict[str, Content] | None = None, reasons: dict[str, str] | None = None) -> None:
-        self.done, self.reasons = done or {}, reasons or {}
-
-    def add(self, other: _Results) -> None:
-        self.done |= other.done
-        self.reasons |= other.reasons
-        self.reasons = {identity: reason for identity, reason in self.reasons.items() if identity not in self.done}
-
-    def of(self, item: Item) -> Content:
-        reason = self.reasons.get(item.id, "no answer")
-        return self.done.get(item.id) or Content(item, missing=f"the old server does not give it: {reason}")
-
-
-def _request(items: Sequence[Item], streams: bool) -> Element:
+def _request(items: Sequence[Item], way: Way) -> Element:
     identities = item_ids(item.id for item in items)
-    if streams:
+    if way == "exported":
         return m.ExportItems(identities)
     contacts = items[0].kind == "contact"  # 2007 has no MIME of a contact, and Graph takes none of it
     shape = id_and(*(contact_properties() if contacts else []))
@@ -133,21 +119,13 @@ def _request(items: Sequence[Item], streams: bool) -> Element:
     return m.GetItem(m.ItemShape(*shape), identities)
 
 
-def _results(items: Sequence[Item], streams: bool, answer: Answer) -> _Results:
-    results = _Results()
+def _results(items: Sequence[Item], way: Way, answer: Answer) -> Results:
+    results = Results()
     for item, message in _pairs(items, answer):
         if message.ok:
-            content = _content(item, message.element, streams)
-            if content.missing is None:
-                results.done[item.id] = content
-            else:
-                results.reasons[item.id] = content.missing
-        elif message.code in GONE:
-            results.done[item.id] = Content(item, missing=GONE_WORDS)
-        elif message.code in OF_ITEM:
-            results.done[item.id] = Content(item, missing=f"the old server cannot give it: {message.words}")
+            results.take(_content(item, message.element, way))
         else:
-            results.reasons[item.id] = message.words
+            results.refused(item, message)
     return results
 
 
@@ -172,9 +150,9 @@ def _identity(message: Any) -> str:
     return "" if element is None else str(element.get("Id", ""))
 
 
-def _content(item: Item, message: Any, streams: bool) -> Content:
+def _content(item: Item, message: Any, way: Way) -> Content:
     """`missing`: the answer says success, and holds no content."""
-    if streams:
+    if way == "exported":
         data = message.findtext(f"{M}Data")
         return _checked(item, data, "Data", stream=True)
     element = next(message.iterfind(f"{M}Items/*"), None)

@@ -8,20 +8,20 @@ from blocks.exchange.ews.content_reader import ContentReader
 from blocks.exchange.ews.folder_listing import FolderListing, is_unlisted
 from blocks.exchange.ews.folder_reader import read_folders, read_well_known
 from blocks.exchange.ews.soap import EwsConnections
-from mailmove.items.copy.interfaces import Content, Origin, SourceFolder
+from mailmove.items.copy.interfaces import Content, Origin, SourceFolder, Way
 from mailmove.items.item import Item
 
 
 class EwsOrigin(Origin):
-    """Exchange 2007 SP1 and later; streams come from 2010 SP1 and later."""
+    """Exchange 2007 SP1 and later. From 2010 SP1 on it exports streams; before, we write them."""
 
     def __init__(self, connections: EwsConnections) -> None:
         self._ews, self._contents = connections, ContentReader(connections)
 
-    def gives_streams(self, mailbox: str) -> bool:
+    def best_way(self, mailbox: str) -> Way:
         if self._ews.server_version == (0, 0):
             read_well_known(self._ews, mailbox)
-        return self._ews.server_version >= (14, 1)
+        return "exported" if self._ews.server_version >= (14, 1) else "written"
 
     def folders(self, mailbox: str) -> list[SourceFolder]:
         return read_folders(self._ews, mailbox)
@@ -31,8 +31,8 @@ class EwsOrigin(Origin):
         for page in FolderListing(self._ews, mailbox, folder.id, folder.path, folder.kind).pages():
             yield from page
 
-    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
+    def contents(self, mailbox: str, items: Sequence[Item], *, way: Way) -> list[Content]:
         listed = [item for item in items if not is_unlisted(item)]
-        contents = self._contents.contents(mailbox, listed, streams=streams) if listed else []
+        contents = self._contents.contents(mailbox, listed, way=way) if listed else []
         given = {content.item.id: content for content in contents}
         return [given.get(item.id) or Content(item, missing="the old server cannot even list it") for item in items]

@@ -12,8 +12,11 @@ from blocks.exchange.ews.response_codes import PASSING
 from blocks.exchange.ews.soap import PAGE, EwsConnections
 from mailmove.items.copy.interfaces import Kind, SourceFolder
 
-_WELL_KNOWN = ("inbox", "sentitems", "drafts", "deleteditems", "junkemail", "outbox", "calendar", "contacts")
-"""EWS's names, which are Graph's as well."""
+_WELL_KNOWN = (
+    "inbox", "sentitems", "drafts", "deleteditems", "junkemail", "outbox", "calendar", "contacts", "tasks", "notes",
+    "journal",
+)  # fmt: skip
+"""EWS's names; those of mail are Graph's as well."""
 _FOLDER_KINDS: dict[str, Kind] = {
     f"{T}CalendarFolder": "event",
     f"{T}ContactsFolder": "contact",
@@ -43,6 +46,7 @@ class _Row:
     count: int
     tag: str
     kind: Kind
+    folder_class: str
 
 
 def read_folders(ews: EwsConnections, mailbox: str) -> list[SourceFolder]:
@@ -101,6 +105,7 @@ def is_there(ews: EwsConnections, mailbox: str, identity: str) -> bool:
 
 
 def _row(speaker: Speaker, element: Any) -> _Row:
+    folder_class = (element.findtext(f"{T}FolderClass") or "").strip()
     name, count = element.findtext(f"{T}DisplayName"), number(element.findtext(f"{T}TotalCount"))
     parent = element.find(f"{T}ParentFolderId")
     if name is None or parent is None or not parent.get("Id"):
@@ -111,7 +116,8 @@ def _row(speaker: Speaker, element: Any) -> _Row:
         name=name or _NAMELESS,
         count=1 if count is None else count,
         tag=str(element.tag),
-        kind=_kind(str(element.tag), element.findtext(f"{T}FolderClass") or ""),
+        kind=_kind(str(element.tag), folder_class),
+        folder_class=folder_class,
     )
 
 
@@ -129,7 +135,7 @@ def _id(speaker: Speaker, element: Element) -> str:
 
 
 def _in_order(speaker: Speaker, rows: dict[str, _Row], known: dict[str, str]) -> list[SourceFolder]:
-    """Parents first. Search folders show what lies elsewhere; notes and tasks have no place in Graph's mailbox."""
+    """Parents first. Search folders show what lies elsewhere."""
     made: dict[str, SourceFolder] = {}
     for identity in rows:
         chain: list[_Row] = []
@@ -141,5 +147,5 @@ def _in_order(speaker: Speaker, rows: dict[str, _Row], known: dict[str, str]) ->
         for row in reversed(chain):
             parent = made.get(row.parent)
             path = (*parent.path, row.name) if parent else (row.name,)
-            made[row.id] = SourceFolder(row.id, path, row.kind, known.get(row.id), row.count, parent)
+            made[row.id] = SourceFolder(row.id, path, row.kind, known.get(row.id), row.count, parent, row.folder_class)
     return [folder for identity, folder in made.items() if rows[identity].tag != _SEARCH_FOLDER]

@@ -56,6 +56,7 @@ def item_of(speaker: Speaker, element: Any, path: FolderPath) -> Item:
         id=identity,
         folder=path,
         kind=kind,
+        item_class=text.get("ItemClass", ""),
         message_id=message_id if kind == "message" else None,
         key=key,
         subject=subject,

@@ -14,6 +14,7 @@ from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.fields import number, part_or, rows, rows_or, text, text_or
 from blocks.microsoft365.http import JsonClient, next_link
 from blocks.microsoft365.items.careful_pages import BY_ARRIVAL, CarefulList
+from blocks.microsoft365.items.class_folders import ClassFolders
 from blocks.microsoft365.items.item_folders import Folders
 from blocks.microsoft365.items.item_import import Importer
 from blocks.microsoft365.items.item_requests import Unsendable, mark_property, outcome_of, request_for, without_parts
@@ -22,7 +23,7 @@ from mailmove.errors import Throttled, Transient
 from mailmove.items.copy.interfaces import Content, Destination, Outcome, Present, SourceFolder
 from mailmove.items.copy.rate_limits import Limits, Pace
 from mailmove.items.folder_path import shown
-from mailmove.items.identity import holds, is_searchable, known_name, marked_message_id
+from mailmove.items.identity import holds, is_searchable, is_shown, known_name, marked_message_id
 from mailmove.items.item import Item
 
 WHO = "Microsoft Graph"
@@ -51,6 +52,7 @@ class GraphDestination(Destination):
         self._graph, self._imports, self._importer, self._limits = graph, imports, importer, limits
         self._boxes: dict[str, _Box] = {}
         self._folders = Folders(graph)
+        self._classes = ClassFolders(graph, importer, self._folders)
         self._lock = threading.Lock()
 
     def _box(self, mailbox: str) -> _Box:
@@ -63,9 +65,21 @@ class GraphDestination(Destination):
     def folder(self, mailbox: str, folder: SourceFolder) -> str:
         box = self._box(mailbox)
         with opened(mailbox), box.lock, box.pace.slot():
+            if folder.kind == "other":
+                return self._classes.find(mailbox, folder)
             return self._folders.find(mailbox, folder)
 
+    def strangers(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        box = self._box(mailbox)
+        with opened(mailbox), box.lock, box.pace.slot():
+            identity = self._classes.import_id(mailbox, folder_id)
+        with opened(mailbox), box.pace.slot():
+            yield from list(self._classes.contents(mailbox, folder, identity))
+
     def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        if folder.kind == "other":
+            yield from self.strangers(mailbox, folder, folder_id)
+            return
         prop = mark_property(folder.kind)
         params = {
             "$select": FIELDS[folder.kind],
@@ -96,6 +110,9 @@ class GraphDestination(Destination):
     def copies(
         self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], *, streams: bool
     ) -> list[int]:
+        strangers = [item for item in items if streams and not is_shown(item, folder.kind)]
+        if strangers:
+            return self._with_strangers(mailbox, folder, folder_id, items, streams)
         names = [known_name(item, streams) for item in items]
         wanted = f"whether {len(names)} items are in {shown(folder.path)} of {mailbox}"
         if folder_id is None and folder.kind != "message":
@@ -138,6 +155,19 @@ class GraphDestination(Destination):
                 waiting.append(name)
         return [counts[name] for name in names]
 
+    def _with_strangers(
+        self, mailbox: str, folder: SourceFolder, folder_id: str | None, items: Sequence[Item], streams: bool
+    ) -> list[int]:
+        """Those that Graph shows as usual; the others in their folder, of which all is read."""
+        usual = [item for item in items if is_shown(item, folder.kind)]
+        counts = self.copies(mailbox, folder, folder_id, usual, streams=streams) if usual else []
+        by_id = {item.id: count for item, count in zip(usual, counts, strict=True)}
+        place = self.folder(mailbox, folder) if folder_id is None else folder_id
+        at_target = Counter(present.name for present in self.strangers(mailbox, folder, place))
+        return [
+            by_id[item.id] if item.id in by_id else at_target[known_name(item, streams, folder.kind)] for item in items
+        ]
+
     def _count(self, body: Any, wanted: str) -> int:
         """Rows of this page, and of those that it leads to."""
         if not isinstance(body, dict):
@@ -149,9 +179,9 @@ class GraphDestination(Destination):
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:
         pace = self._box(mailbox).pace
         if any(content.stream is not None for content in contents):
-            names = self._folders.names[mailbox, folder_id]
             with opened(mailbox):
-                return [self._importer.put(mailbox, names, content, pace) for content in contents]
+                identity = self._classes.import_id(mailbox, folder_id)
+                return [self._import(mailbox, identity, content, pace) for content in contents]
         wanted = f"{len(contents)} items of {mailbox} to be stored"
         outcomes: dict[int, Outcome] = {}
         requests: dict[int, Json] = {}
@@ -171,6 +201,10 @@ class GraphDestination(Destination):
                 without = without_parts(contents[place]) if outcome.state == "stored" else ()
                 outcomes[place] = replace(outcome, without=without) if without else outcome
         return [outcomes[place] for place in range(len(contents))]
+
+    def _import(self, mailbox: str, identity: str, content: Content, pace: Pace) -> Outcome:
+        outcome = self._importer.put(mailbox, identity, content, pace)
+        return replace(outcome, without=content.without) if outcome.state == "stored" else outcome
 
     def _store(self, requests: list[Json], wanted: str) -> list[Outcome]:
         try:

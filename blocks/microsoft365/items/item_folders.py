@@ -9,7 +9,7 @@ from blocks.microsoft365.answers import Json
 from blocks.microsoft365.fields import flag_or, text, text_or
 from blocks.microsoft365.http import JsonClient
 from mailmove.errors import Drifted, NotYet, Transient
-from mailmove.items.copy.interfaces import SourceFolder
+from mailmove.items.copy.interfaces import Kind, SourceFolder
 
 WHO = "Microsoft Graph"
 _MAKING = 5  # times that a folder is looked for and asked for
@@ -23,6 +23,7 @@ class Folders:
         self._ids: dict[tuple[str, str, str], str] = {}
         self.names: dict[tuple[str, str], tuple[str, ...]] = {}
         """(mailbox, folder id) -> display names from the top; "" stands for the default contacts folder."""
+        self.kinds: dict[tuple[str, str], Kind] = {}
 
     def find(self, mailbox: str, folder: SourceFolder) -> str:
         """Id, quoted for a path; "" for the default contacts folder. Blocked, Refused, Transient."""
@@ -30,7 +31,7 @@ class Folders:
         if key not in self._ids:
             identity, names = self._find(mailbox, folder)
             self._ids[key] = identity
-            self.names[mailbox, identity] = names
+            self.names[mailbox, identity], self.kinds[mailbox, identity] = names, folder.kind
         return self._ids[key]
 
     def _find(self, mailbox: str, folder: SourceFolder) -> tuple[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Graph's mailbox import: an item goes in whole, as the stream that ExportItems of an old server gave.
+"""Graph's mailbox import: an item goes in whole, as the stream that ExportItems of an old server gave, or we wrote.
 
 Sources: learn.microsoft.com/graph/import-exchange-mailbox-item, graph/api/mailbox-createimportsession. Global cloud
 only; primary and shared mailboxes. Unverified: that it takes the stream
@@ -49,13 +49,12 @@ class Importer:
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
 
-    def put(self, mailbox: str, names: tuple[str, ...], content: Content, pace: Pace) -> Outcome:
-        """names: display names of the folder from the top; the first may be "": the default contacts folder."""
+    def put(self, mailbox: str, folder: str, content: Content, pace: Pace) -> Outcome:
+        """folder: its id, as `folder_of` gives it."""
         wanted = f"'{content.item.subject}' of {mailbox} to be imported"
         if not content.stream:
             return Outcome("refused", NO_CONTENT)
         with self._lock:
-            folder = self._folder(mailbox, names, content.item.kind)
             session = self._session(mailbox)
         with pace.slot(upload=content.weight):
             outcome = self._send(session, {"FolderId": folder, "Mode": "create", "Data": content.stream}, wanted)
@@ -81,7 +80,8 @@ class Importer:
             session.until = 0.0
         return outcome_of(response.status_code, dict(response.headers.items()), answer, wanted)
 
-    def _box(self, mailbox: str) -> str:
+    def box(self, mailbox: str) -> str:
+        """Path of the mailbox, below Graph's root."""
         if mailbox not in self._boxes:
             wanted = f"the mailbox id of {mailbox}"
             settings = read_thrice(lambda: self._settings(mailbox, wanted), self._graph.sleep)
@@ -101,20 +101,27 @@ class Importer:
     def _session(self, mailbox: str) -> _Session:
         known = self._sessions.get(mailbox)
         if known is None or time.monotonic() >= known.until:
-            path = f"{self._box(mailbox)}/createImportSession"
+            path = f"{self.box(mailbox)}/createImportSession"
             # A session that is never used does no harm.
             made = self._graph.call("POST", path, wanted=f"to import into {mailbox}", repeatable=True).body
             known = self._sessions[mailbox] = _Session(text(made, "importUrl"), time.monotonic() + _RENEW)
         return known
 
-    def _folder(self, mailbox: str, names: tuple[str, ...], kind: str) -> str:
-        """The folder's id as the import knows it; it is walked by name, for the two ids need not be the same."""
+    def folder_of(self, mailbox: str, names: tuple[str, ...], kind: str) -> str:
+        """The id of a folder as the import knows it; it is walked by name, for the two ids need not be the same.
+
+        names: display names from the top; the first may be "": the default contacts folder. kind: of the folder.
+        """
+        with self._lock:
+            return self._walked(mailbox, names, kind)
+
+    def _walked(self, mailbox: str, names: tuple[str, ...], kind: str) -> str:
         key = mailbox, names, kind
         if key not in self._folders:
-            place, identity = f"{self._box(mailbox)}/folders", ""
+            place, identity = f"{self.box(mailbox)}/folders", ""
             for name in names:
                 identity = self._child(place, name, kind, mailbox)
-                place = f"{self._box(mailbox)}/folders/{quote(identity, safe='')}/childFolders"
+                place = f"{self.box(mailbox)}/folders/{quote(identity, safe='')}/childFolders"
             self._folders[key] = identity
         return self._folders[key]
 

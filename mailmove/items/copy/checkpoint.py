@@ -12,12 +12,16 @@ import os
 import re
 import threading
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
+from typing import get_args
+
+from mailmove.items.copy.interfaces import Way
 
 _WIDTH = 12  # bytes of a digest: two of a million items are alike with a chance of 1 in 10**17
-_SENT, _DONE, _OPENED, _VERSION = "s", "d", "o", "v"
+_SENT, _DONE, _OPENED, _VERSION, _WENT = "s", "d", "o", "v", "w"
 VERSION = "2"
 """Number of the shape: folders are known by id. Lines of another shape count for nothing; the folders are compared."""
 
@@ -111,6 +115,8 @@ class Checkpoint:
         self._doubtful: set[bytes] = set()
         self._opened: set[str] = set()
         self._version: str | None = None
+        self.by_way: Counter[tuple[Way, str]] = Counter()
+        """(way, family of classes) -> count of items that are known to have gone so."""
         for line in journal.lines():
             self._read(line)
         self._written = self._version == VERSION
@@ -123,6 +129,8 @@ class Checkpoint:
             return
         if kind == _OPENED:
             self._opened.add(rest)
+        elif kind == _WENT:
+            self._read_way(*rest.split(" "))
         elif kind in (_SENT, _DONE):
             try:
                 digests = {bytes.fromhex(word) for word in rest.split()}
@@ -134,6 +142,12 @@ class Checkpoint:
             else:
                 self._done |= digests
                 self._doubtful -= digests
+
+    def _read_way(self, way: str = "", family: str = "", count: str = "") -> None:
+        """Half a line, from before a crash, or a way of a later version counts nothing."""
+        for known in get_args(Way):
+            if way == known and family and count.isdecimal():
+                self.by_way[known, family] += int(count)
 
     def is_done(self, item_id: str) -> bool:
         return _digest(item_id) in self._done
@@ -158,16 +172,20 @@ class Checkpoint:
         with self._lock:
             self._doubtful.update(digests)
 
-    def done(self, item_ids: Iterable[str]) -> None:
-        """Record items as stored at the target."""
+    def done(self, item_ids: Iterable[str], way: Way | None = None, family: str = "") -> None:
+        """Record items as stored at the target. way: None: found there. family: of their classes, without blanks."""
         digests = [_digest(item_id) for item_id in item_ids]
         if not digests:
             return
         # Losing this line to a power cut costs a look-up.
         self._append(f"{_DONE} {' '.join(digest.hex() for digest in digests)}", safe=False)
+        if way is not None:
+            self._append(f"{_WENT} {way} {family} {len(digests)}", safe=False)
         with self._lock:
             self._done.update(digests)
             self._doubtful.difference_update(digests)
+            if way is not None:
+                self.by_way[way, family] += len(digests)
 
     def _append(self, line: str, *, safe: bool) -> None:
         """Append a line; before the first of ours, the version of what follows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,12 +14,18 @@ from mailmove.items.identity import Holds
 from mailmove.items.item import Item
 
 Kind = Literal["message", "event", "contact", "other"]
-"""What a folder holds. other: tasks, notes, journal entries; Graph has no folders for them."""
+"""What a folder holds. other: tasks, notes, journal entries; Graph itself has no folders for them, the import has."""
+Way = Literal["exported", "written", "converted"]
+"""How an item goes. exported: as the old server's own stream. written: as a stream that we write from its properties.
+converted: as MIME or JSON, of which Graph makes an item."""
 
 
 @dataclass(frozen=True)
 class SourceFolder:
-    """A folder of the old server. path: names from the top down. well_known: its name in Graph, if any."""
+    """A folder of the old server. path: names from the top down. well_known: its name in EWS, if any.
+
+    folder_class: 'IPF.Task'; "": the server does not say.
+    """
 
     id: str
     path: FolderPath
@@ -26,6 +33,7 @@ class SourceFolder:
     well_known: str | None = None
     count: int = 0
     parent: SourceFolder | None = None
+    folder_class: str = ""
 
     @property
     def name(self) -> str:
@@ -37,7 +45,7 @@ class SourceFolder:
 class Content:
     """One item with its content. Exactly one of these is set.
 
-    mime: RFC 5322 (of an event: iCalendar) in base64. stream: what ExportItems gave, in base64. fields: a contact, as
+    mime: RFC 5322 (of an event: iCalendar) in base64. stream: as ExportItems gives it, in base64. fields: a contact, as
     Graph names its properties. missing: why the old server does not give it. without: parts that it lacks, in words.
     """
 
@@ -96,7 +104,7 @@ class Moved:
 
     already_present: at the target before, by an earlier run or another way. left: items that were not copied, each
     with the reason. reduced: items that were copied without a part of them, which is named. not_copied: folders, or the
-    mailbox.
+    mailbox. by_way: what was stored, in this run and those before it: (way, class of item) -> count.
     """
 
     mailbox: str
@@ -105,6 +113,7 @@ class Moved:
     left: list[tuple[Item, str]] = field(default_factory=list)
     reduced: list[tuple[Item, str]] = field(default_factory=list)
     not_copied: list[NotCopied] = field(default_factory=list)
+    by_way: Counter[tuple[Way, str]] = field(default_factory=Counter)
     over: bool = False
 
 
@@ -129,11 +138,11 @@ class Origin(ABC):
         """The folder's items, oldest first, page by page."""
 
     @abstractmethod
-    def gives_streams(self, mailbox: str) -> bool:
-        """Can the server export whole items (ExportItems streams)?"""
+    def best_way(self, mailbox: str) -> Way:
+        """exported: the server has ExportItems. written: it shows the properties of which a stream is written."""
 
     @abstractmethod
-    def contents(self, mailbox: str, items: Sequence[Item], *, streams: bool) -> list[Content]:
+    def contents(self, mailbox: str, items: Sequence[Item], *, way: Way) -> list[Content]:
         """In the order asked for. An item that is gone or cannot be read has `missing`."""
 
 
@@ -146,7 +155,14 @@ class Destination(ABC):
 
     @abstractmethod
     def present(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
-        """Every item in the folder: its name (`identity.known_name` of the original), and what it holds."""
+        """Every item in the folder: its name (`identity.known_name` of the original), and what it holds.
+
+        Of a folder of messages, events or contacts, only those; the others by `strangers`.
+        """
+
+    @abstractmethod
+    def strangers(self, mailbox: str, folder: SourceFolder, folder_id: str) -> Iterator[Present]:
+        """Items in the folder that are of another kind than the folder, and came as streams."""
 
     @abstractmethod
     def copies(
@@ -157,7 +173,7 @@ class Destination(ABC):
 
     @abstractmethod
     def takes_streams(self, mailbox: str) -> bool:
-        """Can the target import whole items (ExportItems streams)?"""
+        """Can the target import whole items, as streams?"""
 
     @abstractmethod
     def put(self, mailbox: str, folder_id: str, contents: Sequence[Content]) -> list[Outcome]:

@@ -13,23 +13,37 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from mailmove.errors import MailmoveError, SignInRefused, Transient
-from mailmove.items.copy.batches import batches, portions
+from mailmove.items.copy.batches import LARGEST_IMPORT, batches, import_bytes, portions
 from mailmove.items.copy.checkpoint import Checkpoint
+from mailmove.items.copy.compare import match
 from mailmove.items.copy.folder_work import FolderWork
-from mailmove.items.copy.interfaces import Content, Destination, Moved, NotCopied, Origin, Outcome, SourceFolder
+from mailmove.items.copy.interfaces import (
+    Content,
+    Destination,
+    Moved,
+    NotCopied,
+    Origin,
+    Outcome,
+    Present,
+    SourceFolder,
+)
+from mailmove.items.copy.lanes import in_lanes
 from mailmove.items.copy.rate_limits import bounded
 from mailmove.items.copy.reading import Reading
+from mailmove.items.copy.ways import is_stream, way_of
 from mailmove.items.each_folder import IN_A_ROW, each_folder
 from mailmove.items.folder_path import shown
-from mailmove.items.identity import Holds, holds, known_name, may_be_same
+from mailmove.items.identity import known_name
 from mailmove.items.item import Item
+from mailmove.items.item_class import family_of
 
 TRIES = 8
 """Attempts in a row without a stored item, after which the item is left, or the copy gives up with Transient."""
+_STRANGERS = "strangers"
+"""Word in the journal, after a folder's id: its items of other kinds have been compared."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,9 @@ class MailboxCopy:
         self._stop = threading.Event()
         self._counted: Counter[str] = Counter()
         self._left: set[str] = set()
-        self._streams = destination.takes_streams(self._mailbox) and origin.gives_streams(self._mailbox)
+        self._way = way_of(origin, destination, self._mailbox)
+        self._streams = is_stream(self._way)
+        moved.by_way = Counter(checkpoint.by_way)
 
     def run(self) -> Moved:
         """Copy every item. A folder that cannot be read or written is named in `not_copied`.
@@ -112,7 +128,7 @@ class MailboxCopy:
         ids = {item.id for item in wanted}
         # A message is missing from the mailbox, not from a folder: another copy of it may lie in another one.
         others = Counter(
-            self._name(item)
+            hash(known_name(item, self._streams, folder.kind))
             for folder in folders.values()
             if folder.count and any(item.message_id for item in wanted)
             for item in self._origin.items(self._mailbox, folder)
@@ -124,27 +140,41 @@ class MailboxCopy:
                 self._leave(items, "its folder is gone from the old server")
                 continue
             folder = folders[path]
-            work = FolderWork(folder, self._destination.folder(self._mailbox, folder), everywhere=True)
+            work = self._work(folder, everywhere=True)
             work.settled = others
             work.doubtful = list(self._fitting(folder, items))
             self._settle(work)
         self._moved.over = True
         return self._moved
 
+    def _work(self, folder: SourceFolder, *, everywhere: bool = False) -> FolderWork:
+        identity = self._destination.folder(self._mailbox, folder)
+        return FolderWork(folder, identity, streams=self._streams, everywhere=everywhere)
+
     def _copy_folder(self, folder: SourceFolder) -> FolderWork:
         """Copy a folder's items, except those in doubt and those postponed."""
-        if folder.kind == "other":
+        if folder.kind == "other" and not self._streams:
             self._leave(self._origin.items(self._mailbox, folder), "Graph has no folder of this kind")
-            return FolderWork(folder, "")
+            return FolderWork(folder, "", streams=False)
         with self._lock:  # what an earlier try of this run counted is counted anew
             self._moved.already_present -= self._counted.pop(folder.id, 0)
-        work = FolderWork(folder, self._destination.folder(self._mailbox, folder))
-        if not self._checkpoint.knows(folder.id):
-            self._compare(work)
-            self._checkpoint.opened(folder.id)
+        work = self._work(folder)
+        self._compare(work, folder.id, self._destination.present, lambda: self._origin.items(self._mailbox, folder))
         items = self._fitting(folder, self._origin.items(self._mailbox, folder))
-        self._send_all(work, self._first_of_each_name(work, self._fresh(work, items)))
+        self._send_all(work, self._first_of_each_name(work, self._known(work, self._fresh(work, items))))
+        if strangers := work.strangers:
+            self._compare(work, f"{folder.id} {_STRANGERS}", self._destination.strangers, lambda: strangers)
+            lacking = (item for item in strangers if not self._checkpoint.is_done(item.id))
+            self._send_all(work, self._first_of_each_name(work, lacking))
         return work
+
+    def _known(self, work: FolderWork, items: Iterable[Item]) -> Iterator[Item]:
+        """Items of the folder's own kind; strangers are set aside until they have been compared."""
+        for item in items:
+            if work.is_stranger(item):
+                work.strangers.append(item)
+            else:
+                yield item
 
     def _fresh(self, work: FolderWork, items: Iterable[Item]) -> Iterator[Item]:
         """Items never sent. The others are counted, or kept as doubtful with their name claimed."""
@@ -152,12 +182,12 @@ class MailboxCopy:
             if self._checkpoint.is_done(item.id):
                 with self._lock:
                     if item.id not in work.just_found:
-                        work.settled[self._name(item)] += 1
+                        work.settled[work.name(item)] += 1
                         self._count(work, present=1)
             elif self._checkpoint.is_doubtful(item.id):
                 with self._lock:
                     work.doubtful.append(item)
-                work.claimed.add(self._name(item))
+                work.claimed.add(work.name(item))
             else:
                 yield item
 
@@ -173,7 +203,7 @@ class MailboxCopy:
             self._send_all(work, self._first_of_each_name(work, lacking, again=True))
             for later in postponed:
                 # Were both in doubt, and the target had one of them, nobody could say which.
-                if self._name(later) in {self._name(item) for item in work.doubtful}:
+                if work.name(later) in {work.name(item) for item in work.doubtful}:
                     work.postponed.append(later)
                 else:
                     self._portion(work, [later])
@@ -192,37 +222,21 @@ class MailboxCopy:
         """Whether the target takes items of this mailbox at all; then what it does not take is to blame itself."""
         return bool(self._moved.copied or self._moved.already_present)
 
-    def _compare(self, work: FolderWork) -> None:
-        """Count as copied what the target's folder holds before the first item is sent to it."""
-        at_target: dict[int, Counter[Holds]] = {}
-        for present in self._destination.present(self._mailbox, work.folder, work.id):
-            at_target.setdefault(hash(present.name), Counter())[present.holds] += 1
-        if not at_target:
+    def _compare(
+        self,
+        work: FolderWork,
+        mark: str,
+        present: Callable[[str, SourceFolder, str], Iterator[Present]],
+        items: Callable[[], Iterable[Item]],
+    ) -> None:
+        """Count as copied what the target holds before the first item is sent to it. mark: of this in the journal."""
+        if self._checkpoint.knows(mark):
             return
-        waiting: list[tuple[Item, int]] = []
-        for item in self._origin.items(self._mailbox, work.folder):
-            names = [name for name in (self._name(item), hash(item.identity)) if name in at_target]
-            if not names or self._checkpoint.is_done(item.id):
-                continue
-            exact = [name for name in names if at_target[name][holds(item)] > 0]
-            if exact:
-                at_target[exact[0]][holds(item)] -= 1
-                self._match(work, item)
-            else:
-                waiting.append((item, names[0]))
-        for item, name in waiting:
-            # What is left is known as no other item's; whatever spoke against it was said by another of its name.
-            rest = (held for held, count in at_target[name].items() if count > 0 and may_be_same(item, held))
-            if (held := next(rest, None)) is not None:
-                at_target[name][held] -= 1
-                self._match(work, item)
-        matched = sorted(work.just_found)
+        listed = present(self._mailbox, work.folder, work.id)
+        matched = match(work, listed, items, self._checkpoint.is_done)
         self._checkpoint.done(matched)
         self._count(work, present=len(matched))
-
-    def _match(self, work: FolderWork, item: Item) -> None:
-        work.settled[self._name(item)] += 1
-        work.just_found.add(item.id)
+        self._checkpoint.opened(mark)
 
     def _count(self, work: FolderWork, *, present: int = 0, copied: int = 0) -> None:
         self._moved.already_present += present
@@ -230,9 +244,11 @@ class MailboxCopy:
         self._counted[work.folder.id] += present + copied
 
     def _fitting(self, folder: SourceFolder, items: Iterable[Item]) -> Iterator[Item]:
-        """Items of the folder's own kind; the others are left, with the reason."""
+        """Items that can be sent at all, each to its folder; the others are left, with the reason."""
         for item in items:
-            if item.kind == folder.kind:
+            if self._streams and import_bytes(item.size or 0) > LARGEST_IMPORT:
+                self._leave([item], _too_large(item.size or 0))
+            elif self._streams or item.kind == folder.kind:
                 yield item
             elif not self._checkpoint.is_done(item.id):
                 self._leave([item], f"Graph takes no {item.kind} in a folder of this kind")
@@ -258,36 +274,24 @@ class MailboxCopy:
         )
         for item, count in zip(items, copies, strict=True):
             with self._lock:
-                arrived = count > work.settled[self._name(item)]
+                arrived = count > work.settled[work.name(item)]
                 if arrived:
-                    work.settled[self._name(item)] += 1
+                    work.settled[work.name(item)] += 1
             (arrivals if arrived else lacking).append(item)
-        self._checkpoint.done([item.id for item in arrivals])
+        self._note(arrivals)
         with self._lock:
             self._count(work, present=len(arrivals))
         return lacking
 
     def _send_all(self, work: FolderWork, items: Iterable[Item]) -> None:
-        self._stop.clear()
-        with ThreadPoolExecutor(self._manners.lanes, thread_name_prefix=f"copy {self._mailbox}") as lanes:
-            under_way: set[Future[None]] = set()
-            try:
-                for portion in portions(items):
-                    under_way.add(lanes.submit(self._portion, work, portion))
-                    # One more than can be at work, so that no lane waits for the old server's next page.
-                    while len(under_way) > self._manners.lanes:
-                        under_way = self._reap(under_way)
-                while under_way:
-                    under_way = self._reap(under_way)
-            except BaseException:
-                self._stop.set()  # the others stop between two batches
-                raise
+        name = f"copy {self._mailbox}"
+        in_lanes(self._manners.lanes, name, portions(items), lambda portion: self._portion(work, portion), self._stop)
 
     def _first_of_each_name(self, work: FolderWork, items: Iterable[Item], *, again: bool = False) -> Iterator[Item]:
         """The first item of each name; later ones are postponed. again: the names were claimed before."""
         names: set[int] = set()
         for item in items:
-            name = self._name(item)
+            name = work.name(item)
             claimed = names if again else work.claimed
             if name in claimed:
                 work.postponed.append(item)
@@ -295,18 +299,14 @@ class MailboxCopy:
                 claimed.add(name)
                 yield item
 
-    def _reap(self, under_way: set[Future[None]]) -> set[Future[None]]:
-        done, rest = wait(under_way, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
-        return rest
-
     def _portion(self, work: FolderWork, items: Sequence[Item]) -> None:
         whole: list[Content] = []
-        reading = Reading(self._origin, self._mailbox, self._streams)
+        reading = Reading(self._origin, self._mailbox, self._way)
         for content in reading.contents(items, may_blame_item=self._anything_stored()):
             if lack := content.lack:
                 self._leave([content.item], lack)
+            elif self._streams and content.weight > LARGEST_IMPORT:
+                self._leave([content.item], _too_large(content.weight * 3 // 4))
             else:
                 whole.append(content)
         for batch in batches(whole):
@@ -334,11 +334,11 @@ class MailboxCopy:
     def _take(self, work: FolderWork, pairs: Sequence[tuple[Content, Outcome]]) -> None:
         """Write down what became of each item that was sent, but for those to be sent again."""
         stored = [content.item for content, outcome in pairs if outcome.state == "stored"]
-        self._checkpoint.done(item.id for item in stored)
+        self._note(stored)
         lost = [(content.item, outcome.why) for content, outcome in pairs if outcome.state == "unknown"]
         with self._lock:
             self._count(work, copied=len(stored))
-            work.settled.update(self._name(item) for item in stored)
+            work.settled.update(work.name(item) for item in stored)
             self._moved.reduced += [
                 (content.item, ", ".join(outcome.without)) for content, outcome in pairs if outcome.without
             ]
@@ -348,6 +348,16 @@ class MailboxCopy:
         for content, outcome in pairs:
             if outcome.state == "refused":
                 self._leave([content.item], outcome.why)
+
+    def _note(self, stored: Sequence[Item]) -> None:
+        """Write down that these have arrived, and which way."""
+        by_family: dict[str, list[Item]] = {}
+        for item in stored:
+            by_family.setdefault(family_of(item.item_class), []).append(item)
+        for family, items in by_family.items():
+            self._checkpoint.done((item.id for item in items), self._way, family)
+            with self._lock:
+                self._moved.by_way[self._way, family] += len(items)
 
     def _give_up(self, work: FolderWork, contents: Sequence[Content], outcomes: Sequence[Outcome]) -> None:
         """After as many tries as there are: each alone, and one that is alone is left. Transient: the target is to
@@ -382,9 +392,6 @@ class MailboxCopy:
                     self._left.add(item.id)
                     self._moved.left.append((item, why))
 
-    def _name(self, item: Item) -> int:
-        return hash(self._named(item))
 
-    def _named(self, item: Item) -> str:
-        """The name of a copy of this item."""
-        return known_name(item, self._streams)
+def _too_large(size: int) -> str:
+    return f"{size:,} bytes: the import takes at most {LARGEST_IMPORT * 3 // 4:,} of an item"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailmove.errors import MailmoveError, Refused, Throttled
-from mailmove.items.copy.interfaces import Content, Origin
+from mailmove.items.copy.interfaces import Content, Origin, Way
 from mailmove.items.each_folder import IN_A_ROW
 from mailmove.items.item import Item
 
 
 class Reading:
-    """Contents of one mailbox's items. streams: as whole items (ExportItems)."""
+    """Contents of one mailbox's items, each that way."""
 
-    def __init__(self, origin: Origin, mailbox: str, streams: bool) -> None:
-        self._origin, self._mailbox, self._streams = origin, mailbox, streams
+    def __init__(self, origin: Origin, mailbox: str, way: Way) -> None:
+        self._origin, self._mailbox, self._way = origin, mailbox, way
 
     def contents(self, items: Sequence[Item], *, may_blame_item: bool) -> list[Content]:
         """The content of each, in order; `missing` says why there is none.
@@ -32,7 +32,7 @@ class Reading:
             return self._one_by_one(items, error)
 
     def _ask(self, items: Sequence[Item]) -> list[Content]:
-        return self._origin.contents(self._mailbox, items, streams=self._streams)
+        return self._origin.contents(self._mailbox, items, way=self._way)
 
     def _one_by_one(self, items: Sequence[Item], first: MailmoveError) -> list[Content]:
         contents: list[Content] = []

@@ -22,7 +22,7 @@ def read(recorded: bytes = RECORDED) -> tuple[Content, bytes]:
         asked.append(request)
         return 200, recorded
 
-    [content] = EwsOrigin(RecordedEws(answer)).contents(BOX, [ITEM], streams=False)
+    [content] = EwsOrigin(RecordedEws(answer)).contents(BOX, [ITEM], way="converted")
     return content, asked[0]
 
 

@@ -48,5 +48,5 @@ def test_a_server_that_is_down_is_no_items_fault(tmp_path: Path) -> None:
         items = list(origin.items(ANNA, folder))
         w.faults.set("exchange.ews_down")
         with pytest.raises(MailmoveError) as caught:
-            origin.contents(ANNA, items, streams=False)
+            origin.contents(ANNA, items, way="converted")
         assert isinstance(caught.value, Transient)

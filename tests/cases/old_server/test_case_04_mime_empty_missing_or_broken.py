@@ -32,11 +32,11 @@ def test_streams_without_data(sick: str) -> None:
     items = [replace(message("odd", "Rechnung 4711"), sick=sick), message("a", "Hallo")]
     with world({ANNA: items}, version="14.3.123.4") as w:
         origin = w.source.origin()
-        assert origin.gives_streams(ANNA)
+        assert origin.best_way(ANNA) == "exported"
         [folder] = [folder for folder in origin.folders(ANNA) if folder.count]
         contents = {
             content.item.subject: content
-            for content in origin.contents(ANNA, list(origin.items(ANNA, folder)), streams=True)
+            for content in origin.contents(ANNA, list(origin.items(ANNA, folder)), way="exported")
         }
         assert contents["Hallo"].stream
         assert contents["Rechnung 4711"].stream is None and "Data" in str(contents["Rechnung 4711"].missing)

@@ -13,7 +13,7 @@ from blocks.exchange.ews.copy_source import EwsOrigin
 def test_the_others_come_through_and_this_one_is_named(code: str, place: int) -> None:
     messages = [mail(identity) for identity in "abc"]
     messages[place] = code
-    contents = EwsOrigin(always(answers("GetItem", *messages))).contents(BOX, items(*"abc"), streams=False)
+    contents = EwsOrigin(always(answers("GetItem", *messages))).contents(BOX, items(*"abc"), way="converted")
     assert [content.mime is None for content in contents] == [index == place for index in range(3)]
     assert code in str(contents[place].missing) and "in words" in str(contents[place].missing)
 
@@ -23,6 +23,6 @@ def test_a_warning_is_no_content() -> None:
     body = answers("GetItem", mail("a"), mail("b")).replace(
         '"Success"><m:ResponseCode>NoError', '"Warning"><m:ResponseCode>ErrorBatchProcessingStopped', 1
     )
-    first, second = EwsOrigin(always(body)).contents(BOX, items("a", "b"), streams=False)
+    first, second = EwsOrigin(always(body)).contents(BOX, items("a", "b"), way="converted")
     assert first.mime is None and "ErrorBatchProcessingStopped" in str(first.missing)
     assert second.mime

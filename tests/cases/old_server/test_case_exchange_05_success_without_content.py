@@ -14,7 +14,7 @@ from mailmove.errors import AnswerUnreadable
 )
 def test_the_other_is_copied_and_this_one_is_named(content: str | None) -> None:
     ews = always(answers("GetItem", mail("a"), mail("b", content)))
-    first, second = EwsOrigin(ews).contents(BOX, items("a", "b"), streams=False)
+    first, second = EwsOrigin(ews).contents(BOX, items("a", "b"), way="converted")
     assert first.mime == "U3ViamVjdDogYQ0KDQphDQo="
     assert second.mime is None and "MimeContent" in str(second.missing)
     assert 1 < ews.asked < 50
@@ -23,11 +23,11 @@ def test_the_other_is_copied_and_this_one_is_named(content: str | None) -> None:
 def test_an_answer_without_an_item_and_a_contact_without_a_property() -> None:
     ews = always(answers("GetItem", "<m:Items/>"))
     with pytest.raises(AnswerUnreadable, match="GetFolder"):  # not even the mailbox's folders can be had
-        EwsOrigin(ews).contents(BOX, items("a"), streams=False)
+        EwsOrigin(ews).contents(BOX, items("a"), way="converted")
     contact = '<m:Items><t:Contact><t:ItemId Id="{}"/>{}</t:Contact></m:Items>'
     body = answers("GetItem", contact.format("a", "<t:DisplayName>Ann</t:DisplayName>"), contact.format("b", ""))
     asked = [item.model_copy(update={"kind": "contact"}) for item in items("a", "b")]
-    first, second = EwsOrigin(always(body)).contents(BOX, asked, streams=False)
+    first, second = EwsOrigin(always(body)).contents(BOX, asked, way="converted")
     assert first.fields == {"displayName": "Ann"}
     assert second.fields is None and "without a single property" in str(second.missing)
 
@@ -40,11 +40,11 @@ def test_answers_in_another_order_are_not_mixed_up() -> None:
             swapped if b'Id="a"' in request and b'Id="b"' in request else _one(request)
         ).encode()
 
-    contents = EwsOrigin(RecordedEws(answer)).contents(BOX, items("a", "b"), streams=False)
+    contents = EwsOrigin(RecordedEws(answer)).contents(BOX, items("a", "b"), way="converted")
     assert [content.mime for content in contents] == ["QTogYQ==", "QjogYg=="]
 
 
 def _one(request: bytes) -> str:
     if b"GetFolder" in request:
-        return answers("GetFolder", *['<m:Folders><t:Folder><t:FolderId Id="{}"/></t:Folder></m:Folders>'] * 8)
+        return answers("GetFolder", *['<m:Folders><t:Folder><t:FolderId Id="{}"/></t:Folder></m:Folders>'] * 11)
     return answers("GetItem", mail("a", "QTogYQ==") if b'Id="a"' in request else mail("b", "QjogYg=="))

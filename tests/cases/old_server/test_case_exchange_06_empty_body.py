@@ -41,7 +41,7 @@ def test_it_is_a_typed_error_with_the_servers_words(name: str, status: int) -> N
     for read in (
         lambda: EwsOrigin(ews).folders(BOX),
         lambda: EwsChanges(ews).folders(BOX),
-        lambda: EwsOrigin(ews).contents(BOX, items("a", "b"), streams=False),
+        lambda: EwsOrigin(ews).contents(BOX, items("a", "b"), way="converted"),
     ):
         with pytest.raises(AnswerUnreadable) as caught:
             read()

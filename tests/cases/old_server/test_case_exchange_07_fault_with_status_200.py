@@ -31,7 +31,7 @@ def test_it_is_raised(status: int, code: str, detail: str, kind: type[MailmoveEr
     ews = always(FAULT.format(code, "a recurrence cannot be read", detail), status)
     for read in (
         lambda: EwsOrigin(ews).folders(BOX),
-        lambda: EwsOrigin(ews).contents(BOX, items("a", "b"), streams=False),
+        lambda: EwsOrigin(ews).contents(BOX, items("a", "b"), way="converted"),
     ):
         with pytest.raises(kind, match="a recurrence cannot be read"):
             read()
