@@ -56,8 +56,8 @@ def _of_sending(connector: SendConnector) -> Finding:
         subject=f"send connector '{connector.name}'",
         seen=f"mail to {'everybody' if everything else spaces} leaves{by}{scoped}",
         means=(
-            "After the switch people's mail leaves from Microsoft 365, and not by that host: what it filters, archives, "
-            "signs or is trusted for at receivers ends. Machines that stay on the old server go on by it."
+            "After the switch people's mail leaves from Microsoft 365, and not by that host: what it filters, "
+            "archives, signs or is trusted for at receivers ends. Machines that stay on the old server go on by it."
             if everything
             else "Mail to these domains has a way of its own (a partner, another site, a fax or archive system). "
             "Microsoft 365 sends it by the domains' MX, where there may be none."

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from mailmove.inventory.transport import Deliverer, Incoming
 from mailmove.streets.known_hosts import Kind, known
-from mailmove.streets.sights import DomainSight, Host, Sights, greeting_name
+from mailmove.streets.sights import DomainSight, Host, Sights
 
 Way = Literal["direct", "filter", "pop", "microsoft", "elsewhere", "unknown"]
 Role = Literal["server", "filter", "provider", "microsoft", "unresolved", "elsewhere"]
@@ -40,12 +39,6 @@ class Street(BaseModel):
     way: Way
     evidence: tuple[str, ...] = ()
     whose: str = ""
-    by: tuple[str, ...] = Field(default=(), description="Clients of the log by which it comes, where that was judged")
-
-    @property
-    def proposal(self) -> Literal["direct", "filter", "pop"] | None:
-        """What the plan would say; None: none of the three fits."""
-        return self.way if self.way in ("direct", "filter", "pop") else None
 
 
 def role_of(host: Host, sights: Sights) -> tuple[Role, str]:
@@ -57,7 +50,7 @@ def role_of(host: Host, sights: Sights) -> tuple[Role, str]:
         if entry and entry[0] != "dynamic":
             return _role(entry[0]), entry[1]
     checks = [sights.port(address, sights.smtp_port) for address in host.addresses]
-    if any(check and greeting_name(check) in sights.greetings for check in checks):
+    if any(check and check.greets_as in sights.greetings for check in checks):
         return "server", ""
     return ("elsewhere", "") if host.addresses else ("unresolved", "")
 
@@ -87,8 +80,8 @@ def street_of(sight: DomainSight, sights: Sights, incoming: Incoming | None) -> 
 def _by_log(domain: str, hosts: list[Host], facts: list[str], whose: str, incoming: Incoming | None) -> Street:
     """The MX is somebody whom nobody knows: what does the server's log say of the mail that reaches it?"""
 
-    def judged(way: Way, fact: str, by: Iterable[str] = ()) -> Street:
-        return Street(domain=domain, way=way, evidence=(*facts, fact), whose=whose, by=tuple(by))
+    def judged(way: Way, fact: str) -> Street:
+        return Street(domain=domain, way=way, evidence=(*facts, fact), whose=whose)
 
     if incoming is None:
         return judged("unknown", "the server's log could not be read")
@@ -102,7 +95,6 @@ def _by_log(domain: str, hosts: list[Host], facts: list[str], whose: str, incomi
         return judged(
             "pop",
             f"{share} of {total} messages from outside were handed in by {_clients(inside)}, inside: something fetches",
-            (deliverer.client_ip for deliverer, _ in inside),
         )
     networks: Counter[str] = Counter()
     for deliverer, messages in deliverers:
@@ -115,7 +107,6 @@ def _by_log(domain: str, hosts: list[Host], facts: list[str], whose: str, incomi
         return judged(
             "filter",
             f"{most} of {total} messages from outside came from {network}, of {senders} senders' domains",
-            (deliverer.client_ip for deliverer, _ in deliverers if _network(deliverer.client_ip) == network),
         )
     return judged("unknown", f"{total} messages from outside came from {len(networks)} networks")
 

@@ -14,8 +14,8 @@ from mailmove.evidence import Finding
 from mailmove.smtp.other_ways import OTHER_WAYS
 from mailmove.smtp.takes_mail import RcptCheck
 from mailmove.streets.findings import NAMED
-from mailmove.streets.known_hosts import known, is_dynamic_name
-from mailmove.streets.sights import Sights, greeting_name
+from mailmove.streets.known_hosts import is_dynamic_name, known
+from mailmove.streets.sights import Sights
 
 _SHORT = 300
 """Seconds; TTL of an address from which it is made to change."""
@@ -40,7 +40,7 @@ def second_addresses(sights: Sights) -> dict[str, list[str]]:
     second: dict[str, list[str]] = {}
     hosts = [*sights.zone_hosts, *(host for sight in sights.domains.values() for host in sight.hosts)]
     for check in sights.ports:
-        if check.address in sights.server_addresses or greeting_name(check) not in greetings:
+        if check.address in sights.server_addresses or check.greets_as not in greetings:
             continue
         names = {host.name for host in hosts if check.address in host.addresses}
         second[check.address] = sorted({*second.get(check.address, ()), *names})
@@ -109,8 +109,8 @@ def _of_dynamic(sights: Sights) -> Iterator[Finding]:
             code="DynamicAddress",
             subject=host.name,
             seen=f"the old server's address is a dynamic one: {why}{short}",
-            means="It may change during the cutover: what is seen closed then is somebody else's port, and a connector by "
-            "address breaks. Receivers refuse mail from such addresses (550 5.7.1), also Microsoft 365.",
+            means="It may change during the cutover: what is seen closed then is somebody else's port, and a connector "
+            "by address breaks. Receivers refuse mail from such addresses (550 5.7.1), also Microsoft 365.",
             todo="Ask the provider for a fixed address for these days, or forbid the router to reconnect meanwhile. "
             "Send nothing from it to Microsoft 365 but by a connector with a certificate.",
         )

@@ -75,11 +75,4 @@ class Sights(_Seen):
     def greetings(self) -> frozenset[str]:
         """Names by which the old server greets on its mail port."""
         checks = [self.port(address, self.smtp_port) for address in self.server_addresses]
-        return frozenset(name for check in checks if check and (name := greeting_name(check)))
-
-
-def greeting_name(check: PortCheck) -> str:
-    """The name that a server greets with, lower case: `220 <name> ...` (RFC 5321 section 4.2); "": it did not."""
-    code, _, text = check.words.replace("220-", "220 ", 1).partition(" ")
-    name = text.split(" ")[0].lower() if code == "220" and text else ""
-    return name if "." in name else ""
+        return frozenset(check.greets_as for check in checks if check and check.greets_as)

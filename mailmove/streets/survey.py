@@ -29,8 +29,8 @@ _AT_ONCE = 24
 """Connections at the same time; each is to another port."""
 _CANDIDATES = 60
 """Most other addresses of the zone whose mail port is tried."""
-_LARGEST = 9.0
-"""Seconds for all of DNS."""
+_LARGEST, _EACH = 20.0, 5.0
+"""Seconds for all of DNS, and for one question to one resolver."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def survey(wanted: Wanted, resolvers: Sequence[Server]) -> Sights:
 async def _names(
     wanted: Wanted, resolvers: Sequence[Server]
 ) -> tuple[list[Host], dict[str, DomainSight], list[Host], list[tuple[str, Host]], list[str]]:
-    lookups, silent = Lookups(resolvers), list[str]()
+    lookups, silent = Lookups(resolvers, timeout=_EACH), list[str]()
     web_names = [(domain, name) for domain in wanted.domains for name in (domain, f"www.{domain}")]
     try:
         async with asyncio.timeout(_LARGEST):

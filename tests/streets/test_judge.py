@@ -9,12 +9,12 @@ import pytest
 from mailmove.inventory.connector_findings import of_connectors
 from mailmove.inventory.full import FullInventory
 from mailmove.inventory.transport import Deliverer, Incoming, ReceiveConnector
-from mailmove.smtp.port_check import PortCheck
+from mailmove.smtp.port_check import PortCheck, greeting_name
 from mailmove.smtp.takes_mail import RcptCheck
 from mailmove.streets.judge import Way, is_inside, street_of
-from mailmove.streets.known_hosts import known, is_dynamic_name
+from mailmove.streets.known_hosts import is_dynamic_name, known
 from mailmove.streets.server_findings import takes_for
-from mailmove.streets.sights import DomainSight, Host, Sights, greeting_name
+from mailmove.streets.sights import DomainSight, Host, Sights
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 D = "contoso.com"
@@ -71,7 +71,7 @@ def test_an_mx_that_nobody_knows_is_judged_by_the_log(incoming: list[Deliverer] 
 
 def test_an_mx_that_greets_as_the_server_is_the_server() -> None:
     checks = tuple(
-        PortCheck(address=address, port=25, state="open", words="220 SBS.contoso.local Microsoft ESMTP")
+        PortCheck(address=address, port=25, state="open", greets_as="sbs.contoso.local")
         for address in ("192.0.2.1", "198.51.100.4")
     )
     sights = Sights(server=(Host(name="remote.contoso.com", addresses=("192.0.2.1",)),), ports=checks)
@@ -90,7 +90,7 @@ def test_an_mx_that_greets_as_the_server_is_the_server() -> None:
     ],
 )
 def test_the_name_of_a_greeting(words: str, name: str) -> None:
-    assert greeting_name(PortCheck(address="192.0.2.1", port=25, state="open", words=words)) == name
+    assert greeting_name(words) == name
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,10 @@ def _directory(trap: Trap) -> Directory:
     return Directory(**{name: _in(getattr(trap.directory, name), trap.domain) for name in fields})
 
 
-@pytest.mark.parametrize("trap", [*TRAPS, *MORE], ids=lambda trap: f"{trap.domain[:3]}-{trap.code}")
+_LONG = [pytest.param(trap, marks=pytest.mark.long) for trap in MORE]
+
+
+@pytest.mark.parametrize("trap", [*TRAPS, *_LONG], ids=lambda trap: f"{trap.domain[:3]}-{trap.code}")
 def test_the_trap_is_named_with_what_to_do(trap: Trap, world: StreetWorld) -> None:
     with world.planted(replace(trap, directory=_directory(trap))) as findings:
         named = [finding for finding in findings if finding.code == trap.code]

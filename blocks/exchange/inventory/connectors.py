@@ -39,7 +39,7 @@ def read_transport_rules(sessions: Sessions, shell: ExchangeShell, known: Direct
 
 
 def _sending(row: Properties) -> SendConnector:
-    values.shown(row, "AddressSpaces", "SmartHosts")
+    values.shown(row, "AddressSpaces", "SmartHosts", "Enabled")
     return SendConnector(
         name=values.text(row, "Name"),
         address_spaces=tuple(_space(text) for text in values.texts(row, "AddressSpaces")),
@@ -57,7 +57,7 @@ def _space(text: str) -> str:
 
 
 def _receiving(row: Properties) -> ReceiveConnector:
-    values.shown(row, "Bindings", "RemoteIPRanges")
+    values.shown(row, "Bindings", "RemoteIPRanges", "PermissionGroups", "AuthMechanism", "Enabled")
     return ReceiveConnector(
         name=values.text(row, "Name"),
         bindings=values.texts(row, "Bindings"),
