@@ -72,7 +72,7 @@ def _of_sending(connector: SendConnector) -> Finding:
 
 
 def _of_receiving(connector: ReceiveConnector) -> Iterator[Finding]:
-    ports = sorted({port for place in connector.bindings if (port := _port(place)) not in (None, _SMTP_PORT)})
+    ports = _other_ports(connector)
     narrow = [ips for ips in connector.remote_ranges if not _everybody(ips)]
     anonymous = "anonymoususers" in {group.lower() for group in connector.groups}
     trusted = bool(_RELAYING & {name.lower() for name in connector.auth})
@@ -119,6 +119,16 @@ def of_shared_domains(inventory: FullInventory, planned: Sequence[str]) -> Itera
             todo="Find out which addresses are elsewhere. Move them as well, or set the domain to internal relay at "
             "Microsoft 365 with an outbound connector to the other server, before the switch.",
         )
+
+
+def bound_ports(inventory: FullInventory) -> list[int]:
+    """Ports beside 25 on which a connector listens."""
+    return sorted({port for entry in inventory.receive_connectors if entry.enabled for port in _other_ports(entry)})
+
+
+def _other_ports(connector: ReceiveConnector) -> list[int]:
+    ports = {_port(place) for place in connector.bindings}
+    return sorted(port for port in ports if port is not None and port != _SMTP_PORT)
 
 
 def _covers(connector: SendConnector, domain: str) -> bool:

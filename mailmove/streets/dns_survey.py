@@ -11,9 +11,13 @@ import dns.reversename
 
 from mailmove.dns.client.answer import Answer
 from mailmove.dns.client.lookups import Lookup
+from mailmove.dns.mail_auth import spf
 from mailmove.streets.sights import DomainSight, Host
 
 ADDRESSES = ("A", "AAAA")
+_MOST_ALIASES = 6
+_WHOLE = {False: ("",), True: ("32", "128")}
+"""Whether a length is given -> lengths of a single address."""
 
 
 async def domain_sight(domain: str, lookup: Lookup) -> DomainSight:
@@ -37,18 +41,38 @@ async def host_sight(name: str, lookup: Lookup, preference: int = 0) -> Host:
     bare = name.rstrip(".").lower()
     if _is_address(bare):
         return Host(name=bare, preference=preference, addresses=(bare,), literal=True)
-    alias, *answers = await asyncio.gather(lookup(bare, "CNAME"), *(lookup(bare, rtype) for rtype in ADDRESSES))
+    chain, *answers = await asyncio.gather(_aliases(bare, lookup), *(lookup(bare, rtype) for rtype in ADDRESSES))
     addresses = sorted({value for answer in answers for value in answer.values})
     pointers = await asyncio.gather(*(_pointers(address, lookup) for address in addresses))
     return Host(
         name=bare,
         preference=preference,
-        alias=alias.values[0].rstrip(".").lower() if alias.values else "",
+        alias=chain[0] if chain else "",
+        aliases=tuple(chain[1:]),
         addresses=tuple(addresses),
         pointers=tuple(sorted({pointer for names in pointers for pointer in names})),
         ttl=min((answer.ttl for answer in answers if answer.values and answer.ttl is not None), default=None),
         error="" if addresses else _why(answers),
     )
+
+
+async def spf_addresses(domain: str, lookup: Lookup) -> list[str]:
+    """Single addresses that the domain's SPF record names; whole networks are left out."""
+    answer = await lookup(domain, "TXT")
+    terms = [term for value in answer.values if spf.is_spf(value) for term in spf.in_force(spf.text_of(value))]
+    given = [(term.value + term.cidr).partition("/") for term in terms if term.name in ("ip4", "ip6")]
+    return sorted({address for address, slash, bits in given if _is_address(address) and bits in _WHOLE[bool(slash)]})
+
+
+async def _aliases(name: str, lookup: Lookup) -> list[str]:
+    """Where a name leads by CNAME, one after the other."""
+    chain: list[str] = []
+    while len(chain) < _MOST_ALIASES:
+        answer = await lookup(chain[-1] if chain else name, "CNAME")
+        if answer.error or len(answer.values) != 1:
+            break
+        chain.append(answer.values[0].rstrip(".").lower())
+    return chain
 
 
 async def hosts_of(names: Iterable[str], lookup: Lookup) -> list[Host]:

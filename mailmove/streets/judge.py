@@ -55,6 +55,12 @@ def role_of(host: Host, sights: Sights) -> tuple[Role, str]:
     return ("elsewhere", "") if host.addresses else ("unresolved", "")
 
 
+def is_of_others(host: Host) -> bool:
+    """Whether a name of the plan's for the old server is not the server's: some put the MX there, whatever it is."""
+    kinds = {entry[0] for name in (host.name, host.alias, *host.aliases) if (entry := known(name))}
+    return bool(kinds & {"filter", "provider", "microsoft"})
+
+
 def _role(kind: Kind) -> Role:
     return "elsewhere" if kind == "dynamic" else kind
 

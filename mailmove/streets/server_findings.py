@@ -14,6 +14,7 @@ from mailmove.evidence import Finding
 from mailmove.smtp.other_ways import OTHER_WAYS
 from mailmove.smtp.takes_mail import RcptCheck
 from mailmove.streets.findings import NAMED
+from mailmove.streets.judge import role_of
 from mailmove.streets.known_hosts import is_dynamic_name, known
 from mailmove.streets.sights import Sights
 
@@ -24,6 +25,7 @@ _GENERIC = {"postmaster"}
 
 def findings_of_server(sights: Sights, domains: Sequence[str]) -> Iterator[Finding]:
     """In the order in which a person would mend them."""
+    yield from _of_closing(sights)
     yield from _of_ipv6(sights)
     yield from _of_second_addresses(sights)
     yield from _of_other_ports(sights)
@@ -32,6 +34,24 @@ def findings_of_server(sights: Sights, domains: Sequence[str]) -> Iterator[Findi
     yield from _of_web(sights)
     yield from _of_any_address(sights)
     yield from _of_silence(sights)
+
+
+def _of_closing(sights: Sights) -> Iterator[Finding]:
+    """Port 25 is closed, and seen closed, at one host of the plan's: is that where the mail comes?"""
+    mail = [host for sight in sights.domains.values() for host in sight.hosts if role_of(host, sights)[0] == "server"]
+    closed = next((host for host in sights.server if host.name == sights.closed_at), None)
+    others = sorted({address for host in mail for address in host.addresses} - set(closed.addresses if closed else ()))
+    if sights.closed_at and sights.server and (closed is None or (closed.addresses and others)):
+        yield Finding(
+            code="SmtpHostNotServer",
+            subject=sights.closed_at,
+            seen="the plan's `smtp_host` is not the old server, but somebody else's"
+            if closed is None
+            else f"mail reaches the old server at {', '.join(others)}, too; the plan's `smtp_host` leads to "
+            f"{', '.join(closed.addresses)}",
+            means="Port 25 is closed, and seen closed from outside, at that name alone.",
+            todo="Let `smtp_host` be the name by which mail reaches the old server itself, with all its addresses.",
+        )
 
 
 def second_addresses(sights: Sights) -> dict[str, list[str]]:

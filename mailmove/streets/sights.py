@@ -18,6 +18,7 @@ class Host(_Seen):
     name: str = Field(description="Without the last dot")
     preference: int = Field(default=0, description="Of the MX record")
     alias: str = Field(default="", description="Where a CNAME at the name leads; '': there is none")
+    aliases: tuple[str, ...] = Field(default=(), description="Where that alias leads in turn")
     addresses: tuple[str, ...] = ()
     pointers: tuple[str, ...] = Field(default=(), description="Names of its addresses (PTR)")
     ttl: int | None = Field(default=None, description="Seconds, of its addresses")
@@ -27,7 +28,7 @@ class Host(_Seen):
     @property
     def names(self) -> tuple[str, ...]:
         """Names that may tell what it is; its own first."""
-        return tuple(name for name in (self.name, self.alias, *self.pointers) if name)
+        return tuple(name for name in (self.name, self.alias, *self.aliases, *self.pointers) if name)
 
 
 class DomainSight(_Seen):
@@ -58,6 +59,7 @@ class Sights(_Seen):
     zone_mx: dict[str, tuple[str, ...]] = Field(default={}, description="Name below a plan's domain -> its MX hosts")
     ports: tuple[PortCheck, ...] = ()
     web: tuple[WebHost, ...] = ()
+    closed_at: str = Field(default="", description="The plan's name of the host whose port 25 is closed and verified")
     any_address: dict[str, RcptCheck] = Field(default={}, description="Domain -> what its first MX says to RCPT")
     smtp_port: int = 25
     silent: tuple[str, ...] = Field(default=(), description="What did not answer, in words")

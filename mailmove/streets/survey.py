@@ -18,8 +18,8 @@ from mailmove.dns.client.lookups import Lookups
 from mailmove.errors import MailmoveError
 from mailmove.smtp.port_check import PortCheck, check_port
 from mailmove.smtp.takes_mail import RcptCheck, takes_mail
-from mailmove.streets.dns_survey import domain_sight, hosts_of
-from mailmove.streets.known_hosts import known
+from mailmove.streets.dns_survey import domain_sight, hosts_of, spf_addresses
+from mailmove.streets.judge import is_of_others
 from mailmove.streets.sights import DomainSight, Host, Sights, WebHost
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class Wanted:
 
     server_names: the plan's names for the old server. zone_names: other names of the zones that have an address.
     zone_mx: name below a plan's domain -> MX hosts. helo: name that we give to other servers. seconds: for a port.
+    closed_at: the plan's name of the host whose port is closed and verified.
     """
 
     domains: Sequence[str]
@@ -49,16 +50,17 @@ class Wanted:
     smtp_port: int = 25
     other_ports: Sequence[int] = (465, 587)
     helo: str = "localhost"
+    closed_at: str = ""
     seconds: float = 5.0
 
 
 def survey(wanted: Wanted, resolvers: Sequence[Server]) -> Sights:
     """Everything that can be seen from here. What does not answer is in `silent` or beside what was asked."""
-    server, domains, zone_hosts, web, silent = asyncio.run(_names(wanted, resolvers))
-    own = [host for host in server if not _is_a_filter(host)] or server
+    server, domains, zone_hosts, web, named, silent = asyncio.run(_names(wanted, resolvers))
+    own = [host for host in server if not is_of_others(host)] or server
     addresses = {address for host in own for address in host.addresses}
     mail_hosts = [host for sight in domains.values() if sight.domain in wanted.domains for host in sight.hosts]
-    candidates = _addresses([*own, *mail_hosts, *zone_hosts])[:_CANDIDATES]
+    candidates = list(dict.fromkeys([*_addresses([*own, *mail_hosts, *zone_hosts]), *named]))[:_CANDIDATES]
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="survey") as pool:
         check = partial(_checked, wanted.seconds)
         ports = list(pool.map(check, ((address, wanted.smtp_port) for address in candidates)))
@@ -82,39 +84,37 @@ def survey(wanted: Wanted, resolvers: Sequence[Server]) -> Sights:
             web=tuple(answer for answer in answers if answer),
             any_address=dict(answer for answer in caught if answer),
             smtp_port=wanted.smtp_port,
+            closed_at=wanted.closed_at,
             silent=tuple(silent),
         )
 
 
 async def _names(
     wanted: Wanted, resolvers: Sequence[Server]
-) -> tuple[list[Host], dict[str, DomainSight], list[Host], list[tuple[str, Host]], list[str]]:
+) -> tuple[list[Host], dict[str, DomainSight], list[Host], list[tuple[str, Host]], list[str], list[str]]:
+    """(server, sights, other names of the zones, hosts of the web, addresses that SPF names, what was silent)."""
     lookups, silent = Lookups(resolvers, timeout=_EACH), list[str]()
     web_names = [(domain, name) for domain in wanted.domains for name in (domain, f"www.{domain}")]
     try:
         async with asyncio.timeout(_LARGEST):
-            sights, server, zone_hosts, web = await asyncio.gather(
+            sights, server, zone_hosts, web, named = await asyncio.gather(
                 asyncio.gather(*(domain_sight(name, lookups.get) for name in (*wanted.domains, *wanted.others))),
                 hosts_of(wanted.server_names, lookups.get),
                 hosts_of(wanted.zone_names, lookups.get),
                 hosts_of((name for _, name in web_names), lookups.get),
+                asyncio.gather(*(spf_addresses(name, lookups.get) for name in wanted.domains)),
             )
     except TimeoutError:
         names = (*wanted.domains, *wanted.others)
         late = f"no answer of the resolvers within {_LARGEST:g} s"
-        return [], {name: DomainSight(domain=name, error=late) for name in names}, [], [], [late]
+        return [], {name: DomainSight(domain=name, error=late) for name in names}, [], [], [], [late]
     finally:
         await lookups.close()
     silent += [f"{host.name}: {host.error}" for host in (*server, *zone_hosts) if host.error]
     by_name = {host.name: host for host in web}
     hosts = [(domain, by_name[name]) for domain, name in web_names if name in by_name]
-    return server, {sight.domain: sight for sight in sights}, zone_hosts, hosts, silent
-
-
-def _is_a_filter(host: Host) -> bool:
-    """Whether a name of the plan's for the old server is not the server: some put the MX there, whatever it is."""
-    kinds = {entry[0] for name in (host.name, host.alias) if (entry := known(name))}
-    return bool(kinds & {"filter", "provider", "microsoft"})
+    by_spf = [address for addresses in named for address in addresses]
+    return server, {sight.domain: sight for sight in sights}, zone_hosts, hosts, by_spf, silent
 
 
 def _serves(sight: DomainSight | None, host: Host) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailmove.domain_names import to_ascii
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding, Preview
+from mailmove.inventory.connector_findings import bound_ports
 from mailmove.inventory.domains import is_inside
 from mailmove.inventory.full import FullInventory
 from mailmove.records import Zone
@@ -18,6 +19,13 @@ from tasks.dns.zone_changes import zone_name
 from tasks.execution.context import Context
 
 NAME = "mail_streets"
+_USUAL = (
+    "mail", "smtp", "exchange", "remote", "owa", "webmail", "mx", "mx1", "mx2", "mail1", "mail2", "server", "sbs",
+    "pop", "pop3", "imap", "relay", "gateway", "vpn", "office",
+)  # fmt: skip
+"""Names that mail servers are called by."""
+_PORTS = 6
+"""Most ports beside the mail port that are tried."""
 _OTHERS = 50
 """Most accepted domains beside the plan's that are asked for their MX."""
 _ZONE_NAMES = 300
@@ -35,7 +43,8 @@ def mail_streets(context: Context, inventory: FullInventory | None) -> Preview:
         findings.append(_zone_not_read(error))
     plan = context.plan
     others = _accepted(inventory, plan.domains) if inventory else []
-    sights = survey(_wanted(context, zones, others), resolvers_of(context))
+    bound = bound_ports(inventory) if inventory else []
+    sights = survey(_wanted(context, zones, others, bound), resolvers_of(context))
     incoming = inventory.incoming if inventory else None
     findings += findings_of_ways(sights, incoming, plan.domains, plan.ways_of_mail)
     findings += accepted_elsewhere(sights, others)
@@ -43,7 +52,8 @@ def mail_streets(context: Context, inventory: FullInventory | None) -> Preview:
     return Preview(stage=NAME, findings=findings)
 
 
-def _wanted(context: Context, zones: dict[str, Zone], others: Sequence[str]) -> Wanted:
+def _wanted(context: Context, zones: dict[str, Zone], others: Sequence[str], bound: Sequence[int]) -> Wanted:
+    """bound: ports on which the old server says that it listens."""
     plan = context.plan
     names, mx = list[str](), dict[str, tuple[str, ...]]()
     for zone in zones.values():
@@ -53,6 +63,8 @@ def _wanted(context: Context, zones: dict[str, Zone], others: Sequence[str]) -> 
                 names.append(bare)
             elif rtype == "MX" and bare not in plan.domains and "*" not in bare:
                 mx[bare] = tuple(sorted(value.split()[-1].rstrip(".") for value in record_set.values))
+    if not zones:  # a zone that cannot be read: the usual names are tried
+        names = [f"{label}.{domain}" for domain in plan.domains for label in _USUAL]
     return Wanted(
         domains=plan.domains,
         others=others,
@@ -60,7 +72,10 @@ def _wanted(context: Context, zones: dict[str, Zone], others: Sequence[str]) -> 
         zone_names=list(dict.fromkeys(names))[:_ZONE_NAMES],
         zone_mx=mx,
         smtp_port=plan.sweep.smtp_port,
-        other_ports=plan.sweep.other_smtp_ports,
+        other_ports=[
+            port for port in dict.fromkeys([*plan.sweep.other_smtp_ports, *bound]) if port != plan.sweep.smtp_port
+        ][:_PORTS],
+        closed_at=plan.source.smtp_host,
         helo=plan.source.smtp_host,
     )
 

@@ -34,7 +34,15 @@ from tasks.engine.current import running_on
 from tasks.preflight.inventory import Inventoried, check_inventory
 
 ADMIN = "administrator@streets.example"
-PROVIDERS = ["pphosted.com", "outlook.com", "kundenserver.de", "dyndns.org", "elsewhere.example", "t-ipconnect.de"]
+PROVIDERS = [
+    "pphosted.com",
+    "outlook.com",
+    "kundenserver.de",
+    "dyndns.org",
+    "elsewhere.example",
+    "t-ipconnect.de",
+    "mimecast.com",
+]
 """Zones of others, in which traps plant hosts."""
 
 
