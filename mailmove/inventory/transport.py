@@ -61,3 +61,4 @@ class Incoming(_Fact):
 
     deliverers: tuple[Deliverer, ...] = Field(default=(), description="The busiest first")
     recipients: dict[str, int] = Field(default={}, description="Addresses in accepted domains -> messages")
+    of_unknown: int = Field(default=0, description="Messages of which the log names the server itself as client")

@@ -82,9 +82,9 @@ class Source(_Part):
     smtp_host: HostName = Field(
         description="Public name that the MX record points to today", examples=["mail.contoso.com"]
     )
-    mail_comes_by: MailWay | dict[HostName, MailWay] | None = Field(
+    mail_comes_by: MailWay | None = Field(
         default=None,
-        description="By which way mail comes today, of all domains or by domain. direct: the MX leads to the old "
+        description="By which way mail comes today. direct: the MX leads to the old "
         "server, or shall move whatever it leads to. filter: a mail filter takes it and passes it on. pop: from "
         "mailboxes elsewhere, by a POP3 connector. None: as preflight finds it, which blocks where it is not direct",
         examples=["direct"],
@@ -371,10 +371,8 @@ class Cutover(_Part):
     @property
     def ways_of_mail(self) -> dict[str, MailWay]:
         """Domain -> by which way its mail comes, where the plan says so."""
-        given = self.source.mail_comes_by
-        if given is None or isinstance(given, dict):
-            return dict(given or {})
-        return dict.fromkeys(self.domains, given)
+        way = self.source.mail_comes_by
+        return dict.fromkeys(self.domains, way) if way else {}
 
     @property
     def domain(self) -> str:

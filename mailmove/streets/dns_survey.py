@@ -41,7 +41,9 @@ async def host_sight(name: str, lookup: Lookup, preference: int = 0) -> Host:
     bare = name.rstrip(".").lower()
     if _is_address(bare):
         return Host(name=bare, preference=preference, addresses=(bare,), literal=True)
-    chain, *answers = await asyncio.gather(_aliases(bare, lookup), *(lookup(bare, rtype) for rtype in ADDRESSES))
+    chain, answers = await asyncio.gather(
+        _aliases(bare, lookup), asyncio.gather(*(lookup(bare, rtype) for rtype in ADDRESSES))
+    )
     addresses = sorted({value for answer in answers for value in answer.values})
     pointers = await asyncio.gather(*(_pointers(address, lookup) for address in addresses))
     return Host(

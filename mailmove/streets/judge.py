@@ -93,6 +93,8 @@ def _by_log(domain: str, hosts: list[Host], facts: list[str], whose: str, incomi
         return judged("unknown", "the server's log could not be read")
     deliverers = for_domain(incoming, domain)
     total = sum(messages for _, messages in deliverers)
+    if not total and incoming.of_unknown:
+        return judged("unknown", f"the log shows {incoming.of_unknown} messages from outside, and not from whom")
     if not total:
         return judged("elsewhere", "the server's log shows no mail for it from outside within two weeks")
     inside = [(deliverer, messages) for deliverer, messages in deliverers if is_inside(deliverer.client_ip)]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from blocks.exchange.inventory.incoming import IncomingCounter
 from mailmove.inventory.connector_findings import of_connectors
 from mailmove.inventory.full import FullInventory
 from mailmove.inventory.transport import Deliverer, Incoming, ReceiveConnector
@@ -67,6 +68,26 @@ def test_an_mx_that_nobody_knows_is_judged_by_the_log(incoming: list[Deliverer] 
     sights = Sights(server=(Host(name="mail.contoso.com", addresses=("192.0.2.1",)),))
     log = None if incoming is None else Incoming(deliverers=tuple(incoming))
     assert street_of(DomainSight(domain=D, hosts=(host,)), sights, log).way == way
+
+
+def test_a_log_that_does_not_say_from_whom_is_no_proof_that_nothing_comes() -> None:
+    host = Host(name="mx.other.example", addresses=("198.51.100.4",))
+    street = street_of(DomainSight(domain=D, hosts=(host,)), Sights(), Incoming(of_unknown=7))
+    assert street.way == "unknown"
+
+
+@pytest.mark.parametrize(("original", "client"), [("203.0.113.9", "203.0.113.9"), (None, None)])
+def test_a_hop_of_the_servers_own_tells_who_was_before_it(original: str | None, client: str | None) -> None:
+    first = {"Timestamp": AT, "ClientIp": "203.0.113.9", "ClientHostname": "mx.x.example", "Source": "SMTP"}
+    hop = {"Timestamp": AT, "ClientIp": "10.0.0.2", "ClientHostname": "EX01", "OriginalClientIp": original}
+    people = {"Sender": "eva@x.example", "Recipients": [f"anna@{D}"]}
+    counter = IncomingCounter({D}, {"ex01"})
+    assert len(list(counter.passing([{**hop, **people}]))) == 1
+    incoming = counter.incoming()
+    assert [deliverer.client_ip for deliverer in incoming.deliverers] == ([client] if client else [])
+    assert incoming.of_unknown == (0 if client else 1)
+    assert list(counter.passing([{**first, **people, "Sender": f"ben@{D}"}]))
+    assert counter.incoming() == incoming, "mail of the company's own is not from outside"
 
 
 def test_an_mx_that_greets_as_the_server_is_the_server() -> None:

@@ -37,6 +37,7 @@ class IncomingCounter:
         self._domains, self._own = domains, own
         self._clients: dict[str, _Client] = {}
         self._recipients: Counter[str] = Counter()
+        self._unknown = 0
 
     def passing(self, rows: Iterable[Properties]) -> Iterator[Properties]:
         for row in rows:
@@ -60,19 +61,25 @@ class IncomingCounter:
             for address, client in self._clients.items()
         ]
         busiest = sorted(made, key=lambda deliverer: (-deliverer.messages, deliverer.client_ip))
-        return Incoming(deliverers=tuple(busiest), recipients=dict(self._recipients.most_common(_RECIPIENTS)))
+        recipients = dict(self._recipients.most_common(_RECIPIENTS))
+        return Incoming(deliverers=tuple(busiest), recipients=recipients, of_unknown=self._unknown)
 
     def _count(self, row: Properties) -> None:
         source = (values.optional_text(row, "Source") or _BY_SMTP).upper()
         address = values.optional_text(row, "ClientIp") if source == _BY_SMTP else ""
         host = values.optional_text(row, "ClientHostname")
-        if source not in (_BY_SMTP, _BY_FILE) or host.lower() in self._own:
+        if source not in (_BY_SMTP, _BY_FILE):
             return
         sender = values.optional_text(row, "Sender").strip("<>").lower().rpartition("@")[2]
         shown = [address.lower() for address in _recipients(row)]
         ours = [address for address in shown if self._is_ours(address.rpartition("@")[2])]
         if (sender and self._is_ours(sender)) or (shown and not ours):
             return
+        if host.lower() in self._own:  # a hop of its own: the log may name who was before it
+            address, host = values.optional_text(row, "OriginalClientIp"), ""
+            if not address:
+                self._unknown += 1
+                return
         at = values.known_moment(row, "Timestamp")
         client = self._clients.setdefault(address, _Client(host, at))
         client.last = max(client.last, at)

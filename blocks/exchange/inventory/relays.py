@@ -21,7 +21,7 @@ from mailmove.inventory.transport import Incoming
 
 LOOK_BACK = timedelta(days=14)
 """The log goes back 30 days unless set otherwise; two weeks hold whatever runs weekly."""
-_WANTED = ["Timestamp", "ClientIp", "ClientHostname", "Sender", "Source", "Recipients"]
+_WANTED = ["Timestamp", "ClientIp", "ClientHostname", "Sender", "Source", "Recipients", "OriginalClientIp"]
 _INSIDE = [ipaddress.ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 
 
