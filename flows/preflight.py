@@ -32,6 +32,7 @@ def preflight(plan: Cutover) -> list[Preview]:
         rights,
         contacts,
         inventory.preview,
+        inventory.streets,
         judged,
         morning,
         *(stage.check(plan, fresh=True) for stage in stages),

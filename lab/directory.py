@@ -1,4 +1,4 @@
-"""What the customer's directory knows besides mailboxes: groups, contacts, rights, forwarding, phones, relays."""
+"""What the customer's directory knows besides mailboxes: groups, contacts, rights, phones, relays, connectors."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class OtherRecipient:
     display_name: str
     details: str = "MailContact"
     target: str = ""  # where its mail goes; "" where that is the address itself
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,48 @@ class Disconnected:
 
 @dataclass(frozen=True)
 class Relay:
-    """A machine that sends through the server; `hours` before now, by SMTP."""
+    """A machine that hands mail to the server; `hours` before now.
+
+    recipients: (): the postmaster. source: of the tracking log's event: SMTP, or PICKUP for the folder of that name.
+    """
 
     client_ip: str
     sender: str
     host: str
     hours: tuple[int, ...] = (5, 29)
+    recipients: tuple[str, ...] = ()
+    source: str = "SMTP"
+
+
+@dataclass(frozen=True)
+class SendConnector:
+    """A way out. smart_hosts: names, or addresses in brackets; (): by DNS. scoped: for its own site only."""
+
+    name: str
+    address_spaces: tuple[str, ...] = ("*",)
+    smart_hosts: tuple[str, ...] = ()
+    enabled: bool = True
+    scoped: bool = False
+    port: int = 25
+
+
+@dataclass(frozen=True)
+class ReceiveConnector:
+    """A way in: where it listens, for whom, and who may use it (the names of the enumeration)."""
+
+    name: str
+    bindings: tuple[str, ...] = ("0.0.0.0:25",)
+    remote_ranges: tuple[str, ...] = ("0.0.0.0-255.255.255.255",)
+    permission_groups: tuple[str, ...] = ("AnonymousUsers",)
+    auth: str = "Tls"
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class TransportRule:
+    name: str
+    redirect_to: tuple[str, ...] = ()
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,6 +151,9 @@ class Directory:
     archives: tuple[Archive, ...] = ()
     relays: tuple[Relay, ...] = ()
     disconnected: tuple[Disconnected, ...] = ()
+    send_connectors: tuple[SendConnector, ...] = ()
+    receive_connectors: tuple[ReceiveConnector, ...] = ()
+    transport_rules: tuple[TransportRule, ...] = ()
     x500: dict[str, tuple[str, ...]] = field(default_factory=dict)  # mailbox -> X500 addresses of earlier moves
 
     def of(self, what: str, mailbox: str) -> list[Any]:

@@ -23,6 +23,7 @@ class Finding(BaseModel):
     seen: str
     means: str
     todo: str
+    code: str = Field(default="", description="What kind of thing it is, the same in every case: 'BackupMx'")
     about: Literal["phone", ""] = Field(default="", description="What it is about, where a list sorts by that")
     needs_action: bool = Field(default=True, description="False: it is only to be known; `todo` says so")
     blocks: bool = Field(default=False, description="True: the cutover must not start like this")

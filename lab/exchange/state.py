@@ -44,6 +44,7 @@ class ExchangeState:
     lock: threading.RLock = field(default_factory=threading.RLock)
     relayed: list[Arrival] = field(default_factory=list, init=False)  # by the machines of the directory, before today
     hosts: dict[str, str] = field(default_factory=dict, init=False)  # their names, by address
+    sources: dict[str, str] = field(default_factory=dict, init=False)  # Message-ID -> how it came; SMTP where not named
     names: tuple[int, dict[str, list[Mailbox]]] = field(default=(-1, {}), init=False)  # an index; see `recipients`
     _worked: dict[str, Any] | None = None
     _since: float = float("-inf")
@@ -52,6 +53,11 @@ class ExchangeState:
         self._worked = self.outlook_anywhere
         self.hosts = {relay.client_ip: relay.host for relay in self.directory.relays}
         self.relayed = sorted(_relayed(self.directory, self.domains[0]), key=lambda arrival: arrival.at)
+        self.sources = {
+            _relayed_id(number, hours, relay.host): relay.source
+            for number, relay in enumerate(self.directory.relays)
+            for hours in relay.hours
+        }
 
     @property
     def major(self) -> int:
@@ -100,8 +106,12 @@ def _relayed(directory: Directory, domain: str) -> Iterator[Arrival]:
         for hours in relay.hours:
             yield Arrival(
                 at=now() - timedelta(hours=hours),
-                message_id=f"<{number}.{hours}@{relay.host}>",
+                message_id=_relayed_id(number, hours, relay.host),
                 sender=relay.sender,
-                recipients=(f"postmaster@{domain}",),
+                recipients=relay.recipients or (f"postmaster@{domain}",),
                 client_ip=relay.client_ip,
             )
+
+
+def _relayed_id(number: int, hours: int, host: str) -> str:
+    return f"<{number}.{hours}@{host}>"

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from mailmove.evidence import Finding
-from mailmove.inventory.full import FullInventory, Phone
+from mailmove.inventory.full import FullInventory, Phone, Relay
+from mailmove.inventory.transport import Deliverer
 from mailmove.smtp.other_ways import OTHER_WAYS
+from mailmove.streets.judge import brings_mail_in
 
 _STALE = timedelta(days=60)
 """Age of a phone's last sync from which it may no longer exist."""
@@ -42,16 +44,36 @@ def _stale(phone: Phone, newest: datetime | None) -> bool:
 
 def of_relays(inventory: FullInventory) -> Iterator[Finding]:
     """A finding for each machine that sends through the server, with its address."""
+    incoming = inventory.incoming.deliverers if inventory.incoming else ()
+    bringing = {deliverer.client_ip: deliverer for deliverer in incoming if brings_mail_in(deliverer)}
     for relay in inventory.relays:
+        if deliverer := bringing.get(relay.client_ip):
+            yield _bringing(relay, deliverer)
+            continue
         host = f" ({relay.host})" if relay.host else ""
         senders = ", ".join(relay.senders) or "the empty sender"
         yield Finding(
+            code="MachineSends",
             subject=relay.client_ip,
             seen=f"{relay.messages:,} messages through the server from {relay.client_ip}{host} as {senders}; "
             f"last {relay.last:%Y-%m-%d %H:%M} UTC",
             means=_meaning(relay.client_ip),
             todo=f"Before port 25 of the old server is closed, give it another way to send: {OTHER_WAYS}.",
         )
+
+
+def _bringing(relay: Relay, deliverer: Deliverer) -> Finding:
+    """It hands in mail of strangers: it is given no other way to send."""
+    host = f" ({relay.host})" if relay.host else ""
+    return Finding(
+        code="BringsMailIn",
+        subject=relay.client_ip,
+        seen=f"{deliverer.messages:,} messages from outside, of {deliverer.sender_domains} senders' domains, handed in "
+        f"by {relay.client_ip}{host}; last {deliverer.last:%Y-%m-%d %H:%M} UTC",
+        means="Not a printer: a gateway, a filter, or a program that fetches mail by POP3 and hands it to the server.",
+        todo="See the finding about the way of mail. After the switch it must fetch or pass on a last time, be seen "
+        "empty, and then be switched off.",
+    )
 
 
 def _meaning(address: str) -> str:

@@ -7,6 +7,7 @@ resolution 2024.07.29.06 name the domains that nobody can reach from outside.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailmove.domain_names import shown, to_ascii
@@ -31,7 +32,7 @@ def of_accepted_domains(inventory: FullInventory, planned: Sequence[str]) -> Ite
         primary, others = _addresses(inventory, domain.name, known)
         if domain.name.startswith("*") and not (primary or others):
             continue  # it covers names below those of the plan, and nobody has an address there
-        yield _inside(domain, primary, others) if _is_inside(domain.name) else _outside(domain, primary, others)
+        yield _inside(domain, primary, others) if is_inside(domain.name) else _outside(domain, primary, others)
 
 
 def _outside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> Finding:
@@ -43,6 +44,7 @@ def _outside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> F
         else "Its mail still goes to the old server after the switch; the batch refuses primary addresses in it."
     )
     return Finding(
+        code="AcceptedDomain",
         subject=shown(domain.name),
         seen=f"an accepted domain ({kind}) that is not in the plan; {_held(primary, others)}",
         means=means,
@@ -53,9 +55,45 @@ def _outside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> F
     )
 
 
+def of_addresses_left(inventory: FullInventory, planned: Sequence[str]) -> Iterator[Finding]:
+    """A finding for each domain that is neither accepted nor in the plan, and in which recipients have addresses."""
+    known = {_ascii(domain) for domain in planned}
+    accepted = [_ascii(domain.name) for domain in inventory.accepted_domains]
+    primary, others = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    for address, aliases in _people(inventory, contacts=False):
+        for group, names in ((primary, (address,)), (others, aliases)):
+            for name in names:
+                host = _ascii(name.rpartition("@")[2])
+                if host and host not in known and not any(_covers(domain, host) for domain in accepted):
+                    group[host].add(name)
+    for host in sorted({*primary, *others}):
+        if _of_microsoft(host):
+            continue
+        boxes, inside = sorted(primary[host]), is_inside(host)
+        yield Finding(
+            code="AddressLeft",
+            subject=shown(host),
+            seen=f"neither an accepted domain nor in the plan; {_held(boxes, sorted(others[host] - primary[host]))}",
+            means="The batch refuses mailboxes whose primary address is in it."
+            if boxes
+            else "No mail comes for it from outside; these addresses do not come along."
+            if inside
+            else "These addresses do not come along: mail that still comes for them, by a filter or another domain's "
+            "forwarding, finds nobody after the switch.",
+            todo=f"Give {_list(boxes)} a primary address in a domain of the plan."
+            if boxes
+            else "Nothing to do."
+            if inside
+            else "Name the domain in the plan's `domains`, or remove these addresses on the old server.",
+            needs_action=bool(boxes) or not inside,
+            blocks=bool(boxes) or not inside,
+        )
+
+
 def _inside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> Finding:
     """Only who has no other primary address is in the way."""
     return Finding(
+        code="InnerDomain",
         subject=shown(domain.name),
         seen=f"an accepted domain ({domain.kind or 'of an unknown type'}) of the inner network, not in the plan; "
         f"{_held(primary, others)}",
@@ -92,10 +130,7 @@ def _meaning(box: DisconnectedMailbox) -> str:
 
 def _addresses(inventory: FullInventory, domain: str, planned: set[str]) -> tuple[list[str], list[str]]:
     """(primary, other) addresses in the domain."""
-    people = [(box.address, box.aliases) for box in inventory.mailboxes]
-    people += [(group.address, group.aliases) for group in inventory.groups]
-    people += [(contact.address, ()) for contact in inventory.contacts]
-    people += [(recipient.address, ()) for recipient in inventory.others]
+    people = _people(inventory)
 
     def inside(address: str) -> bool:
         host = _ascii(address.rpartition("@")[2])
@@ -104,6 +139,15 @@ def _addresses(inventory: FullInventory, domain: str, planned: set[str]) -> tupl
     primary = sorted({address for address, _ in people if inside(address)})
     others = sorted({alias for _, aliases in people for alias in aliases if inside(alias)} - set(primary))
     return primary, others
+
+
+def _people(inventory: FullInventory, *, contacts: bool = True) -> list[tuple[str, tuple[str, ...]]]:
+    """(primary address, other addresses) of every recipient; a contact's own address is often somebody else's."""
+    people = [(box.address, box.aliases) for box in inventory.mailboxes]
+    people += [(group.address, group.aliases) for group in inventory.groups]
+    people += [(contact.address, contact.aliases) for contact in inventory.contacts if contacts]
+    own = [recipient for recipient in inventory.others if contacts or "contact" not in recipient.kind.lower()]
+    return people + [(recipient.address, recipient.aliases) for recipient in own]
 
 
 def _covers(domain: str, host: str) -> bool:
@@ -125,7 +169,8 @@ def _list(addresses: list[str]) -> str:
     return ", ".join(addresses[:_NAMED]) + more
 
 
-def _is_inside(domain: str) -> bool:
+def is_inside(domain: str) -> bool:
+    """Whether it exists in the inner network only: `kunde.local`, `kunde`."""
     name = _ascii(domain).removeprefix("*.")
     return "." not in name or any(name == last or name.endswith(f".{last}") for last in _INSIDE)
 

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailmove.evidence import Finding
+from mailmove.inventory.connector_findings import of_connectors, of_shared_domains, of_transport_rules
 from mailmove.inventory.devices import of_phones, of_relays
-from mailmove.inventory.domains import of_accepted_domains, of_disconnected
+from mailmove.inventory.domains import of_accepted_domains, of_addresses_left, of_disconnected
 from mailmove.inventory.full import LARGEST_ITEM, Forwarding, FullInventory, Group
 from mailmove.inventory.server import SourceMailbox
 from mailmove.inventory.sign_in_names import findings_of_sign_in_names
@@ -36,6 +37,8 @@ def findings_of(inventory: FullInventory, planned: Sequence[str] | None = None) 
         *_of_size(inventory),
         *_of_what_was_not_read(inventory),
         *(of_accepted_domains(inventory, planned) if planned is not None else ()),
+        *(of_addresses_left(inventory, planned) if planned is not None else ()),
+        *(of_shared_domains(inventory, planned) if planned is not None else ()),
         *_of_mailboxes(inventory),
         *of_disconnected(inventory),
         *findings_of_sign_in_names(inventory.moving),
@@ -49,6 +52,8 @@ def findings_of(inventory: FullInventory, planned: Sequence[str] | None = None) 
         *_of_addresses(inventory),
         *of_phones(inventory),
         *of_relays(inventory),
+        *of_connectors(inventory),
+        *of_transport_rules(inventory),
     ]
 
 
@@ -146,14 +151,18 @@ def _of_public_folders(inventory: FullInventory) -> Iterator[Finding]:
 
 def _of_forwardings(inventory: FullInventory) -> Iterator[Finding]:
     domains = {box.address.partition("@")[2] for box in inventory.mailboxes}
+    domains |= {domain.name for domain in inventory.accepted_domains}
+    contacts = {contact.address: contact.target for contact in inventory.contacts if contact.target}
     for forwarding in inventory.forwardings:
-        outside = forwarding.to.partition("@")[2] not in domains
+        target = contacts.get(forwarding.to, forwarding.to)
+        outside = target.rpartition("@")[2] not in domains
         how = f"by the inbox rule '{forwarding.rule}'" if forwarding.rule else "by a setting of the mailbox"
         copy = "" if forwarding.rule else ", a copy stays" if forwarding.keeps_copy else ", no copy stays"
         off = "" if forwarding.enabled else " (switched off)"
         yield Finding(
             subject=forwarding.mailbox,
-            seen=f"forwards to {forwarding.to} {how}{copy}{off}",
+            code="ForwardsOutside" if outside else "Forwards",
+            seen=f"forwards to {forwarding.to}{f' ({target})' if target != forwarding.to else ''} {how}{copy}{off}",
             means=_meaning(forwarding, outside),
             todo="Ask whether it is still wanted; set it again at Microsoft 365 after the first sync."
             + (" Allow it in the outbound spam policy: forwarding outside is off there by default." if outside else ""),

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.inventory.server import Inventory, NotRead
+from mailmove.inventory.transport import Incoming, ReceiveConnector, SendConnector, TransportRule
 
 LARGEST_ITEM = 150 * 1024 * 1024
 """Bytes; largest item that moves. A larger one fails its mailbox (KB 2584294: TooManyLargeItemsPermanentException)."""
@@ -42,6 +43,7 @@ class Contact(_Fact):
     display_name: str
     kind: Literal["contact", "mail_user"]
     target: str = Field(description="Where its mail goes")
+    aliases: tuple[str, ...] = ()
 
 
 class OtherRecipient(_Fact):
@@ -50,6 +52,7 @@ class OtherRecipient(_Fact):
     address: str
     display_name: str
     kind: str = Field(description="RecipientTypeDetails, as Exchange says it: 'LinkedMailbox'")
+    aliases: tuple[str, ...] = ()
 
 
 class Forwarding(_Fact):
@@ -160,3 +163,7 @@ class FullInventory(Inventory):
     large_items: list[LargeItem] = Field(default=[])
     phones: list[Phone] = Field(default=[])
     relays: list[Relay] = Field(default=[])
+    incoming: Incoming | None = Field(default=None, description="Mail from outside; None: the log could not be read")
+    send_connectors: list[SendConnector] = Field(default=[])
+    receive_connectors: list[ReceiveConnector] = Field(default=[])
+    transport_rules: list[TransportRule] = Field(default=[])

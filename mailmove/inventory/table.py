@@ -68,6 +68,23 @@ def rows_of(inventory: FullInventory) -> list[Row]:
         ),
         *(_row("accepted domain", domain.name, details=domain.kind) for domain in inventory.accepted_domains),
         *(
+            _row(
+                "send connector",
+                connector.name,
+                details=_joined(" ".join(connector.address_spaces), " ".join(connector.smart_hosts)),
+            )
+            for connector in inventory.send_connectors
+        ),
+        *(
+            _row(
+                "receive connector",
+                connector.name,
+                details=_joined(" ".join(connector.bindings), " ".join(connector.remote_ranges)),
+            )
+            for connector in inventory.receive_connectors
+        ),
+        *(_row("transport rule", rule.name, details=" ".join(rule.to)) for rule in inventory.transport_rules),
+        *(
             _row("large item", item.subject, of=item.mailbox, details=item.folder, size=item.size)
             for item in inventory.large_items
         ),

@@ -42,6 +42,10 @@ letters outside ASCII); the validator checks the rest."""
 ServerAddress = Annotated[str, AfterValidator(_server)]
 
 
+MailWay = Literal["direct", "filter", "pop"]
+"""By which way the mail of a domain comes today."""
+
+
 class Source(_Part):
     """The old Exchange server."""
 
@@ -62,6 +66,13 @@ class Source(_Part):
     )
     smtp_host: HostName = Field(
         description="Public name that the MX record points to today", examples=["mail.contoso.com"]
+    )
+    mail_comes_by: MailWay | None = Field(
+        default=None,
+        description="By which way mail comes today. direct: the MX leads to the old "
+        "server, or shall move whatever it leads to. filter: a mail filter takes it and passes it on. pop: from "
+        "mailboxes elsewhere, by a POP3 connector. None: as preflight finds it, which blocks where it is not direct",
+        examples=["direct"],
     )
     unread_mailboxes: list[MailAddress] = Field(
         default=[],
@@ -284,6 +295,11 @@ class Sweep(_Part):
     smtp_port: int = Field(
         default=25, ge=1, le=65535, description="Port that mail servers listen on; not 25 only in a rehearsal"
     )
+    other_smtp_ports: list[Annotated[int, Field(ge=1, le=65535)]] = Field(
+        default=[465, 587],
+        description="Ports beside it by which the old server may take mail; preflight tries them from outside",
+        examples=[[465, 587]],
+    )
 
 
 class Probes(_Part):
@@ -336,6 +352,12 @@ class Cutover(_Part):
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}")
         return value
+
+    @property
+    def ways_of_mail(self) -> dict[str, MailWay]:
+        """Domain -> by which way its mail comes, where the plan says so."""
+        way = self.source.mail_comes_by
+        return dict.fromkeys(self.domains, way) if way else {}
 
     @property
     def domain(self) -> str:

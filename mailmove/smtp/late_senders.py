@@ -41,7 +41,22 @@ class LateSender:
             " and others" if len(senders) > 3 else ""
         )
         last = f"{len(self.arrivals)} messages as {named}, the last at {self.arrivals[-1].at:%H:%M:%S} UTC"
-        return f"{self.who} still delivers to the old server: {last}. {_todo(self.client_ip, senders, domains)}"
+        others = self.other_domains(domains)
+        todo = _todo_of_others(others) if others else _todo(self.client_ip, senders, domains)
+        return f"{self.who} still delivers to the old server: {last}. {todo}"
+
+    def other_domains(self, domains: Sequence[str]) -> list[str]:
+        """Domains that all its mail is for, where none of it is for the customer's; []: some is, or may be.
+
+        The log does not always show recipients: then it may be the customer's mail.
+        """
+        addressed: set[str] = set()
+        for arrival in self.arrivals:
+            hosts = {recipient.rpartition("@")[2].strip(">").lower() for recipient in arrival.recipients}
+            if not hosts or hosts & set(domains):
+                return []
+            addressed |= hosts
+        return sorted(addressed)
 
 
 def late_senders(arrivals: Iterable[Arrival]) -> list[LateSender]:
@@ -69,6 +84,15 @@ def _ours(senders: Iterable[str], domains: Sequence[str]) -> bool:
 def _probe(arrival: Arrival) -> bool:
     people = [arrival.sender.strip("<>").lower(), *(recipient.lower() for recipient in arrival.recipients)]
     return any(address.startswith(_PROBES) for address in people)
+
+
+def _todo_of_others(others: Sequence[str]) -> str:
+    some = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
+    return (
+        f"Its mail is for {some}, which the plan does not move. If that domain's MX leads here, mail for it goes on "
+        "coming, and bounces once port 25 is closed: move its MX, too. If not, the old server passes it on to the "
+        f"outside: give the machine another way to send: {OTHER_WAYS}."
+    )
 
 
 def _todo(client: str, senders: Sequence[str], domains: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ class PortCheck(BaseModel):
     port: int
     state: State
     words: str = Field(default="", description="The server's greeting, or the system's words")
+    greets_as: str = Field(default="", description="The name that it greets with, lower case; '': none")
 
     @property
     def closed(self) -> bool:
@@ -78,7 +79,15 @@ def check_port(address: str, port: int, timeout: float = 10.0) -> PortCheck:
             return checked("deferring", f"accepts, then: {error.strerror or error}")
     if not greeting:
         return checked("deferring", "accepts, then closes without a word")
-    return checked({"4": "deferring", "5": "rejecting"}.get(greeting[0], "open"), greeting)  # type: ignore[arg-type]
+    state: State = {"4": "deferring", "5": "rejecting"}.get(greeting[0], "open")  # type: ignore[assignment]
+    return checked(state, greeting).model_copy(update={"greets_as": greeting_name(greeting)})
+
+
+def greeting_name(greeting: str) -> str:
+    """The name in `220 <name> ...` (RFC 5321 section 4.2), lower case; "": another code, or no name with a dot."""
+    code, _, text = greeting.replace("220-", "220 ", 1).partition(" ")
+    name = text.split(" ")[0].lower() if code == "220" and text else ""
+    return name if "." in name else ""
 
 
 def _first_line(connection: socket.socket) -> str:

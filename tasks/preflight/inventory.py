@@ -13,14 +13,19 @@ from tasks.engine.port import Rows
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import check_task
 from tasks.ledger.names import handover_key
+from tasks.preflight import mail_streets
 
 NAME = "inventory"
 
 
 class Inventoried(BaseModel):
-    """What an inventory gave. rows: of the table of all that was found. handover None: nothing could be read."""
+    """What an inventory gave. streets: the ways of mail, judged with it. rows: of the table of all that was found.
+
+    handover None: nothing could be read.
+    """
 
     preview: Preview
+    streets: Preview = Preview(stage=mail_streets.NAME)
     server: str = ""
     rows: Rows = []
     handover: Handover | None = None
@@ -35,9 +40,11 @@ def check_inventory(context: Context) -> Inventoried:
         finding = Finding(
             subject=error.who, seen=error.seen, means=f"Wanted {error.wanted}.", todo=error.todo, blocks=True
         )
-        return Inventoried(preview=Preview(stage=NAME, findings=[finding]))
+        streets = mail_streets.mail_streets(context, None)
+        return Inventoried(preview=Preview(stage=NAME, findings=[finding]), streets=streets)
     return Inventoried(
         preview=Preview(stage=NAME, findings=findings_of(inventory, context.plan.domains)),
+        streets=mail_streets.mail_streets(context, inventory),
         server=f"Exchange {inventory.version} on {inventory.server}",
         rows=rows_of(inventory),
         handover=handover_of(inventory),

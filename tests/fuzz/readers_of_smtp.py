@@ -15,8 +15,9 @@ from reader import Case, Reader
 
 from mailmove.smtp.port_check import check_port
 from mailmove.smtp.redeliver import redeliver
+from mailmove.smtp.takes_mail import RcptCheck, takes_mail
 
-SMTP_NAMES = ("SMTP greeting", "SMTP delivery")
+SMTP_NAMES = ("SMTP greeting", "SMTP delivery", "SMTP RCPT")
 _REPLIES = (
     b"220 mail.contoso.com ESMTP ready\r\n",
     b"250-mail.contoso.com\r\n250-SIZE 1000000\r\n250 8BITMIME\r\n",
@@ -26,6 +27,16 @@ _REPLIES = (
     b"250 2.6.0 <1@x> Queued mail for delivery\r\n",
     b"221 2.0.0 Bye\r\n",
 )
+
+
+_ASKED = (
+    *_REPLIES[:3],
+    b"550 5.1.1 User unknown\r\n",
+    b"554 5.7.1 Relay access denied\r\n",
+    b"250 2.0.0 Resetting\r\n",
+    b"221 2.0.0 Bye\r\n",
+)
+"""The conversation of `takes_mail`, which sends nothing."""
 
 
 class OneAtATime:
@@ -92,7 +103,12 @@ def smtp_readers() -> Iterator[list[Reader]]:
         return redeliver(b"Subject: x\r\n\r\nx\r\n", sender="", recipient="a@contoso.com", mx=server.place,
                          helo="probe.example", timeout=0.5)  # fmt: skip
 
+    def ask() -> RcptCheck:
+        return takes_mail(*server.place, ["a@contoso.com", "b@example.com"], helo="probe.example", timeout=0.5)
+
     yield [
+        Reader("SMTP RCPT", [case("RCPT", _ASKED, ask)], [lines_mutation, bytes_mutation],
+               measure=lambda check: Counter()),
         Reader("SMTP greeting", [case("greeting", _REPLIES[:1], lambda: check_port(*server.place, timeout=0.5))],
                [lines_mutation, bytes_mutation], measure=lambda check: Counter()),
         Reader("SMTP delivery", [case("delivery", _REPLIES, deliver)], [lines_mutation, bytes_mutation],

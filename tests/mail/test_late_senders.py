@@ -55,6 +55,22 @@ def test_each_is_told_what_it_is_and_what_to_do() -> None:
     assert "holds on to the old MX" in lines["8.8.4.4"] and "the empty sender" in lines["8.8.4.4"]
 
 
+def test_who_sends_to_other_domains_is_judged_by_them() -> None:
+    found = late_senders(
+        [
+            arrival("192.168.1.20", "scanner@contoso.com", 5, to="orders@supplier.example"),
+            arrival("8.8.4.4", "someone@partner.example", 1, to="anna@branch.example"),
+            arrival("8.8.4.5", "someone@partner.example", 1, to="anna@branch.example"),
+            arrival("8.8.4.5", "someone@partner.example", 2, to="Anna@Contoso.com"),
+        ]
+    )
+    lines = {sender.client_ip: sender.line(DOMAINS) for sender in found}
+    assert "for supplier.example, which the plan does not move" in lines["192.168.1.20"]
+    assert "another way to send" in lines["192.168.1.20"]
+    assert "for branch.example, which the plan does not move" in lines["8.8.4.4"] and "its MX, too" in lines["8.8.4.4"]
+    assert "holds on to the old MX" in lines["8.8.4.5"], "some of it is the customer's"
+
+
 PLAN = a_plan(sweep={"quiet_minutes": 15, "patience_hours": 4})
 
 

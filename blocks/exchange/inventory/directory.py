@@ -189,7 +189,7 @@ def _other(row: Properties) -> OtherRecipient:
     name = name_of(row) or address_of(row)
     if not name:
         raise values.unreadable(row, "Name")
-    return OtherRecipient(address=address_of(row), display_name=name, kind=_kind(row))
+    return OtherRecipient(address=address_of(row), display_name=name, kind=_kind(row), aliases=aliases_of(row))
 
 
 def _archive(row: Properties) -> Archive:
@@ -204,6 +204,7 @@ def _contact(row: Properties) -> Contact:
         display_name=name_of(row),
         kind=_CONTACTS[_kind(row)],
         target=target.partition(":")[2].lower() if ":" in target else target.lower(),
+        aliases=aliases_of(row),
     )
 
 

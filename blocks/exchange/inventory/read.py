@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from blocks.exchange.inventory.connectors import read_receive_connectors, read_send_connectors, read_transport_rules
 from blocks.exchange.inventory.contents import PERMISSIONS, read_folders, read_grants
 from blocks.exchange.inventory.directory import SINGLE_RECIPIENTS, Directory, read_directory
 from blocks.exchange.inventory.domains import read_accepted_domains
@@ -29,6 +30,7 @@ from mailmove.inventory.full import (
     MailFolder,
     Relay,
 )
+from mailmove.inventory.transport import Incoming, ReceiveConnector, SendConnector, TransportRule
 
 if TYPE_CHECKING:
     from blocks.exchange.ews.client import EwsClient
@@ -58,10 +60,19 @@ def read_inventory(
                 PERMISSIONS["send_as"], lambda shell: read_grants(sessions, shell, known, "send_as"), list
             ),
         ]
-        relays: Future[list[Relay]] = sessions.optional(
+        relays: Future[tuple[list[Relay], Incoming | None]] = sessions.optional(
             "machines that relay mail",
             lambda shell: read_relays(sessions, shell, shell.run("Get-ExchangeServer"), major),
-            list,
+            lambda: ([], None),
+        )
+        sending: Future[list[SendConnector]] = sessions.optional(
+            "send connectors", partial(read_send_connectors, sessions), list
+        )
+        receiving: Future[list[ReceiveConnector]] = sessions.optional(
+            "receive connectors", partial(read_receive_connectors, sessions), list
+        )
+        transport_rules: Future[list[TransportRule]] = sessions.optional(
+            "transport rules", lambda shell: read_transport_rules(sessions, shell, known), list
         )
         rules: Future[list[Forwarding]] = sessions.optional(
             "inbox rules", lambda shell: read_rules(sessions, shell, major, known), list
@@ -84,7 +95,11 @@ def read_inventory(
             folders=folders.result(),
             large_items=large,
             phones=[phone for share in phones for phone in share.result()],
-            relays=relays.result(),
+            relays=relays.result()[0],
+            incoming=relays.result()[1],
+            send_connectors=sending.result(),
+            receive_connectors=receiving.result(),
+            transport_rules=transport_rules.result(),
             not_read=[*sessions.not_read, *closed],
         )
 

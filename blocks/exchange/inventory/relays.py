@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from blocks.exchange.inventory.domains import domain_name
+from blocks.exchange.inventory.incoming import IncomingCounter
 from blocks.exchange.inventory.sessions import Sessions
 from blocks.exchange.powershell import values
 from blocks.exchange.powershell.shell import ExchangeShell
@@ -16,10 +17,11 @@ from blocks.exchange.powershell.values import Properties
 from mailmove.clock import now
 from mailmove.errors import Blocked
 from mailmove.inventory.full import Relay
+from mailmove.inventory.transport import Incoming
 
 LOOK_BACK = timedelta(days=14)
 """The log goes back 30 days unless set otherwise; two weeks hold whatever runs weekly."""
-_WANTED = ["Timestamp", "ClientIp", "ClientHostname", "Sender", "Source"]
+_WANTED = ["Timestamp", "ClientIp", "ClientHostname", "Sender", "Source", "Recipients", "OriginalClientIp"]
 _INSIDE = [ipaddress.ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 
 
@@ -30,15 +32,19 @@ class _Machine:
     senders: Counter[str] = field(default_factory=Counter)
 
 
-def read_relays(sessions: Sessions, shell: ExchangeShell, servers: Sequence[Properties], major: int) -> list[Relay]:
-    """The busiest first."""
+def read_relays(
+    sessions: Sessions, shell: ExchangeShell, servers: Sequence[Properties], major: int
+) -> tuple[list[Relay], Incoming]:
+    """(relays, the busiest first; who hands in mail from outside): one reading of the log for both."""
     domains = {domain_name(row) for row in shell.run("Get-AcceptedDomain")}
     own = {values.optional_text(row, name).lower() for row in servers for name in ("Name", "Fqdn")} - {""}
     rows = (row for server in servers if transports(server) for row in _log(shell, values.text(server, "Name")))
     refused: list[str] = []
-    machines = relays(rows, domains, own if major >= 15 else set(), refused)
+    hops = own if major >= 15 else set()
+    counter = IncomingCounter(domains, hops)
+    machines = relays(counter.passing(rows), domains, hops, refused)
     sessions.refused("single events of the message tracking log", refused)
-    return machines
+    return machines, counter.incoming()
 
 
 def transports(server: Properties) -> bool:

@@ -57,6 +57,7 @@ def _contract() -> dict[str, Any]:
     contract: dict[str, Any] = json.loads(text)
     _add(contract, "exchange-certificate-cmdlets.json")
     _add(contract, "windows-firewall-cmdlets.json")
+    _add(contract, "exchange-transport-cmdlets.json")
     return contract
 
 

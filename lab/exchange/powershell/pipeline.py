@@ -16,6 +16,7 @@ from lab.exchange.powershell import (
     outlook_anywhere_cmdlets,
     recipient_cmdlets,
     remote_shell_cmdlets,
+    transport_cmdlets,
 )
 from lab.exchange.powershell.cmdlet_contract import CmdletError, bind, named, takes_from_pipeline
 from lab.exchange.recipients import Row
@@ -28,6 +29,7 @@ CMDLETS = {
     **outlook_anywhere_cmdlets.CMDLETS,
     **certificate_cmdlets.CMDLETS,
     **feature_cmdlets.CMDLETS,
+    **transport_cmdlets.CMDLETS,
     **windows_firewall.CMDLETS,
 }
 OF_WINDOWS = frozenset({*feature_cmdlets.CMDLETS, *windows_firewall.CMDLETS})

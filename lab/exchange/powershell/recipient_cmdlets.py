@@ -112,7 +112,7 @@ def _group(state: ExchangeState, group: Group) -> dict[str, Any]:
 
 def _other(state: ExchangeState, other: OtherRecipient) -> dict[str, Any]:
     return {
-        **entry(state, other.address, other.display_name),
+        **entry(state, other.address, other.display_name, aliases=other.aliases),
         "ExternalEmailAddress": NetObject(
             "Microsoft.Exchange.Data.SmtpProxyAddress", f"SMTP:{other.target or other.address}"
         ),

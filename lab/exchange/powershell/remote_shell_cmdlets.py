@@ -201,7 +201,7 @@ def get_message_tracking_log(state: ExchangeState, asked: dict[str, Any]) -> Ite
                 "ClientIp": arrival.client_ip,
                 "ClientHostname": state.hosts.get(arrival.client_ip, arrival.client_ip),
                 "ServerHostname": state.server,
-                "Source": "SMTP",
+                "Source": state.sources.get(arrival.message_id, "SMTP"),
                 "EventId": "RECEIVE",
                 "MessageId": arrival.message_id,
                 "Sender": arrival.sender,

@@ -32,7 +32,7 @@ TYPES = {
 @pytest.mark.parametrize("version", VERSIONS)
 def test_preflight_is_blocked_by_name_with_the_addresses_that_live_there(version: str) -> None:
     with shell_world(BOXES, version=version, domain_types=TYPES) as w:
-        plan = a_plan().model_copy(update={"domains": [DOMAIN]})
+        plan = a_plan(propagation={"resolvers": ["127.0.0.1:9"]}).model_copy(update={"domains": [DOMAIN]})
         with running_on(MemoryEngine(blocks={SOURCE: w.server})):
             preview = check_inventory.fn(plan).preview
     blocking = {finding.subject: finding for finding in preview.blockers}
