@@ -65,8 +65,8 @@ class LaneAsker:
         told = parsed if isinstance(parsed, ParsedAnswer) else ParsedAnswer(None, error=parsed)
         return Answer(
             server=f"{lane.server[0]}:{lane.server[1]}", name=name, type=rtype, rcode=told.rcode, values=told.values,
-            ttl=told.ttl, authoritative=told.authoritative, elapsed=self.ways.clock() - started, error=told.error, via=via,
-            explained=told.explained,
+            ttl=told.ttl, authoritative=told.authoritative, elapsed=self.ways.clock() - started, error=told.error,
+            via=via, explained=told.explained,
         )  # fmt: skip
 
     async def exchange(self, lane: Lane, message: dns.message.Message, timeout: float) -> dns.message.Message | None:
