@@ -74,9 +74,9 @@ def read_facts(context: Context) -> MoverFacts:
     return MoverFacts(
         mailboxes=None if boxes is None else len(boxes),
         tls=spoken_tls(context),
-        outlook_anywhere=proved,  # type: ignore[arg-type]
+        outlook_anywhere=proved,
         outlook_anywhere_seen=words,
-        microsofts_test=test,  # type: ignore[arg-type]
+        microsofts_test=test,
         microsofts_words=answer,
         synchronised=_seen(lambda: context.tenant.recipients.synchronised()),
         missing_rights=_seen(lambda: tuple(finding.subject for finding in context.tenant.items.copy_findings())),
@@ -140,9 +140,7 @@ def _finding(choice: MoverChoice) -> Finding:
         reasons = [reason for reason in against if reason.weight == "impossible"]
         return Finding(
             subject=SUBJECT,
-            seen="; ".join(
-                f"{_WORDS[reason.of]}: {reason.seen}" for reason in reasons if reason.weight == "impossible"
-            ),
+            seen="; ".join(f"{_WORDS[reason.of]}: {reason.seen}" for reason in reasons),
             means="Neither Microsoft's batch nor a copy of our own can move the mailboxes.",
             todo="Mend what stands in the way of one of them, or say in the plan which is to be tried: `mover`.",
             blocks=True,
