@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from cutover_walk import Walk, walking
+from stage_promises import keeps_its_promises
 from wire_tap import tapped
 
 from mailmove.errors import Blocked
 from tasks.reporting.collect import report_of_customer
+from tasks.runbook import stage_named
 from tasks.stages import (
     copy_mailboxes,
     enable_outlook_anywhere,
@@ -47,6 +49,13 @@ def test_without_a_right_it_stops_before_anything_is_made(walk: Walk) -> None:
     walk.town.cloud.app.roles |= {"Mail.ReadWrite"}
     with pytest.raises(Blocked, match=r"none for anna@northwind\.example"):
         walk.do(copy_mailboxes.apply.fn, walk.plan)
+
+
+def test_making_everybody_keeps_the_promises_of_a_stage(walk: Walk) -> None:
+    """Where Microsoft makes mailboxes at once; else `verify` waits for them, and gives what is left."""
+    walk.bring_to("create_recipients")
+    walk.town.cloud.tenant.provisioning_seconds = 0.0
+    keeps_its_promises(walk, stage_named("create_recipients"))
 
 
 def test_everybody_is_made_with_nothing_by_hand(walk: Walk) -> None:
