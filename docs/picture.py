@@ -17,6 +17,7 @@ from pathlib import Path
 from mailmove.dns.propagation.resolver_view import ServerView
 from mailmove.report.cutover_report import CutoverReport, Step
 from mailmove.report.words import lasting
+from tasks.runbook import RUNBOOK
 
 PICTURES = Path(__file__).parent / "pictures"
 RECORDING = PICTURES / "rehearsal.json"
@@ -249,9 +250,10 @@ def every_step(night: Recording) -> str:
     sheet = Sheet(860, "A cutover in the lab, step by step", 14, least=700)
     left, right = 220.0, 780.0
     at = _scale(night.report.began, night.end, left, right)
-    for number, step in enumerate(night.report.steps, 1):
-        y = 24.0 * number - 16
-        sheet.shapes.append(f'<a href="../stages/#{number}-{step.name}"><title>{escape(step.story)}</title>')
+    numbers = {step.name: number for number, step in enumerate(RUNBOOK, 1)}  # a recording may be older
+    for row, step in enumerate(night.report.steps, 1):
+        y, place = 24.0 * row - 16, f"{numbers[step.name]}-{step.name}"
+        sheet.shapes.append(f'<a href="../stages/#{place}"><title>{escape(step.story)}</title>')
         sheet.text(left - 10, y + 14, step.name, anchor="end")
         if step.began and step.ended:
             kind = "wait" if step.kind == "wait" else "work"

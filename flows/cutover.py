@@ -43,8 +43,10 @@ def cutover(plan: Cutover) -> str:
     completed, interrupted = completed_steps(ledger.entries()), interruptions(ledger.entries())
     if PREFLIGHT not in completed:
         from flows.preflight import preflight  # the first process of a cutover needs it, as the last one the report
+        from tasks.items.mover_choice import decide_mover
 
         engine().run_sub_flow(preflight, PREFLIGHT, plan)
+        engine().run_task(decide_mover, plan)
         step_completed(ledger, PREFLIGHT)
     for step in RUNBOOK:
         if step.name in completed:

@@ -8,6 +8,7 @@ from mailmove.errors import Blocked
 from mailmove.evidence import Preview
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
+from tasks.items.mover_choice import check_mover, settled_plan
 from tasks.preflight.contacts import check_contacts
 from tasks.preflight.first_morning import check_first_morning
 from tasks.preflight.inventory import check_inventory
@@ -22,6 +23,8 @@ def preflight(plan: Cutover) -> list[Preview]:
 
     All is asked anew, whatever this run remembers: a run that is retried has a person behind it who has mended things.
     """
+    mover = engine().run_task(check_mover, plan, fresh=True)
+    whole, plan = plan, settled_plan(plan, mover)
     rights = engine().run_task(check_rights, plan, fresh=True)
     contacts = engine().run_task(check_contacts, plan, fresh=True)
     inventory = engine().run_task(check_inventory, plan, fresh=True)
@@ -30,6 +33,7 @@ def preflight(plan: Cutover) -> list[Preview]:
     stages = stages_to_check(rights)
     previews = [
         rights,
+        mover,
         contacts,
         inventory.preview,
         inventory.streets,
@@ -37,7 +41,7 @@ def preflight(plan: Cutover) -> list[Preview]:
         morning,
         *(stage.check(plan, fresh=True) for stage in stages),
     ]
-    show_preflight(plan, previews, inventory)
+    show_preflight(whole, previews, inventory)
     blockers = [finding for preview in previews for finding in preview.blockers]
     if blockers:
         raise Blocked(

@@ -18,7 +18,16 @@ def small_directory(domain: str, boxes: list[str]) -> Directory:
     shared = [box for box in boxes if box.partition("@")[0] in ("info", "sales")]
     return Directory(
         groups=(
-            Group(f"everybody@{domain}", "Everybody", "distribution", tuple(boxes), (f"all@{domain}",)),
+            Group(
+                f"everybody@{domain}",
+                "Everybody",
+                "distribution",
+                tuple(boxes),
+                (f"all@{domain}",),
+                False,
+                (first,),
+                False,
+            ),
             Group(f"management@{domain}", "Management", "security", (first, second)),
         ),
         others=(

@@ -19,6 +19,8 @@ class Group:
     members: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     hidden: bool = False
+    owners: tuple[str, ...] = ()  # addresses of mailboxes
+    inside_only: bool = True  # as the server makes them
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,16 @@ class MailStore:
             for alias in gone.aliases if gone else ():
                 self._alias.pop(alias.lower(), None)
 
+    def set_aliases(self, address: str, aliases: tuple[str, ...]) -> None:
+        """Make these the other addresses of a mailbox."""
+        with self.lock:
+            box = self.mailboxes[address]
+            for alias in box.aliases:
+                self._alias.pop(alias.lower(), None)
+            box.aliases = aliases
+            for alias in aliases:
+                self._alias[alias.lower()] = address
+
     def find(self, address: str) -> Mailbox | None:
         """The mailbox that takes mail for an address."""
         with self.lock:

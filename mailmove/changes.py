@@ -27,6 +27,10 @@ class ChangeKind(StrEnum):
     DKIM_SIGNING = "dkim_signing"
     MIGRATION_ENDPOINT = "migration_endpoint"
     MIGRATION_BATCH = "migration_batch"
+    RECIPIENT = "recipient"
+    RECIPIENT_ADDRESS = "recipient_address"
+    GROUP_MEMBER = "group_member"
+    GROUP_OWNER = "group_owner"
     MAILBOX_TYPE = "mailbox_type"
     LICENCE = "licence"
     X500_ADDRESSES = "x500_addresses"
@@ -82,6 +86,22 @@ class PermissionSubject(_Subject):
     trustee: str
 
 
+class AddressSubject(_Subject):
+    """A further address of a recipient, both SMTP."""
+
+    of: Literal["address"] = "address"
+    recipient: str
+    address: str
+
+
+class MemberSubject(_Subject):
+    """Somebody (`member`, an SMTP address) who belongs to a group, or manages it."""
+
+    of: Literal["member"] = "member"
+    group: str
+    member: str
+
+
 class NamedSubject(_Subject):
     """Something that has a name of ours or of the other side's: a batch, an endpoint, a relationship, a product."""
 
@@ -103,7 +123,15 @@ class MessageSubject(_Subject):
 
 
 Subject = Annotated[
-    RecordSetSubject | HostSubject | DomainSubject | MailboxSubject | PermissionSubject | NamedSubject | MessageSubject,
+    RecordSetSubject
+    | HostSubject
+    | DomainSubject
+    | MailboxSubject
+    | PermissionSubject
+    | AddressSubject
+    | MemberSubject
+    | NamedSubject
+    | MessageSubject,
     Field(discriminator="of"),
 ]
 
@@ -124,6 +152,10 @@ _WORDS: dict[ChangeKind, Callable[[Any], str]] = {
     ChangeKind.DKIM_SIGNING: lambda subject: f"DKIM signing: {shown(subject.domain)}",
     ChangeKind.MIGRATION_ENDPOINT: lambda subject: f"migration endpoint {subject.name}",
     ChangeKind.MIGRATION_BATCH: lambda subject: f"migration batch {subject.name}",
+    ChangeKind.RECIPIENT: lambda subject: f"recipient {subject.name}",
+    ChangeKind.RECIPIENT_ADDRESS: lambda subject: f"address {subject.address} of {subject.recipient}",
+    ChangeKind.GROUP_MEMBER: lambda subject: f"member {subject.member} of {subject.group}",
+    ChangeKind.GROUP_OWNER: lambda subject: f"owner {subject.member} of {subject.group}",
     ChangeKind.MAILBOX_TYPE: lambda subject: f"kind of {subject.address}",
     ChangeKind.LICENCE: lambda subject: f"licence of {subject.address}",
     ChangeKind.X500_ADDRESSES: lambda subject: f"X500 addresses of {subject.address}",

@@ -85,10 +85,18 @@ class Recipient(_State):
     )
     addresses: frozenset[str] = Field(default=frozenset(), description="All SMTP addresses, lower case")
     names: frozenset[str] = Field(default=frozenset(), description="What else Exchange may call it, lower case")
+    sign_in: str = Field(default="", description="Sign-in name of its user, lower case; '': it has none")
 
     @property
     def has_mailbox(self) -> bool:
         return self.kind in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")
+
+
+class DeletedUser(_State):
+    """A user whom somebody deleted, and whom Microsoft keeps for 30 days: restored, it claims its addresses again."""
+
+    id: str
+    addresses: frozenset[str] = Field(description="Sign-in name and SMTP addresses, lower case")
 
 
 class MailContact(_State):

@@ -143,6 +143,11 @@ RUNBOOK: tuple[Stage | Wait, ...] = (
         uses=("dns", "tenant"),
     ),
     Stage("publish_dkim", "publish the names of Microsoft's DKIM keys", uses=("dns", "tenant"), can_be_left=True),
+    Stage(
+        "create_recipients",
+        "where Mailmove copies itself: make people, shared mailboxes, contacts and groups",
+        uses=_BOTH,
+    ),
     Stage("start_migration_batch", "make the migration endpoint and the batch, and start it", uses=("tenant",)),
     Stage("copy_mailboxes", "where the plan says so: copy the mailboxes ourselves", uses=_BOTH),
     Wait("first_sync", "until every mailbox has been copied once", waits_on="Microsoft 365"),

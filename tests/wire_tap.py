@@ -48,7 +48,9 @@ def _listening(real: Any, word: Any, heard: list[str]) -> Any:
 def _microsoft(_: CloudWeb, request: Any, content: bytes, _fault: str) -> str | None:
     path = request.url.path
     if path.startswith("/adminapi/"):
-        cmdlet = json.loads(content)["CmdletInput"]["CmdletName"] if content else "Get-"
+        body = json.loads(content) if content else {}
+        inputs = [part["body"]["CmdletInput"] for part in body.get("requests", [])] or [body.get("CmdletInput")]
+        cmdlet = next((given["CmdletName"] for given in inputs if given), "Get-")  # a batch is of one cmdlet
         return None if cmdlet.startswith(_READS) else str(cmdlet)
     if path.endswith("/token") or request.method in ("GET", "HEAD"):
         return None

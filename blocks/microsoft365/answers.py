@@ -166,12 +166,27 @@ def message_of(response: httpx.Response) -> tuple[str, str]:
     return str(body.get("code") or error or ""), str(body.get("description") or body.get("error_description") or "")
 
 
+CONFLICT = "ObjectConflict"
+"""Code in the details of Graph's Request_BadRequest: another object has the value (microsoft-graph-docs 1508, 8421)."""
+
+
+def _detail(response: httpx.Response) -> str | None:
+    """The conflict that Graph names in an error's details only."""
+    try:
+        error = response.json().get("error")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    details = error.get("details") if isinstance(error, dict) else None
+    codes = [detail.get("code") for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    return CONFLICT if CONFLICT in codes else None
+
+
 def error_of(response: httpx.Response, who: str, wanted: str) -> MailmoveError:
     """Name a failure by what to do next (Graph's error codes: learn.microsoft.com/graph/errors)."""
     status = response.status_code
     code, message = message_of(response)
     words = f"{status} {code}: {message}" if code or message else f"{status} without a word"
-    name = code or None
+    name = _detail(response) or code or None
     if status == 429 or (status in SLOW_DOWN and "Retry-After" in response.headers):
         kind, wait = TooManyRequests if status == 429 else Throttled, retry_after(response.headers)
         return kind(who, wanted=wanted, seen=words, todo="Wait as long as it asks.", retry_after=wait, code=name)

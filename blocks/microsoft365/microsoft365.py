@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS, CloudName, MicrosoftCloud, consent_link
 from blocks.microsoft365.cmdlet_errors import WHO
+from blocks.microsoft365.creation import Creation
 from blocks.microsoft365.dkim import Dkim
 from blocks.microsoft365.domains import Domains
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
@@ -53,6 +54,7 @@ class _Parts:
     users: Users
     mailboxes: Mailboxes
     recipients: Recipients
+    creation: Creation
     permissions: MailboxPermissions
     migration: Migration
     messages: Messages
@@ -158,6 +160,7 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
             users=users,
             mailboxes=Mailboxes(exchange),
             recipients=Recipients(exchange, graph),
+            creation=Creation(exchange, graph),
             permissions=MailboxPermissions(exchange),
             migration=Migration(exchange, self.exchange_public_key),
             messages=Messages(graph, self.cloud, exchange),
@@ -241,6 +244,10 @@ class Microsoft365(ProviderBlock, Tenant, Checkable, TakesSignIn):
     @property
     def mailboxes(self) -> Mailboxes:
         return self._parts().mailboxes
+
+    @property
+    def creation(self) -> Creation:
+        return self._parts().creation
 
     @property
     def permissions(self) -> MailboxPermissions:

@@ -5,7 +5,7 @@ Sources: Get-Recipient (office-docs-powershell); learn.microsoft.com/graph/api/u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from blocks.microsoft365.answers import Json, Rejected
 from blocks.microsoft365.cmdlet_errors import is_absent
@@ -26,13 +26,17 @@ class Recipients(TenantRecipients):
     def all(self) -> list[Recipient]:
         """By address."""
         recipients = exchange_recipients(self._exchange)
+        users = {
+            text(user, "id").lower(): user
+            for user in self._graph.pages(
+                "users",
+                wanted="the tenant's users",
+                params={"$select": "id,userPrincipalName,mail,proxyAddresses", "$top": "999"},
+            )
+        }
         known = {name for recipient in recipients for name in recipient.names}
-        users = self._graph.pages(
-            "users",
-            wanted="the tenant's users",
-            params={"$select": "id,userPrincipalName,mail,proxyAddresses", "$top": "999"},
-        )
-        recipients += [_user(recipient) for recipient in users if text(recipient, "id").lower() not in known]
+        recipients = [_signing_in(recipient, users) for recipient in recipients]
+        recipients += [_user(user) for user_id, user in users.items() if user_id not in known]
         return sorted(recipients, key=lambda recipient: recipient.address)
 
     def members(self, groups: Sequence[str]) -> list[frozenset[str] | None]:
@@ -105,6 +109,14 @@ def _names(row: Json) -> frozenset[str]:
     return names
 
 
+def _signing_in(recipient: Recipient, users: Mapping[str, Json]) -> Recipient:
+    """The same with the sign-in name of its user, if it has one."""
+    user = next((users[name] for name in recipient.names if name in users), None)
+    if user is None:
+        return recipient
+    return recipient.model_copy(update={"sign_in": text(user, "userPrincipalName").lower()})
+
+
 def _user(user: Json) -> Recipient:
     name = text(user, "userPrincipalName").lower()
     return Recipient(
@@ -112,6 +124,7 @@ def _user(user: Json) -> Recipient:
         kind="User",
         addresses=smtp_addresses(texts_or(user, "proxyAddresses"), text_or(user, "mail")) | {name},
         names=frozenset({text(user, "id").lower()}),
+        sign_in=name,
     )
 
 

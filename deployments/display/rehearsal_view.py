@@ -71,6 +71,7 @@ def steps_not_used(plan: Cutover) -> frozenset[str]:
         "obtain_certificate": plan.source.obtain_certificate is not None,
         "onboard_customer": plan.target.partner is not None,
         "order_licences": plan.target.purchase is not None,
+        "create_recipients": plan.target.mover == "direct",
         "copy_mailboxes": plan.target.mover == "direct",
         "window": bool(plan.windows),
     }

@@ -75,6 +75,9 @@ class GraphContract:
             bound = self._bound.get(method, {}).get(kind, {})
             if index == len(segments) - 1 and name in bound:
                 return kind, bound[name]
+            if segment.startswith("microsoft.graph.") and kind == "Collection(directoryObject)":  # a type cast
+                kind = f"Collection({segment.removeprefix('microsoft.graph.')})"
+                continue
             if kind.startswith("Collection("):
                 kind = kind[len("Collection(") : -1]
                 continue

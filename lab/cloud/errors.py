@@ -9,10 +9,18 @@ from uuid import uuid4
 class ApiError(Exception):
     """An answer that is not a success. The web server gives it the form of the service that was asked."""
 
-    def __init__(self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: dict[str, str] | None = None,
+        details: list[dict[str, str]] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
-        self.headers = headers or {}
+        self.headers, self.details = headers or {}, details or []
 
 
 class CmdletError(ApiError):
@@ -33,7 +41,8 @@ INVALID_ARGUMENT, INVALID_OPERATION, OBJECT_NOT_FOUND, RESOURCE_EXISTS, CONNECTI
 def graph_body(error: ApiError) -> dict[str, Any]:
     """Graph's error form (learn.microsoft.com/graph/errors)."""
     inner = {"request-id": str(uuid4())}
-    return {"error": {"code": error.code, "message": error.message, "innerError": inner}}
+    details = {"details": error.details} if error.details else {}
+    return {"error": {"code": error.code, "message": error.message, **details, "innerError": inner}}
 
 
 def admin_body(error: ApiError) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
 
+from lab.cloud.cmdlets.creation_cmdlets import CreationCmdlets
 from lab.cloud.cmdlets.delegate_cmdlets import DelegateCmdlets
 from lab.cloud.cmdlets.dkim_cmdlets import DkimCmdlets
 from lab.cloud.cmdlets.mailbox_cmdlets import MailboxCmdlets
@@ -61,6 +62,7 @@ class ExchangeAdmin:
             **delegates.table(),
             **traces.table(),
             **recipients.table(),
+            **CreationCmdlets(tenant).table(),
             **OrganizationCmdlets(tenant, faults).table(),
         }
         self._module = ModuleFile(faults)
@@ -139,6 +141,7 @@ class ExchangeAdmin:
                 "An Azure Active Directory call was made to keep object in sync. However, it failed. Please retry.",
                 kind="Microsoft.Exchange.Configuration.DualWrite.UnableToWriteToAadException", category=0,
             )  # fmt: skip
+        self.tenant.provision()
         name, parameters = self._envelope(call)
         if call.headers.get("x-cmdletname", "").lower() != name.lower():
             raise ApiError(400, "BadRequest", "The header X-CmdletName does not name the cmdlet.")

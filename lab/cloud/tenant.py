@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import secrets
 import threading
+import time
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from lab.cloud.item_stream.stored import StoredProperties
-from lab.mail_store import MailStore
+from lab.mail_store import Mailbox, MailStore
 
 _NOT_PICTURED = ("store", "lock", "made_up", "stored")
 
@@ -51,6 +52,10 @@ class CloudUser:
     mail: str = ""  # primary address where the user signs in by another name
     must_change: bool = False  # the password, at the next sign-in
     access_pass: dict[str, Any] | None = None  # a Temporary Access Pass, as Graph made it
+    nickname: str = ""  # mailNickname; "": the local part of the sign-in name
+    enabled: bool = True
+    mailbox_from: float | None = None  # monotonic time from which a licence has given it a mailbox
+    deleted: datetime | None = None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     password_changed: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -59,7 +64,8 @@ class CloudUser:
 class OtherRecipient:
     """A group or a contact of the tenant's address book. details: its RecipientTypeDetails.
 
-    members: addresses, of a group. target: where a contact's mail goes.
+    members, owners: addresses, of a group. target: where a contact's mail goes. inside_only: a group takes no mail from
+    outside. alias: "": the local part of the address.
     """
 
     address: str
@@ -69,6 +75,10 @@ class OtherRecipient:
     members: set[str] = field(default_factory=set)
     target: str = ""
     id: str = field(default_factory=lambda: str(uuid4()))
+    alias: str = ""
+    owners: set[str] = field(default_factory=set)
+    inside_only: bool = True
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -170,6 +180,8 @@ class Tenant:
     domains: dict[str, CloudDomain] = field(default_factory=dict)
     users: dict[str, CloudUser] = field(default_factory=dict)  # by UPN, lower case
     others: dict[str, OtherRecipient] = field(default_factory=dict)  # by address
+    deleted: dict[str, CloudUser] = field(default_factory=dict)  # by id; Microsoft keeps them 30 days
+    provisioning_seconds: float = 0.3  # from a licence to the mailbox; minutes in life
     directory_sync: bool = False
     skus: dict[str, Sku] = field(default_factory=dict)  # by part number
     endpoints: dict[str, MigrationEndpoint] = field(default_factory=dict)  # by name, lower case
@@ -243,6 +255,25 @@ class Tenant:
                 or next((user for user in self.users.values() if user.id == key), None)
                 or (self.users.get(mailbox.address) if mailbox else None)
             )
+
+    def provision(self) -> None:
+        """Give those a mailbox whose licence was given long enough ago."""
+        with self.lock:
+            for user in self.users.values():
+                if user.has_mailbox or user.mailbox_from is None or time.monotonic() < user.mailbox_from:
+                    continue
+                user.has_mailbox, user.mailbox_from = True, None
+                if self.store.find(user.upn) is None:
+                    self.store.add_mailbox(Mailbox(user.upn, user.display_name))
+
+    def holder(self, address: str) -> str | None:
+        """The sign-in name or address of whatever holds an address or bears it as its sign-in name."""
+        with self.lock:
+            user = self.user(address)
+            if user is not None and user.id != address:
+                return user.upn
+            other = self.other(address)
+            return other.address if other else None
 
     def other(self, address: str) -> OtherRecipient | None:
         """The group or contact that holds an address."""

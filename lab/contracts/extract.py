@@ -28,7 +28,8 @@ GRAPH_TYPES = """
     conditionalAccessPolicy conditionalAccessRoot conditionalAccessUsers contact contactFolder dateTimeTimeZone
     delegatedAdminAccessAssignment delegatedAdminAccessContainer delegatedAdminAccessDetails
     delegatedAdminRelationship delegatedAdminRelationshipCustomerParticipant delegatedAdminRelationshipRequest
-    domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord domainDnsTxtRecord
+    directory directoryObject domain domainDnsCnameRecord domainDnsMxRecord domainDnsRecord domainDnsSrvRecord
+    domainDnsTxtRecord
     emailAddress event identityContainer identitySecurityDefaultsEnforcementPolicy policyRoot
     registrationEnforcement reportRoot temporaryAccessPassAuthenticationMethod
     temporaryAccessPassAuthenticationMethodConfiguration userRegistrationDetails exchangeAdmin
@@ -66,6 +67,7 @@ ENUMS = {
     "CanonicalizationType": "Simple Relaxed",
     "ActiveDirectorySecurityInheritance": "None All Children Descendents SelfAndChildren",
     "QuarantinePolicyType": "QuarantinePolicy GlobalQuarantinePolicy",
+    "GroupType": "Distribution Security",
     "MailboxRights": "FullAccess SendAs ExternalAccount DeleteItem ReadPermission ChangePermission ChangeOwner",
 }
 """Values from the text of the same cmdlet pages (Set-Mailbox -Type, Get-MigrationUser -Status, ...)."""
@@ -87,6 +89,50 @@ PAGES = {
     "Get-HostedContentFilterPolicy": {"Default": "Identity:HostedContentFilterPolicyIdParameter"},
     "Get-QuarantinePolicy": {
         "Default": "Identity:QuarantineTagIdParameter QuarantinePolicyType:QuarantinePolicyType",
+    },
+    "New-Mailbox": {
+        kind: f"Name:String* Password:SecureString {kind}:switch UserPrincipalName:String Alias:String "
+        "Archive:switch Confirm:switch DisplayName:String FirstName:String Force:switch Initials:String "
+        "LastName:String MailboxRegion:String ModeratedBy:MultiValuedProperty ModerationEnabled:Boolean "
+        "PrimarySmtpAddress:SmtpAddress RetentionPolicy:MailboxPolicyIdParameter WhatIf:switch"
+        for kind in ("Shared", "Room", "Equipment")
+    },
+    "Remove-Mailbox": {
+        "Default": "Identity:MailboxIdParameter* PermanentlyDelete:switch Confirm:switch Force:switch Migration:switch "
+        "PublicFolder:switch WhatIf:switch",
+    },
+    "New-MailContact": {
+        "Default": "Name:String* ExternalEmailAddress:ProxyAddress* Alias:String Confirm:switch DisplayName:String "
+        "FirstName:String LastName:String WhatIf:switch",
+    },
+    "Set-MailContact": {
+        "Default": "Identity:MailContactIdParameter* Alias:String Confirm:switch DisplayName:String "
+        "EmailAddresses:ProxyAddressCollection ExternalEmailAddress:ProxyAddress "
+        "HiddenFromAddressListsEnabled:Boolean Name:String WhatIf:switch",
+    },
+    "Remove-MailContact": {"Default": "Identity:MailContactIdParameter* Confirm:switch WhatIf:switch"},
+    "New-DistributionGroup": {
+        "Default": "Name:String* Alias:String Confirm:switch CopyOwnerToMember:switch DisplayName:String "
+        "IgnoreNamingPolicy:switch ManagedBy:MultiValuedProperty Members:MultiValuedProperty Notes:String "
+        "PrimarySmtpAddress:SmtpAddress RequireSenderAuthenticationEnabled:Boolean RoomList:switch Type:GroupType "
+        "WhatIf:switch",
+    },
+    "Set-DistributionGroup": {
+        "Default": "Identity:DistributionGroupIdParameter* Alias:String BypassSecurityGroupManagerCheck:switch "
+        "Confirm:switch DisplayName:String EmailAddresses:ProxyAddressCollection "
+        "HiddenFromAddressListsEnabled:Boolean ManagedBy:MultiValuedProperty PrimarySmtpAddress:SmtpAddress "
+        "RequireSenderAuthenticationEnabled:Boolean WhatIf:switch",
+    },
+    "Remove-DistributionGroup": {
+        "Default": "Identity:DistributionGroupIdParameter* BypassSecurityGroupManagerCheck:switch Confirm:switch "
+        "WhatIf:switch",
+    },
+    **{
+        f"{verb}-DistributionGroupMember": {
+            "Default": "Identity:DistributionGroupIdParameter* BypassSecurityGroupManagerCheck:switch Confirm:switch "
+            "Member:RecipientWithAdUserGroupIdParameter WhatIf:switch",
+        }
+        for verb in ("Add", "Remove")
     },
     # These two have no page there: Microsoft's guide and the module's list of exported cmdlets name them.
     "Get-OnPremServerReportInfo": {"Default": ""},

@@ -34,6 +34,10 @@ class Group(_Fact):
     members: tuple[str, ...] = Field(default=(), description="SMTP addresses, sorted; empty for a dynamic group")
     aliases: tuple[str, ...] = ()
     hidden: bool = False
+    owners: tuple[str, ...] = Field(default=(), description="SMTP addresses of those who manage it, sorted")
+    inside_only: bool | None = Field(
+        default=None, description="It takes no mail from outside the company; None: the server did not show it"
+    )
 
 
 class Contact(_Fact):

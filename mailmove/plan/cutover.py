@@ -153,10 +153,11 @@ class Target(_Part):
         description="Give each of them a Temporary Access Pass besides, from the end of the next window on, so that "
         "they can register a second factor; `mailmove passwords` shows it. Takes a tenant that allows such passes",
     )
-    mover: Literal["native", "direct"] = Field(
-        default="native",
-        description="native: Microsoft's migration batch. direct: Mailmove copies the items itself, for a server that "
-        "Microsoft's service cannot reach; the mailboxes must then be made by hand",
+    mover: Literal["auto", "native", "direct"] = Field(
+        default="auto",
+        description="native: Microsoft's migration batch. direct: Mailmove makes the mailboxes and copies the items "
+        "itself. auto: native, unless the server's TLS, Outlook Anywhere, Microsoft's own test or the number of "
+        "mailboxes speaks against it; decided once, and preflight says why",
     )
 
     @field_validator("usage_location")

@@ -83,13 +83,17 @@ def _graph(name: str, why: str, *includes: str, need: Need = "always") -> Right:
     return Right(system=GRAPH, name=name, why=why, proved=_TOKEN, includes=includes, need=need, application_only=alone)
 
 
-def _cmdlet(name: str, why: str) -> Right:
-    return Right(system=CMDLET, name=name, why=why, proved=_LISTED)
+def _cmdlet(name: str, why: str, need: Need = "always") -> Right:
+    return Right(system=CMDLET, name=name, why=why, proved=_LISTED, need=need)
 
 
 _RIGHTS: tuple[Right, ...] = (
     _graph("Domain.ReadWrite.All", "add and verify the customer's domain, and ask for mail service"),
-    _graph("User.ReadWrite.All", "set the usage location of the people", "Directory.ReadWrite.All"),
+    _graph(
+        "User.ReadWrite.All",
+        "set the usage location of the people; make and delete them, where Mailmove copies itself",
+        "Directory.ReadWrite.All",
+    ),
     _graph(
         "LicenseAssignment.ReadWrite.All",
         "give licences, and count those that are free",
@@ -162,6 +166,23 @@ _RIGHTS: tuple[Right, ...] = (
     _cmdlet("Add-RecipientPermission", "carry send as over"),
     _cmdlet("Remove-RecipientPermission", "take it back in a rollback"),
     _cmdlet("Get-AcceptedDomain", "see that Exchange takes mail for the domain"),
+    *(
+        _cmdlet(name, why, "direct")
+        for name, why in (
+            ("New-Mailbox", "make shared, room and equipment mailboxes"),
+            ("New-MailContact", "make contacts"),
+            ("Set-MailContact", "give them their further addresses"),
+            ("New-DistributionGroup", "make groups"),
+            ("Set-DistributionGroup", "give them their owners and further addresses"),
+            ("Get-DistributionGroup", "see who manages a group"),
+            ("Add-DistributionGroupMember", "give groups their members"),
+            ("Remove-DistributionGroupMember", "take back in a rollback who was put into a group that stood there"),
+            ("Get-MailboxStatistics", "see in a rollback whether anybody has used a mailbox"),
+            ("Remove-Mailbox", "take away in a rollback what nobody has used"),
+            ("Remove-MailContact", "the same for contacts"),
+            ("Remove-DistributionGroup", "the same for groups"),
+        )
+    ),
     Right(
         system=CMDLET,
         name="Get-MessageTraceV2",
@@ -287,7 +308,7 @@ def explain_permissions(needs: Sequence[Need] = EVERY_NEED, plan: Cutover | None
 def unneeded(plan: Cutover) -> set[str]:
     """Names of the rights, and of the key, that this plan does not need, though most plans do."""
     without = _no_need(plan)
-    makes_endpoint = plan.target.mover == "native" and not plan.target.endpoint
+    makes_endpoint = plan.target.mover != "direct" and not plan.target.endpoint
     return {right.name for right in _RIGHTS if right.need in without} | (set() if makes_endpoint else {ENDPOINT_KEY})
 
 

@@ -58,7 +58,7 @@ def take_pass(context: Context, address: str) -> None:
     pass_id = held.id or context.tenant.sign_ins.pass_of(address)
     if pass_id:
         context.tenant.sign_ins.take_pass(address, pass_id)
-    _keep(context, address, AccessPass(state="taken"))
+    _keep(context, address, AccessPass(state="taken", start=held.start))
 
 
 def stands(context: Context, address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Our own copy of whole mailboxes, where the plan says `mover: direct`."""
+"""Our own copy of whole mailboxes (`mover: direct`)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,6 @@ from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.payloads import CopiedMailbox, MailboxCopy, WentBy
 
 
-def is_direct(context: Context) -> bool:
-    return context.plan.target.mover == "direct"
-
-
 def copy_mailboxes(context: Context) -> list[Moved]:
     """Everything that is not there yet. Called again, it goes on where it stopped.
 
@@ -39,7 +35,8 @@ def copy_mailboxes(context: Context) -> list[Moved]:
             "Exchange Online",
             wanted="a mailbox for everybody who moves",
             seen=f"none for {', '.join(missing)}",
-            todo="Make them in the admin centre: people with a licence, shared, room and equipment mailboxes as such.",
+            todo="They stood there when `create_recipients` was done: see in the admin centre what became of them. Or "
+            "make them by hand: people with a licence, shared, room and equipment mailboxes as such.",
             leaves=tuple(mailbox_or_folder(address, (), "", "it is not in the tenant") for address in missing),
         )
     origin, destination = sides(context)

@@ -15,7 +15,7 @@ from mailmove.leavable import Leavable, LeavableKind
 from mailmove.tenant_state import MailContact
 from tasks.execution.context import Context
 from tasks.items.batch_users import BatchRows, batch_rows
-from tasks.items.copy_mailboxes import is_direct
+from tasks.items.mover_choice import is_direct
 
 _NAMED = 10
 """Members named of one group; a message is read by people."""

@@ -17,7 +17,7 @@ from tasks.ledger.chain import Link
 from tasks.ledger.payloads import Payload, Topic
 from tasks.ledger.stored_values import stored_value
 
-VERSION = 3
+VERSION = 4
 """Number of the shape in which entries are written. Who changes the shape counts it up and writes a migration."""
 
 Row = dict[str, Any]
@@ -32,10 +32,11 @@ def _with_rollback(row: Row) -> Row:
     return {**row, "topic": "rollback", "payload": {"topic": "rollback", "phase": "begun"}}
 
 
-MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict, 2: _with_rollback}
+MIGRATIONS: Mapping[int, Callable[[Row], Row]] = {1: dict, 2: _with_rollback, 3: dict}
 """Version of a stored row -> what makes it a row of the next version. 2: the topic `left_out`, and what a trouble names
 as things to do without; whatever stands in a row of version 1 means the same. 3: the topic `rollback`,
-the link that chains entries, and entries as things to do without.
+the link that chains entries, and entries as things to do without. 4: the topics `recipient` and
+`mover`, and changes of recipients, their addresses, members and owners.
 """
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.leavable import Leavable
+from mailmove.plan.mover import MoverName, MoverReason
 
 
 class Topic(StrEnum):
@@ -35,6 +36,8 @@ class Topic(StrEnum):
     BATCH_RESTART = "batch_restart"
     LEFT_OUT = "left_out"
     LAME_SERVERS = "lame_servers"
+    RECIPIENT = "recipient"
+    MOVER = "mover"
     ROLLBACK = "rollback"
     STANDING = "standing"
 
@@ -300,6 +303,26 @@ class BatchRestart(_Payload):
     failed: list[str]
 
 
+class RecipientNote(_Payload):
+    """A recipient that this cutover makes. asked: about to be made, perhaps made. made: it is ours, by `id`.
+    claimed: it stands after an asking of which no answer came, so that nobody knows who made it. removed: a rollback
+    took it away.
+    """
+
+    topic: Literal[Topic.RECIPIENT] = Topic.RECIPIENT
+    phase: Literal["asked", "made", "claimed", "removed"]
+    address: str
+    id: str = Field(default="", description="Object id in the directory; '': it was not shown")
+
+
+class MoverDecision(_Payload):
+    """Who copies the mailboxes, where the plan leaves that to Mailmove; decided once in a cutover."""
+
+    topic: Literal[Topic.MOVER] = Topic.MOVER
+    mover: MoverName
+    reasons: tuple[MoverReason, ...] = ()
+
+
 class Rollback(_Payload):
     """A rollback of the cutover has begun (before its first undo), or has ended. From the first `begun` on nothing of
     the cutover counts: no approval, no completed step, no result that is remembered.
@@ -343,6 +366,8 @@ Payload = Annotated[
     | BatchRestart
     | LeftOut
     | LameServers
+    | RecipientNote
+    | MoverDecision
     | Rollback
     | Standing,
     Field(discriminator="topic"),

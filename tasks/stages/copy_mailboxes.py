@@ -9,34 +9,20 @@ from mailmove.items.item_class import people_call
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
-from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, missing_mailboxes, record_copy, sides
+from tasks.items.copy_mailboxes import copies, copy_mailboxes, record_copy, sides
+from tasks.items.mover_choice import is_direct
 
 NAME = "copy_mailboxes"
 
 
 @check_task
 def check(context: Context) -> Preview:
-    """It changes nothing that a preview could show; what must be done by hand for it are findings."""
+    """It changes nothing that a preview could show; the rights that it lacks are findings."""
     if not is_direct(context):
         return Preview(stage=NAME)
     _, destination = sides(context)
     lacking = [finding.model_copy(update={"blocks": True}) for finding in destination.copy_findings()]
-    return Preview(stage=NAME, findings=[*lacking, *_to_be_made(context), *_reduced(context)])
-
-
-def _to_be_made(context: Context) -> list[Finding]:
-    missing = missing_mailboxes(context)
-    if not missing:
-        return []
-    return [
-        Finding(
-            subject="mover: direct",
-            seen=f"{len(missing)} mailboxes are not in the tenant yet: {', '.join(missing)}",
-            means="Without Microsoft's batch nobody makes them; the cutover stops and asks before the copy.",
-            todo="Once the domain is verified, make them in the admin centre: people with a licence, shared, room and "
-            "equipment mailboxes as such.",
-        )
-    ]
+    return Preview(stage=NAME, findings=[*lacking, *_reduced(context)])
 
 
 def _reduced(context: Context) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mailmove.changes import Change, ChangeKind, HostSubject
 from mailmove.errors import NotYet
@@ -10,19 +10,15 @@ from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.inventory.server import OutlookAnywhere
 from mailmove.ports import HasRpcProxyFeature
 from mailmove.report import forecast_rules
-from tasks.dns.host_addresses import addresses_of
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
-from tasks.items.copy_mailboxes import is_direct
+from tasks.items.mover_choice import is_direct
+from tasks.items.server_analysis import NEEDS_OUTLOOK_ANYWHERE, analysis
 from tasks.ledger.stored_values import stored_value
-
-if TYPE_CHECKING:
-    from mailmove.outlook_anywhere import Step
 
 NAME = "enable_outlook_anywhere"
 FORECAST = forecast_rules.outlook_anywhere
-_NEEDS_OUTLOOK_ANYWHERE = ("HTTP authentication", "RPC proxy", "RPC server", "Address book")
 
 
 def _preview(context: Context) -> Preview:
@@ -51,8 +47,8 @@ def check(context: Context) -> Preview:
     if is_direct(context):
         return preview
     before_enabling = bool(preview.changes)  # until then the RPC proxy is expected to say no
-    for step in _analysis(context).walk():
-        expected = before_enabling and step.name.startswith(_NEEDS_OUTLOOK_ANYWHERE)
+    for step in analysis(context).walk():
+        expected = before_enabling and step.name.startswith(NEEDS_OUTLOOK_ANYWHERE)
         if step.children or expected or step.status not in ("failed", "warning"):
             continue
         bad = step.status == "failed"
@@ -76,8 +72,8 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 def verify(context: Context) -> Evidence:
     """Connect as Microsoft does. Exchange takes up to an hour to obey, so that this may be NotYet for long."""
     if is_direct(context):
-        return record_evidence(context, NAME, ["not needed: the plan has Mailmove copy the mailboxes itself"])
-    steps = _analysis(context)
+        return record_evidence(context, NAME, ["not needed: Mailmove copies the mailboxes itself"])
+    steps = analysis(context)
     for failed in steps.failures:
         raise NotYet(context.plan.source.outlook_anywhere_host, wanted=failed.name, seen=failed.seen, todo=failed.todo)
     return record_evidence(context, NAME, [f"{step.name}: {step.seen}" for step in steps.walk() if not step.children])
@@ -120,21 +116,3 @@ def _differing(context: Context, receipt: Receipt) -> list[Change]:
     if any(change.kind is ChangeKind.RPC_PROXY_FEATURE for change in receipt.changes):
         standing[ChangeKind.RPC_PROXY_FEATURE] = _feature(context).rpc_proxy_feature()
     return [change for change in receipt.changes if change.before != standing.get(change.kind)]
-
-
-def _analysis(context: Context) -> Step:
-    # Here, because the analysis brings lxml, cryptography and NTLM with it, which few runs need.
-    from mailmove.outlook_anywhere import check_server
-
-    server, host = context.source, context.plan.source.outlook_anywhere_host
-    inventory = server.inventory()
-    return check_server(
-        host,
-        addresses=addresses_of(context, host),
-        port=context.plan.source.https_port,
-        credentials=server.migration_account(),
-        extra_ca=server.trusted_ca(),
-        server_name_inside=inventory.server,
-        mailbox=next((box.address for box in inventory.moving), None),
-        covers=[f"autodiscover.{domain}" for domain in context.plan.domains],
-    )

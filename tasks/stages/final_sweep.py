@@ -13,7 +13,8 @@ from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
 from tasks.items.batch_users import batch_rows, proposals, thing
-from tasks.items.copy_mailboxes import copies, copy_mailboxes, is_direct, record_copy
+from tasks.items.copy_mailboxes import copies, copy_mailboxes, record_copy
+from tasks.items.mover_choice import is_direct
 from tasks.items.recipient_arrival import recipient_facts
 from tasks.items.sync_rounds import is_synced, request_again, request_round, round_since
 from tasks.ledger.names import batch_name

@@ -1,4 +1,6 @@
-"""After the first sync: a first password for everybody whose account the batch has made; nobody knows theirs.
+"""After the first sync: a first password for everybody whose account this cutover has made; nobody knows theirs.
+
+The batch makes accounts without one; those that we make ourselves have theirs from the start (`create_recipients`).
 
 A password is written into its block first, then set. It never reaches a parameter, log, artifact, result or report;
 `mailmove passwords CUSTOMER` shows it to whoever hands it over. An account that people use already is left alone.
@@ -7,37 +9,22 @@ Where the plan says so and the tenant allows it, a Temporary Access Pass goes wi
 
 from __future__ import annotations
 
-import secrets
-import string
 from datetime import timedelta
-
-from pydantic import SecretStr
 
 from mailmove.changes import Change, ChangeKind, MailboxSubject
 from mailmove.evidence import Evidence, Finding, Preview, Receipt
 from mailmove.ports import Tenant
 from tasks.accounts.access_passes import give_pass, pass_change, pass_policy, stands, take_pass
-from tasks.accounts.first_password_store import FirstPassword, block_of, read_safe, write_safe
+from tasks.accounts.first_password_store import FirstPassword, block_of, new_password, read_safe, write_safe
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
-from tasks.items.copy_mailboxes import is_direct
+from tasks.items.mover_choice import is_direct
 
 NAME = "set_first_passwords"
 _MAKING = timedelta(hours=1)
 """A password that was changed so long after the account was made was set by somebody."""
 _DONE = ("set", "own")
-_UNLIKE = str.maketrans("", "", "Il1O0o")
-_KINDS = [kind.translate(_UNLIKE) for kind in (string.ascii_lowercase, string.ascii_uppercase, string.digits)]
-_SYMBOLS = "!#%+-=?@"
-
-
-def new_password() -> SecretStr:
-    """16 characters of four kinds, none that is mistaken for another: about 90 bits."""
-    chosen = [secrets.choice(kind) for kind in (*_KINDS, _SYMBOLS)]
-    chosen += [secrets.choice("".join(_KINDS)) for _ in range(12)]
-    secrets.SystemRandom().shuffle(chosen)
-    return SecretStr("".join(chosen))
 
 
 def _preview(context: Context) -> Preview:
@@ -48,6 +35,8 @@ def _preview(context: Context) -> Preview:
     kinds, policy = cloud.mailboxes.kinds(), pass_policy(context)
     for box in context.source.inventory().moving:
         known = safe.get(box.address)
+        if known is None and is_direct(context):
+            continue  # whoever made the account knows its password
         if box.kind != "user" or box.address not in kinds or (known and known.state == "own"):
             continue
         if known is None or known.state != "set":
@@ -63,8 +52,7 @@ def _preview(context: Context) -> Preview:
 
 
 def _wanted(context: Context) -> bool:
-    """Only the batch makes accounts of which nobody knows the password."""
-    return context.plan.target.first_sign_in and not is_direct(context)
+    return context.plan.target.first_sign_in
 
 
 def _in_use(cloud: Tenant, address: str, known: FirstPassword | None) -> bool:
@@ -133,9 +121,7 @@ def _hand_out(context: Context, address: str) -> None:
 def verify(context: Context) -> Evidence:
     """How many have one, and where they lie."""
     if not _wanted(context):
-        return record_evidence(
-            context, NAME, ["no first passwords: the plan says so, or the accounts were made by hand"]
-        )
+        return record_evidence(context, NAME, ["no first passwords: the plan says so"])
     having = [address for address, first in read_safe(context.plan.customer).items() if first.state in _DONE]
     summary = f"{len(having)} people have a first password: `mailmove passwords {context.plan.customer}` shows them"
     return record_evidence(context, NAME, [summary, *_passes(context, having), *sorted(having)])

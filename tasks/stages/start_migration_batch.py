@@ -11,7 +11,7 @@ from tasks.accounts.address_collisions import findings_of_collisions
 from tasks.execution.apply_and_undo import apply_changes, record_evidence, undo_changes
 from tasks.execution.context import Context
 from tasks.execution.retry_policies import apply_task, check_task, rollback_task, verify_task
-from tasks.items.copy_mailboxes import is_direct
+from tasks.items.mover_choice import is_direct
 from tasks.items.wanted_endpoint import wanted_endpoint
 from tasks.ledger.names import batch_name, endpoint_name
 
@@ -96,7 +96,7 @@ def apply(context: Context, approved: str | None = None) -> Receipt:
 def verify(context: Context) -> Evidence:
     """The batch runs. Blocked: it does not, and will not by itself."""
     if is_direct(context):
-        return record_evidence(context, NAME, ["no batch: the plan has Mailmove copy the mailboxes itself"])
+        return record_evidence(context, NAME, ["no batch: Mailmove copies the mailboxes itself"])
     batch = context.tenant.migration.batch(batch_name(context.plan))
     state = MIGRATION_BATCHES.of(batch.status) if batch else None
     if batch is None or state is None or state.step is Step.ASK or batch.status.lower() == "failed":

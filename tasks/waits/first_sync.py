@@ -19,7 +19,7 @@ from mailmove.tenant_state import MigrationBatch, MigrationUser
 from mailmove.tenant_states import MIGRATION_BATCHES, MIGRATION_USERS, Step
 from tasks.execution.context import Context
 from tasks.items.batch_users import at_rest, batch_rows, proposals
-from tasks.items.copy_mailboxes import is_direct
+from tasks.items.mover_choice import is_direct
 from tasks.ledger.entry import EntryKind
 from tasks.ledger.names import batch_name
 from tasks.ledger.payloads import BatchRestart

@@ -21,7 +21,7 @@ from tasks.runbook import RUNBOOK
 NAMES = [step.name for step in RUNBOOK]
 AT = now()
 ZONE = "northwind.example."
-UNUSED = frozenset({"obtain_certificate", "order_licences", "copy_mailboxes", "window"})
+UNUSED = frozenset({"obtain_certificate", "order_licences", "create_recipients", "copy_mailboxes", "window"})
 
 
 def frame(done: int, *, state: str = "Suspended", poll: PollResult | None = None, **more: Any) -> Frame:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_type_hints
 
-from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, MESSAGE, NEW, PROVED, SKU, THEN, TITLE, UNPROVED, World
+from night_tenant import ANNA, CALENDAR, DOMAIN, INFO, LOST, MESSAGE, NEW, PROVED, SKU, THEN, TITLE, UNPROVED, World
 from pydantic import SecretStr
 
 from blocks.microsoft365.clouds import CLOUDS
@@ -31,6 +31,7 @@ from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.mail_store import StoredItem
 from mailmove.errors import MailmoveError, NotYet
 from mailmove.inventory.full import Grant
+from mailmove.inventory.wanted_recipients import WantedRecipient
 from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
 from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, SourceFolder, Way
 from mailmove.items.copy.mailbox import MailboxCopy, Manners
@@ -79,6 +80,13 @@ OWN: dict[str, dict[str, Any]] = {
         address="1 High Street", city="London", postal_code="EC1A 1AA", country="GB")},
     "messages.since": {"moment": THEN},
     "sign_ins.take_pass": {"pass_id": "pass-1"},
+    "creation.make": {"recipient": WantedRecipient(kind="person", address=f"new@{DOMAIN}", display_name="New"),
+                      "alias": "new"},
+    "creation.change_addresses": {"kind": "person", "address": ANNA, "add": [f"a.berg@{DOMAIN}"], "remove": []},
+    "creation.change_member": {"group": f"all@{DOMAIN}", "member": LOST, "belongs": True},
+    "creation.change_owner": {"group": f"all@{DOMAIN}", "owner": ANNA, "owns": True},
+    "creation.owners": {"groups": [f"all@{DOMAIN}"]},
+    "creation.remove": {"kind": "shared", "identity": LOST},
 }  # fmt: skip
 """Part and method -> arguments, where the names of the parameters do not tell them."""
 

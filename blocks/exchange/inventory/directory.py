@@ -100,13 +100,14 @@ def read_directory(sessions: Sessions, server: str) -> Directory:
     directory.forwardings = [forwarding for of_one in forwardings for forwarding in of_one]
     directory.on_behalf = [grant for of_one in on_behalf for grant in of_one]
     sessions.refused(SINGLE_RECIPIENTS, dict.fromkeys(refused))
-    directory.groups = _groups(sessions, [row for row in listed if _kind(row) in _GROUPS])
+    directory.groups = _groups(sessions, directory, [row for row in listed if _kind(row) in _GROUPS])
     _count_archives(sessions, directory)
     return directory
 
 
-def _groups(sessions: Sessions, rows: list[Row]) -> list[Group]:
+def _groups(sessions: Sessions, known: Directory, rows: list[Row]) -> list[Group]:
     """One question each: no cmdlet says for many groups who is in which."""
+    managing: Future[dict[str, Row]] = sessions.optional("owners of groups", _group_settings, dict)
 
     def members(row: Row, shell: ExchangeShell) -> tuple[str, ...]:
         refused: list[str] = []
@@ -128,10 +129,28 @@ def _groups(sessions: Sessions, rows: list[Row]) -> list[Group]:
             members=being_read.result() if being_read else (),
             aliases=aliases_of(row),
             hidden=values.flag(row, "HiddenFromAddressListsEnabled", absent=False),
+            **_managed(managing.result().get(address_of(row)), known),
         )
         for row, being_read in asked
     ]
     return sorted(groups, key=lambda group: group.address)
+
+
+def _group_settings(shell: ExchangeShell) -> dict[str, Row]:
+    """Get-Recipient shows neither owners nor who may send to a group."""
+    return {address_of(row): row for row in shell.run("Get-DistributionGroup", **ALL)}
+
+
+def _managed(row: Row | None, known: Directory) -> dict[str, Any]:
+    """Owners by address; one who has no mail here is left out, as nobody could name them in the tenant."""
+    if row is None:
+        return {}
+    owners = (known.by_identity.get(name.lower(), "") for name in values.texts(row, "ManagedBy"))
+    closed = row.get("RequireSenderAuthenticationEnabled")
+    return {
+        "owners": tuple(sorted(filter(None, owners))),
+        "inside_only": None if closed is None else values.flag(row, "RequireSenderAuthenticationEnabled", absent=False),
+    }
 
 
 def _member(row: Row) -> str:

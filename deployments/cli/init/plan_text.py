@@ -12,7 +12,7 @@ SCHEMA_FILE = "plan.schema.json"
 _ABOVE = {
     "source": "The old Exchange server. Blocks are named type/name; they hold the credentials, and the plan none.",
     "dns": "Who changes MX, SPF and autodiscover. low_ttl and final_ttl, in seconds, may stand here, too.",
-    "target": "The tenant. `mover: direct` copies the items itself, where Microsoft's service cannot reach the server.",
+    "target": "The tenant. `mover` is auto unless you say native or direct.",
     "firewall": "What closes port 25 of the old server, last of all. mode: refuse (best), reject or drop.",
     "windows": "The switch starts in none but these. Add holidays, and `reversible_by`, by which all could be back.",
     "gates": "Who must say yes, and how long a question stands.",

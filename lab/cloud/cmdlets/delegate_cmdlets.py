@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.cloud.cmdlets.mailbox_cmdlets import DETAILS, Parameters, Rows, Table, not_found
 from lab.cloud.errors import INVALID_ARGUMENT, CmdletError
-from lab.cloud.tenant import CloudUser, OtherRecipient, Tenant
+from lab.cloud.tenant import CloudUser, OtherRecipient, Tenant, utc
 from lab.faults import Faults, declare
 
 declare(
@@ -98,7 +98,7 @@ def show_user(tenant: Tenant, user: CloudUser) -> dict[str, Any]:
         "Name": user.id,
         "Identity": user.id,
         "ExternalDirectoryObjectId": user.id,
-        "Alias": user.upn.partition("@")[0],
+        "Alias": user.nickname or user.upn.partition("@")[0],
         "DisplayName": user.display_name,
         "PrimarySmtpAddress": user.upn,
         "EmailAddresses": [
@@ -107,6 +107,7 @@ def show_user(tenant: Tenant, user: CloudUser) -> dict[str, Any]:
             *(f"X500:{dn}" for dn in sorted(user.x500)),
         ],
         "RecipientTypeDetails": DETAILS.get(user.kind, "UserMailbox"),
+        "WhenCreated": utc(user.created),
     }
 
 
@@ -115,12 +116,13 @@ def show_other(recipient: OtherRecipient) -> dict[str, Any]:
         "Name": recipient.display_name,
         "Identity": recipient.display_name,
         "ExternalDirectoryObjectId": recipient.id,
-        "Alias": recipient.address.partition("@")[0],
+        "Alias": recipient.alias or recipient.address.partition("@")[0],
         "DisplayName": recipient.display_name,
         "PrimarySmtpAddress": recipient.address,
         "EmailAddresses": [f"SMTP:{recipient.address}", *(f"smtp:{alias}" for alias in recipient.aliases)],
         "RecipientTypeDetails": recipient.details,
         "ExternalEmailAddress": f"SMTP:{recipient.target}" if recipient.target else None,
+        "WhenCreated": utc(recipient.created),
     }
 
 

@@ -68,15 +68,26 @@ class MailboxCmdlets:
             # Changing what the mailbox is already is an error in life only for some kinds; here it is nothing.
             user.kind = given.get("Type", user.kind)
             if "EmailAddresses" in given:
-                _addresses(user, given["EmailAddresses"])
+                self._addresses(user, given["EmailAddresses"])
             if "GrantSendOnBehalfTo" in given:
                 self._on_behalf(user, given["GrantSendOnBehalfTo"])
         return []
 
+    def _addresses(self, user: CloudUser, change: Any) -> None:
+        x500, smtp = proxy_changes(change)
+        user.x500 = (user.x500 | x500["Add"]) - x500["Remove"]
+        box = self.tenant.store.find(user.upn)
+        if box is None or not (smtp["Add"] or smtp["Remove"]):
+            return
+        for address in sorted(smtp["Add"] - set(box.aliases)):
+            check_free(self.tenant, address, but=user.upn)
+        aliases = (set(box.aliases) | smtp["Add"]) - smtp["Remove"]
+        self.tenant.store.set_aliases(user.upn, tuple(sorted(aliases)))
+
     def _on_behalf(self, user: CloudUser, change: Any) -> None:
-        for name in _listed(change, "Add"):
+        for name in listed(change, "Add"):
             user.delegates.add(("SendOnBehalf", self._find(name).upn))
-        for name in _listed(change, "Remove"):
+        for name in listed(change, "Remove"):
             user.delegates.discard(("SendOnBehalf", self._find(name).upn))
 
     def _folders(self, given: Parameters) -> Rows:
@@ -128,7 +139,7 @@ class MailboxCmdlets:
         return {
             "Identity": user.id,
             "Name": user.id,
-            "Alias": user.upn.partition("@")[0],
+            "Alias": user.nickname or user.upn.partition("@")[0],
             "ExternalDirectoryObjectId": user.id,
             "UserPrincipalName": user.upn,
             "PrimarySmtpAddress": user.upn,
@@ -145,10 +156,11 @@ class MailboxCmdlets:
             "IsShared": user.kind == "Shared",
             "LegacyExchangeDN": f"/o=ExchangeLabs/cn=Recipients/cn={user.id}",
             "WhenMailboxCreated": utc(),
+            "WhenCreated": utc(user.created),
         }
 
 
-def _listed(change: Any, what: str) -> list[str]:
+def listed(change: Any, what: str) -> list[str]:
     """What a multivalued parameter adds or removes. Replacing it whole is not played."""
     if not isinstance(change, dict) or set(change) - {"@odata.type", "Add", "Remove"}:
         raise CmdletError(
@@ -159,16 +171,44 @@ def _listed(change: Any, what: str) -> list[str]:
     return [addresses] if isinstance(addresses, str) else list(addresses)
 
 
-def _addresses(user: CloudUser, change: Any) -> None:
-    for what, act in (("Add", user.x500.add), ("Remove", user.x500.discard)):
-        for proxy in _listed(change, what):
+def proxy_changes(change: Any) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Of X500 and of other SMTP addresses: what is added, and what is removed."""
+    x500: dict[str, set[str]] = {"Add": set(), "Remove": set()}
+    smtp: dict[str, set[str]] = {"Add": set(), "Remove": set()}
+    for what in x500:
+        for proxy in listed(change, what):
             kind, _, address = proxy.partition(":")
-            if kind.upper() != "X500":
+            if kind == "smtp":
+                smtp[what].add(address.lower())
+            elif kind.upper() == "X500":
+                x500[what].add(address)
+            else:
                 raise CmdletError(
                     f"The lab does not play addresses of the kind {kind}.",
                     kind="System.Management.Automation.ParameterBindingException", category=INVALID_ARGUMENT,
                 )  # fmt: skip
-            act(address)
+    return x500, smtp
+
+
+def check_free(tenant: Tenant, address: str, *, but: str = "") -> None:
+    """CmdletError: the domain is none of the tenant's, or somebody else holds the address.
+
+    The sentences: learn.microsoft.com/exchange/troubleshoot/email-alias/proxy-address-being-used, and reports of
+    `Cmdlet-ProxyAddressExistsException` and `Cmdlet-NotAcceptedDomainException`.
+    """
+    domain = tenant.domains.get(address.rpartition("@")[2])
+    if domain is None or not domain.takes_mail:
+        raise CmdletError(
+            f"You can't use the domain because it's not an accepted domain for your organization: {address}.",
+            kind="Microsoft.Exchange.Management.RecipientTasks.NotAcceptedDomainException", category=INVALID_ARGUMENT,
+        )  # fmt: skip
+    holder = tenant.holder(address)
+    if holder is not None and holder != but:
+        raise CmdletError(
+            f'The proxy address "SMTP:{address}" is already being used by the proxy addresses or LegacyExchangeDN of '
+            f'"{holder}". Please choose another proxy address.',
+            kind="Microsoft.Exchange.Management.RecipientTasks.ProxyAddressExistsException", category=INVALID_ARGUMENT,
+        )  # fmt: skip
 
 
 def _size(octets: int) -> str:

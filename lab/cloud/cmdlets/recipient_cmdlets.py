@@ -37,7 +37,7 @@ class RecipientCmdlets:
 
     def _shown(self, given: Parameters, details: tuple[str, ...]) -> Rows:
         with self.tenant.lock:
-            return [_described(other) for other in self._chosen(given, details)]
+            return [self._described(other) for other in self._chosen(given, details)]
 
     def _members(self, given: Parameters) -> Rows:
         with self.tenant.lock:
@@ -51,8 +51,12 @@ class RecipientCmdlets:
                     rows.append(show_other(other))
             return rows
 
-
-def _described(other: OtherRecipient) -> dict[str, Any]:
-    if other.details in _GROUPS:
-        return show_other(other)
-    return {**show_other(other), "ExternalEmailAddress": f"SMTP:{other.target or other.address}"}
+    def _described(self, other: OtherRecipient) -> dict[str, Any]:
+        if other.details not in _GROUPS:
+            return {**show_other(other), "ExternalEmailAddress": f"SMTP:{other.target or other.address}"}
+        users = (self.tenant.user(address) for address in sorted(other.owners))
+        return {
+            **show_other(other),
+            "ManagedBy": [user.id for user in users if user is not None],
+            "RequireSenderAuthenticationEnabled": other.inside_only,
+        }

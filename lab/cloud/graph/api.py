@@ -73,6 +73,7 @@ class Graph:
         except ApiError as error:
             self.tenant.made_up.append(f"{call.method} {call.path}: {error.message}")
             raise
+        self.tenant.provision()
         route, arguments = self._routes.find(call.method, call.path)
         permitted(call.claims, *route.permissions)
         in_customer = call.claims["tid"] == self.tenant.id

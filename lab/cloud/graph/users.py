@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +15,9 @@ from lab.faults import Faults, declare
 
 _READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
 _PURPOSE = {"Regular": "user", "Shared": "shared", "Room": "room", "Equipment": "equipment"}
+_SIGN_IN_NAME = re.compile(r"[A-Za-z0-9'._!#^~-]{1,64}@[a-z0-9.-]+")
+"""What a userPrincipalName may hold (learn.microsoft.com/graph/api/user-post-users)."""
+_REQUIRED = ("accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName")
 _BASIC = (
     "id", "displayName", "userPrincipalName", "mail", "businessPhones", "givenName", "jobTitle", "mobilePhone",
     "officeLocation",
@@ -30,6 +35,8 @@ def add_routes(routes: Routes, tenant: Tenant, faults: Faults) -> None:
     users = Users(tenant, faults)
     routes.add("GET", "/users", users.every, *_READ)
     routes.add("GET", "/users/{key}", users.get, *_READ)
+    routes.add("POST", "/users", users.create, "User.ReadWrite.All")
+    routes.add("GET", "/directory/deletedItems/microsoft.graph.user", users.deleted, "User.Read.All", *_READ)
     routes.add("PATCH", "/users/{key}", users.patch, "User.ReadWrite.All")
     routes.add("DELETE", "/users/{key}", users.delete, "User.ReadWrite.All")
     routes.add(
@@ -76,6 +83,51 @@ class Users:
         proxies = [f"SMTP:{user.upn}", *(f"smtp:{alias}" for alias in aliases), *(f"X500:{dn}" for dn in user.x500)]
         return {**_show(user), "proxyAddresses": proxies if user.has_mailbox else []}
 
+    def create(self, call: Call) -> Reply:
+        """Sources: user-post-users; the conflict: microsoft-graph-docs issues 1508 and 8421. Somebody among the deleted
+        users does not stand in the way: only restoring them would.
+        """
+        with self.tenant.lock:
+            if unplayed := set(call.body) - {*_REQUIRED, "usageLocation"}:
+                raise ApiError(501, "NotImplemented", f"The lab does not play new users with {sorted(unplayed)}.")
+            for name in _REQUIRED:
+                if call.body.get(name) in (None, ""):
+                    raise _bad(f"A value is required for property '{name}' of resource 'User'.")
+            upn, nickname = str(call.body["userPrincipalName"]).lower(), str(call.body["mailNickname"])
+            if not _SIGN_IN_NAME.fullmatch(upn):
+                raise _bad("Invalid value specified for property 'userPrincipalName' of resource 'User'.")
+            if len(nickname) > 64 or re.search(r"[@()\\\[\]\";:<>, ]", nickname) or not nickname.isascii():
+                raise _bad("Invalid value specified for property 'mailNickname' of resource 'User'.")
+            domain = self.tenant.domains.get(upn.partition("@")[2])
+            if domain is None or not domain.verified:
+                raise _bad(
+                    "The domain portion of the userPrincipalName property is invalid. You must use one of the verified "
+                    "domain names in your organization."
+                )
+            if self.tenant.holder(upn) is not None:
+                raise _conflict("userPrincipalName" if upn in self.tenant.users else "proxyAddresses")
+            user = CloudUser(upn, str(call.body["displayName"]), usage_location=call.body.get("usageLocation"))
+            self._password(call, user, call.body["passwordProfile"], right="User.ReadWrite.All")
+            user.nickname, user.enabled, user.made_by = nickname, bool(call.body["accountEnabled"]), "graph"
+            user.password_changed = user.created
+            self.tenant.users[upn] = user
+            return Reply(201, _basic(self._shown(user), call))
+
+    def deleted(self, call: Call) -> Reply:
+        """directory-deleteditems-list: their sign-in name is shown behind their id."""
+        with self.tenant.lock:
+            rows = [
+                {
+                    **_show(user),
+                    "userPrincipalName": f"{user.id.replace('-', '')}{user.upn}",
+                    "mail": user.upn,
+                    "proxyAddresses": [f"SMTP:{user.upn}"],
+                    "deletedDateTime": utc(user.deleted),
+                }
+                for user in self.tenant.deleted.values()
+            ]
+        return page(call, rows, size=100, most=999)
+
     def patch(self, call: Call, key: str) -> Reply:
         with self.tenant.lock:
             user = self.find(key)
@@ -92,9 +144,16 @@ class Users:
             user.display_name = call.body.get("displayName", user.display_name)
         return Reply(204)
 
-    def _password(self, call: Call, user: CloudUser, profile: dict[str, Any]) -> None:
+    def _password(
+        self,
+        call: Call,
+        user: CloudUser,
+        profile: dict[str, Any],
+        *,
+        right: str = "User-PasswordProfile.ReadWrite.All",
+    ) -> None:
         """A permission of its own, besides the one to change users (learn.microsoft.com/graph/api/user-update)."""
-        permitted(call.claims, "User-PasswordProfile.ReadWrite.All")
+        permitted(call.claims, right)
         password = str(profile.get("password") or "")
         kinds = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
         if not 8 <= len(password) <= 256 or sum(any(map(kind, password)) for kind in kinds) < 3:
@@ -110,6 +169,8 @@ class Users:
         with self.tenant.lock:
             user = self.find(key)
             del self.tenant.users[user.upn]
+            self.tenant.deleted[user.id] = user
+            user.deleted = datetime.now(UTC)
             self.tenant.store.remove_mailbox(user.upn)
         return Reply(204)
 
@@ -134,6 +195,8 @@ class Users:
                         "Request_BadRequest",
                         f"Subscription with SKU {sku.id} does not have any available licenses.",
                     )
+            if adding and not user.has_mailbox and user.mailbox_from is None:
+                user.mailbox_from = time.monotonic() + self.tenant.provisioning_seconds
             user.skus = (user.skus - {sku.id for sku in removing}) | {sku.id for sku in adding}
             return entity(call, _show(user))
 
@@ -205,6 +268,16 @@ def mailbox_missing() -> ApiError:
     )
 
 
+def _bad(message: str) -> ApiError:
+    return ApiError(400, "Request_BadRequest", message)
+
+
+def _conflict(target: str) -> ApiError:
+    message = f"Another object with the same value for property {target} already exists."
+    details = [{"code": "ObjectConflict", "message": message, "target": target}]
+    return ApiError(400, "Request_BadRequest", message, details=details)
+
+
 def _basic(row: dict[str, Any], call: Call) -> dict[str, Any]:
     return row if call.query.get("$select") else {name: row.get(name) for name in _BASIC}
 
@@ -216,7 +289,8 @@ def _show(user: CloudUser) -> dict[str, Any]:
         "userPrincipalName": user.upn,
         "mail": (user.mail or user.upn) if user.has_mailbox else None,
         "businessPhones": [],
-        "accountEnabled": user.kind == "Regular",
+        "accountEnabled": user.enabled and user.kind == "Regular",
+        "mailNickname": user.nickname or user.upn.partition("@")[0],
         "usageLocation": user.usage_location,
         "assignedLicenses": [{"skuId": sku, "disabledPlans": []} for sku in sorted(user.skus)],
         "userType": "Member",

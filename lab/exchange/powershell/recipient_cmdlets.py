@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lab.directory import Group, OtherRecipient
-from lab.exchange.powershell.objects import NetObject, enumeration
+from lab.exchange.powershell.objects import NetObject, directory_id, enumeration
 from lab.exchange.recipients import (
     KINDS,
     MANAGEMENT,
@@ -42,7 +42,14 @@ def get_recipient(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
 
 def get_distribution_group(state: ExchangeState, asked: dict[str, Any]) -> Iterable[Row]:
     """Dynamic groups are not among them, in life either: Get-DynamicDistributionGroup has those."""
-    rows = [_group(state, group) for group in _static(state)]
+    rows = [
+        {
+            **_group(state, group),
+            "ManagedBy": [directory_id(identity_of(state, owner)) for owner in group.owners],
+            "RequireSenderAuthenticationEnabled": group.inside_only,
+        }
+        for group in _static(state)
+    ]
     for row in _named(state, rows, asked)[: result_size(asked)]:
         yield f"{MANAGEMENT}.DistributionGroup", row
 

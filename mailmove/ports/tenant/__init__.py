@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailmove.ports.tenant.creation import TenantCreation
 from mailmove.ports.tenant.dkim import TenantDkim
 from mailmove.ports.tenant.domains import TenantDomains
 from mailmove.ports.tenant.items import TenantItems
@@ -17,6 +18,7 @@ from mailmove.ports.tenant.users import TenantUsers
 
 __all__ = [
     "Tenant",
+    "TenantCreation",
     "TenantDkim",
     "TenantDomains",
     "TenantItems",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from mailmove.ports.clock import HasClock
+from mailmove.ports.tenant.creation import TenantCreation
 from mailmove.ports.tenant.dkim import TenantDkim
 from mailmove.ports.tenant.domains import TenantDomains
 from mailmove.ports.tenant.items import TenantItems
@@ -44,6 +45,11 @@ class Tenant(HasClock):
     @abstractmethod
     def recipients(self) -> TenantRecipients:
         """Everybody and everything that holds an address."""
+
+    @property
+    @abstractmethod
+    def creation(self) -> TenantCreation:
+        """Recipients that are made, changed and removed one by one."""
 
     @property
     @abstractmethod
