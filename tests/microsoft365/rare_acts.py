@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from acts import BY_NAME, Act, changes_of_a_mailbox
-from night_tenant import ANNA, DOMAIN, THEN, World
+from night_tenant import ANNA, DOMAIN, LOST, THEN, World
 
 from lab.cloud.graph.mail import CONVERSION
 from lab.cloud.tenant import Tenant as LabTenant
@@ -53,6 +53,7 @@ def rare_acts() -> list[Act]:
             _passes,
         ),
         *(Act(f"a new {kind}, which is made once", _made(kind)) for kind in ("person", "shared", "contact", "group")),
+        Act("a person who is removed", lambda world: world.tenant.creation.remove("person", LOST)),
         Act("every question of a tenant check", lambda world: world.tenant.tenant_check()),
         Act("traces where the cmdlet is not to be had", _traced_by_graph),
         Act("what PowerShell connects with", lambda world: world.tenant._connection(world.tenant._parts().graph)),
