@@ -241,6 +241,7 @@ class Town:
                 "tenant": f"microsoft365/{self.name}",
                 "partner": f"partner-center/{self.name}-msp",
                 "usage_location": "GB",
+                "mover": "native",
             },
             "firewall": {"gateway": f"aws-security-group/{self.name}", "mode": "drop"},
             "propagation": {

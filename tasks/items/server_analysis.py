@@ -38,7 +38,7 @@ def analysis(context: Context) -> Step:
 def spoken_tls(context: Context) -> dict[str, str] | None:
     """Address -> best version of TLS that it speaks with us, "": no handshake came about; None: it was not reached."""
     from mailmove.outlook_anywhere import tls
-    from mailmove.outlook_anywhere.steps import Deadline, step
+    from mailmove.outlook_anywhere.steps import Deadline, StepResult, step
 
     host, spoken = context.plan.source.outlook_anywhere_host, dict[str, str]()
     try:
@@ -52,7 +52,7 @@ def spoken_tls(context: Context) -> dict[str, str] | None:
             continue
         shown: list[tls.Shown] = []
 
-        def greet(dial: tls.Dial = dial, shown: list[tls.Shown] = shown) -> tls.StepResult:
+        def greet(dial: tls.Dial = dial, shown: list[tls.Shown] = shown) -> StepResult:
             outcome, hello = tls.handshake(dial)
             shown.append(hello)
             return outcome

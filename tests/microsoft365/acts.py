@@ -31,7 +31,6 @@ from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
 from lab.mail_store import StoredItem
 from mailmove.errors import MailmoveError, NotYet
 from mailmove.inventory.full import Grant
-from mailmove.inventory.wanted_recipients import WantedRecipient
 from mailmove.items.copy.checkpoint import Checkpoint, MemoryJournal
 from mailmove.items.copy.interfaces import Content, Destination, Moved, Origin, SourceFolder, Way
 from mailmove.items.copy.mailbox import MailboxCopy, Manners
@@ -40,7 +39,7 @@ from mailmove.items.keys import contact_key, event_key, other_key
 from mailmove.items.reconcile.changes import MailboxChanges
 from mailmove.plan.purchase import NewCustomer, Product, Purchase
 from mailmove.ports import Checkable, HasClock, Partner, Tenant
-from mailmove.ports.tenant import TenantDomains, TenantItems, TenantSignIns
+from mailmove.ports.tenant import TenantCreation, TenantDomains, TenantItems, TenantSignIns
 from mailmove.tenant_state import Endpoint, Relationship
 
 
@@ -80,8 +79,6 @@ OWN: dict[str, dict[str, Any]] = {
         address="1 High Street", city="London", postal_code="EC1A 1AA", country="GB")},
     "messages.since": {"moment": THEN},
     "sign_ins.take_pass": {"pass_id": "pass-1"},
-    "creation.make": {"recipient": WantedRecipient(kind="person", address=f"new@{DOMAIN}", display_name="New"),
-                      "alias": "new"},
     "creation.change_addresses": {"kind": "person", "address": ANNA, "add": [f"a.berg@{DOMAIN}"], "remove": []},
     "creation.change_member": {"group": f"all@{DOMAIN}", "member": LOST, "belongs": True},
     "creation.change_owner": {"group": f"all@{DOMAIN}", "owner": ANNA, "owns": True},
@@ -160,7 +157,7 @@ _INSTEAD = {
     (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
     (Partner, "give_access"), (Partner, "waits_for"), (Partner, "is_consent"),
     (Partner, "agreement_link"),
-    (TenantSignIns, "give_pass"),
+    (TenantSignIns, "give_pass"), (TenantCreation, "make"),
     (TenantDomains, "holder"),
 }  # fmt: skip
 """What takes more than one call, so it is an act of its own (below), or asks nobody."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from acts import BY_NAME, Act, changes_of_a_mailbox
-from night_tenant import ANNA, DOMAIN, THEN, World
+from night_tenant import ANNA, DOMAIN, LOST, THEN, World
 
 from lab.cloud.graph.mail import CONVERSION
 from lab.cloud.tenant import Tenant as LabTenant
+from mailmove.inventory.wanted_recipients import RecipientKind, WantedRecipient
 
 
 def _passes(tenant: LabTenant) -> None:
@@ -29,6 +31,11 @@ def _traced_by_graph(world: World) -> Any:
     return world.tenant.messages.traces(THEN)
 
 
+def _made(kind: RecipientKind) -> Callable[[World], Any]:
+    wanted = WantedRecipient(kind=kind, address=f"new.{kind}@{DOMAIN}", display_name="New")
+    return lambda world: world.tenant.creation.make(wanted, f"new.{kind}", BY_NAME["password"])
+
+
 def rare_acts() -> list[Act]:
     """What sends only when something is odd already; these are not crossed with faults."""
     inbox, nobody = BY_NAME["folder"], f"nobody@{DOMAIN}"
@@ -45,6 +52,8 @@ def rare_acts() -> list[Act]:
             lambda world: world.tenant.sign_ins.give_pass(ANNA, THEN, 60, once=False)[0],
             _passes,
         ),
+        *(Act(f"a new {kind}, which is made once", _made(kind)) for kind in ("person", "shared", "contact", "group")),
+        Act("a person who is removed", lambda world: world.tenant.creation.remove("person", LOST)),
         Act("every question of a tenant check", lambda world: world.tenant.tenant_check()),
         Act("traces where the cmdlet is not to be had", _traced_by_graph),
         Act("what PowerShell connects with", lambda world: world.tenant._connection(world.tenant._parts().graph)),

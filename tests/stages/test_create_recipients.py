@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from engine_taps import Killed, killed_at_fence, killed_before_writing
@@ -32,6 +32,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.progress.rollback_stage import roll_back_stage
 from tasks.stages import create_recipients, license_mailboxes, set_first_passwords
 
+T = TypeVar("T")
 ANNA, BEN, INFO, ROOM, BEAMER = (f"{name}@contoso.com" for name in ("anna", "ben", "info", "room", "beamer"))
 ALL, BOARD, COURIER, PICKUP, TAX = (
     "all@contoso.com", "board@contoso.com", "courier@contoso.com", "pickup@fabrikam.example", "tax@out.example",
@@ -95,7 +96,7 @@ class Company:
         return settled(lambda: roll_back_stage(self.plan, create_recipients.NAME, self.memory.root))
 
 
-def settled(call: Any, seconds: float = 300.0) -> Any:
+def settled(call: Callable[[], T], seconds: float = 60.0) -> T:
     deadline = time.monotonic() + seconds
     while True:
         try:
