@@ -81,7 +81,7 @@ def choose_mover(facts: MoverFacts) -> MoverChoice:
         "native": {reason.weight for reason in reasons if reason.of == "native"},
         "direct": {reason.weight for reason in reasons if reason.of == "direct"},
     }
-    native, direct = ("impossible" not in weights[mover] for mover in ("native", "direct"))  # type: ignore[index]
+    native, direct = "impossible" not in weights["native"], "impossible" not in weights["direct"]
     mover: MoverName | None
     if native and direct:
         mover = "direct" if "against" in weights["native"] else "native"

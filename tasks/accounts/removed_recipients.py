@@ -123,7 +123,7 @@ class Removal:
                 if address in self._kinds or address not in holders:
                     return False  # it goes with its user, or stays with it
                 _, skus = self.context.tenant.users.licence_of(address)
-                return sorted(skus) != change.before["skus"]
+                return bool(sorted(skus) != change.before["skus"])
             case AddressSubject(recipient=address, address=alias):
                 known = holders.get(address)
                 return address not in self._kinds and known is not None and alias in known.addresses
