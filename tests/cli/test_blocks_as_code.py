@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from blocks import ALL_BLOCKS
 from deployments.cli.block.fields import fields_of
 from deployments.cli.block.make import try_block
-from deployments.cli.main import IN_THE_WAY, NOTHING, WRONG, app
+from deployments.cli.main import app
+from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG
 from lab.town import Town
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(240)]

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from deployments.cli.main import NOTHING, WRONG, app
+from deployments.cli.main import app
+from deployments.cli.output import NOTHING, WRONG
 from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults

@@ -24,8 +24,8 @@ from typer.testing import CliRunner
 from deployments.cli.block.check import CheckedBlock
 from deployments.cli.doctor.checks import Check
 from deployments.cli.doctor.examine import examine
-from deployments.cli.main import IN_THE_WAY, app
-from deployments.cli.output import EXITS, versioned
+from deployments.cli.main import app
+from deployments.cli.output import EXITS, IN_THE_WAY, versioned
 from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults

@@ -12,7 +12,8 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelled
 from typer.testing import CliRunner
 
-from deployments.cli.main import NOTHING, WRONG, app
+from deployments.cli.main import app
+from deployments.cli.output import NOTHING, WRONG
 from flows.cutover import _until_done
 from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Preview, Receipt

@@ -15,9 +15,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
 from deployments.cli.init.lookup import Ways, discover
-from deployments.cli.init.operators import dns_operator, mail_filter
-from deployments.cli.main import IN_THE_WAY, WRONG, app
+from deployments.cli.init.operators import dns_operator
+from deployments.cli.main import app
+from deployments.cli.output import IN_THE_WAY, WRONG
 from lab.town import DOMAIN, Town
+from mailmove.dns.assessment.mail_filters import mail_filter
 from mailmove.plan.load import load_plan
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(300)]

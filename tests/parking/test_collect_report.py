@@ -12,7 +12,8 @@ from parked_world import CutoverRun, mx_change, new_plan
 from prefect import flow, tags
 from typer.testing import CliRunner
 
-from deployments.cli.main import NOTHING, WRONG, app
+from deployments.cli.main import app
+from deployments.cli.output import NOTHING, WRONG
 from flows.gate import gate
 from mailmove.dns.propagation.measure import PropagationSweep
 from mailmove.errors import Blocked

@@ -23,7 +23,8 @@ from typer.testing import CliRunner
 
 from deployments.cli import main as cli
 from deployments.cli.board import TOKEN
-from deployments.cli.main import IN_THE_WAY, NOTHING, WRONG, app
+from deployments.cli.main import app
+from deployments.cli.output import IN_THE_WAY, NOTHING, WRONG
 from deployments.cli.start_runs import staggered
 from flows.cutover import cutover as cutover_flow
 from flows.gate import gate
