@@ -74,7 +74,7 @@ class ModelNet:
         clock = asyncio.get_running_loop().time
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._by_https))
         return Ways(
-            doh=lambda server: f"https://{server[0]}/dns-query",
+            doh=lambda server: f"https://{f'[{server[0]}]' if ':' in server[0] else server[0]}/dns-query",
             client=client,
             memory=LaneMemory(clock),
             pace=QueryPace(clock=clock),
