@@ -37,6 +37,11 @@ from mailmove.items.copy.mailbox import MailboxCopy, Manners
 from mailmove.items.item import Item
 from mailmove.items.keys import contact_key, event_key, other_key
 from mailmove.items.reconcile.changes import MailboxChanges
+from mailmove.items.stream.ews_item import EwsItem
+from mailmove.items.stream.from_ews import item_of
+from mailmove.items.stream.known.by_class import properties_of as properties_of_class
+from mailmove.items.stream.properties import Tag
+from mailmove.items.stream.writer import stream_of
 from mailmove.plan.purchase import NewCustomer, Product, Purchase
 from mailmove.ports import Checkable, HasClock, Partner, Tenant
 from mailmove.ports.tenant import TenantCreation, TenantDomains, TenantItems, TenantSignIns
@@ -153,7 +158,7 @@ def _of_port(port: type, whose: Callable[[World], Any], label: str) -> Iterator[
 
 
 _INSTEAD = {
-    (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"),
+    (Destination, "put"), (Destination, "name"), (Destination, "takes_streams"), (Destination, "strangers"),
     (MailboxChanges, "changes"), (TenantItems, "changes"), (TenantItems, "destination"), (TenantItems, "copy_findings"),
     (Partner, "give_access"), (Partner, "waits_for"), (Partner, "is_consent"),
     (Partner, "agreement_link"),
@@ -173,10 +178,12 @@ class Shelf(Origin):
     def __init__(self, streams: bool) -> None:
         self._streams = streams
         inbox = SourceFolder("i", ("Inbox",), "message", "inbox")
+        tasks = SourceFolder("t", ("Aufgaben",), "other", "tasks", 3, None, "IPF.Task")
         self._folders = [
             SourceFolder("m", ("Inbox", "Fresh"), "message", None, 3, inbox),
             SourceFolder("e", ("Kalender",), "event", None, 3),
             SourceFolder("c", ("Leute",), "contact", None, 3),
+            *([tasks, SourceFolder("u", (*tasks.path, "Neu"), "other", None, 3, tasks, "IPF.Task")] if streams else []),
         ]
 
     def folders(self, mailbox: str) -> list[SourceFolder]:
@@ -188,6 +195,12 @@ class Shelf(Origin):
                 f"{folder.kind} {n}",
                 f"<fresh-{n}@x.example>" if folder.kind == "message" and n else None,
             )
+            if folder.kind == "other":
+                key = other_key("task", name, THEN)
+                yield Item(
+                    id=f"{folder.id}{n}", folder=folder.path, kind="task", key=key, subject=name, item_class="IPM.Task"
+                )
+                continue
             keys = {"event": event_key(name, THEN), "contact": contact_key(name, f"c{n}@x.example")}
             key = keys.get(folder.kind) or other_key("message", name, THEN)
             yield Item(
@@ -201,6 +214,11 @@ class Shelf(Origin):
         return [self._content(item, way == "exported") for item in items]
 
     def _content(self, item: Item, streams: bool) -> Content:
+        if item.kind == "task":
+            told = {Tag(0x1A): "IPM.Task", Tag(0x37): item.subject}  # PidTagMessageClass, PidTagSubject
+            values = {one: told[one.key] for one in properties_of_class("IPM.Task") if one.key in told}
+            task = EwsItem("IPM.Task", values)
+            return Content(item, stream=base64.b64encode(stream_of(item_of(task))).decode())
         email = f"c{item.subject[-1]}@x.example"
         head = f"Message-ID: {item.message_id}\r\n" if item.message_id else ""
         mime = f"{head}Subject: {item.subject}\r\n\r\nx\r\n".encode()

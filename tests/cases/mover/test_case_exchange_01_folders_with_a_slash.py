@@ -14,7 +14,7 @@ RECORDED = Path(__file__).parents[1] / "recorded" / "01_slash_in_folder_name.xml
 WELL_KNOWN = "".join(
     '<m:GetFolderResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode><m:Folders>'
     f'<t:Folder><t:FolderId Id="{identity}"/></t:Folder></m:Folders></m:GetFolderResponseMessage>'
-    for identity in ("in", "s", "d", "del", "junk", "out", "cal", "con")
+    for identity in ("in", "s", "d", "del", "junk", "out", "cal", "con", "tasks", "notes", "journal")
 )
 FOLDERS = f"<m:GetFolderResponse><m:ResponseMessages>{WELL_KNOWN}</m:ResponseMessages></m:GetFolderResponse>"
 
