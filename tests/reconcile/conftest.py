@@ -51,4 +51,6 @@ def servers() -> Iterator[TwoServers]:
             extra_ca=authority.pem,
         )
         mx = (places.cloud, places.smtp_port)
-        yield TwoServers(faults, old.store, cloud.store, source, target, address, cloud.tenant, mx, places)
+        yield TwoServers(
+            faults, old.store, cloud.store, source, target, address, cloud.tenant, mx, places, cloud.app.roles
+        )

@@ -120,6 +120,17 @@ class Accounts:
 
 @pytest.fixture
 def accounts(servers: TwoServers, tmp_path: Path) -> Iterator[Accounts]:
+    """Where Microsoft imports no whole item, so that messages come by SMTP."""
+    servers.without_import()
+    yield from _accounts(servers, tmp_path)
+
+
+@pytest.fixture
+def importing(servers: TwoServers, tmp_path: Path) -> Iterator[Accounts]:
+    yield from _accounts(servers, tmp_path)
+
+
+def _accounts(servers: TwoServers, tmp_path: Path) -> Iterator[Accounts]:
     servers.tenant.domains[DOMAIN] = CloudDomain(DOMAIN, verified=True, services=["Email"])
     places, blocks = servers.places, {SOURCE: servers.source, TENANT: servers.target}
     known = servers.target.domains.get(DOMAIN)
@@ -152,6 +163,15 @@ def test_what_was_left_behind_comes_over_once(accounts: Accounts) -> None:
     assert (accounts.copies("<late@x>"), accounts.sessions) == (1, 1)
     held = [one.subject for one in accounts.servers.cloud.snapshot(accounts.servers.address)]
     assert held.count("A late meeting") == 1
+
+
+def test_where_whole_items_are_imported_no_filter_is_asked_to_take_a_message(importing: Accounts) -> None:
+    importing.put("<late@x>")
+    with pytest.raises(NotYet, match="1 copied just now, 0 delivered"):
+        importing()
+    for stage in ("reconcile_items", "reconcile_again"):
+        assert importing(stage)[0].endswith(" 0 missing")
+    assert (importing.copies("<late@x>"), importing.sessions) == (1, 0)
 
 
 def test_one_count_reads_the_ledger_once(accounts: Accounts) -> None:

@@ -27,3 +27,8 @@ class TwoServers:
     tenant: Tenant
     mx: tuple[str, int]
     places: Places
+    rights: set[str]
+
+    def without_import(self) -> None:
+        """As in a national cloud: nothing takes a whole item, so messages are delivered again by SMTP."""
+        self.rights.discard("MailboxItem.ImportExport.All")
