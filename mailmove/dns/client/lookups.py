@@ -21,6 +21,7 @@ _SCOUTS = 3  # lanes asked at once while nothing is known
 _SCOUTING = 2.5  # seconds that other questions wait for the first one to show who answers
 _SETTLING = 0.15  # seconds for the other scouts to answer, too: then the questions have several lanes
 _ENOUGH = 3  # error codes after which a question is given up, where others were answered
+_OTHERS = 1.0  # seconds for others to answer, after somebody with a zone of his own has
 _LAST_RESORT = 4  # silent lanes that a question is tried at, where there is no other
 
 
@@ -142,13 +143,19 @@ class Lookups:
 
 
 class _Race:
-    """One question to several lanes: the best first, then more and more of them, until one answers."""
+    """One question to several lanes: the best first, then more and more of them, until one answers.
+
+    Who claims authority for what he was asked as a resolver has a zone of his own, as inside servers of a company do:
+    what he says, or does not have, counts where nobody else answers soon.
+    """
 
     def __init__(self, asker: LaneAsker, lanes: Sequence[Lane], codec: QuestionCodec, name: str, rtype: str) -> None:
         self._asker, self._untried = asker, list(lanes)
         self._question = codec, name, rtype
         self.running: dict[asyncio.Task[Answer], tuple[Lane, float]] = {}
         self._last = Answer(server="no resolver", name=name, type=rtype, error="no resolver to ask")
+        self._own: Answer | None = None
+        self._own_until = 0.0
         self._failed: list[Lane] = []
         self._silent_tried = 0
 
@@ -156,24 +163,32 @@ class _Race:
         while True:
             delay = self._start(width)
             if not self.running:
-                return self._last
-            done, _ = await asyncio.wait(
-                self.running, timeout=_HEDGE + delay if self._untried else None, return_when=asyncio.FIRST_COMPLETED
-            )
+                return self._own or self._last
+            timeout = _HEDGE + delay if self._untried else None
+            if self._own:
+                left = max(0.0, self._own_until - self._asker.ways.clock())
+                timeout = left if timeout is None else min(timeout, left)
+            done, _ = await asyncio.wait(self.running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 lane, _ = self.running.pop(task)
                 answer = task.result()
                 learn(self._asker.ways, lane, answer)
-                if not answer.error:
+                if not answer.error and not answer.authoritative:
                     return answer
+                if not answer.error:
+                    if self._own is None:
+                        self._own, self._own_until = answer, self._asker.ways.clock() + _OTHERS
+                    continue
                 if answer.rcode is not None:
                     self._failed.append(lane)
                 if answer.rcode is not None or self._last.rcode is None:
                     self._last = answer
             if len(self._failed) >= _ENOUGH and not self._any_other():
                 if not self._any_answers(lane for lane, _ in self.running.values()):
-                    return self._last
+                    return self._own or self._last
                 self._untried.clear()  # one that answers others is still asked: only that is waited for
+            if self._own and (self._asker.ways.clock() >= self._own_until or not self._others()):
+                return self._own
             width = min(2 * width, 16) if not done or not self._any_answers(self._untried) else 1
 
     def _start(self, width: int) -> float:
@@ -193,6 +208,11 @@ class _Race:
     def _any_answers(self, lanes: Iterable[Lane]) -> bool:
         """Is one of them known to answer?"""
         return any(self._asker.ways.memory.standing(lane) == Standing.ANSWERS for lane in lanes)
+
+    def _others(self) -> bool:
+        """May anybody else still answer?"""
+        lanes = [*self._untried, *(lane for lane, _ in self.running.values())]
+        return any(self._asker.ways.memory.standing(lane) != Standing.SILENT for lane in lanes)
 
     def _any_other(self) -> bool:
         """May one of those that were not tried know more? Not after error codes of several that answer otherwise."""
