@@ -36,7 +36,7 @@ def rollback(plan: Cutover, of: UUID | None = None, return_mail: bool = False, b
     """
     run = engine().root_run()
     root, *others = cutovers_to_end(plan, of, run)
-    claim_for_rollback(plan.customer, root)  # before anything is written: of two rollbacks one goes on
+    claim_for_rollback(plan.customer, root, others)  # before anything is written: of two rollbacks one goes on
     keep_names(plan)
     end_cutovers(plan, [root, *others], by, run)
     _until_trusted(plan, root)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import Mock
 
+from prefect.blocks.system import Secret
+
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.load import plan_from
 from mailmove.ports import DnsProvider, Firewall, SourceServer, Tenant
@@ -42,3 +44,17 @@ def dns(**answers: Any) -> dict[str, Any]:
 
 def firewall(**answers: Any) -> dict[str, Any]:
     return {FIREWALL: Mock(spec=Firewall, **answers)}
+
+
+def with_saved_blocks(plan: Cutover) -> Cutover:
+    """The plan with one saved block in all places: whoever starts it looks only whether its blocks are there."""
+    Secret(value="nobody opens it").save("start-test", overwrite=True)
+    block = "secret/start-test"
+    return plan.model_copy(
+        update={
+            "source": plan.source.model_copy(update={"server": block}),
+            "dns": plan.dns.model_copy(update={"provider": block}),
+            "target": plan.target.model_copy(update={"tenant": block}),
+            "firewall": plan.firewall.model_copy(update={"gateway": block}),
+        }
+    )

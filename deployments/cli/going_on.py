@@ -19,7 +19,9 @@ def answer(
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="Trouble: go on without what the question lists; needs name and reason")
     ] = False,
-    go_on: Annotated[bool, typer.Option("--go-on", help="A wait: do not wait any longer")] = False,
+    go_on: Annotated[
+        bool, typer.Option("--go-on", help="A wait: do not wait any longer; needs name and reason")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Answer the trouble or the wait at which a customer is parked. Without --leave-out, trouble is tried again."""
@@ -29,8 +31,9 @@ def answer(
     from tasks.parking.forms import GATE_FLOW, TROUBLE_FLOW
     from tasks.parking.resume import parked_runs, resume
 
-    if leave_out and not (name.strip() and reason.strip()):
-        fail("--leave-out needs --name and --reason: both are kept, and the report names them", WRONG, json=json)
+    wished = "--leave-out" if leave_out else "--go-on"
+    if (leave_out or go_on) and not (name.strip() and reason.strip()):
+        fail(f"{wished} needs --name and --reason: both are kept, and the report names them", WRONG, json=json)
     questions = [parked for parked in parked_runs() if parked.customer == customer and parked.flow != GATE_FLOW]
     if not questions:
         refuse_if_rolled_back(customer, json=json)

@@ -124,10 +124,11 @@ def start(
 ) -> None:
     """Start cutovers, now or tonight, one after the other. They run on the workers; this returns at once.
 
-    No plan is started while one of them has a fault, or its customer has a cutover that is not over. Of two starts of a
+    No plan is started while one of them has a fault or a block that is not there, or its customer has a cutover that is
+    not over. Of two starts of a
     customer at the same moment one is refused, from wherever they come.
     """
-    from deployments.cli.start_runs import staggered, start_run
+    from deployments.cli.start_runs import blocks_lacking, staggered, start_run
     from mailmove.errors import MailmoveError
     from mailmove.plan.local_time import in_words
     from tasks.parking.one_run import reserve
@@ -139,6 +140,8 @@ def start(
             for plan in loaded if plan.customer in under_way]  # fmt: skip
     if busy:
         _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
+    if lacking := [line for plan in loaded for line in blocks_lacking(plan)]:
+        _fail("\n".join([*lacking, "Nothing was started. `mailmove doctor PLAN` opens each."]), json=json)
     started, refused = [], []
     for plan, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):
         run_id = start_run("cutover/cutover", plan, time)

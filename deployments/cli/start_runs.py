@@ -34,6 +34,15 @@ def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more
     return cast(FlowRun, run).id
 
 
+def blocks_lacking(plan: Cutover) -> list[str]:
+    """A line for each block that the plan names and the server does not have."""
+    from deployments.cli.block.work import not_saved
+    from deployments.cli.init.evening import blocks_of
+
+    lacking = not_saved(blocks_of(plan))
+    return [f"{plan.customer}: no block {one}; make it: mailmove block add {one}" for one in lacking]
+
+
 def staggered(first: datetime | None, minutes: float, count: int) -> list[datetime | None]:
     """Times of `count` starts, `minutes` apart; `first` None: now."""
     if not minutes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -16,13 +17,14 @@ CRASHED = "Crashed"
 """State in which Prefect leaves a run whose process has died."""
 
 
-def claim_for_rollback(customer: str, cutover: UUID) -> None:
-    """Take the customer from the cutover that is to be rolled back, or from a rollback that was cut short.
+def claim_for_rollback(customer: str, cutover: UUID, to_begin: Collection[UUID] = ()) -> None:
+    """Take the customer from the cutover that is to be rolled back, from one that is still to begin and is ended by
+    this, or from a rollback that was cut short.
 
     Where any other run has the customer, this rollback ends as Refused.
     """
     holder = engine().claimed_by(customer)
-    instead_of = holder if holder and _is_cut_short(holder) else cutover
+    instead_of = holder if holder and (holder in to_begin or _is_cut_short(holder)) else cutover
     engine().claim(customer, instead_of=instead_of)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from fake_blocks import a_plan
+from fake_blocks import a_plan, with_saved_blocks
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import StateCreate
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -51,8 +51,9 @@ def ended(run: UUID, patience: float) -> FlowRun:
 def test_commands_ui_schedule_and_a_worker_that_was_killed(tmp_path: Path) -> None:
     plan = new_plan().model_copy(update={"customer": f"contoso-{uuid4().hex[:6]}"})
     file = tmp_path / "plan.yaml"
-    file.write_text(plan.model_dump_json(), encoding="utf-8")
     with Box(tmp_path / "box") as box, using(box):
+        plan = with_saved_blocks(plan)
+        file.write_text(plan.model_dump_json(), encoding="utf-8")
         commands = [command(box, file, f"{date.today() + timedelta(days=30)}T22:00") for _ in range(4)]
         answers = [(*process.communicate(timeout=900), process.returncode) for process in commands]
         assert sorted(status for _, _, status in answers) == [0, 1, 1, 1], answers

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 import uvicorn
+from fake_blocks import with_saved_blocks
 from parked_world import CutoverRun, PlayedStage, mx_change, new_plan
 from prefect import flow, tags
 from prefect.blocks.system import Secret
@@ -228,7 +229,7 @@ def scheduled(plans: list[Cutover]) -> dict[str, datetime]:
 def test_many_start_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
         client.create_deployment(client.create_flow(cutover_flow), name="cutover")
-    plans = [new_plan() for _ in range(3)]
+    plans = [with_saved_blocks(new_plan()) for _ in range(3)]
     files = [written(tmp_path, plan) for plan in plans]
     at = datetime.now().astimezone().replace(microsecond=0) + timedelta(hours=3)
     done = runner.invoke(app, ["start", *files, "--at", at.isoformat(), "--stagger", "10", "--json"])
@@ -240,6 +241,15 @@ def test_many_start_one_after_the_other_and_none_twice(tmp_path: Path) -> None:
     assert again.exit_code == IN_THE_WAY
     assert f"{plans[0].customer}: its cutover is not over (Scheduled)" in again.stderr
     assert "Nothing was started" in again.stderr
+
+
+def test_blocks_that_are_not_there_are_all_named_and_nothing_is_started(tmp_path: Path) -> None:
+    plan = new_plan()
+    done = runner.invoke(app, ["start", written(tmp_path, plan)])
+    assert done.exit_code == IN_THE_WAY
+    for block in ("exchange-server/contoso", "microsoft365/contoso", "route53/contoso", "aws-security-group/contoso"):
+        assert f"mailmove block add {block}" in done.stderr
+    assert scheduled([plan]) == {}
 
 
 def test_one_plan_with_a_fault_stops_all(tmp_path: Path) -> None:

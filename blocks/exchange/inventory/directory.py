@@ -24,7 +24,7 @@ from mailmove.inventory.full import (
 )
 from mailmove.inventory.server import SourceMailbox
 
-SINGLE_RECIPIENTS = "single recipients"
+SINGLE_RECIPIENTS, GROUP_SETTINGS = "single recipients", "owners of groups"
 ALL: dict[str, Any] = {"ResultSize": "Unlimited"}
 _GROUPS: dict[str, Literal["distribution", "security", "dynamic"]] = {
     "MailUniversalDistributionGroup": "distribution",
@@ -107,7 +107,7 @@ def read_directory(sessions: Sessions, server: str) -> Directory:
 
 def _groups(sessions: Sessions, known: Directory, rows: list[Row]) -> list[Group]:
     """One question each: no cmdlet says for many groups who is in which."""
-    managing: Future[dict[str, Row]] = sessions.optional("owners of groups", _group_settings, dict)
+    managing: Future[dict[str, Row]] = sessions.optional(GROUP_SETTINGS, _group_settings, dict)
 
     def members(row: Row, shell: ExchangeShell) -> tuple[str, ...]:
         refused: list[str] = []
@@ -133,6 +133,9 @@ def _groups(sessions: Sessions, known: Directory, rows: list[Row]) -> list[Group
         )
         for row, being_read in asked
     ]
+    if not any(part.what == GROUP_SETTINGS for part in sessions.not_read):
+        silent = [group.address for group in groups if group.address not in managing.result()]
+        sessions.refused(GROUP_SETTINGS, [f"{address}: the server shows none" for address in silent])
     return sorted(groups, key=lambda group: group.address)
 
 

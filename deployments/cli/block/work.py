@@ -114,12 +114,24 @@ def saved_blocks() -> list[dict[str, str]]:
     return sorted(rows, key=lambda row: row["block"])
 
 
+def not_saved(references: list[str]) -> list[str]:
+    """Those that the server does not have, in the given order. Blocked: one is no reference."""
+    slugs = dict.fromkeys(split_reference(reference)[0] for reference in references)
+    with get_client(sync_client=True) as client:
+        saved = {f"{slug}/{document.name}" for slug in slugs for document in _documents(client, slug)}
+    return [reference for reference in references if reference not in saved]
+
+
 def _documents(client: Any, slug: str) -> list[Any]:
-    from prefect.exceptions import ObjectNotFound
+    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
     try:
         documents: list[Any] = client.read_block_documents_by_type(slug, include_secrets=False)
     except ObjectNotFound:  # the type was never registered here
+        return []
+    except PrefectHTTPStatusError as error:  # so says the client of one request what the client of another does not
+        if error.response.status_code != 404:
+            raise
         return []
     return documents
 
