@@ -65,9 +65,8 @@ style: setup
 types: setup
 	$(BIN)/mypy
 
-# More than there are cores, as tests wait too, the long ones most; a file's tests stay together, because they share a town.
-WORKERS = 3
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Three, as tests wait too; a file's tests stay together, because they share a town.
+PYTEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 tests: setup
 	$(PYTEST) -m "not long"
@@ -92,7 +91,6 @@ $(OLDEST)/.ready: .ci/prefect-oldest.txt
 prefect-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest tests/engine tests/deployments/test_prefect_on_sqlite.py
 
-long: WORKERS = 4
 long: setup
 	$(PYTEST) -m long
 
