@@ -68,7 +68,7 @@ class Recipients(TenantRecipients):
         rows = [*listed, *(row for row in others if word_or(row, "RecipientTypeDetails") == "MailUser")]
         return [
             MailContact(
-                addresses=smtp_addresses(texts_or(row, "EmailAddresses"), text_or(row, "PrimarySmtpAddress")),
+                addresses=smtp_addresses(texts_or(row, "EmailAddresses"), text(row, "PrimarySmtpAddress")),
                 target=_address(text_or(row, "ExternalEmailAddress")),
             )
             for row in rows

@@ -77,7 +77,8 @@ def test_a_stage_that_cannot_be_mended_is_left_and_status_board_and_report_say_b
     assert troubled.go_on() == "done"
     line = "restore_ttl: left by decision of anna: we have lost the account"
     assert next(status.left for status in board() if status.customer == customer) == [line]
-    assert line in json.loads(runner.invoke(app, ["status", "--json"]).stdout)["cutovers"][0]["left"]
+    shown = json.loads(runner.invoke(app, ["status", "--json"]).stdout)["cutovers"]
+    assert [one["left"] for one in shown if one["customer"] == customer] == [[line]]
     report = report_of_customer(customer)
     step = report.step(NAME)
     assert step is not None and step.ended and step.left == "left by decision of anna: we have lost the account"

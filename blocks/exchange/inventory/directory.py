@@ -134,7 +134,8 @@ def _groups(sessions: Sessions, known: Directory, rows: list[Row]) -> list[Group
         for row, being_read in asked
     ]
     if not any(part.what == GROUP_SETTINGS for part in sessions.not_read):
-        silent = [group.address for group in groups if group.address not in managing.result()]
+        asked_about = [group.address for group in groups if group.kind != "dynamic"]  # those have another cmdlet
+        silent = [address for address in asked_about if address not in managing.result()]
         sessions.refused(GROUP_SETTINGS, [f"{address}: the server shows none" for address in silent])
     return sorted(groups, key=lambda group: group.address)
 
