@@ -16,7 +16,7 @@ from blocks.dns.read_by_query import NotServed
 from mailmove.errors import Blocked, Drifted, MailmoveError, Refused, Transient
 
 _DRIFTED = {dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN}
-_TSIG: dict[type[Exception], str] = {
+TSIG_CODES: dict[type[Exception], str] = {
     dns.tsig.PeerBadKey: "BADKEY",
     dns.tsig.PeerBadSignature: "BADSIG",
     dns.tsig.PeerBadTime: "BADTIME",
@@ -37,7 +37,7 @@ class ServerErrors:
         try:
             yield
         except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadKey) as error:
-            raise self.refused(wanted, f"{type(error).__name__}: {error}", _TSIG.get(type(error))) from None
+            raise self.refused(wanted, f"{type(error).__name__}: {error}", TSIG_CODES.get(type(error))) from None
         except dns.exception.FormError as error:
             raise self.refused(wanted, f"an answer that is not signed or not well formed: {error}") from None
         except binascii.Error:

@@ -16,9 +16,9 @@ import dns.message
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
-import dns.tsig
 
 from blocks.dns.read_by_query import Standing
+from blocks.dns.rfc2136_errors import TSIG_CODES
 from blocks.dns.update_message import trial_message
 from mailmove.evidence import Finding
 from mailmove.records import Key
@@ -126,12 +126,8 @@ def finding(who: str, key_name: str, verdict: Verdict) -> Finding | None:
 def _tried(zone: str, keys: Sequence[Key], standing: Standing, send: Send) -> Verdict:
     try:
         rcode = send(trial_message(zone, keys, standing)).rcode()
-    except dns.tsig.PeerBadKey:
-        return Verdict(Right.KEY_NOT_TAKEN, "BADKEY", tuple(keys))
-    except dns.tsig.PeerBadSignature:
-        return Verdict(Right.KEY_NOT_TAKEN, "BADSIG", tuple(keys))
-    except dns.tsig.PeerBadTime:
-        return Verdict(Right.KEY_NOT_TAKEN, "BADTIME", tuple(keys))
+    except tuple(TSIG_CODES) as error:
+        return Verdict(Right.KEY_NOT_TAKEN, TSIG_CODES[type(error)], tuple(keys))
     except dns.exception.FormError:
         return Verdict(Right.KEY_NOT_TAKEN, "an answer without a signature", tuple(keys))
     return Verdict(_BY_RCODE.get(rcode, Right.UNKNOWN), dns.rcode.to_text(rcode), tuple(keys))

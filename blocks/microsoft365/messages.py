@@ -17,7 +17,7 @@ from blocks.microsoft365.clouds import CLOUDS, CloudName
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
 from blocks.microsoft365.fields import text, text_or
 from blocks.microsoft365.http import JsonClient
-from blocks.microsoft365.items.careful_pages import BY_ARRIVAL, CarefulList
+from blocks.microsoft365.items.careful_pages import CarefulList, by_arrival
 from blocks.microsoft365.items.mailbox_items import FIELDS, message_of
 from blocks.microsoft365.message_traces import message_traces, traces
 from mailmove.errors import Blocked, NotYet
@@ -115,10 +115,8 @@ class Messages(TenantMessages):
     def _listed(self, mailbox: str, which: str, without: Collection[str] = (), named: str = "") -> Iterator[Item]:
         """`folder` is the folder's name where it is one of Outlook's own, as Graph gives only ids here. named: the
         Message-ID that is looked for; an item that is not given out has it, then."""
-        params = {"$filter": which, "$select": f"{FIELDS['message']},parentFolderId"}
+        params = {"$filter": which, "$select": f"{FIELDS['message']},parentFolderId", **by_arrival("message", which)}
         wanted = f"messages of {mailbox} by {which.split()[0]}"
-        if which.startswith(BY_ARRIVAL.split()[0]):
-            params["$orderby"] = BY_ARRIVAL
         careful = CarefulList(self._graph, mailbox, [], lambda: self._folder_id(mailbox, "inbox"))
         names: dict[str, str] = {}
         for page in careful.pages(f"{_user(mailbox)}/messages", params, wanted):

@@ -12,6 +12,7 @@ from mailmove.domain_names import to_ascii
 from mailmove.evidence import Finding
 from mailmove.inventory.full import FullInventory
 from mailmove.inventory.transport import ReceiveConnector, SendConnector
+from mailmove.lists_in_words import some_of
 from mailmove.smtp.other_ways import OTHER_WAYS
 
 _SMTP_PORT = 25
@@ -72,7 +73,7 @@ def _of_sending(connector: SendConnector) -> Finding:
 
 
 def _of_receiving(connector: ReceiveConnector) -> Iterator[Finding]:
-    ports = _other_ports(connector)
+    ports, clients = _other_ports(connector), some_of(connector.remote_ranges, _NAMED)
     narrow = [ips for ips in connector.remote_ranges if not _everybody(ips)]
     anonymous = "anonymoususers" in {group.lower() for group in connector.groups}
     trusted = bool(_RELAYING & {name.lower() for name in connector.auth})
@@ -82,7 +83,7 @@ def _of_receiving(connector: ReceiveConnector) -> Iterator[Finding]:
         yield Finding(
             code="ScopedConnector",
             subject=subject,
-            seen=f"a way in for {_list(narrow)} alone" + (", trusted as one of the house" if trusted else ""),
+            seen=f"a way in for {some_of(narrow, _NAMED)} alone" + (", trusted as one of the house" if trusted else ""),
             means="Either machines that may send by the server without signing in, also those that send once a quarter "
             "and are in no log of these weeks; or the filter from which all mail comes.",
             todo=f"Go through these addresses, device by device, and give each another way to send: {OTHER_WAYS}.",
@@ -91,7 +92,7 @@ def _of_receiving(connector: ReceiveConnector) -> Iterator[Finding]:
         yield Finding(
             code="OtherPortBound",
             subject=subject,
-            seen=f"it listens on {', '.join(str(port) for port in ports)}, for {_list(connector.remote_ranges)}",
+            seen=f"it listens on {', '.join(str(port) for port in ports)}, for {clients}",
             means="Who hands mail in there is not stopped by closing port 25.",
             todo="Find in the log who uses it, give each another way to send, and close that port as well.",
             needs_action=not all(_loopback(ips) for ips in connector.remote_ranges),
@@ -172,8 +173,3 @@ def _bounds(ips: str) -> tuple[_Address, _Address] | None:
     except ValueError:
         return None
     return network.network_address, network.broadcast_address
-
-
-def _list(words: Sequence[str]) -> str:
-    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
-    return ", ".join(words[:_NAMED]) + more

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from mailmove.domain_names import shown, to_ascii
 from mailmove.evidence import Finding
 from mailmove.inventory.full import AcceptedDomain, DisconnectedMailbox, FullInventory
+from mailmove.lists_in_words import some_of
 
 _INSIDE = {
     "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa", "localdomain", "localhost",
@@ -80,7 +81,7 @@ def of_addresses_left(inventory: FullInventory, planned: Sequence[str]) -> Itera
             if inside
             else "These addresses do not come along: mail that still comes for them, by a filter or another domain's "
             "forwarding, finds nobody after the switch.",
-            todo=f"Give {_list(boxes)} a primary address in a domain of the plan."
+            todo=f"Give {some_of(boxes, _NAMED)} a primary address in a domain of the plan."
             if boxes
             else "Nothing to do."
             if inside
@@ -99,7 +100,9 @@ def _inside(domain: AcceptedDomain, primary: list[str], others: list[str]) -> Fi
         f"{_held(primary, others)}",
         means="No mail comes for it from outside and Microsoft 365 cannot take it: addresses in it do not come along"
         + (", and the batch refuses mailboxes whose primary address it is." if primary else "."),
-        todo=f"Give {_list(primary)} a primary address in a domain of the plan." if primary else "Nothing to do.",
+        todo=f"Give {some_of(primary, _NAMED)} a primary address in a domain of the plan."
+        if primary
+        else "Nothing to do.",
         needs_action=bool(primary),
         blocks=bool(primary),
     )
@@ -161,12 +164,7 @@ def _held(primary: list[str], others: list[str]) -> str:
     if not primary and not others:
         return "nobody has an address in it"
     parts = (("primary addresses", primary), ("other addresses", others))
-    return "; ".join(f"{words}: {_list(addresses)}" for words, addresses in parts if addresses)
-
-
-def _list(addresses: list[str]) -> str:
-    more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
-    return ", ".join(addresses[:_NAMED]) + more
+    return "; ".join(f"{words}: {some_of(addresses, _NAMED)}" for words, addresses in parts if addresses)
 
 
 def is_inside(domain: str) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from mailmove.items.item import Arrival
+from mailmove.lists_in_words import some_of
 from mailmove.smtp.other_ways import OTHER_WAYS
 
 _PROBES = ("healthmailbox", "inboundproxy@inboundproxy.com", "maildeliveryprobe@maildeliveryprobe.com")
@@ -87,11 +88,10 @@ def _probe(arrival: Arrival) -> bool:
 
 
 def _todo_of_others(others: Sequence[str]) -> str:
-    some = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
     return (
-        f"Its mail is for {some}, which the plan does not move. If that domain's MX leads here, mail for it goes on "
-        "coming, and bounces once port 25 is closed: move its MX, too. If not, the old server passes it on to the "
-        f"outside: give the machine another way to send: {OTHER_WAYS}."
+        f"Its mail is for {some_of(others, 3)}, which the plan does not move. If that domain's MX leads here, mail for "
+        "it goes on coming, and bounces once port 25 is closed: move its MX, too. If not, the old server passes it on "
+        f"to the outside: give the machine another way to send: {OTHER_WAYS}."
     )
 
 

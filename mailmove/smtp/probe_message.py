@@ -12,6 +12,7 @@ from email.utils import format_datetime
 
 from mailmove.dns.client.answer import Server
 from mailmove.dns.client.query import ask, ask_all
+from mailmove.lists_in_words import some_of
 
 HEADER = "X-Mailmove-Probe"
 """Name of the header by which people, and their rules, distinguish a probe from mail."""
@@ -30,8 +31,7 @@ class Route:
         return f"{self.host} ({self.address})"
 
     def __str__(self) -> str:
-        some = ", ".join(self.resolvers[:3]) + (f" and {len(self.resolvers) - 3} more" if self.resolvers[3:] else "")
-        return f"{self.name}, which {some} named"
+        return f"{self.name}, which {some_of(self.resolvers, 3)} named"
 
 
 async def routes(domain: str, resolvers: Sequence[Server]) -> tuple[list[Route], list[str]]:

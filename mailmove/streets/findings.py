@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mailmove.domain_names import shown
 from mailmove.evidence import Finding
 from mailmove.inventory.transport import Incoming
+from mailmove.lists_in_words import some_of
 from mailmove.streets.judge import Street, before_the_server, role_of, street_of
 from mailmove.streets.sights import DomainSight, Host, Sights
 
@@ -262,20 +263,16 @@ def _of_names_below(sight: DomainSight, sights: Sights) -> Iterator[Finding]:
         yield Finding(
             code="MxBelow",
             subject=f"names below {shown(sight.domain)}",
-            seen=f"they have an MX of their own: {_list(some)}",
+            seen=f"they have an MX of their own: {some_of(some, NAMED)}",
             means="The switch does not change them; where they lead to the old server, their mail goes on to it.",
             todo="Name them in the plan's `domains`, or point their MX where the mail shall go.",
         )
 
 
 def _hosts(hosts: Sequence[Host]) -> str:
-    return _list([f"{host.preference} {host.name} ({', '.join(host.addresses) or 'no address'})" for host in hosts])
+    shown_hosts = [f"{host.preference} {host.name} ({', '.join(host.addresses) or 'no address'})" for host in hosts]
+    return some_of(shown_hosts, NAMED)
 
 
 def _names(hosts: Sequence[Host]) -> str:
-    return _list([host.name for host in hosts])
-
-
-def _list(words: Sequence[str]) -> str:
-    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
-    return ", ".join(words[:NAMED]) + more
+    return some_of([host.name for host in hosts], NAMED)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from mailmove.domain_names import shown
 from mailmove.evidence import Finding
+from mailmove.lists_in_words import some_of
 from mailmove.smtp.other_ways import OTHER_WAYS
 from mailmove.smtp.takes_mail import RcptCheck
 from mailmove.streets.findings import NAMED
@@ -143,11 +144,10 @@ def _of_other_names(sights: Sights, domains: Sequence[str]) -> Iterator[Finding]
     others = [host for host in sights.zone_hosts if set(host.addresses) & sights.server_addresses]
     names = sorted({host.name for host in others} - named)
     if names:
-        some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
         yield Finding(
             code="OtherNames",
             subject="names of the old server",
-            seen=f"other names that lead to it: {some}",
+            seen=f"other names that lead to it: {some_of(names, NAMED)}",
             means="Machines, programs and phones have them typed in. The switch does not change them: what sends by "
             "such a name goes on sending to the old server.",
             todo="Look into the log for who uses them, and decide where each name shall lead afterwards.",

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mailmove.errors import Blocked
 from mailmove.inventory.full import AddressBook, Contact, Group
 from mailmove.leavable import Leavable, LeavableKind
+from mailmove.lists_in_words import some_of
 from mailmove.tenant_state import MailContact
 from tasks.execution.context import Context
 from tasks.items.batch_users import BatchRows, batch_rows
@@ -94,7 +95,9 @@ def _incomplete_groups(context: Context, book: AddressBook, groups: Sequence[Gro
             missing = [
                 member for member in group.members if not _is_in(member, present, targets) and member not in left
             ]
-            reason = f"{len(missing)} of {len(group.members)} members missing: {_listed(missing)}" if missing else ""
+            reason = (
+                f"{len(missing)} of {len(group.members)} members missing: {some_of(missing, _NAMED)}" if missing else ""
+            )
         if reason:
             yield Leavable(kind=LeavableKind.GROUP, mailbox=group.address, reason=reason)
 
@@ -102,11 +105,6 @@ def _incomplete_groups(context: Context, book: AddressBook, groups: Sequence[Gro
 def _is_in(member: str, present: set[str], targets: Mapping[str, str]) -> bool:
     """A contact may stand in a group by the address that its mail goes to."""
     return member in present or targets.get(member, member) in present
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _missing_contacts(contacts: Sequence[Contact], there: Sequence[MailContact]) -> Iterator[Leavable]:

@@ -30,9 +30,18 @@ MOST_IN_A_ROW = 10
 """Broken items, or pages that hold none and say that there are more, in a row after which it is no matter of an item
 any more."""
 
-BY_ARRIVAL = "receivedDateTime asc"
-"""`$orderby` of messages, in which what arrives comes last. With a `$filter` Graph takes it only where that begins with
-the same property (graph/api/user-list-messages)."""
+_ARRIVAL = "receivedDateTime"
+
+
+def by_arrival(kind: str, which: str = "") -> dict[str, str]:
+    """`$orderby` of a list in which what arrives comes last; {}: Graph takes none, or nothing arrives there.
+
+    which: its `$filter`. With one, Graph orders only by the property that it begins with
+    (graph/api/user-list-messages).
+    """
+    ordered = kind == "message" and (not which or which.startswith(_ARRIVAL))
+    return {"$orderby": f"{_ARRIVAL} asc"} if ordered else {}
+
 
 ITEM_CODES = frozenset(
     {

@@ -13,7 +13,7 @@ from blocks.microsoft365.answers import Json, TooManyRequests, damaged
 from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.fields import number, part_or, rows, rows_or, text, text_or
 from blocks.microsoft365.http import JsonClient, next_link
-from blocks.microsoft365.items.careful_pages import BY_ARRIVAL, CarefulList
+from blocks.microsoft365.items.careful_pages import CarefulList, by_arrival
 from blocks.microsoft365.items.class_folders import ClassFolders
 from blocks.microsoft365.items.item_folders import Folders
 from blocks.microsoft365.items.item_import import Importer
@@ -84,7 +84,7 @@ class GraphDestination(Destination):
         params = {
             "$select": FIELDS[folder.kind],
             "$expand": f"singleValueExtendedProperties($filter=id eq '{prop}')",
-            **({"$orderby": BY_ARRIVAL} if folder.kind == "message" else {}),
+            **by_arrival(folder.kind),
         }
         place = _place(mailbox, folder.kind, folder_id)
         pace = self._box(mailbox).pace

@@ -15,7 +15,7 @@ from blocks.microsoft365.answers import NO_ITEM, Json, Rejected
 from blocks.microsoft365.closed_mailbox import opened
 from blocks.microsoft365.fields import flag_or, number_or, text, text_or
 from blocks.microsoft365.http import JsonClient, next_link
-from blocks.microsoft365.items.careful_pages import BY_ARRIVAL, Broken, CarefulList, PageSizes, is_about_items
+from blocks.microsoft365.items.careful_pages import Broken, CarefulList, PageSizes, by_arrival, is_about_items
 from blocks.microsoft365.items.mailbox_items import FIELDS, contact_of, event_of, folders_below, message_of
 from mailmove.errors import AnswerUnreadable, MailmoveError
 from mailmove.items.folder_path import FolderPath, shown
@@ -139,8 +139,7 @@ class GraphChanges(MailboxChanges):
         wanted = f"{kind}s in {shown(folder.path)} of {mailbox}"
         user = f"users/{quote(mailbox, safe='@')}"
         careful = CarefulList(self._graph, mailbox, folder.path, lambda: self._well_known(user, "inbox", mailbox))
-        order = {"$orderby": BY_ARRIVAL} if kind == "message" else {}
-        for page in careful.pages(folder.id, {"$select": FIELDS[kind], **order}, wanted, failed=failed):
+        for page in careful.pages(folder.id, {"$select": FIELDS[kind], **by_arrival(kind)}, wanted, failed=failed):
             items: list[Item] = []
             unreadable = [_broken(kind, broken, folder.path) for broken in page.broken]
             for row in page.rows:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.dns.assessment.mail_filters import filter_of
+from mailmove.dns.client.lanes import is_address
 from mailmove.dns.client.lookups import Lookup
 from mailmove.dns.mail_auth.record_verdict import RecordState
 
@@ -52,11 +53,7 @@ async def read_mail_hosts(names: Sequence[str], lookup: Lookup) -> list[MailHost
 
 
 async def _host(name: str, lookup: Lookup) -> MailHost:
-    try:
-        ipaddress.ip_address(name.rstrip(".").strip("[]"))
-    except ValueError:
-        pass
-    else:
+    if is_address(name.rstrip(".")):
         return MailHost(name=name, state="answered", literal=True)
     ipv4, ipv6, alias = await asyncio.gather(lookup(name, "A"), lookup(name, "AAAA"), lookup(name, "CNAME"))
     addresses = (*ipv4.values, *ipv6.values)

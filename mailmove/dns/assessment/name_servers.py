@@ -12,6 +12,7 @@ from mailmove.dns.client.lanes import Ways
 from mailmove.dns.client.lookups import Lookup
 from mailmove.dns.client.query import Answer
 from mailmove.dns.mail_auth import spf
+from mailmove.dns.zone.enclosing import enclosing_names
 
 
 class NameServer(BaseModel):
@@ -35,9 +36,7 @@ async def zone_and_servers(domain: str, lookup: Lookup) -> tuple[str, list[NameS
 
     Where a name on the way up cannot be asked the zone is not known: the next one above is somebody else's.
     """
-    labels = domain.rstrip(".").split(".")
-    for first in range(max(1, len(labels) - 1)):
-        zone = ".".join(labels[first:]) + "."
+    for zone in enclosing_names(domain):
         answer = await lookup(zone, "NS")
         if answer.error:
             return "", [], answer.error

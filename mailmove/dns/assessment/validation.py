@@ -10,15 +10,13 @@ import dns.flags
 import dns.message
 import dns.rcode
 
+from mailmove.dns.client.extended_errors import BROKEN_CHAIN, name_of
 from mailmove.dns.client.lanes import Lane, Standing
 from mailmove.dns.client.lookups import Lookups
 from mailmove.plan.public_resolvers import operator_of
 
 _ASKED = 6  # resolvers, each of another operator
 _TIMEOUT = 1.5  # seconds
-_BOGUS = frozenset(range(5, 13))
-"""Extended errors by which a validator says that the chain does not hold (RFC 8914): 5 indeterminate, 6 bogus,
-7 and 8 signatures out of their time, 9 to 12 keys, signatures or denials that are missing."""
 
 
 @dataclass
@@ -82,12 +80,14 @@ async def _ask(lookups: Lookups, lane: Lane, name: str) -> _Reply:
         return _Reply(answered=unchecked is not None)
     fails = plain.rcode() == dns.rcode.SERVFAIL
     knows = unchecked is not None and unchecked.rcode() == dns.rcode.NOERROR and bool(unchecked.answer)
-    errors = [option for option in plain.options if isinstance(option, dns.edns.EDEOption) and option.code in _BOGUS]
+    errors = [
+        option for option in plain.options if isinstance(option, dns.edns.EDEOption) and option.code in BROKEN_CHAIN
+    ]
     return _Reply(
         answered=True,
         vouches=plain.rcode() == dns.rcode.NOERROR and bool(plain.flags & dns.flags.AD),
         refuses=fails and (knows or bool(errors)),
-        reasons=tuple(f"{dns.edns.EDECode(option.code).name.lower().replace('_', ' ')}" for option in errors),
+        reasons=tuple(name_of(option.code).lower() for option in errors),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-import dns.edns
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.dns.canonical import canonical
 from mailmove.dns.client.answer import Answer, address_of
+from mailmove.dns.client.extended_errors import BROKEN_CHAIN, FORGED, name_of
 from mailmove.records import RRset
 
 RecordState = Literal["new", "old", "mixed", "failing"]
@@ -23,11 +23,6 @@ AUTHORITY_INTERVAL = timedelta(seconds=2)
 """Time between two polls while an authority does not serve the new set."""
 _LOOKS = 3
 """Looks in a row that told nothing of the zone, until a server is left out."""
-
-_FORGED = {4, *range(15, 19)}
-"""Extended errors of answers that a resolver made up: forged, blocked, censored, filtered, prohibited (RFC 8914)."""
-_BROKEN_ZONE = range(5, 13)
-"""Extended errors that are about the zone: its DNSSEC does not hold. Who validates tells the truth with a failure."""
 
 _HABITS: dict[Habit, str] = {
     "extends": "it holds answers longer than their TTL",
@@ -142,7 +137,7 @@ def view_of(answer: Answer, before: RRset | None, after: RRset | None, *, cached
     )
     left = answer.ttl or 0
     if error := _error_of(answer, cached=cached):
-        broken = cached and any(code in _BROKEN_ZONE for code in answer.explained)
+        broken = cached and any(code in BROKEN_CHAIN for code in answer.explained)
         return changed(view, sees="failing", error=error, told=broken)
     if answer.values not in (old, new):
         return view
@@ -160,18 +155,11 @@ def view_of(answer: Answer, before: RRset | None, after: RRset | None, *, cached
 
 def _error_of(answer: Answer, *, cached: bool) -> str | None:
     """What is wrong with the answer, None: nothing. A resolver that says itself that it made it up has not answered."""
-    forged = [code for code in answer.explained if cached and code in _FORGED]
-    named = [f"EDE {code} {_name_of(code)}" for code in forged or answer.explained]
+    forged = [code for code in answer.explained if cached and code in FORGED]
+    named = [f"EDE {code} {name_of(code)}" for code in forged or answer.explained]
     if answer.error:
         return f"{answer.error} ({', '.join(named)})" if named else answer.error
     return ", ".join(named) if forged else None
-
-
-def _name_of(code: int) -> str:
-    try:
-        return dns.edns.EDECode(code).name.replace("_", " ").capitalize()
-    except ValueError:
-        return "unknown"
 
 
 def with_changes(view: ServerView, earlier: ServerView | None) -> ServerView:

@@ -11,6 +11,7 @@ from mailmove.dns.canonical import canonical
 from mailmove.dns.client.lanes import Ways
 from mailmove.dns.client.lookups import Lookups
 from mailmove.dns.client.query import Answer, Server, ask_all
+from mailmove.dns.zone.enclosing import enclosing_names
 from mailmove.errors import Blocked, Transient
 from mailmove.records import RRset
 
@@ -92,9 +93,7 @@ def disagreements(answers: Sequence[Answer], wanted: RRset | None) -> list[str]:
 
 
 async def _name_servers(zone: str, lookups: Lookups) -> tuple[str, ...]:
-    labels = zone.rstrip(".").split(".")
-    for first in range(max(1, len(labels) - 1)):
-        name = ".".join(labels[first:]) + "."
+    for name in enclosing_names(zone):
         if values := await _values(name, "NS", lookups):
             return values
     raise Blocked(

@@ -15,6 +15,7 @@ from mailmove.dns.client.query import Answer, Server
 from mailmove.dns.zone.authority import Authority, ask_authorities, authorities
 from mailmove.errors import MailmoveError
 from mailmove.evidence import Finding
+from mailmove.lists_in_words import some_of
 from mailmove.records import Key, Zone
 
 _PARENTS_ASKED = 2
@@ -27,11 +28,10 @@ def beyond_plan(zone: str, planned: Iterable[Key], would: Iterable[Key]) -> Find
     beyond = sorted(would_keys - planned_keys)
     if not beyond:
         return None
-    names = ", ".join(f"{rtype} {name}" for name, rtype in beyond[:10])
-    more = f" and {len(beyond) - 10} more" if len(beyond) > 10 else ""
+    names = some_of([f"{rtype} {name}" for name, rtype in beyond], 10)
     return Finding(
         subject=f"zone {zone}",
-        seen=f"{len(would_keys)} record sets would change where {len(planned_keys)} may: also {names}{more}",
+        seen=f"{len(would_keys)} record sets would change where {len(planned_keys)} may: also {names}",
         means="More than the move of the mail would change; nothing was changed.",
         todo="Look at these records: bring them to rest by hand (or with the tool that keeps them), then look again.",
         blocks=True,
