@@ -6,7 +6,9 @@ longer than sending it; so a thread of its own empties the socket.
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import socket
 import struct
 import threading
 import time
@@ -95,9 +97,5 @@ def _understand(query: dns.message.Message, zone: dns.zone.Zone, frames: _Frames
 
 
 def _hang_up(connection: TimedSocket) -> None:
-    import socket
-
-    try:
+    with contextlib.suppress(OSError):  # it is closed already
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it is closed already

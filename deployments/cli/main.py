@@ -140,7 +140,7 @@ def start(
             for plan in loaded if plan.customer in under_way]  # fmt: skip
     if busy:
         _fail("\n".join([*busy, "Nothing was started. Wait, or cancel or roll back what is under way."]), json=json)
-    if lacking := [line for plan in loaded for line in blocks_lacking(plan)]:
+    if lacking := blocks_lacking(loaded):
         _fail("\n".join([*lacking, "Nothing was started. `mailmove doctor PLAN` opens each."]), json=json)
     started, refused = [], []
     for plan, time in zip(loaded, staggered(when, stagger, len(loaded)), strict=True):

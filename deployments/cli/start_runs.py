@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -34,13 +34,18 @@ def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more
     return cast(FlowRun, run).id
 
 
-def blocks_lacking(plan: Cutover) -> list[str]:
-    """A line for each block that the plan names and the server does not have."""
+def blocks_lacking(plans: Sequence[Cutover]) -> list[str]:
+    """A line for each block that a plan names and the server does not have."""
     from deployments.cli.block.work import not_saved
     from deployments.cli.init.evening import blocks_of
 
-    lacking = not_saved(blocks_of(plan))
-    return [f"{plan.customer}: no block {one}; make it: mailmove block add {one}" for one in lacking]
+    named = [(plan.customer, block) for plan in plans for block in blocks_of(plan)]
+    lacking = set(not_saved(list(dict.fromkeys(block for _, block in named))))
+    return [
+        f"{customer}: no block {block}; make it: mailmove block add {block}"
+        for customer, block in named
+        if block in lacking
+    ]
 
 
 def staggered(first: datetime | None, minutes: float, count: int) -> list[datetime | None]:

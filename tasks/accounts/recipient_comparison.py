@@ -71,6 +71,11 @@ class Comparison:
         return {name for known in self.recipients for name in known.names}
 
     @cached_property
+    def _coming(self) -> dict[str, str]:
+        """Every address that is wanted -> the primary one of whoever has it."""
+        return {address: wanted.address for wanted in self.wanted for address in (wanted.address, *wanted.aliases)}
+
+    @cached_property
     def absent(self) -> list[WantedRecipient]:
         return [wanted for wanted in self.wanted if self.standing(wanted) is None]
 
@@ -154,13 +159,12 @@ class Comparison:
 
     def _addresses(self, names: tuple[str, ...], now: bool) -> Iterator[str]:
         """Primary addresses of those who stand there, or will. Without a mailbox nobody belongs to a group."""
-        coming = {address: wanted.address for wanted in self.wanted for address in (wanted.address, *wanted.aliases)}
         for name in names:
             known = self.holders.get(name)
             if known is not None and known.kind != "User":
                 yield known.address
-            elif not now and name in coming:
-                yield coming[name]
+            elif not now and name in self._coming:
+                yield self._coming[name]
 
     def _called(self, address: str) -> set[str]:
         known = self.holders.get(address)
@@ -168,12 +172,11 @@ class Comparison:
 
     def strangers(self) -> list[str]:
         """Members on the old server who neither stand in the tenant nor come there: for evidence."""
-        coming = {address for wanted in self.wanted for address in (wanted.address, *wanted.aliases)}
         return [
             f"{member} is not in {wanted.address}: it is not in the tenant"
             for wanted in self.wanted
             for member in wanted.members
-            if member not in self.holders and member not in coming
+            if member not in self.holders and member not in self._coming
         ]
 
     # What stands in the way.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
 from mailmove.changes import AddressSubject, Change, ChangeKind, MailboxSubject, MemberSubject, NamedSubject
 from mailmove.evidence import Receipt
@@ -107,15 +108,19 @@ class Removal:
 
     def standing(self) -> list[Change]:
         """What differs from what stood there, and is to be put back."""
-        holders, ours = self._holders(), notes(self.context)
+        return self._standing_among(self._holders())
+
+    def _standing_among(self, holders: dict[str, Recipient]) -> list[Change]:
+        ours = notes(self.context)
         mine = {address for address in self._kinds if address in ours and ours[address].phase != "removed"}
-        standing = [change for change in self.changes if self._stands(change, holders, mine)]
+        groups = _Groups(self.context)
+        standing = [change for change in self.changes if self._stands(change, holders, mine, groups)]
         return sorted(standing, key=lambda change: (_ORDER[change.kind], _LAST.get(self._kind_of(change), 2)))
 
     def _kind_of(self, change: Change) -> str:
         return self._kinds.get(change.subject.name, "") if isinstance(change.subject, NamedSubject) else ""
 
-    def _stands(self, change: Change, holders: dict[str, Recipient], mine: set[str]) -> bool:
+    def _stands(self, change: Change, holders: dict[str, Recipient], mine: set[str], groups: _Groups) -> bool:
         match change.subject:
             case NamedSubject(name=address):
                 return address in mine and address not in self._keeps and self._is_ours(address, holders)
@@ -129,16 +134,14 @@ class Removal:
                 return address not in self._kinds and known is not None and alias in known.addresses
             case MemberSubject(group=group, member=member) if group not in self._kinds and group in holders:
                 if change.kind is ChangeKind.GROUP_OWNER:
-                    [managing] = self.context.tenant.creation.owners([group])
                     known = holders.get(member)
-                    return bool(managing & {member, *(known.names if known else ())})
-                [belonging] = self.context.tenant.recipients.members([group])
-                return member in (belonging or ())
+                    return bool(groups.owners(group) & {member, *(known.names if known else ())})
+                return member in groups.members(group)
         return False
 
     def put_back(self) -> None:
         creation, holders = self.context.tenant.creation, self._holders()
-        for change in self.standing():
+        for change in self._standing_among(holders):
             self.context.fence()
             match change.subject:
                 case NamedSubject(name=address):
@@ -161,6 +164,15 @@ class Removal:
             write_safe(self.context.plan.customer, {**safe, address: gone})
         note(self.context, "removed", address, self._notes[address].id)
         self._say_deleted(address, kind)
+
+
+class _Groups:
+    """Members and owners of groups as they are now, each group asked for once."""
+
+    def __init__(self, context: Context) -> None:
+        tenant = context.tenant
+        self.members = cache(lambda group: tenant.recipients.members([group])[0] or frozenset[str]())
+        self.owners = cache(lambda group: tenant.creation.owners([group])[0])
 
 
 _NOT_KNOWN = "the answer to its making was lost, or it is another object by now: whether it is ours is not known"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
+from cutover_walk import settled
 from engine_taps import Killed, killed_at_fence, killed_before_writing
 from fake_blocks import TENANT, a_plan, source
 from memory_engine import MemoryEngine
@@ -21,7 +21,7 @@ from lab.authority import Authority
 from lab.cloud.cloud import Cloud
 from lab.cloud.tenant import CloudDomain, CloudUser
 from lab.places import Places
-from mailmove.errors import Blocked, Transient
+from mailmove.errors import Blocked
 from mailmove.evidence import Evidence, Receipt
 from mailmove.inventory.full import AddressBook, Contact, Group
 from mailmove.inventory.server import Inventory, SourceMailbox
@@ -32,7 +32,6 @@ from tasks.ledger.ledger import Ledger
 from tasks.progress.rollback_stage import roll_back_stage
 from tasks.stages import create_recipients, license_mailboxes, set_first_passwords
 
-T = TypeVar("T")
 ANNA, BEN, INFO, ROOM, BEAMER = (f"{name}@contoso.com" for name in ("anna", "ben", "info", "room", "beamer"))
 ALL, BOARD, COURIER, PICKUP, TAX = (
     "all@contoso.com", "board@contoso.com", "courier@contoso.com", "pickup@fabrikam.example", "tax@out.example",
@@ -94,17 +93,6 @@ class Company:
 
     def roll_back(self) -> Receipt:
         return settled(lambda: roll_back_stage(self.plan, create_recipients.NAME, self.memory.root))
-
-
-def settled(call: Callable[[], T], seconds: float = 60.0) -> T:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return call()
-        except Transient:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

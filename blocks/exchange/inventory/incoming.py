@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -41,12 +42,9 @@ class IncomingCounter:
 
     def passing(self, rows: Iterable[Properties]) -> Iterator[Properties]:
         for row in rows:
-            try:
+            with suppress(Blocked):  # who counts the relays reads the same properties, and notes it
                 self._count(row)
-            except Blocked:
-                yield row  # who counts the relays reads the same properties, and notes it
-            else:
-                yield row
+            yield row
 
     def incoming(self) -> Incoming:
         made = [

@@ -85,9 +85,7 @@ async def read_dmarc(domain: str, lookup: Lookup) -> DmarcVerdict:
 async def _dmarc_elsewhere(domain: str, lookup: Lookup) -> tuple[str, ...]:
     """DMARC records where no receiver asks for them: at the domain itself, or with the domain's name twice."""
     name = domain.rstrip(".")
-    misplaced = [(name, await lookup(name, "TXT")), *[
-        (place, await lookup(place, "TXT")) for place in (f"_dmarc.{name}.{name}",)
-    ]]  # fmt: skip
+    misplaced = [(place, await lookup(place, "TXT")) for place in (name, f"_dmarc.{name}.{name}")]
     return tuple(
         f"{text!r} (it stands at {place}, and receivers ask at _dmarc.{name})"
         for place, answer in misplaced
