@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,12 +74,33 @@ def _nursery(log: Path) -> Nursery:
     return _NURSERIES[log]
 
 
+LONGEST_NIGHT = 1200
+"""Seconds after which a night counts as one without an end; one of eight at a time takes a quarter of it."""
+
+
+@contextmanager
+def ends_within(seconds: int) -> Iterator[None]:
+    """`TimeoutError` in this process's main thread, where it must be called, if the body is not over in time."""
+
+    def strike(number: int, frame: object) -> None:
+        raise TimeoutError(f"the night has no end: it goes on after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def play_in_this_process(seed: int, folder: Path) -> Played:
     """For a pool's worker: its nurseries serve night after night, until one goes wrong and may leave a life behind."""
     first, second = (folder / f"nursery-{os.getpid()}{number}.log" for number in ("", "-second"))
     well = False
     try:
-        played = play(seed, folder, _nursery(first), lambda: _nursery(second))
+        with ends_within(LONGEST_NIGHT):
+            played = play(seed, folder, _nursery(first), lambda: _nursery(second))
         well = not played.outcome.wrong
     finally:
         while not well and _NURSERIES:

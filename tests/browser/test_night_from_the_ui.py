@@ -158,7 +158,8 @@ def test_a_cutover_is_started_watched_answered_skipped_and_cancelled(ui: Prefect
     ((_, approval),) = Ledger("northwind", root).payloads(Approval)
     assert (approval.by, approval.reason) == ("anna", "all phones are ready")
 
-    parked_at(page, root, "close_smtp_port")  # the waits before it may be over before anybody looks
+    # The wait was skipped: a resolver may hold the record for its old TTL, or nobody had asked and all is over soon.
+    parked_at(page, root, "propagation", "close_smtp_port")
     ui.open_run(root)
     sure = ui.menu("Cancel")
     expect(sure).to_contain_text("Are you sure")
@@ -208,8 +209,8 @@ def block_named(box: Box, reference: str) -> str:
         return str(json.load(answer)["id"])
 
 
-def parked_at(page: Page, root: UUID, title: str) -> Parked:
-    """The question of that name, once the cutover has come to it."""
+def parked_at(page: Page, root: UUID, *titles: str) -> Parked:
+    """The question of one of these names, once the cutover has come to it."""
     questions: list[Parked] = []
 
     def parked() -> bool:
@@ -221,7 +222,7 @@ def parked_at(page: Page, root: UUID, title: str) -> Parked:
         assert not [question for question in mine if question.flow == "trouble"], mine
         state: Any = run_of(root).state
         assert not state.is_final(), state
-        questions[:] = [question for question in mine if question.title == title]
+        questions[:] = [question for question in mine if question.title in titles]
         return bool(questions)
 
     page.goto("about:blank")  # the UI draws and asks without end, and the night needs both cores

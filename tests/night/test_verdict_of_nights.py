@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from lab.nights.bad_luck import Button
+from lab.nights.playing import ends_within
 from lab.nights.run_states import claimant, claimed, end_with, press, set_state, state_of, suspend
 from lab.nights.shelf import Shelf
 from lab.nights.verdict import sins_of
@@ -120,3 +123,15 @@ def test_of_two_claims_one_counts_until_its_run_is_over(shelf: Shelf) -> None:
     set_state(shelf, "rollback", "Completed")
     assert claimant(shelf, "northwind") is None
     assert claimed(shelf, "northwind", "other", "None")
+
+
+def test_a_night_without_an_end_is_ended() -> None:
+    with pytest.raises(TimeoutError, match="the night has no end: it goes on after 1 s"), ends_within(1):
+        threading.Event().wait(30)
+
+
+def test_a_night_that_ends_in_time_is_left_alone() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with ends_within(1):
+        assert signal.alarm(0) > 0, "set"
+    assert (signal.alarm(0), signal.getsignal(signal.SIGALRM)) == (0, before)

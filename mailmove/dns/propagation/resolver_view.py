@@ -25,7 +25,7 @@ _LOOKS = 3
 """Looks in a row that told nothing of the zone, until a server is left out."""
 
 _HABITS: dict[Habit, str] = {
-    "extends": "it holds answers longer than their TTL",
+    "extends": "it holds answers longer than the zone's TTL",
     "stale": "it serves stale answers, or is several caches",
     "understates": "it hands out a lower TTL than it keeps",
     "clamps": "it cuts TTLs down",
