@@ -88,5 +88,6 @@ def inflict(cruelty: Cruelty, town: Town) -> list[StoredItem]:
 
 def left_by_decision(entry: Entry, sick: list[StoredItem], decisions: list[str]) -> bool:
     """Whether an item that did not come over is one that nobody can read, and was named to who decided that."""
-    named = any(entry.subject.rstrip(CONTROL) in text for text in decisions)
-    return entry.category == "lost" and named and any(item.subject == entry.subject for item in sick)
+    subject = entry.subject.rstrip(CONTROL)
+    named = any(subject in text for text in decisions)
+    return entry.category == "lost" and named and any(item.subject.rstrip(CONTROL) == subject for item in sick)

@@ -69,7 +69,7 @@ LASTING: dict[str, str] = {
     "dns.update_refused": r"REFUSED|refuse|update",
     "exchange.password_changed": r"Unauthorized|sign|401|password|Refused|refused|credentials",
     "migration.frozen": r"0 of \d+ mailboxes copied|sync|[Bb]atch|migration|behind",
-    "shell.denied": r"[Aa]ccess is denied|denied",
+    "shell.denied": r"WSManFault 5\b|denied",  # the words are in the server's language
     "dns.secondary_stuck": r"\d+\.\d+\.\d+\.\d+|name server",
     "exchange.ews_down": r"503|unavailable|busy|answer",
     "graph.unavailable": r"503|[Uu]navailable",

@@ -8,7 +8,7 @@ each cutover, so that whoever acts, resumes or shows can ask for many of them in
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -53,8 +53,14 @@ class RollbackFact(BaseModel):
 
 
 def record_begun(ledger: Ledger, by: str, run: UUID | None) -> None:
-    """Write down that a rollback of this cutover begins, once for each root run of a rollback."""
-    if not any(rollback.run == run for _, rollback in ledger.payloads(Rollback)):
+    """Write down that a rollback of this cutover begins, once for each root run of a rollback.
+
+    The row comes first, as every living process asks for it: none acts on between the entry and the row.
+    """
+    rollbacks = [rollback for _, rollback in ledger.payloads(Rollback)]
+    if not rollbacks:
+        _write_row(RollbackFact(cutover=ledger.cutover, at=datetime.now(UTC), by=by, run=run))
+    if not any(rollback.run == run for rollback in rollbacks):
         payload = Rollback(phase="begun", by=by, run=run)
         ledger.record(EntryKind.ROLLED_BACK, ROLLBACK, payload=payload, facts=["from here on it is rolled back"])
     _write(ledger)
@@ -99,5 +105,9 @@ def fact_of(cutover: UUID) -> RollbackFact | None:
 def _write(ledger: Ledger) -> None:
     fact = fact_in(ledger.entries())
     assert fact is not None, "its beginning was just written"
+    _write_row(fact)
+
+
+def _write_row(fact: RollbackFact) -> None:
     row = fact.model_dump(mode="json")
     engine().store.write_table(f"{PREFIX}{fact.cutover}", [row], description=fact.words, flow_run=fact.cutover)
