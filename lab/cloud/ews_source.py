@@ -89,7 +89,7 @@ class EwsSource:
         return {identity: _path(folders, identity) for identity in folders}
 
     def item_ids(self, folder: str) -> list[tuple[str, str]]:
-        """(id, kind) of all items of a folder."""
+        """(id, kind) of the items of a folder, each once: what arrives meanwhile moves others to the next page."""
         ids: list[tuple[str, str]] = []
         while True:
             answer = self._ask(
@@ -101,7 +101,7 @@ class EwsSource:
             ids += page
             root = next(answer.iter(f"{_M}RootFolder"))
             if root.get("IncludesLastItemInRange") == "true" or not page:
-                return ids
+                return list(dict(ids).items())
 
     def items(self, ids: list[str], kind: str) -> Iterator[Read]:
         """The content of items of one kind; one that the server refuses is yielded without it."""
