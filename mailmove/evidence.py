@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,6 +62,7 @@ class Receipt(BaseModel):
     changes: list[Change] = []
     at: datetime = Field(default_factory=now)
     remains: list[str] = Field(default=[], description="What a rollback could not or must not remove, and why")
+    cutover: UUID | None = Field(default=None, description="Whose it is, where a ledger gave it; a rollback undoes it")
 
 
 class Evidence(BaseModel):

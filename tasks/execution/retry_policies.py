@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
@@ -17,6 +18,7 @@ from prefect.context import TaskRunContext
 from prefect.tasks import exponential_backoff
 
 from mailmove.errors import ByHand, Transient
+from mailmove.evidence import Receipt
 from mailmove.plan.cutover import Cutover
 from tasks.execution.concurrency_limits import within_limits
 from tasks.execution.context import Context
@@ -45,12 +47,18 @@ def _once_per_run(context: TaskRunContext, _parameters: dict[str, Any]) -> str:
     return f"{context.task_run.flow_run_id}/{context.task.name}"
 
 
+def _cutover_of(*given: object) -> UUID | None:
+    """The cutover whose receipt is among them."""
+    return next((receipt.cutover for receipt in given if isinstance(receipt, Receipt)), None)
+
+
 @dataclass(frozen=True)
 class Policy:
     """Makes a task of a stage's function. The stage is the function's module, unless it is named.
 
     The function is written against a Context; the task takes the plan, or a Context that a test has made.
-    read_only: whatever the function tries to write or do is refused. undoes: it is a rollback's.
+    read_only: whatever the function tries to write or do is refused. undoes: it is a rollback's, which reads and writes
+    in the ledger of the cutover that its receipt is of.
     """
 
     retries: int
@@ -63,10 +71,11 @@ class Policy:
         stage = stage or function.__module__.rpartition(".")[2]
 
         def run(cutover: Cutover | Context, *args: P.args, **kwargs: P.kwargs) -> R:
+            undone = _cutover_of(*args, *kwargs.values()) if self.undoes else None
             context = (
                 cutover
                 if isinstance(cutover, Context)
-                else Context(cutover, stage, read_only=self.read_only, undoes=self.undoes)
+                else Context(cutover, stage, root=undone, read_only=self.read_only, undoes=self.undoes)
             )
             with within_limits(context.plan, stage):
                 return function(context, *args, **kwargs)

@@ -155,7 +155,8 @@ def receipt_of(entries: list[Entry], stage: str) -> Receipt:
             for change in entry.changes:
                 first = changes.get(change.key, change)
                 changes[change.key] = change.model_copy(update={"before": first.before})
-    return Receipt(stage=stage, changes=list(changes.values()), at=at or now())
+    cutover = entries[-1].cutover if entries else None
+    return Receipt(stage=stage, changes=list(changes.values()), at=at or now(), cutover=cutover)
 
 
 def read_entries(customer: str) -> list[Entry]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cutover_walk import settled
@@ -92,7 +94,11 @@ class Company:
         return settled(lambda: create_recipients.apply.fn(self.plan))
 
     def roll_back(self) -> Receipt:
-        return settled(lambda: roll_back_stage(self.plan, create_recipients.NAME, self.memory.root))
+        """As the flow `rollback` does: in a run of its own."""
+        other = copy(self.memory)
+        other.root = uuid4()
+        with running_on(other):
+            return settled(lambda: roll_back_stage(self.plan, create_recipients.NAME, self.memory.root))
 
 
 @pytest.fixture(scope="module")
