@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -180,21 +181,16 @@ class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, 
         return sorted(arrivals, key=lambda arrival: arrival.at)
 
     def findings(self) -> list[Finding]:
-        """Sign in both ways and open every mailbox; what fails is a finding."""
+        """Sign in both ways and open every mailbox; what fails twice is a finding."""
         try:
             boxes = self.inventory().moving
         except MailmoveError as error:
             return [_finding("Remote PowerShell", error, "The server cannot be administered from here.")]
-        findings: list[Finding] = []
         with self._ews() as ews:
-            for box in boxes:
-                try:
-                    ews.open(box.address)
-                except MailmoveError as error:
-                    findings.append(_finding_of_mailbox(box.address, error))
-                    if isinstance(error, SignInRefused):  # the same for all; more tries would lock the account
-                        break
-        return findings
+            closed = _closed(ews, [box.address for box in boxes])
+            if not any(isinstance(error, SignInRefused) for error in closed.values()):
+                closed = _closed(ews, closed)  # a fault may pass by itself
+        return [_finding_of_mailbox(address, error) for address, error in closed.items()]
 
     def _server(self, shell: ExchangeShell) -> Row:
         """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
@@ -228,6 +224,19 @@ class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, 
             self.extra_ca,
             patience=self._patience,
         )
+
+
+def _closed(ews: EwsClient, addresses: Iterable[str]) -> dict[str, MailmoveError]:
+    """Mailboxes that do not open, and why. A refused sign-in ends it: it is the same for all, and locks accounts."""
+    closed: dict[str, MailmoveError] = {}
+    for address in addresses:
+        try:
+            ews.open(address)
+        except MailmoveError as error:
+            closed[address] = error
+            if isinstance(error, SignInRefused):
+                break
+    return closed
 
 
 def _arrival(row: Row) -> Arrival:

@@ -11,7 +11,7 @@ from mailmove.dns.mail_auth import spf
 from mailmove.dns.zone.apply_changes import apply_changes, outstanding
 from mailmove.dns.zone.desired import lowered, restored_ttl, switch_changes, switched
 from mailmove.dns.zone.findings import findings
-from mailmove.errors import Blocked, Drifted
+from mailmove.errors import Blocked, Drifted, TtlRaised
 from mailmove.records import RRset, RRsetChange, Zone, difference, zone_of
 
 D = "contoso.test."
@@ -147,6 +147,23 @@ def model_apply(zone: Zone, changes: list[RRsetChange]) -> Zone:
 
     apply_changes("model", changes, read=lambda: held, write=write)
     return held
+
+
+@pytest.mark.parametrize("shown", [86400, 300], ids=["as it was", "raised"])
+def test_what_stands_at_its_old_ttl_again_is_not_written_a_second_time(shown: int) -> None:
+    """The provider has changed nothing, or a rollback was faster: no act follows; the floor is told all the same."""
+    held, writes = zone_of([MX]), list[list[RRsetChange]]()
+
+    def write(todo: list[RRsetChange]) -> None:
+        writes.append(todo)
+        held.update({MX.key: MX.model_copy(update={"ttl": shown})})
+
+    with pytest.raises(TtlRaised) as raised:
+        apply_changes("model", [low := RRsetChange(before=MX, after=MX.model_copy(update={"ttl": 60}))],
+                      read=lambda: held, write=write)  # fmt: skip
+    assert raised.value.floor == shown
+    back = [RRsetChange(before=MX.model_copy(update={"ttl": 300}), after=MX)]
+    assert writes == ([[low]] if shown == MX.ttl else [[low], back])
 
 
 hosts = st.sampled_from([f"{name}.contoso.test." for name in "abcd"])

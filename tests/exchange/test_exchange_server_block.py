@@ -209,6 +209,13 @@ def test_nothing_amiss_no_findings(server: Server) -> None:
     assert server.block().migration_account()[0] == server.company.admin
 
 
+@pytest.mark.parametrize(("times", "amiss"), [(1, False), (float("inf"), True)], ids=["once", "for good"])
+def test_a_fault_that_passes_by_itself_is_no_finding(server: Server, times: float, amiss: bool) -> None:
+    """A SOAP fault without a code looks like one that will not pass."""
+    server.faults.set("ews.fault_200", times=times)
+    assert bool(server.block().findings()) is amiss
+
+
 def test_a_mailbox_that_may_not_be_opened_is_a_blocking_finding(server: Server) -> None:
     server.faults.set("exchange.mailbox_denied")
     [finding] = server.block().findings()

@@ -71,7 +71,10 @@ def _read_back(who: str, done: Sequence[RRsetChange], zone: Zone, write: Callabl
     if not wrong_ttls:
         return
     standing = {now.key: now for _, now in wrong_ttls}
-    write([RRsetChange(before=standing.get(change.key, change.after), after=change.before) for change in done])
+    tried = [RRsetChange(before=standing.get(change.key, change.after), after=change.before) for change in done]
+    # Where the provider has left a set as it was, or somebody has put it back, there is nothing to write.
+    if put_back := [change for change in tried if not same(change.before, change.after)]:
+        write(put_back)
     asked, now = max(wrong_ttls, key=lambda pair: pair[1].ttl)
     wanted = f"TTL {asked.ttl} on {asked.type} {asked.name}"
     difference = f"the provider made it {now.ttl}; what was there has been put back"
