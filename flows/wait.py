@@ -47,7 +47,8 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
         end_if_rolled_back()
     awaited, root, run = Awaited(step, until), of or engine().root_run(), engine().own_run()
     answer = engine().parking.last_answer(WaitForm)
-    if answer and answer.go_on_anyway:
+    unsigned = answer is not None and answer.go_on_anyway and not (answer.name.strip() and answer.reason.strip())
+    if answer and answer.go_on_anyway and not unsigned:
         return wait_skipped(cutover, root, awaited, by=answer.name, reason=answer.reason)
     previous = last_result(run)
     if until == "condition":
@@ -60,7 +61,7 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
     keep_result(run, result, previous)  # the report draws what was polled last
     if result.done:
         return wait_completed(cutover, root, awaited, result)
-    return ask(WaitForm, question_of_wait(cutover, awaited, result))
+    return ask(WaitForm, question_of_wait(cutover, awaited, result, unsigned=unsigned))
 
 
 def _try(cutover: Cutover, root: UUID, awaited: Awaited, previous: PollResult | None) -> PollResult:

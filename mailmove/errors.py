@@ -25,12 +25,18 @@ No vendor exception leaves `blocks/`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmove.shown_text import visible
 
 if TYPE_CHECKING:
     from mailmove.leavable import Leavable
+
+
+def faults_listed(faults: Sequence[object]) -> str:
+    """All faults of what a person wrote, counted, one below the other: the `seen` of an error."""
+    return f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}:\n  " + "\n  ".join(map(str, faults)) + "\n"
 
 
 class MailmoveError(Exception):

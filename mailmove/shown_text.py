@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that draw nothing but may steer: control characters (escape sequences), marks of direction."""
@@ -17,7 +18,9 @@ _PILE = re.compile(r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d
                    r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What a spreadsheet runs instead of showing, also in the width of Japanese letters."""
-_CODE = re.compile(r"(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)")
+_CODE = re.compile(r"(?<![\\`])(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)")
+_OPEN_TAG, _END_OF_NAME = (re.compile(r"(?<!\\)((?:\\\\)*)" + mark) for mark in ("<", r"\](?=[(\[:])"))
+"""Those that nobody has escaped: a second backslash would be shown, and undo the first."""
 _OWN_PICTURE = re.compile(r"!\[[^\[\]]*\]\(data:image/svg\+xml;base64,[A-Za-z0-9+/=]*\)")
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://|www\.)[^\s`<>]*[^\s`<>.,;:!?)\]'\"*]", re.IGNORECASE)
 
@@ -83,16 +86,34 @@ def markdown_page(text: str) -> str:
     return "\n".join(lines)
 
 
+def markdown_as_read(page: str) -> str:
+    """A `markdown_page` for a terminal: what stands escaped in it as it is read; code and tables stay."""
+    lines = []
+    for place, block in enumerate(re.split(r"(?m)^(?= {0,3}```)", page)):
+        fenced = place % 2 == 1  # each mark begins a part: the odd ones are code
+        lines.append(block if fenced else "\n".join(_outside_code(line, _as_read) for line in block.split("\n")))
+    return "".join(lines)
+
+
+def _as_read(text: str) -> str:
+    return re.sub(r"\\([\\`*_{}\[\]<>|#~!])", r"\1", text.replace("&lt;", "<"))
+
+
 def _harmless_line(line: str) -> str:
+    return _outside_code(line, _harmless)
+
+
+def _outside_code(line: str, change: Callable[[str], str]) -> str:
     parts, end = [], 0
     for code in _CODE.finditer(line):
-        parts += [_harmless(line[end : code.start()]), code[0]]
+        parts += [change(line[end : code.start()]), code[0]]
         end = code.end()
-    return "".join([*parts, _harmless(line[end:])])
+    return "".join([*parts, change(line[end:])])
 
 
 def _harmless(text: str) -> str:
-    text = re.sub(r"\](?=[(\[:])", r"\\]", text.replace("<", "&lt;")).replace("![", "!\\[")
+    text = _OPEN_TAG.sub(r"\1&lt;", text)
+    text = _END_OF_NAME.sub(r"\1\\]", text).replace("![", "!\\[")
     return _ADDRESS.sub(lambda found: f"`{found[0].replace(chr(92), '')}`", text)
 
 

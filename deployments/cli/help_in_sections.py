@@ -9,6 +9,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from deployments.cli.output import STOPPED, fail
+
 SECTIONS = {
     "First evening": (
         "rehearse",
@@ -25,12 +27,22 @@ SECTIONS = {
     "Credentials and people": ("block", "sign-in", "new-approver"),
 }
 """Heading -> commands below it, in the order in which they are needed."""
+_STOPPED = (
+    "Stopped by Ctrl-C. What runs at the server runs on: `mailmove status` shows it, `mailmove rollback` undoes it."
+)
 _LONGEST = 400
 """Characters of a command's first sentence that are shown; it is wrapped, not cut."""
 
 
 class HelpInSections(TyperGroup):
     """A group of commands. What no section names stands below "Commands", so that nothing is hidden."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Ctrl-C ends it in words."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            fail(_STOPPED, STOPPED)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the sections."""

@@ -108,7 +108,7 @@ def preflight(
 
     loaded, when = _load(plan), _when(at, json=json)
     run = finished_run("preflight/preflight", loaded, _ask)
-    _say(run.model_dump(mode="json") if json else run.shown, json)
+    _say(run.model_dump(mode="json") if json else run.read, json)
     if out:
         _write_runbook(loaded, run.run, when, out, json=json)
     if not run.completed:
@@ -185,7 +185,7 @@ def rollback(
     from deployments.cli.start_runs import finished_run
 
     run = finished_run("rollback/rollback", _load(plan), _ask, return_mail=return_mail, by=name)
-    _say(run.model_dump(mode="json") if json else run.shown, json)
+    _say(run.model_dump(mode="json") if json else run.read, json)
     if not run.completed:
         _fail(run.message, json=json)
 

@@ -9,6 +9,8 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
 IN_THE_WAY, WRONG, NOTHING = 1, 2, 3
+STOPPED = 130
+"""128 and the number of SIGINT, as shells have it."""
 NOT_SEEN = NOTHING
 """Of `preflight --domain`: nothing for certain is in the way, and something could not be seen."""
 
@@ -18,6 +20,7 @@ EXITS = {
     WRONG: "wrong arguments, plan or answers; nothing was touched",
     NOTHING: "nothing of that name: no such customer, block, question or run; of `preflight --domain`: something could "
     "not be seen",
+    STOPPED: "stopped by Ctrl-C; what runs at the server runs on",
 }
 """Exit status of every command -> what it means; `--help` and the docs show this table."""
 

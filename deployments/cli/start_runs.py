@@ -15,6 +15,7 @@ from prefect.deployments import run_deployment
 from pydantic import BaseModel
 
 from mailmove.plan.cutover import Cutover
+from mailmove.shown_text import markdown_as_read
 from tasks.parking.resume import parked_runs
 
 
@@ -25,6 +26,11 @@ class FinishedRun(BaseModel):
     completed: bool
     message: str
     shown: str
+
+    @property
+    def read(self) -> str:
+        """What it published, for a terminal."""
+        return markdown_as_read(self.shown)
 
 
 def start_run(deployment: str, plan: Cutover, at: datetime | None = None, **more: Any) -> UUID:

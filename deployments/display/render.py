@@ -35,21 +35,20 @@ def board_view(cutovers: list[CutoverStatus], stale: str = "") -> RenderableType
     table = Table("customer", "state", "done", "waits for", "on", "until (UTC)", title=f"{needs} waiting for you")
     for cutover in sorted(cutovers, key=lambda row: (*row.rank, row.customer)):
         until = f"{cutover.forecast:%d %b %H:%M}" if cutover.forecast else ""
-        words = Text(plain(cutover.question))
-        if cutover.needs:
-            words = Text.assemble(("you: ", "bold yellow"), words)
-        if cutover.wrong and cutover.wrong != cutover.question:
-            words.append(f" {plain(cutover.wrong)}".lstrip(), "red")
-        if cutover.way_on:
-            words.append(f" {plain(cutover.way_on)}".lstrip())
-        for left in cutover.left:
-            words.append(f"\n{plain(left)}", "dim")
-        for line in cutover.expiring:
-            words.append(f"\n{plain(line)}", "yellow")
+        words = _words(cutover)
         state = cutover.state if cutover.flow == "cutover" else f"{cutover.flow}: {cutover.state}"
         done = f"{len(cutover.done)}/{len(RUNBOOK)}"
         table.add_row(Text(plain(cutover.customer)), Text(plain(state)), done, words, Text(plain(cutover.on)), until)
     return Group(table, Text(stale, "red")) if stale else table
+
+
+def _words(cutover: CutoverStatus) -> Text:
+    """What it waits for and what goes wrong, a line for each thing that is said."""
+    wrong = cutover.wrong if cutover.wrong != cutover.question else ""
+    said = [(cutover.question, ""), (wrong, "red"), (cutover.way_on, "")]
+    said += [(left, "dim") for left in cutover.left] + [(line, "yellow") for line in cutover.expiring]
+    words = Text("\n").join(Text(plain(text), style) for text, style in said if text)
+    return Text.assemble(("you: ", "bold yellow"), words) if cutover.needs else words
 
 
 _BAR = 24

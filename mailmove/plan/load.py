@@ -10,7 +10,7 @@ from typing import Any, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mailmove.errors import BadPlan
+from mailmove.errors import BadPlan, faults_listed
 from mailmove.plan.cutover import Cutover
 from mailmove.plan.text_files import text_of
 
@@ -76,11 +76,10 @@ def plan_from(data: Any, origin: str = "plan") -> Cutover:
     """The plan in a mapping; BadPlan lists every fault."""
     faults = faults_of(data)
     if faults:
-        listed = "\n  ".join(str(fault) for fault in faults)
         raise BadPlan(
             origin,
             wanted="a plan without faults",
-            seen=f"{len(faults)} faults:\n  {listed}\n",
+            seen=faults_listed(faults),
             todo="Mend all of them; nothing was touched.",
         )
     return Cutover.model_validate(data)

@@ -22,7 +22,7 @@ Plan = Annotated[Cutover, SkipValidation(), WithJsonSchema({"type": "object", "t
 class WaitForm(RunInput):
     """The form of a wait. The watch answers it with the defaults when what is waited for has come."""
 
-    go_on_anyway: bool = Field(default=False, description="Do not wait any longer")
+    go_on_anyway: bool = Field(default=False, description="Do not wait any longer; needs your name and the reason")
     name: str = Field(default="", description="Who says so")
     reason: str = Field(default="", description="Why; it is kept as evidence")
 

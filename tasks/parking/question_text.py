@@ -48,18 +48,25 @@ def _low_ttl(cutover: Cutover) -> timedelta:
     return timedelta(seconds=cutover.dns.low_ttl)
 
 
-def question_of_wait(cutover: Cutover, awaited: Awaited, result: PollResult) -> str:
-    """What a wait shows, as Markdown; its first line is the run's state message."""
+def question_of_wait(cutover: Cutover, awaited: Awaited, result: PollResult, *, unsigned: bool = False) -> str:
+    """What a wait shows, as Markdown; its first line is the run's state message.
+
+    unsigned: the last answer would have skipped it, and said not who decides that, or not why.
+    """
     when = f" Forecast: {result.forecast:%Y-%m-%d %H:%M:%S} UTC." if result.forecast else ""
     asks = f"{result.asks} " if result.asks else ""
     lines = [f"{cutover.customer} waits: {awaited}. {asks}{result.summary.removesuffix('.')}.{when}", ""]
+    lines += ["**It was not skipped: both a name and a reason are kept with that.**", ""] if unsigned else []
     lines += [f"- {one_line(line)}" for line in result.details]
     if result.picture:
         lines += ["", result.picture]
     if result.asks:
         lines += ["", f"**{result.asks}** It goes on by itself if what it waits for comes after all."]
     else:
-        lines += ["", "It goes on by itself. Answer only to skip the wait."]
+        lines += [
+            "",
+            "It goes on by itself. Answer only to skip the wait (`go_on_anyway`, with name and reason).",
+        ]
     return markdown_page("\n".join(lines))
 
 

@@ -6,7 +6,7 @@ of each customer's newest line in the ledger.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -38,6 +38,7 @@ from tasks.reporting.ways_on import way_on
 from tasks.runbook import RUNBOOK, STAGES
 
 _PAGE, _MOST = 200, 10_000
+_REFUSAL_SHOWN = timedelta(hours=1)
 _FINAL = [StateType.COMPLETED, StateType.CANCELLED, StateType.FAILED, StateType.CRASHED]
 DELETED = "Deleted"
 """State of a cutover whose run is gone, and whose ledger says that it was not over; Prefect has no such state."""
@@ -86,8 +87,17 @@ class CutoverStatus(BaseModel):
 
 
 def statuses(limit: int = 50, flows: tuple[str, ...] = ROOTS) -> list[CutoverStatus]:
-    """Every run of these flows that is not over, and the newest ones; newest first."""
-    return _read(limit, flows)[0]
+    """Every run of these flows that is not over, and the newest ones; newest first.
+
+    What was refused did nothing: of a customer who has another run it is shown for an hour.
+    """
+    shown, recent = _read(limit, flows)[0], now() - _REFUSAL_SHOWN
+    others = {status.customer for status in shown if status.state != REFUSED}
+    return [
+        status
+        for status in shown
+        if status.state != REFUSED or status.customer not in others or (status.since and status.since > recent)
+    ]
 
 
 def _read(limit: int, flows: tuple[str, ...]) -> tuple[list[CutoverStatus], dict[str, Entry]]:

@@ -26,7 +26,7 @@ from mailmove.dns.client.rate_limit import QueryPace
 from mailmove.dns.client.wire import Wire
 
 T = TypeVar("T")
-How = Literal["answers", "silent", "unreachable", "REFUSED", "SERVFAIL", "tcp only", "validates", "bogus"]
+How = Literal["answers", "silent", "unreachable", "REFUSED", "SERVFAIL", "tcp only", "validates", "bogus", "denies"]
 Records = Mapping[tuple[str, str], Sequence[str]]
 """(name with its last dot, type) -> values; a name without any record does not exist."""
 
@@ -121,6 +121,8 @@ class ModelNet:
         if how in ("REFUSED", "SERVFAIL", "bogus"):
             code = "SERVFAIL" if how == "bogus" else how
             return ParsedAnswer(code, error=code)
+        if how == "denies":
+            return ParsedAnswer("NXDOMAIN", (), 60)
         records = {**self.records, **self.differing.get(address, {})}
         name = name.lower()
         for _ in range(5):
@@ -129,7 +131,7 @@ class ModelNet:
             if rtype == "CNAME" or not (alias := records.get((name, "CNAME"))):
                 break
             name = alias[0]
-        known = any(owner == name or owner.endswith(f".{name}") for owner, _ in records)
+        known = name == "." or any(owner == name or owner.endswith(f".{name}") for owner, _ in records)
         return ParsedAnswer("NOERROR" if known else "NXDOMAIN", (), 60, address in self.authorities)
 
     async def _exchange(
@@ -148,6 +150,9 @@ class ModelNet:
         if bogus or how in ("REFUSED", "SERVFAIL"):
             answer.set_rcode(dns.rcode.REFUSED if how == "REFUSED" else dns.rcode.SERVFAIL)
             return answer
+        if how == "denies":
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+            return answer
         [asked] = query.question
         name, rtype = asked.name.to_text().lower(), dns.rdatatype.to_text(asked.rdtype)
         parsed = self._parsed_as_known(name, rtype)
@@ -160,7 +165,9 @@ class ModelNet:
 
     def _parsed_as_known(self, name: str, rtype: str) -> ParsedAnswer:
         values = self.records.get((name, rtype), ())
-        known = bool(values) or any(owner == name or owner.endswith(f".{name}") for owner, _ in self.records)
+        known = (
+            bool(values) or name == "." or any(owner == name or owner.endswith(f".{name}") for owner, _ in self.records)
+        )
         return ParsedAnswer("NOERROR" if known else "NXDOMAIN", tuple(values), 300)
 
     async def _by_https(self, request: httpx.Request) -> httpx.Response:

@@ -104,6 +104,20 @@ def test_shape(shape: Shape) -> None:
         assert seen.agree is None and "Mend it, or take it out of the NS set" not in text
 
 
+def test_a_network_that_denies_every_name_is_not_believed() -> None:
+    """No "no such domain", and no "none" of any record: nothing was seen."""
+    seen, seconds = assessed(ModelNet(RECORDS, {address: "denies" for address, _ in RESOLVERS}))
+    assert (seen.exists, seen.complete, seen.spf.state, seen.dnssec.state) == (None, False, "no answer", "no answer")
+    assert all("not even the root of the DNS exists" in unanswered.error for unanswered in seen.silent)
+    assert seconds < 9 and "no such domain" not in "\n".join(seen.lines())
+
+
+def test_a_domain_that_does_not_exist_is_told_where_the_root_is_there() -> None:
+    others = {key: values for key, values in RECORDS.items() if "contoso" not in key[0]}
+    seen, _ = assessed(ModelNet(others, {address: "answers" for address, _ in RESOLVERS}))
+    assert seen.exists is False and "no such domain" in "\n".join(seen.lines())
+
+
 @pytest.mark.parametrize("alive", [0, 1, 5, 13, 26, 27])
 def test_27_of_28_are_silent(alive: int) -> None:
     resolvers: dict[str, How] = dict.fromkeys((address for address, _ in RESOLVERS), "silent")

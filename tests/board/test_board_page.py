@@ -249,3 +249,12 @@ def test_a_board_that_has_seen_nothing_does_not_say_that_all_is_well() -> None:
     assert answer.status_code == 503
     assert "nothing is known" in answer.text
     assert not re.search("Nothing waits for you|No cutovers yet", answer.text)
+
+
+def test_in_the_terminal_each_thing_that_is_said_has_a_line_of_its_own() -> None:
+    said = {"question": "it spreads", "wrong": "the disk is full", "way_on": "Make room.", "left": ["proof: left out"]}
+    screen = io.StringIO()
+    Console(file=screen, width=400, force_terminal=False).print(board_view([status("contoso", "Failed", **said)]))
+    lines = screen.getvalue().splitlines()
+    words = ["it spreads", "the disk is full", "Make room.", "proof: left out"]
+    assert [sum(word in line for word in words) for line in lines if any(word in line for word in words)] == [1] * 4

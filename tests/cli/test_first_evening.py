@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import dns.message
+import dns.rcode
 import pytest
 import typer.main
 from click.testing import Result
@@ -24,8 +28,9 @@ from typer.testing import CliRunner
 from deployments.cli.block.check import CheckedBlock
 from deployments.cli.doctor.checks import Check
 from deployments.cli.doctor.examine import examine
+from deployments.cli.help_in_sections import HelpInSections
 from deployments.cli.main import app
-from deployments.cli.output import EXITS, IN_THE_WAY, versioned
+from deployments.cli.output import EXITS, IN_THE_WAY, STOPPED, versioned
 from lab.dns.resolver import HONEST
 from lab.dns.town_dns import TownDns
 from lab.faults import Faults
@@ -53,6 +58,18 @@ def test_help_and_docs_show_every_exit_status() -> None:
     for status, meaning in EXITS.items():
         assert f"{status} {meaning}" in " ".join(shown.split())
         assert f"| {status} | {meaning} |" in page
+
+
+def test_ctrl_c_ends_a_command_in_words() -> None:
+    group = typer.Typer(cls=HelpInSections)
+
+    @group.command()
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    group.command("another")(lambda: None)
+    done = CliRunner().invoke(group, ["wait"])
+    assert (done.exit_code, "runs on: `mailmove status`" in done.stderr) == (STOPPED, True)
 
 
 def test_every_object_of_json_bears_the_version() -> None:
@@ -165,6 +182,29 @@ def test_a_full_disk_and_a_silent_resolver_are_told(tmp_path: Path) -> None:
     assert str(tmp_path) in seen["disk"][1] and "GB free" in seen["disk"][1]
     assert (seen["port 53"][0], "no answer" in seen["port 53"][1]) == ("bad", True)
     assert os.environ.get("PREFECT_HOME") != str(tmp_path)
+
+
+def test_a_network_that_denies_even_the_root_is_told() -> None:
+    with denying_resolver() as address:
+        state, seen, todo = seen_of(address)["port 53"]
+    assert (state, f"{address}: not even the root of the DNS exists" in seen) == ("bad", True) and "port 53" in todo
+
+
+@contextmanager
+def denying_resolver() -> Iterator[str]:
+    """Address of a resolver that says NXDOMAIN to every question by UDP."""
+
+    class Denial(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            wire, asked_at = self.request
+            answer = dns.message.make_response(dns.message.from_wire(wire), recursion_available=True)
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+            asked_at.sendto(answer.to_wire(), self.client_address)
+
+    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Denial) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def test_what_strangers_say_does_not_steer_the_terminal() -> None:

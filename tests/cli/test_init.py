@@ -191,9 +191,10 @@ def test_a_person_is_asked_leaves_and_comes_back(town: Town, tmp_path: Path) -> 
     first = init(town, folder, given, "--ask", typed="typed\n\n\nrfc2136\n")
     assert first.exit_code == IN_THE_WAY and "what comes after the last answer" in first.stdout
     assert not (folder / "plan.yaml").exists()
-    # Everything is proposed as it was answered; UK is refused at once, and asked again; no block is made.
+    # What was answered is shown, and not asked again; UK is refused at once, and asked again; no block is made.
     second = init(town, folder, given, "--ask",
-                  typed="\n\n\n\nmanual-firewall\n\nEurope/London\nUK\nGB\n\n\n" + "n\n" * 4)  # fmt: skip
+                  typed="\nmanual-firewall\n\nEurope/London\nUK\nGB\n\n\n" + "n\n" * 4)  # fmt: skip
+    assert "  customer: typed\n" in second.stdout and "  dns: rfc2136\n" in second.stdout
     assert "GB is meant" in second.stdout, second.output
     plan = load_plan(folder / "plan.yaml")
     assert (plan.customer, plan.dns.provider, plan.target.usage_location) == ("typed", "rfc2136/typed", "GB")

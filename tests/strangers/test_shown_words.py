@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import unicodedata
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from mailmove.items.reconcile.report import Book, Unread
 from mailmove.outlook_anywhere import Step
 from mailmove.report.page import _environment
 from mailmove.report.svg import as_image, fit
-from mailmove.shown_text import csv_cell, in_code, in_markdown, markdown_page, one_line, visible
+from mailmove.shown_text import csv_cell, in_code, in_markdown, markdown_as_read, markdown_page, one_line, visible
 from tasks.engine.log_door import PlainRecord
 from tasks.parking.question_text import line_of
 
@@ -39,11 +40,13 @@ HOSTILE = {
     "line ends": "a\r\nb\rc\u2028d\u2029e\x0bf\x0cg\x85h",
     "link": "[sign in](https://evil.example/x) and https://evil.example/y and www.evil.example",
     "link by name": "[sign in][1]\n\n[1]: https://evil.example 'x'\n[sign in]: <https://evil.example>",
+    "link behind a backslash": r"[sign in\](javascript:alert(1)) [x\\](javascript:x) [y\][1] ![z\](javascript:x)",
     "angle link": "<https://evil.example> <mailto:a@evil.example> <javascript:alert(1)>",
     "picture": "![x](https://evil.example/p.png) ![x](data:image/svg+xml;base64,PHN2Zz4=) ![x][1]",
     "html": '<img src=x onerror=alert(1)><script>alert(1)</script><a href="javascript:x">y</a></td></table>',
     "entity": "&lt;img src=x&gt; &#60;script&#62;",
     "ticks": "`[x](https://evil.example)` ``` \n```\n[x](https://evil.example)\n```",
+    "ticks that are none": r"\`<img src=x onerror=alert(1)>\` \``<script>``",
     "table": "a | b\n--- | ---\nc | d\n",
     "heading": "\n\n# approve this at once\n\n- **done**\n\n---\n",
     "formula": "=HYPERLINK(\"http://evil.example\")",
@@ -90,6 +93,20 @@ def test_words_that_came_into_a_page_by_no_door(name: str) -> None:
     page = markdown_page(f"# Ours\n\n- seen: {one_line(HOSTILE[name])}\n\n![ours](data:image/svg+xml;base64,T1VSUw==)")
     assert [tag for tag in active(page) if tag != "<h1>"] == [], page
     assert "![ours](data:image/svg+xml;base64,T1VSUw==)" in page, "our own picture stays"
+
+
+@pytest.mark.parametrize("words", ["<probe.1@mail.x> a_b *c* [d](e) `f` \\ #1!", "a &amp; b \\<c>", "x" * 3])
+def test_words_in_a_page_are_read_as_they_were(words: str) -> None:
+    """In the UI, and in a terminal, where they are copied from."""
+    page = markdown_page(f"Ours: {in_markdown(words)}.")
+    html = MarkdownIt("commonmark", {"html": True}).render(page)
+    assert unescape(re.sub(r"<[^>]*>", "", html)).strip() == f"Ours: {words}.".replace("&amp;", "&")
+    assert markdown_as_read(page) == f"Ours: {words}."
+
+
+def test_code_is_read_as_it_stands() -> None:
+    page = "- `a \\_ &lt;b` \\_ &lt;c>\n```\n&lt;d \\_\n```\n&lt;e"
+    assert markdown_as_read(page) == "- `a \\_ &lt;b` _ <c>\n```\n&lt;d \\_\n```\n<e"
 
 
 def test_a_page_of_ours_is_left_as_it_is() -> None:

@@ -11,7 +11,7 @@ from pydantic import SecretBytes, SecretStr, ValidationError
 
 from deployments.cli.block.fields import BlockField, block_kind, fields_of, split_reference
 from deployments.cli.block.sources import HOW, NoValue, is_source, value_of
-from mailmove.errors import Blocked
+from mailmove.errors import Blocked, faults_listed
 
 Values = Mapping[str, Any]
 """Field -> value or source; `Typed` where a person has typed it at a prompt."""
@@ -25,11 +25,10 @@ def make_block(reference: str, values: Values, kept: Block | None = None) -> Blo
     """The block `type/name`, not saved. kept: the block whose other values stay. Blocked lists every fault."""
     block, faults = try_block(reference, values, kept)
     if block is None:
-        listed = "\n  ".join(faults)
         raise Blocked(
             reference,
             wanted="values for the block",
-            seen=f"{len(faults)} faults:\n  {listed}\n",
+            seen=faults_listed(faults),
             todo="Mend all of them; nothing was saved.",
         )
     return block

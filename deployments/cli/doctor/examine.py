@@ -91,6 +91,11 @@ def _port_53(servers: Sequence[Server] | None) -> list[Check]:
         Check(what="port 53", state="bad", seen=f"{finding.subject}: {finding.seen}", todo=finding.todo)
         for finding in findings
     ]
+    deniers = [answer.server for answer in answers if answer.rcode == "NXDOMAIN"]
+    if deniers:
+        seen = f"{', '.join(deniers)}: not even the root of the DNS exists, it says (NXDOMAIN)"
+        todo = "This network answers DNS itself. Let questions to public resolvers out (UDP and TCP, port 53)."
+        bad.append(Check(what="port 53", state="bad", seen=seen, todo=todo))
     silent = [answer.server for answer in answers if answer.rcode is None]
     if len(silent) == len(asked):
         todo = "Let DNS to public resolvers out (UDP and TCP, port 53): propagation is measured there."

@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_URL
 
 POOL = "mailmove"
 DEPLOYMENTS = ("cutover", "preflight", "rollback", "watch")
-_HOW = "Start one with `mailmove up --home FOLDER`, and set PREFECT_API_URL to the address that it prints."
+_HOW = "Start a box with `mailmove up`; commands find it by themselves. Another server is named by PREFECT_API_URL."
 
 
 def server_url() -> str | None:

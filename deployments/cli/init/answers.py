@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from deployments.cli.block.fields import block_kind, fields_of, split_reference
 from deployments.cli.block.make import try_block
 from deployments.cli.init.lookup import Ways
-from mailmove.errors import BadPlan, Blocked
+from mailmove.errors import BadPlan, Blocked, faults_listed
 from mailmove.plan.load import faults_of, read_yaml
 
 
@@ -92,10 +92,9 @@ def _with_new(values: dict[str, Any], made: dict[str, Block]) -> dict[str, Any]:
 
 
 def _bad(origin: str, faults: list[str]) -> BadPlan:
-    listed = "\n  ".join(faults)
     return BadPlan(
         origin,
         wanted="answers without faults",
-        seen=f"{len(faults)} faults:\n  {listed}\n",
+        seen=faults_listed(faults),
         todo="Mend all of them; nothing was written or saved.",
     )

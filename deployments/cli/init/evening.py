@@ -144,9 +144,10 @@ def _asked(given: GivenAnswers, seen: Discovery, place: Folder, progress: Progre
 
 
 def _ask_questions(given: GivenAnswers, seen: Discovery, place: Folder, progress: Progress, show: Show) -> None:
+    settled = _settled(given, seen, progress, show)
     progress.answers |= given.questions
     for question in QUESTIONS:
-        if question.key in given.questions:
+        if question.key in settled:
             continue
         proposal = progress.answers.get(question.key) or question.propose(seen, progress.answers)
         while True:
@@ -158,6 +159,21 @@ def _ask_questions(given: GivenAnswers, seen: Discovery, place: Folder, progress
             show(f"  {wrong[0]}.")
             proposal = ""
         place.keep(progress)
+
+
+def _settled(given: GivenAnswers, seen: Discovery, progress: Progress, show: Show) -> set[str]:
+    """Questions that nobody is asked again: what a file answers, and what was answered before, unless a person wants to
+    go through it once more. What has a fault is asked.
+    """
+    file = set(given.questions)
+    kept = {key: value for key, value in progress.answers.items() if key not in file}
+    if not kept:
+        return file
+    show("\nAnswered before:\n" + "\n".join(f"  {key}: {plain(value) or '(none)'}" for key, value in kept.items()))
+    if typer.confirm("  Go through these again?", default=False, err=True):
+        return file
+    wrong = {fault.path for fault in faults_of(plan_of(seen, progress.answers | given.questions))}
+    return file | {question.key for question in QUESTIONS if question.key in kept and question.path not in wrong}
 
 
 def _ask(question: Question, proposal: str, show: Show) -> str:

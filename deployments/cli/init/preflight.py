@@ -34,5 +34,5 @@ def run_preflight(plan: Cutover, show: Callable[[str], None]) -> PreflightOutcom
         return PreflightOutcome(state="left out", words=words)
     show("preflight: reading everything, changing nothing; a minute or two ...")
     run = finished_run("preflight/preflight", plan, lambda question: show(f"waiting: {question}"))
-    show(run.shown)
+    show(run.read)
     return PreflightOutcome(state="passed" if run.completed else "blocked", words="" if run.completed else run.message)

@@ -31,6 +31,8 @@ DEADLINE = 9.0
 
 _AUTHORITY_TIMEOUT = 2.0
 """Seconds for an authoritative server; an answer takes a tenth of that from the other side of the world."""
+_ROOT_TIMEOUT = 2.0
+"""Seconds to see whether the root is there, after a domain is not."""
 _VERDICTS: dict[Part, str] = {
     "SPF": "spf", "DMARC": "dmarc", "MTA-STS": "mta_sts", "TLS-RPT": "tls_rpt", "DNSSEC": "dnssec",
 }  # fmt: skip
@@ -91,6 +93,9 @@ async def assess(
             task.cancel()
             silent.append(UnansweredPart(part=tasks[task]))
         await asyncio.gather(*late, return_exceptions=True)
+        if assessment.exists is False and (why := await _denies_the_root(lookups)):
+            assessment = Assessment(domain=name, at=assessment.at)
+            silent = [UnansweredPart(part=part, error=why) for part in PARTS]
     finally:
         await lookups.close()
     assessment = _summed(_marked(assessment, silent)).model_copy(
@@ -140,6 +145,19 @@ def default_resolvers() -> list[Server]:
     except dns.resolver.NoResolverConfiguration:
         own = []
     return list(dict.fromkeys([*public, *own]))
+
+
+async def _denies_the_root(lookups: Lookups) -> str | None:
+    """Why what does not exist here may exist: who answers denies even the root. None: the root is there, or unknown.
+
+    So do networks that let only their own names through, and machines without a way out.
+    """
+    try:
+        async with asyncio.timeout(_ROOT_TIMEOUT):
+            answer = await lookups.get(".", "NS")
+    except TimeoutError:
+        return None
+    return f"{answer.server} says that not even the root of the DNS exists" if answer.rcode == "NXDOMAIN" else None
 
 
 async def _verdict(name: str, part: Coroutine[Any, Any, RecordVerdict]) -> PartResult:
