@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
@@ -26,7 +27,7 @@ from blocks.exchange.powershell.shell import ExchangeShell
 from blocks.provider_block import ProviderBlock
 from blocks.server_clock import clock_at
 from blocks.tls_roots import tls_context
-from mailmove.errors import Blocked, MailmoveError, NotYet, SignInRefused
+from mailmove.errors import Blocked, MailmoveError, NotYet, Refused, SignInRefused
 from mailmove.evidence import Finding
 from mailmove.inventory.full import AddressBook, FullInventory, Grants
 from mailmove.inventory.server import Inventory, NotRead, OutlookAnywhere
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 120.0
 """Seconds spent in all, per reading, on EWS's wishes to wait; then Throttled is raised and Prefect waits instead."""
+
+_PAUSES = (1.0, 3.0)
+"""Seconds before a mailbox that did not open is tried again: a fault may pass by itself."""
 
 
 class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, ShellFeature):
@@ -181,16 +185,20 @@ class ExchangeServer(ProviderBlock, SourceServer, Checkable, ShellCertificates, 
         return sorted(arrivals, key=lambda arrival: arrival.at)
 
     def findings(self) -> list[Finding]:
-        """Sign in both ways and open every mailbox; what fails twice is a finding."""
+        """Sign in both ways and open every mailbox; what is refused, or fails each time, is a finding."""
         try:
             boxes = self.inventory().moving
         except MailmoveError as error:
             return [_finding("Remote PowerShell", error, "The server cannot be administered from here.")]
         with self._ews() as ews:
             closed = _closed(ews, [box.address for box in boxes])
-            if not any(isinstance(error, SignInRefused) for error in closed.values()):
-                closed = _closed(ews, closed)  # a fault may pass by itself
-        return [_finding_of_mailbox(address, error) for address, error in closed.items()]
+            for pause in _PAUSES:
+                failing = [address for address, error in closed.items() if not isinstance(error, Refused)]
+                if not failing or any(isinstance(error, SignInRefused) for error in closed.values()):
+                    break
+                time.sleep(pause)
+                closed = {address: closed[address] for address in closed.keys() - failing} | _closed(ews, failing)
+        return [_finding_of_mailbox(address, closed[address]) for address in sorted(closed)]
 
     def _server(self, shell: ExchangeShell) -> Row:
         """The server with the mailboxes; where there are several, the one that the addresses name. Blocked: none."""
