@@ -74,8 +74,9 @@ def _nursery(log: Path) -> Nursery:
     return _NURSERIES[log]
 
 
-LONGEST_NIGHT = 1200
-"""Seconds after which a night counts as one without an end; one of eight at a time takes a quarter of it."""
+LONGEST_NIGHT = 3600
+"""Seconds after which a night counts as one without an end. Most take two minutes; a rollback under a Graph that is down
+for good has five minutes' patience for each stage that needs it."""
 
 
 @contextmanager
