@@ -75,8 +75,8 @@ def _nursery(log: Path) -> Nursery:
 
 
 LONGEST_NIGHT = 3600
-"""Seconds after which a night counts as one without an end. Most take two minutes; a rollback under a Graph that is down
-for good has five minutes' patience for each stage that needs it."""
+"""Seconds after which a night counts as one without an end. Most take two minutes; a rollback under a Graph that is
+down for good has five minutes' patience for each stage that needs it."""
 
 
 @contextmanager

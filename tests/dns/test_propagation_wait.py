@@ -143,6 +143,7 @@ def test_patience_ends_in_a_question_and_polling_goes_on(town: Towns) -> None:
     assert not first.done and first.asks and "30 minutes" in first.asks
     assert first.asks == second.asks, "the same words: a person is asked once"
     assert first.asks in question_of_wait(plan, Awaited("propagation"), first).splitlines()[0]
+    assert "not skipped: both a name and a reason" in question_of_wait(plan, Awaited("x"), first, unsigned=True)
     assert asks_anew(first)
     assert not asks_anew(second.model_copy(update={"parked_with": first.asks})), "it is parked with this very question"
 
