@@ -17,7 +17,7 @@ from mailmove.evidence import Evidence, PollResult
 from mailmove.plan.cutover import Cutover
 from tasks.engine.current import engine
 from tasks.execution.rolled_back import ask, end_if_rolled_back
-from tasks.parking.forms import Plan, WaitForm
+from tasks.parking.forms import Plan, WaitForm, unsigned
 from tasks.parking.poll import (
     Awaited,
     Until,
@@ -47,9 +47,9 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
         end_if_rolled_back()
     awaited, root, run = Awaited(step, until), of or engine().root_run(), engine().own_run()
     answer = engine().parking.last_answer(WaitForm)
-    unsigned = answer is not None and answer.go_on_anyway and not (answer.name.strip() and answer.reason.strip())
-    if answer and answer.go_on_anyway and not unsigned:
-        return wait_skipped(cutover, root, awaited, by=answer.name, reason=answer.reason)
+    skip = answer if answer and answer.go_on_anyway else None
+    if skip and not unsigned(skip):
+        return wait_skipped(cutover, root, awaited, by=skip.name, reason=skip.reason)
     previous = last_result(run)
     if until == "condition":
         result = _poll(cutover, root, awaited, previous)
@@ -61,7 +61,7 @@ def wait(cutover: Plan, step: str, until: Until = "condition", of: UUID | None =
     keep_result(run, result, previous)  # the report draws what was polled last
     if result.done:
         return wait_completed(cutover, root, awaited, result)
-    return ask(WaitForm, question_of_wait(cutover, awaited, result, unsigned=unsigned))
+    return ask(WaitForm, question_of_wait(cutover, awaited, result, unsigned=skip is not None))
 
 
 def _try(cutover: Cutover, root: UUID, awaited: Awaited, previous: PollResult | None) -> PollResult:

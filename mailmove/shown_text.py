@@ -72,8 +72,18 @@ def markdown_page(text: str) -> str:
     Addresses stand as code: they can be read and copied, and not be clicked by mistake. Pictures of ours, whole lines
     with their drawing in them, stay.
     """
+    return _outside_fences(visible(text, lines=True), _harmless_line)
+
+
+def markdown_as_read(page: str) -> str:
+    """A `markdown_page` for a terminal: what stands escaped in it as it is read; code and tables stay."""
+    return _outside_fences(page, lambda line: _outside_code(line, _as_read))
+
+
+def _outside_fences(text: str, change: Callable[[str], str]) -> str:
+    """The text with its lines changed; fences and the code between them stay."""
     lines, fence = [], ""
-    for line in visible(text, lines=True).split("\n"):
+    for line in text.split("\n"):
         mark = re.match(r" {0,3}(`{3,}|~{3,})", line)
         if fence:
             fence = "" if mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]) else fence
@@ -82,17 +92,8 @@ def markdown_page(text: str) -> str:
             fence = mark[1]
             lines.append(line)
         else:
-            lines.append(line if _OWN_PICTURE.fullmatch(line) else _harmless_line(line))
+            lines.append(change(line))
     return "\n".join(lines)
-
-
-def markdown_as_read(page: str) -> str:
-    """A `markdown_page` for a terminal: what stands escaped in it as it is read; code and tables stay."""
-    lines = []
-    for place, block in enumerate(re.split(r"(?m)^(?= {0,3}```)", page)):
-        fenced = place % 2 == 1  # each mark begins a part: the odd ones are code
-        lines.append(block if fenced else "\n".join(_outside_code(line, _as_read) for line in block.split("\n")))
-    return "".join(lines)
 
 
 def _as_read(text: str) -> str:
@@ -100,7 +101,7 @@ def _as_read(text: str) -> str:
 
 
 def _harmless_line(line: str) -> str:
-    return _outside_code(line, _harmless)
+    return line if _OWN_PICTURE.fullmatch(line) else _outside_code(line, _harmless)
 
 
 def _outside_code(line: str, change: Callable[[str], str]) -> str:

@@ -9,9 +9,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID, uuid4, uuid5
 
+from tasks.engine.current import running_on
 from tasks.engine.port import Engine, Parking, Rows, RunRecord, Store, Vault
 
 Form = TypeVar("Form")
@@ -98,6 +100,14 @@ class MemoryEngine(Engine):
         self.ended: list[UUID] = []
         self._results: dict[str, Any] = {}
         self._flows_ended: set[str] = set()
+
+    @contextmanager
+    def in_another_run(self) -> Iterator[None]:
+        """Within, another root run is under way on what this one has stored: a rollback, or a second cutover."""
+        other = copy(self)
+        other.root = uuid4()
+        with running_on(other):
+            yield
 
     def root_run(self) -> UUID:
         return self.root

@@ -8,11 +8,12 @@ each cutover, so that whoever acts, resumes or shows can ask for many of them in
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from mailmove.clock import now
 from mailmove.errors import RolledBack
 from tasks.engine.current import engine
 from tasks.ledger.entry import ROLLBACK, Entry, EntryKind
@@ -59,7 +60,7 @@ def record_begun(ledger: Ledger, by: str, run: UUID | None) -> None:
     """
     rollbacks = [rollback for _, rollback in ledger.payloads(Rollback)]
     if not rollbacks:
-        _write_row(RollbackFact(cutover=ledger.cutover, at=datetime.now(UTC), by=by, run=run))
+        _write_row(RollbackFact(cutover=ledger.cutover, at=now(), by=by, run=run))
     if not any(rollback.run == run for rollback in rollbacks):
         payload = Rollback(phase="begun", by=by, run=run)
         ledger.record(EntryKind.ROLLED_BACK, ROLLBACK, payload=payload, facts=["from here on it is rolled back"])

@@ -45,3 +45,8 @@ class TroubleForm(RunInput):
     )
     name: str = Field(default="", max_length=200, description="Who mended it, or decides to go on without it")
     reason: str = Field(default="", max_length=2000, description="What was mended, or why it is left out")
+
+
+def unsigned(answer: WaitForm | TroubleForm) -> list[str]:
+    """Which of name and reason an answer leaves empty. Whoever decides to go on without something gives both."""
+    return [field for field in ("name", "reason") if not getattr(answer, field).strip()]

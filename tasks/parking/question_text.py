@@ -63,10 +63,7 @@ def question_of_wait(cutover: Cutover, awaited: Awaited, result: PollResult, *, 
     if result.asks:
         lines += ["", f"**{result.asks}** It goes on by itself if what it waits for comes after all."]
     else:
-        lines += [
-            "",
-            "It goes on by itself. Answer only to skip the wait (`go_on_anyway`, with name and reason).",
-        ]
+        lines += ["", "It goes on by itself. Answer only to skip the wait (`go_on_anyway`, with name and reason)."]
     return markdown_page("\n".join(lines))
 
 

@@ -13,7 +13,7 @@ from tasks.ledger.ledger import Ledger, payloads_of
 from tasks.ledger.names import left_out_key
 from tasks.ledger.payloads import LeftOut, Standing
 from tasks.ledger.rolled_back import fact_in
-from tasks.parking.forms import TroubleForm
+from tasks.parking.forms import TroubleForm, unsigned
 from tasks.runbook import Stage
 
 
@@ -54,7 +54,7 @@ def why_not(answer: TroubleForm, things: tuple[Leavable, ...]) -> str:
     """Why an answer that wants to leave things out does not count, in words for the next asking; '': it counts."""
     if not things:
         return "There is nothing here that could be left out."
-    missing = [field for field in ("name", "reason") if not getattr(answer, field).strip()]
+    missing = unsigned(answer)
     return f"To leave it out, {' and '.join(missing)} must be given." if missing else ""
 
 

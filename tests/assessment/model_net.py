@@ -131,8 +131,7 @@ class ModelNet:
             if rtype == "CNAME" or not (alias := records.get((name, "CNAME"))):
                 break
             name = alias[0]
-        known = name == "." or any(owner == name or owner.endswith(f".{name}") for owner, _ in records)
-        return ParsedAnswer("NOERROR" if known else "NXDOMAIN", (), 60, address in self.authorities)
+        return ParsedAnswer(_rcode_of(name, records), (), 60, address in self.authorities)
 
     async def _exchange(
         self, server: Server, message: dns.message.Message, *, timeout: float, tcp: bool
@@ -165,10 +164,7 @@ class ModelNet:
 
     def _parsed_as_known(self, name: str, rtype: str) -> ParsedAnswer:
         values = self.records.get((name, rtype), ())
-        known = (
-            bool(values) or name == "." or any(owner == name or owner.endswith(f".{name}") for owner, _ in self.records)
-        )
-        return ParsedAnswer("NOERROR" if known else "NXDOMAIN", tuple(values), 300)
+        return ParsedAnswer(_rcode_of(name, self.records), tuple(values), 300)
 
     async def _by_https(self, request: httpx.Request) -> httpx.Response:
         if request.url.host not in self.https:
@@ -178,3 +174,9 @@ class ModelNet:
         how = self.resolvers.get(request.url.host, "answers")
         wire = self._message(query, "validates" if how == "validates" else "answers").to_wire()
         return httpx.Response(200, content=wire, headers={"Content-Type": "application/dns-message"})
+
+
+def _rcode_of(name: str, records: Records) -> str:
+    """A name exists with a record at it or below it, as the root does."""
+    exists = name == "." or any(owner == name or owner.endswith(f".{name}") for owner, _ in records)
+    return "NOERROR" if exists else "NXDOMAIN"

@@ -14,10 +14,8 @@ from lab.mail_store import StoredItem
 from lab.nights.cruelty import CONTROL, left_by_decision
 from lab.nights.dying import ACTS, _aws, _dns
 
-ZONE = dns.name.from_text("contoso.com.")
-KEYS = [("contoso.com.", rtype) for rtype in ("MX", "TXT", "SRV", "A", "AAAA")] + [
-    ("autodiscover.contoso.com.", "CNAME")
-]
+ZONE = "contoso.com."
+KEYS = [*((ZONE, rtype) for rtype in ("MX", "TXT", "SRV", "A", "AAAA")), ("autodiscover.contoso.com.", "CNAME")]
 CHANGE = "<Change><Action>{}</Action><ResourceRecordSet><Value>{}</Value></ResourceRecordSet></Change>"
 
 

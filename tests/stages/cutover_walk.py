@@ -9,10 +9,9 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from copy import copy
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from engine_taps import store_tapped
 from memory_engine import MemoryEngine
@@ -111,13 +110,9 @@ class Walk:
     def do(self, call: Callable[..., R], *args: Any) -> R:
         return call(*args)
 
-    @contextmanager
-    def another_run(self) -> Iterator[None]:
+    def another_run(self) -> AbstractContextManager[None]:
         """Within, another root run is under way: a rollback, or a second cutover."""
-        other = copy(self.memory)
-        other.root = uuid4()
-        with running_on(other):
-            yield
+        return self.memory.in_another_run()
 
     def table(self, key: str) -> list[dict[str, Any]]:
         """The newest version."""

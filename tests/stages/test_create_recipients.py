@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from cutover_walk import settled
@@ -95,9 +93,7 @@ class Company:
 
     def roll_back(self) -> Receipt:
         """As the flow `rollback` does: in a run of its own."""
-        other = copy(self.memory)
-        other.root = uuid4()
-        with running_on(other):
+        with self.memory.in_another_run():
             return settled(lambda: roll_back_stage(self.plan, create_recipients.NAME, self.memory.root))
 
 
