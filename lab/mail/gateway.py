@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -39,15 +41,22 @@ class _Nothing:
 
 
 class _Silence:
-    """A listener whose queue is full: the kernel answers no SYN, as if a firewall had dropped it."""
+    """A bound port whose kernel drops every packet before it is read, as a firewall does: no SYN is answered.
+
+    A socket filter of Linux (filter.rst of the kernel), set before the port listens, so that no client slips in: a
+    full queue of connections would be silent too, but only after somebody has filled it.
+    """
+
+    _ATTACH_FILTER = 26  # SO_ATTACH_FILTER of asm-generic/socket.h, which Python does not name
+    _RETURN_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)  # struct sock_filter: BPF_RET | BPF_K, keep 0 bytes
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
+        program = ctypes.create_string_buffer(self._RETURN_NOTHING)
+        listener.setsockopt(socket.SOL_SOCKET, self._ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(program)))
         listener.listen(0)
-        self._filler = socket.create_connection(listener.getsockname(), timeout=30)
 
     def close(self) -> None:
-        self._filler.close()
         self._listener.close()
 
 

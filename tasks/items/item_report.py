@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from prefect.settings import get_current_settings
 from mailmove.disk_full import room_in
 from mailmove.errors import MailmoveError, SignInRefused, Transient
 from mailmove.items.copy.checkpoint import journal_name
+from mailmove.items.identity import is_searchable
+from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import MailboxChanges, Side, Unread
 from mailmove.items.reconcile.report import SHOWN, Account, Book
 from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
@@ -47,10 +50,23 @@ def compare(context: Context, stage: str) -> list[Account]:
             parts = [(part, "" if part.item else decisions.words(thing_of(address, part))) for part in unread[address]]
             whole = all(part.path for part in unread[address])
             with Spool(_path(folder, address)) as spool:
-                sizes, found = (counts(spool), differences(spool, unread[address])) if whole else ((0, 0), iter(()))
-                book.add(address, sizes, found, parts)
+                by_name = partial(_of_name, context, address)
+                found = differences(spool, unread[address], by_name) if whole else iter(())
+                book.add(address, counts(spool) if whole else (0, 0), found, parts)
         keep(context, stage, book)
     return book.accounts
+
+
+def _of_name(context: Context, address: str, item: Item) -> int | None:
+    """Messages of this Message-ID that the target's mailbox has, given out or not; None: it cannot say."""
+    if item.kind != "message" or not item.message_id or not is_searchable(item.message_id):
+        return None
+    try:
+        return len(context.tenant.messages.find(address, [item.message_id]))
+    except (SignInRefused, Transient):
+        raise
+    except MailmoveError:
+        return None
 
 
 def thing_of(mailbox: str, part: Unread) -> Leavable:

@@ -14,6 +14,7 @@ from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Receipt
 from mailmove.items.item import Item
 from mailmove.items.reconcile.report import Account
+from mailmove.items.reconcile.verdicts import MEANS
 from mailmove.leavable import Leavable
 from tasks.execution.apply_and_undo import record_evidence
 from tasks.execution.context import Context
@@ -74,6 +75,7 @@ def reconcile(context: Context) -> Reconciled:
             "round",
             todo="It is looked at again.",
         )
+    given_up += _unproved(decisions, accounts, decided)
     _ask(context, decisions, not_read, given_up)
     left = [*decided, *(left_item(address, item, why) for address, item, why in given_up)]
     closed = [left_folder(thing, decisions.words(thing)) for thing in not_read]
@@ -98,6 +100,19 @@ def _undecided(decisions: Decisions, accounts: list[Account]) -> tuple[Missing, 
             else:
                 missing.setdefault(account.mailbox, []).append(item)
     return missing, decided
+
+
+def _unproved(decisions: Decisions, accounts: list[Account], decided: list[LeftItem]) -> list[tuple[str, Item, str]]:
+    """What nobody can say of whether it is at the target, and a person has not decided about. decided: grows."""
+    open_ones: list[tuple[str, Item, str]] = []
+    for account in accounts:
+        for item in account.unproved:
+            words = decisions.words(single_item(account.mailbox, item, ""))
+            if words:
+                decided.append(left_item(account.mailbox, item, MEANS["unproved"], words))
+            else:
+                open_ones.append((account.mailbox, item, MEANS["unproved"]))
+    return open_ones
 
 
 def _ask(

@@ -137,3 +137,33 @@ def test_obeys_the_security_group(places: Places, inside: Sink, faults: Faults) 
             eventually(lambda: looks(places) == "refused")
             group.client().authorize_security_group_ingress(GroupId=group.group_id, IpPermissions=rules)
             eventually(lambda: looks(places) == "open")
+
+
+def test_silence_needs_no_connection_of_ours(places: Places, inside: Sink, rule: Rule, faults: Faults) -> None:
+    """CI, 30 November: a sender took the one place in the queue first, and the gateway waited 30 s for it."""
+    rule.open = False
+    address = (places.old_server, places.smtp_port)
+    outcomes: list[str] = []
+    over = threading.Event()
+
+    def knock() -> None:
+        while not over.is_set():
+            try:
+                socket.create_connection(address, timeout=0.3).close()
+                outcomes.append("in")
+            except OSError as error:
+                outcomes.append(type(error).__name__)
+
+    wanted = ["refuse"]
+    clients = [threading.Thread(target=knock) for _ in range(8)]
+    with Gateway(address, (inside.address, inside.port), rule, faults, closed=lambda: wanted[0]) as gateway:
+        for client in clients:
+            client.start()
+        for wanted[0] in ("drop", "refuse") * 3:
+            seen = "TimeoutError" if wanted[0] == "drop" else "ConnectionRefusedError"
+            eventually(lambda seen=seen: outcomes[-8:] == [seen] * 8)
+        over.set()
+        for client in clients:
+            client.join()
+        assert gateway.failure is None
+    assert "in" not in outcomes

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from whole_company import WholeCompany, whole_company
 
 from lab.big_company import make_big_company
+from lab.cloud.graph.mail import CONVERSION
 from lab.company import Company
 from lab.mail_store import MIME_BROKEN, MIME_EMPTY, MIME_MISSING
 from mailmove.leavable import LeavableKind
@@ -155,3 +157,28 @@ def test_a_company_of_150(tmp_path: Path) -> None:
         assert len(bad.items) >= 14
         check(company, bad, move_and_reconcile(company))
         assert len(company.asked) == 2
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with", "without Message-ID"])
+def test_a_broken_item_at_the_target_hides_no_loss(named: bool, tmp_path: Path) -> None:
+    """Of one folder, one message cannot be read at the old server, and another not at Microsoft 365."""
+    with whole_company(a_company(8), tmp_path, target={"mover": "direct"}) as company:
+        messages = [
+            (address, item) for address in company.moving for item in company.old.snapshot(address) if item.message_id
+        ]
+        folders = Counter((address, item.folder) for address, item in messages)
+        [(address, folder), _] = folders.most_common(1)[0]
+        kept, lost = [item for owner, item in messages if (owner, item.folder) == (address, folder)][:2]
+        if not named:
+            box = company.old.mailboxes[address]
+            lost = box.items[lost.id] = replace(lost, message_id="")
+        company.old.make_sick(address, lost.id, MIME_MISSING)
+        company.until_done("copy_mailboxes", lambda context: record_copy(context, copy_mailboxes(context)))
+        [copy] = [item for item in company.cloud.snapshot(address) if item.message_id == kept.message_id]
+        company.cloud.make_sick(address, copy.id, CONVERSION)
+        outcome = company.until_done("reconcile_items", reconcile)
+        asked = {thing.subject for things in company.asked for thing in things}
+        assert lost.subject in asked
+        assert lost.subject in {item.subject for item in outcome.left}
+        if named:
+            assert asked == {lost.subject}, "Microsoft 365 says itself that it has the other"

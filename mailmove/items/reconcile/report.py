@@ -23,6 +23,7 @@ SHOWN = 200
 @dataclass
 class Account:
     """Counts of one mailbox. at_source, at_target: items. lost: the first of those that are not accounted for.
+    unproved: of those that nobody can say of whether they are there.
 
     unread: what of it could not be read; where that is the mailbox as a whole, nothing was counted.
     """
@@ -32,6 +33,7 @@ class Account:
     at_target: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     lost: list[Item] = field(default_factory=list)
+    unproved: list[Item] = field(default_factory=list)
     unread: tuple[Unread, ...] = ()
 
     @property
@@ -94,6 +96,8 @@ class Book:
             self._list(_cells(mailbox, difference))
             if difference.lost and len(account.lost) < room:
                 account.lost.append(difference.item)
+            elif difference.verdict == "unproved":
+                account.unproved.append(difference.item)
         return account
 
     def _list(self, row: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ others are read into memory, one name at a time. Two messages of one name are to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -24,6 +24,8 @@ Verdict = Literal[
     "copy lost",
     "unnamed",
     "not compared",
+    "unproved",
+    "not given",
     "not shown",
     "moved",
     "deleted",
@@ -38,6 +40,8 @@ MEANS: dict[Verdict, str] = {
     "copy lost": "the old server holds more copies of it than the target",
     "unnamed": "it has nothing that names it, so that nothing can prove where it is",
     "not compared": "the target's folder for it could not be read whole, so that nothing shows whether it is there",
+    "unproved": "the target does not give out all of its folder, and cannot be asked for it by its name",
+    "not given": "the target has one of its name, and does not give it out",
     "not shown": "Graph shows no items of this kind; look for it in Outlook",
     "moved": "its user keeps it in another folder now",
     "deleted": "its user has deleted it: it lies in the target's Deleted Items",
@@ -73,15 +77,22 @@ class Difference:
         return self.verdict in LOST
 
 
-def differences(spool: Spool, unread: Collection[Unread] = ()) -> Iterator[Difference]:
+AskByName = Callable[[Item], int | None]
+"""Count of items that the target has of this name, in all folders, given out or not; None: it cannot be asked."""
+
+
+def differences(
+    spool: Spool, unread: Collection[Unread] = (), ask_by_name: AskByName = lambda _: None
+) -> Iterator[Difference]:
     """Every item that is not where it was, or is one too many, and the target's new mail.
 
-    unread: folders and items of this mailbox that could not be read. Of what the old server has in an unread place of
-    the target nothing is said to be lost.
+    unread: folders and items of this mailbox that could not be read. Of what the old server has in an unread folder of
+    the target nothing is said to be lost. Where the target keeps back single items, it is asked for what may be one of
+    them by itself: an item that cannot be read is no proof of another.
     """
     closed = {part.place for part in unread if part.side == "target" and part.kind == "folder"}
     hidden = Counter(part.place for part in unread if part.side == "target" and part.kind == "item")
-    waiting: dict[str, list[Difference]] = {}
+    waiting: dict[str, list[tuple[Difference, int]]] = {}
     for path, *columns in spool.rows(
         "SELECT path, kind, item.id, named, by_message_id, subject, received, sent, size FROM item JOIN folder "
         "ON folder = number WHERE name IS NULL AND side = ? ORDER BY item.rowid",
@@ -95,18 +106,35 @@ def differences(spool: Spool, unread: Collection[Unread] = ()) -> Iterator[Diffe
         for difference in judge(sources, targets, was_there, was_source):
             place = places.get(difference.item.id, "") if difference.lost else ""
             if place in closed:
-                yield _not_compared(difference)
+                yield _as("not compared", difference)
             elif place in hidden:
-                waiting.setdefault(place, []).append(difference)
+                shown_of_name = sum(copy.standing != "recoverable" for copy in targets)
+                waiting.setdefault(place, []).append((difference, shown_of_name))
             else:
                 yield difference
     for place, lost in waiting.items():
-        # As many as cannot be read there may be those; where more are missing, none is given up for that.
-        yield from map(_not_compared, lost) if len(lost) <= hidden[place] else lost
+        yield from _asked(lost, hidden[place], ask_by_name)
 
 
-def _not_compared(difference: Difference) -> Difference:
-    return Difference("not compared", difference.item, MEANS["not compared"])
+def _asked(lost: Iterable[tuple[Difference, int]], hidden: int, ask_by_name: AskByName) -> Iterator[Difference]:
+    """Verdicts of what may be among the items of one folder that are not given out. lost: each with the count of items
+    of its name that are shown. hidden: how many are not."""
+    unnamed: list[Difference] = []
+    for difference, shown_of_name in lost:
+        there = ask_by_name(difference.item) if hidden else 0
+        if there is None:
+            unnamed.append(difference)
+        elif there > shown_of_name:
+            hidden -= 1
+            yield _as("not given", difference)
+        else:
+            yield difference
+    # As many as cannot be read there may be those; where more are missing, none is given up for that.
+    yield from (_as("unproved", one) for one in unnamed) if len(unnamed) <= hidden else unnamed
+
+
+def _as(verdict: Verdict, difference: Difference) -> Difference:
+    return Difference(verdict, difference.item, MEANS[verdict])
 
 
 def counts(spool: Spool) -> tuple[int, int]:
