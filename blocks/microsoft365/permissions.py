@@ -28,6 +28,8 @@ NEEDED = graph_permissions("always", "passwords", "passes")
 """Least application permission of Microsoft Graph -> others that include it."""
 
 IMPORT_PERMISSION = "MailboxItem.ImportExport.All"
+EXPORT_PERMISSION = "MailboxItem.Export.All"
+"""Suffices to compare contents."""
 WRITING = graph_permissions("direct")
 """What a copy of our own needs besides; not a cutover by Microsoft's batch."""
 WHOLE = graph_permissions("streams")

@@ -17,6 +17,7 @@ import typer
 
 from deployments.cli.block.commands import block
 from deployments.cli.check_server import servers
+from deployments.cli.compare import comparing
 from deployments.cli.first_evening import first_evening, print_version
 from deployments.cli.going_on import going_on
 from deployments.cli.help_in_sections import HelpInSections
@@ -43,7 +44,7 @@ app.registered_commands += people.registered_commands + going_on.registered_comm
 app.registered_commands += (
     rehearsing.registered_commands + registering.registered_commands + servers.registered_commands
 )
-app.registered_commands += checking.registered_commands
+app.registered_commands += checking.registered_commands + comparing.registered_commands
 app.add_typer(block, name="block")
 
 _WITHOUT_A_SERVER = {

@@ -8,18 +8,18 @@ permissions for migration (cutover); AWS service authorization reference; RFC 21
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailmove.plan.cutover import Cutover
 
-Need = Literal["always", "passwords", "passes", "advice", "direct", "streams", "partner", "purchase"]
+Need = Literal["always", "passwords", "passes", "advice", "direct", "streams", "compare", "partner", "purchase"]
 """Purpose for which a right is needed. always. passwords: unless the plan leaves first passwords to somebody else.
 passes: only where people get access passes. advice: for nothing but what preflight says.
-direct: only where Mailmove copies items itself. streams: there, to copy them whole. partner: only with a partner's own
-access. purchase: only where the plan orders something."""
-EVERY_NEED: tuple[Need, ...] = ("always", "passwords", "passes", "advice", "direct", "streams", "partner", "purchase")
+direct: only where Mailmove copies items itself. streams: there, to copy them whole. compare: only to compare contents.
+partner: only with a partner's own access. purchase: only where the plan orders something."""
+EVERY_NEED: tuple[Need, ...] = get_args(Need)
 ENDPOINT_KEY = "exchange_public_key"
 """What seals the password of an endpoint that Mailmove makes itself."""
 _CUTOVER: tuple[Need, ...] = ("always", "passwords")
@@ -50,6 +50,7 @@ def only_for(need: Need) -> str:
             "advice": "; the cutover goes without, and preflight says `not seen`",
             "direct": "; only to copy items ourselves", "partner": "; only for a partner",
             "streams": "; only to copy items ourselves, and whole",
+            "compare": "; only for `mailmove compare`",
             "purchase": "; only where the plan has something bought"}[need]  # fmt: skip
 
 
@@ -134,6 +135,12 @@ _RIGHTS: tuple[Right, ...] = (
     ),
     _graph("MailboxItem.Read.All", "find tasks, notes and journal entries again at the target", need="streams"),
     _graph("MailboxItem.ImportExport.All", "import items whole", need="streams"),
+    _graph(
+        "MailboxItem.Export.All",
+        "give items out whole, to hold them against the old server's",
+        "MailboxItem.ImportExport.All",
+        need="compare",
+    ),
     Right(
         system=EXCHANGE_ONLINE,
         name="Exchange.ManageAsApp",

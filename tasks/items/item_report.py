@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,17 @@ from mailmove.errors import MailmoveError, SignInRefused, Transient
 from mailmove.items.copy.checkpoint import journal_name
 from mailmove.items.identity import is_searchable
 from mailmove.items.item import Item
-from mailmove.items.reconcile.changes import MailboxChanges, Side, Unread
+from mailmove.items.reconcile.changes import Unread
 from mailmove.items.reconcile.report import SHOWN, Account, Book
-from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
+from mailmove.items.reconcile.spool import Spool
 from mailmove.items.reconcile.verdicts import counts, differences
 from mailmove.leavable import Leavable
 from tasks.engine.current import engine
 from tasks.engine.prefect_internals import result_storage
 from tasks.execution.context import Context
 from tasks.items.left_out import Decisions, mailbox_or_folder
+from tasks.items.read_sides import read_sides
 
-AT_ONCE = 8
-"""Mailboxes."""
-TRIES = 3
-"""Times that a mailbox is read whose error may pass, before it is named as one that cannot be read."""
 MOST_LOST = 5000
 """Items handed on to be moved, in one round; what is more comes in the next."""
 
@@ -44,7 +40,7 @@ def compare(context: Context, stage: str) -> list[Account]:
     folder = _spools(context)
     decisions = Decisions(context)
     with room_in(folder):
-        unread = _read_all(context, folder, boxes)
+        unread = read_sides(context, lambda address: _path(folder, address), boxes)
         book = Book(MOST_LOST)
         for address in boxes:
             parts = [(part, "" if part.item else decisions.words(thing_of(address, part))) for part in unread[address]]
@@ -72,46 +68,6 @@ def _of_name(context: Context, address: str, item: Item) -> int | None:
 def thing_of(mailbox: str, part: Unread) -> Leavable:
     """What could not be read, as a thing to be decided about."""
     return mailbox_or_folder(mailbox, part.path, part.folder_id, str(part))
-
-
-def _read_all(context: Context, folder: Path, boxes: list[str]) -> dict[str, list[Unread]]:
-    """Bring the spool of every mailbox up to date; address -> what of it could not be read, for all tries."""
-    sides: tuple[tuple[int, Side, MailboxChanges], ...] = (
-        # The source first: what arrives there meanwhile is for the next look, and never counts as lost.
-        (SOURCE, "source", context.source.item_changes()),
-        (TARGET, "target", context.tenant.items.changes()),
-    )
-
-    def read(address: str) -> tuple[list[Unread], MailmoveError | None]:
-        unread: list[Unread] = []
-        with Spool(_path(folder, address)) as spool:
-            for number, side, changes in sides:
-                try:
-                    unread += spool.update(number, changes, address)
-                except SignInRefused:
-                    raise
-                except MailmoveError as error:
-                    return [*unread, Unread(side, (), error.seen, passing=isinstance(error, Transient))], error
-        return unread, None
-
-    unread: dict[str, list[Unread]] = {}
-    errors: dict[str, MailmoveError] = {}
-    waiting = boxes
-    for _ in range(TRIES):
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="items of") as pool:
-            readings = {address: pool.submit(read, address) for address in waiting}
-        # Every mailbox has its chance before the first failure is told.
-        for address, reading in readings.items():
-            unread[address], error = reading.result()
-            errors.pop(address, None)
-            if error is not None:
-                errors[address] = error
-        if errors and len(errors) == len(boxes):
-            raise next(iter(errors.values()))  # nobody's mailbox can be read: that is no mailbox's fault
-        waiting = [address for address in boxes if any(part.passing for part in unread[address])]
-        if not waiting:
-            break
-    return unread
 
 
 def keep(context: Context, stage: str, book: Book) -> None:

@@ -89,6 +89,7 @@ OWN: dict[str, dict[str, Any]] = {
     "creation.change_owner": {"group": f"all@{DOMAIN}", "owner": ANNA, "owns": True},
     "creation.owners": {"groups": [f"all@{DOMAIN}"]},
     "creation.remove": {"kind": "shared", "identity": LOST},
+    "items.exported": {"items": [Item(id=f"item-{n:08d}", folder=("Inbox",), kind="message") for n in (1, 2, 4, 5)]},
 }  # fmt: skip
 """Part and method -> arguments, where the names of the parameters do not tell them."""
 

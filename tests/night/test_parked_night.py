@@ -97,6 +97,9 @@ def test_a_parked_cutover_survives_kill_and_restart_acts_once_and_gives_no_secre
         _mailmove(box, "report", "northwind", "--out", str(tmp_path / "report.html"))
         (tmp_path / "report.json").write_text(_mailmove(box, "report", "northwind", "--json"))
         assert seen_in(files_of(tmp_path), {"a name": "northwind.example"}), "what is there, is found"
+        held = json.loads(_mailmove(box, "compare", "northwind", "--sample", "20", "--json"))
+        assert len(held["items"]) == 20
+        assert {one["verdict"] for one in held["items"]} == {"same"}, held
 
 
 @pytest.mark.skipif("SOAK" not in os.environ, reason="three heartbeats of half a minute; `make soak` runs it")

@@ -44,6 +44,7 @@ class WholeCompany:
     source: ExchangeServer
     plan: Cutover
     moving: list[str]
+    lab: Cloud
     asked: list[tuple[Leavable, ...]] = field(default_factory=list)
 
     def context(self, stage: str) -> Context:
@@ -65,8 +66,10 @@ class WholeCompany:
 
 
 @contextmanager
-def whole_company(company: Company, home: Path, version: str = "8.3.83.6", **sections: Any) -> Iterator[WholeCompany]:
-    """home: the worker's disk. sections: of the plan."""
+def whole_company(
+    company: Company, home: Path, version: str = "8.3.83.6", *, streams: bool = False, **sections: Any
+) -> Iterator[WholeCompany]:
+    """home: the worker's disk. streams: may the tenant import whole items? sections: of the plan."""
     places, authority, faults = Places(), Authority(), Faults()
     with ExitStack() as stack:
         old = stack.enter_context(OldExchange(places, authority, company, faults, version=version))
@@ -81,7 +84,8 @@ def whole_company(company: Company, home: Path, version: str = "8.3.83.6", **sec
                 cycle_seconds=3600,
             )
         )
-        cloud.app.roles.discard("MailboxItem.ImportExport.All")
+        if not streams:
+            cloud.app.roles.discard("MailboxItem.ImportExport.All")
         for box in company.mailboxes:
             if box.kind != "public_folder":
                 cloud.tenant.add_user(box.address, box.display_name, "").has_mailbox = True
@@ -110,4 +114,4 @@ def whole_company(company: Company, home: Path, version: str = "8.3.83.6", **sec
         stack.enter_context(temporary_settings(worker))
         stack.enter_context(running_on(MemoryEngine({SOURCE: source, TENANT: target})))
         plan = a_plan(**sections).model_copy(update={"customer": "northwind", "domains": list(company.domains)})
-        yield WholeCompany(faults, old.store, cloud.store, source, plan, moving)
+        yield WholeCompany(faults, old.store, cloud.store, source, plan, moving, cloud)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from mailmove.evidence import Finding
-from mailmove.items.copy.interfaces import Destination
+from mailmove.items.copy.interfaces import Content, Destination
+from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import MailboxChanges
 
 
@@ -19,6 +21,11 @@ class TenantItems(ABC):
     @abstractmethod
     def destination(self) -> Destination:
         """Where a copy of our own stores items."""
+
+    @abstractmethod
+    def exported(self, mailbox: str, items: Sequence[Item]) -> list[Content]:
+        """Items whole, as streams, in the order asked for; `missing` says why there is none. items: of `changes`.
+        Refused: we were not given the right."""
 
     @abstractmethod
     def copy_findings(self) -> list[Finding]:

@@ -16,12 +16,17 @@ from reader import Case, Reader
 from readers_of_texts import RECORDED
 
 from blocks.microsoft365.items.item_requests import Unsendable, request_for, without_parts
-from lab.item_parts import EventParts, event_mime
+from lab.cloud.item_stream.from_item import properties_of
+from lab.cloud.item_stream.writer import write_stream
+from lab.item_parts import ContactParts, EventParts, contact_mime, event_mime
+from lab.mail_store import Mailbox, MailStore
 from mailmove.items.copy.calendar_events import Unmovable
 from mailmove.items.copy.interfaces import Content
 from mailmove.items.item import Item
+from mailmove.items.stream.item import StreamItem
+from mailmove.items.stream.reader import read_item
 
-ITEM_NAMES = ("item MIME", "event in MIME", "item in base64")
+ITEM_NAMES = ("item MIME", "event in MIME", "item in base64", "item stream")
 
 
 def _message(name: str) -> bytes:
@@ -71,6 +76,27 @@ def _in_base64(answers: Sequence[Answer]) -> Any:
     return request_for(content, "users/a", "folder")["body"], without_parts(content)
 
 
+def _streams() -> list[Case]:
+    """As the lab's servers write them: of a message with a message in it, an event, a contact."""
+    store = MailStore([Mailbox("anna@contoso.com", "Anna")])
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    contents = {"message": _message("whole"), "event": event_mime(EventParts("uid-1", "Meeting", now, now, True)),
+                "contact": contact_mime(ContactParts("Berg", "berg@x.example"))}  # fmt: skip
+    return [
+        _case(
+            kind, write_stream(properties_of(store.put("anna@contoso.com", mime, kind=kind, received=now))), read_item
+        )
+        for kind, mime in contents.items()
+    ]
+
+
+def _parts(item: StreamItem) -> Counter[str]:
+    inner = [attachment.embedded for attachment in item.attachments if attachment.embedded is not None]
+    counts = Counter({"properties": len(item.properties), "recipients": len(item.recipients),
+                      "attachments": len(item.attachments)})  # fmt: skip
+    return counts + sum(map(_parts, inner), Counter[str]())
+
+
 def item_readers() -> list[Reader]:
     """What cannot be read of an event is left to a person (Unsendable); a message is not looked into."""
     now = datetime(2026, 11, 30, tzinfo=UTC)
@@ -92,4 +118,5 @@ def item_readers() -> list[Reader]:
                raises=refused),
         Reader("item in base64", [encoded], [bytes_mutation], measure=lambda result: Counter(),
                raises=refused),
+        Reader("item stream", _streams(), [bytes_mutation], measure=_parts),
     ]  # fmt: skip

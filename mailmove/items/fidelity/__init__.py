@@ -1,0 +1,1 @@
+"""Content of one item on both sides, property by property."""
