@@ -11,7 +11,7 @@ HOME_OF_BOX ?= $(HOME)/.mailmove
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    one customer's cutover in a lab on this machine (HANDS_ON=1: you answer the gates in the UI)"
+	@echo "make demo    one customer's cutover in a lab on this machine (HANDS_ON=1: you answer the gates in the UI; MOVER=direct: Mailmove copies the mailboxes itself)"
 	@echo "make up      a single-box service until Ctrl-C: server and worker, data in HOME_OF_BOX (default ~/.mailmove)"
 	@echo "make install what runs, and nothing else; \`make up\` does it by itself"
 	@echo "make test    ruff, mypy and the tests"
@@ -51,7 +51,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $(INSTALLED)
 
 demo: setup
-	@$(BIN)/mailmove rehearse $(if $(HANDS_ON),--hands-on)
+	@$(BIN)/mailmove rehearse $(if $(HANDS_ON),--hands-on) $(if $(MOVER),--mover $(MOVER))
 
 up: install
 	@$(BIN)/mailmove up --home $(HOME_OF_BOX)

@@ -51,6 +51,7 @@ class Town:
         public_folders: int = 1,
         messages: int = 200,
         version: str = "8.3.83.6",
+        mover: Literal["native", "direct", "auto"] = "native",
         ttl: int = 20,
         ttl_floor: int = 0,
         secondary_lag: float = 0.0,
@@ -70,7 +71,7 @@ class Town:
         self.faults = faults or Faults()
         self.places = places or Places()
         self.authority = Authority()
-        self.ttl = ttl
+        self.ttl, self.mover = ttl, mover
         places = self.places
         company = make_company(
             seed, users=users, shared=shared, public_folders=public_folders, messages=messages, domain=DOMAIN
@@ -241,7 +242,7 @@ class Town:
                 "tenant": f"microsoft365/{self.name}",
                 "partner": f"partner-center/{self.name}-msp",
                 "usage_location": "GB",
-                "mover": "native",
+                "mover": self.mover,
             },
             "firewall": {"gateway": f"aws-security-group/{self.name}", "mode": "drop"},
             "propagation": {

@@ -101,7 +101,16 @@ class JsonClient:
     def text(self, path: str, *, wanted: str, read: Callable[[str], T]) -> T:
         """What `read` makes of the text at an address, which is no JSON; asked for again while that is Transient."""
         accept = {"Accept": "text/csv"}
-        return self._sent("GET", path, wanted, None, None, accept, True, lambda answer, _: read(answer.text))
+        return self._sent(
+            "GET", path, wanted, None, None, accept, True, lambda answer, _: read(self._words(answer, wanted))
+        )
+
+    def _words(self, answer: httpx.Response, wanted: str) -> str:
+        try:
+            return answer.text
+        except UnicodeError:
+            seen = f"bytes that are not {answer.charset_encoding}, as which they are sent"
+            raise damaged(self.who, wanted, seen) from None
 
     def _sent(
         self,

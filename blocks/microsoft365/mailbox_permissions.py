@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from blocks.microsoft365.answers import Json
 from blocks.microsoft365.cmdlet_errors import WHO
 from blocks.microsoft365.exchange_admin import ExchangeAdmin
-from blocks.microsoft365.fields import text, texts_or
+from blocks.microsoft365.fields import text, texts_or, unreadable
 from blocks.microsoft365.recipients import exchange_recipients
 from mailmove.errors import Blocked, NotYet
 from mailmove.inventory.full import Grant
@@ -62,6 +62,8 @@ class MailboxPermissions(TenantPermissions):
         opening = self._rows("Get-MailboxPermission", mailbox, "User", "fullaccess")
         sending = self._rows("Get-RecipientPermission", mailbox, "Trustee", "sendas")
         boxes = self._exchange.of_one("Get-Mailbox", {"Identity": mailbox}, wanted=f"the mailbox {mailbox}")
+        if hidden := next((box for box in boxes if "GrantSendOnBehalfTo" not in box), None):
+            raise unreadable(hidden, "GrantSendOnBehalfTo")  # it is shown empty where nobody may; not shown is not none
         behalf = [name for box in boxes for name in _listed(box, "GrantSendOnBehalfTo")]
         grants = (
             *(("full_access", trustee) for trustee in opening),
@@ -78,7 +80,7 @@ class MailboxPermissions(TenantPermissions):
         return [
             text(row, whom)
             for row in rows
-            if right in ("".join(name.split()).lower() for name in _listed(row, "AccessRights"))
+            if right in _rights(row)
             and not any(_flag(row, name, cmdlet) for name in ("IsInherited", "Deny", "AccessControlType"))
             and not _is_nobody(row, whom)
         ]
@@ -121,6 +123,14 @@ def _is_nobody(row: Json, whom: str) -> bool:
     """The owner, the system, and accounts that are gone: by SID where it is shown (UserSid, TrusteeSidString)."""
     sids = (str(row.get(name) or "") for name in ("UserSid", "TrusteeSidString"))
     return text(row, whom).lower().startswith(_NOBODY) or any(_WINDOWS_OWN.match(sid) for sid in sids)
+
+
+def _rights(row: Json) -> set[str]:
+    """'fullaccess', 'sendas', ...; a permission without a right is none that Exchange shows."""
+    rights = {"".join(name.split()).lower() for name in _listed(row, "AccessRights")}
+    if not rights or "" in rights:
+        raise unreadable(row, "AccessRights")
+    return rights
 
 
 def _listed(row: Json, name: str) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -52,6 +52,7 @@ class Options:
     shared: int = 3
     public_folders: int = 2
     messages: int = 3000
+    mover: Literal["native", "direct", "auto"] = "native"
     home: Path | None = None
     out: Path | None = None
     stay: bool = False
@@ -104,6 +105,7 @@ def _made(options: Options, house: ExitStack) -> Rehearsal:
         shared=options.shared,
         public_folders=options.public_folders,
         messages=options.messages,
+        mover=options.mover,
         ttl=20,
         resolvers=(HONEST, HONEST, HONEST, HONEST, HONEST, keeps_long),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,17 @@ import typer
 from deployments.cli.output import AsJson
 
 rehearsing = typer.Typer()
+
+
+class MoverName(Enum):
+    """As a plan says it."""
+
+    native = "native"
+    direct = "direct"
+    auto = "auto"
+
+
+_MOVERS = "Who copies the mailboxes: Microsoft's batch (native), Mailmove (direct), or as preflight chooses (auto)"
 
 
 @rehearsing.command()
@@ -24,6 +36,7 @@ def rehearse(
     shared: Annotated[int, typer.Option(min=0, max=50)] = 3,
     public_folders: Annotated[int, typer.Option(min=0, max=50)] = 2,
     messages: Annotated[int, typer.Option(min=10, max=100_000)] = 3000,
+    mover: Annotated[MoverName, typer.Option(help=_MOVERS)] = MoverName.native,
     home: Annotated[Path | None, typer.Option(help="Folder for the server's data; default: a temporary one")] = None,
     json: AsJson = False,
 ) -> None:
@@ -36,6 +49,7 @@ def rehearse(
         shared=shared,
         public_folders=public_folders,
         messages=messages,
+        mover=mover.value,
         home=home,
         out=out,
         stay=stay,

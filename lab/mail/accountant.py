@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from email import message_from_bytes, policy
 from typing import Any
 
 from lab.mail.message import SentMessage
@@ -22,7 +23,7 @@ class Entry:
 
     category: str  # one of GOOD or BAD
     mailbox: str
-    identity: str  # Message-ID, or "sha256:..." of the content where it has none
+    identity: str  # Message-ID, or "sha256:..." of what it says where it has none
     subject: str
     reason: str = ""
 
@@ -190,11 +191,22 @@ def _by_identity(store: MailStore, address: str) -> dict[str, list[StoredItem]]:
 def _identity(item: StoredItem) -> str:
     if item.message_id:
         return item.message_id
+    if item.kind == "message":
+        return "sha256:" + hashlib.sha256(_said(item.mime).encode("utf-8", "surrogatepass")).hexdigest()
     content = item.mime.replace(b"\r\n", b"\n").rstrip(b"\n")
     # EWS gives an event or a contact bare, without the MIME headers around it: go by what is inside.
     start = min((at for at in map(content.find, (b"BEGIN:VCALENDAR", b"BEGIN:VCARD")) if at >= 0), default=0)
     content = content[start:]
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _said(mime: bytes) -> str:
+    """Subject, second and words of a message: what stays where a server keeps properties, and writes MIME anew."""
+    message = message_from_bytes(mime, policy=policy.default)
+    at = message["Date"].datetime if message["Date"] is not None else None
+    body = message.get_body(("plain", "html"))
+    words = body.get_content() if body is not None else ""
+    return "\n".join((str(message["Subject"] or "").strip(), f"{at.timestamp():.0f}" if at else "", *words.split()))
 
 
 def _unclaimed(item: StoredItem) -> str:

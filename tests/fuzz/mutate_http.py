@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 
 from answers import JUNK, Answer, Mutation
@@ -42,7 +43,8 @@ def charset(dice: random.Random, answer: Answer) -> Mutation | None:
         return Mutation("charset", "a byte order mark", replace(answer, body=b"\xef\xbb\xbf" + answer.body))
     if choice == 2:
         at = dice.randrange(len(answer.body) + 1)
-        return Mutation("charset", f"0xE9 at {at}", replace(answer, body=answer.body[:at] + b"\xe9" + answer.body[at:]))
+        spoiled = replace(answer, body=answer.body[:at] + b"\xe9" + answer.body[at:])
+        return Mutation("charset", f"0xE9 at {at}", spoiled, _property_at(answer.body, at))
     if choice == 3 and answer.status:
         name = dice.choice(("utf-16", "iso-2022-jp", "ebcdic-cp-us", "x-nonsense", "utf-7"))
         return Mutation("charset", f"said to be {name}", answer.with_header("Content-Type", f"{kind}; charset={name}"))
@@ -85,3 +87,9 @@ def other(dice: random.Random, answer: Answer) -> Mutation | None:
     body = dice.choice((b"", b" ", b"\0\0\0\0", _PAGE, b"null", b"[]", b"{}", b'"x"', b"7", b"<a/>",
                         b'<?xml version="1.0"?>', b"\x1f\x8b\x08\x00rubbish"))  # fmt: skip
     return Mutation("other body", repr(body[:30]), replace(answer, body=body))
+
+
+def _property_at(body: bytes, at: int) -> str:
+    """Name of the JSON property in whose text this byte lies; "": in none."""
+    inside = re.search(rb'"(\w+)": ?"[^"]*$', body[:at])
+    return inside[1].decode() if inside else ""

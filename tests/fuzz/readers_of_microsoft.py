@@ -35,8 +35,10 @@ _OPTIONAL = frozenset({"@odata.nextLink", "@odata.count", "@odata.context", "@od
 _OPTIONAL_OF = {
     "Microsoft recipients": frozenset({"Alias"}),
     "Microsoft changes": frozenset({"childFolderCount", "totalItemCount"}),
+    "Microsoft mail_rules": frozenset({"Enabled"}),
 }
-"""Of one reader: a recipient has several names; a folder that says 0 holds nothing, as far as anybody can tell."""
+"""Of one reader: a recipient has several names; a folder that says 0 holds nothing, as far as anybody can tell; of a
+policy that is not enabled nothing is wanted."""
 _RAISES = {"Microsoft changes": (StateLost,)}
 """The port names it; who asks begins anew."""
 

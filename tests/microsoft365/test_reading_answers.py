@@ -152,6 +152,7 @@ READERS: dict[str, tuple[Callable[[JsonClient], object], dict[str, Any]]] = {
                     "User": "b@c.example",
                     "Trustee": "b@c.example",
                     "AccessRights": ["FullAccess"],
+                    "GrantSendOnBehalfTo": [],
                     "Deny": False,
                 }
             ]
