@@ -69,7 +69,7 @@ FAMILIES = [
 ]
 """What the clients cannot tell apart in the answer to a look: it is asked again by the same lines. A look meets one
 of each family, in turn; what changes something meets all. SOAK=1: so does every look."""
-_ACTIONS = ("assignLicense", "createImportSession", "verify", "requests", "carts", "checkout")
+_ACTIONS = ("assignLicense", "createImportSession", "exportItems", "verify", "requests", "carts", "checkout")
 """POSTs that may be done twice: the second does nothing, or nothing that counts."""
 
 

@@ -19,6 +19,7 @@ from buttons import BUTTONS, press
 from parked_world import CutoverRun, Killed, PlayedStage, PlayedWait, mx_change, new_plan
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Crashed, Failed
@@ -369,9 +370,9 @@ def test_commands_on_what_was_rolled_back_are_refused_with_words() -> None:
         resume(question, {"approve": True, "name": "anna"})
     press("to Failed", run.id)
     with get_client(sync_client=True) as client:  # nothing is left but the cutover itself
-        for other in client.read_flow_runs(limit=200):
-            if other.name == f"rollback {run.plan.customer}":
-                client.delete_flow_run(other.id)
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[f"rollback {run.plan.customer}"]))
+        for other in client.read_flow_runs(flow_run_filter=named):
+            client.delete_flow_run(other.id)
     with pytest.raises(Blocked, match=r"rolled back by somebody at .*mailmove start"):
         start_again(run.plan.customer)
     (status,) = [status for status in board() if status.customer == run.plan.customer]
