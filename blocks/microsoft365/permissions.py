@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -28,12 +28,13 @@ NEEDED = graph_permissions("always", "passwords", "passes")
 """Least application permission of Microsoft Graph -> others that include it."""
 
 IMPORT_PERMISSION = "MailboxItem.ImportExport.All"
-EXPORT_PERMISSION = "MailboxItem.Export.All"
-"""Suffices to compare contents."""
 WRITING = graph_permissions("direct")
 """What a copy of our own needs besides; not a cutover by Microsoft's batch."""
 WHOLE = graph_permissions("streams")
 """What it needs to import items whole; with IMPORT_PERMISSION it does, and then it needs them all."""
+
+COMPARING = graph_permissions("compare")
+"""What it takes to hold the contents of items against the source's."""
 
 CMDLETS = tuple(names(CMDLET))
 SIGN_IN = "Sign-in"
@@ -82,16 +83,15 @@ def findings(
     person = permissions is not None and acts_for_a_person(token)
     needed = {name: also for name, also in NEEDED.items() if name != _TRACES}
     faults: dict[str, Finding] = {}
-    for permission, also in needed.items():
-        if permissions is not None and not permissions & {permission, *also}:
-            alone = person and permission in application_only()
-            faults[permission] = Finding(
-                subject=permission,
-                seen="not among the permissions in our token",
-                means=_STOPS,
-                todo=_ALONE if alone else _consent(permission, consent),
-                blocks=True,
-            )
+    for permission in lacking(needed, permissions):
+        alone = person and permission in application_only()
+        faults[permission] = Finding(
+            subject=permission,
+            seen="not among the permissions in our token",
+            means=_STOPS,
+            todo=_ALONE if alone else _consent(permission, consent),
+            blocks=True,
+        )
     for permission, read in _reads(graph).items():
         if permission in needed:
             try:
@@ -99,6 +99,14 @@ def findings(
             except MailmoveError as error:
                 faults.setdefault(permission, _finding(permission, error, _STOPS, consent))
     return [*faults.values(), *_trace_findings(exchange, graph if graph_traces else None), *_exchange(exchange)]
+
+
+def lacking(needed: Mapping[str, Set[str]], permissions: Set[str] | None) -> list[str]:
+    """Those that a token does not name, nor another that includes them. permissions None: it could not be read, which
+    proves nothing either way."""
+    if permissions is None:
+        return []
+    return [permission for permission, also in needed.items() if not permissions & {permission, *also}]
 
 
 _ALONE = (

@@ -26,8 +26,7 @@ def compare(
     from pathlib import Path
 
     from mailmove.errors import MailmoveError
-    from tasks.items.content_comparison import compare_contents
-    from tasks.reporting.collect import cutover_of_customer
+    from tasks.items.content_comparison import compare_contents, cutover_of_customer
 
     seed = secrets.randbelow(10**6) if seed is None else seed
     try:

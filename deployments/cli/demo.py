@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lab.mail.accountant import Account
     from lab.rehearsal import Rehearsal
     from mailmove.changes import Change
+    from mailmove.plan.mover import PlannedMover
 
 ADDS_UP, DOES_NOT, NO_LAB = 0, 1, 2
 """Exit status of a rehearsal whose messages are all accounted for, of one where they are not, and without a lab."""
@@ -52,7 +53,7 @@ class Options:
     shared: int = 3
     public_folders: int = 2
     messages: int = 3000
-    mover: Literal["native", "direct", "auto"] = "native"
+    mover: PlannedMover = "native"
     home: Path | None = None
     out: Path | None = None
     stay: bool = False

@@ -15,6 +15,7 @@ from mailmove.plan.block_refs import AUTHORITY, DNS, EXCHANGE, FIREWALL, PARTNER
 from mailmove.plan.countries import country
 from mailmove.plan.gates_and_windows import Gates, Notices, Window
 from mailmove.plan.gates_and_windows import Part as _Part
+from mailmove.plan.mover import PlannedMover
 from mailmove.plan.public_resolvers import operator_of, public_addresses
 from mailmove.plan.purchase import NewCustomer, Purchase
 from mailmove.plan.quorum import Policy, PolicyKind
@@ -153,7 +154,7 @@ class Target(_Part):
         description="Give each of them a Temporary Access Pass besides, from the end of the next window on, so that "
         "they can register a second factor; `mailmove passwords` shows it. Takes a tenant that allows such passes",
     )
-    mover: Literal["auto", "native", "direct"] = Field(
+    mover: PlannedMover = Field(
         default="auto",
         description="native: Microsoft's migration batch. direct: Mailmove makes the mailboxes and copies the items "
         "itself. auto: native, unless the server's TLS, Outlook Anywhere, Microsoft's own test or the number of "

@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MoverName = Literal["native", "direct"]
+PlannedMover = Literal["auto", MoverName]
+"""As a plan says it; auto: chosen at preflight."""
 MOST_MAILBOXES, RECOMMENDED_MAILBOXES = 2000, 150
 MODERN_TLS = ("TLSv1.2", "TLSv1.3")
 

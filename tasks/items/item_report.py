@@ -12,7 +12,6 @@ from prefect.settings import get_current_settings
 
 from mailmove.disk_full import room_in
 from mailmove.errors import MailmoveError, SignInRefused, Transient
-from mailmove.items.copy.checkpoint import journal_name
 from mailmove.items.identity import is_searchable
 from mailmove.items.item import Item
 from mailmove.items.reconcile.changes import Unread
@@ -24,7 +23,7 @@ from tasks.engine.current import engine
 from tasks.engine.prefect_internals import result_storage
 from tasks.execution.context import Context
 from tasks.items.left_out import Decisions, mailbox_or_folder
-from tasks.items.read_sides import read_sides
+from tasks.items.read_sides import read_sides, spool_path
 
 MOST_LOST = 5000
 """Items handed on to be moved, in one round; what is more comes in the next."""
@@ -40,12 +39,12 @@ def compare(context: Context, stage: str) -> list[Account]:
     folder = _spools(context)
     decisions = Decisions(context)
     with room_in(folder):
-        unread = read_sides(context, lambda address: _path(folder, address), boxes)
+        unread = read_sides(context, folder, boxes)
         book = Book(MOST_LOST)
         for address in boxes:
             parts = [(part, "" if part.item else decisions.words(thing_of(address, part))) for part in unread[address]]
             whole = all(part.path for part in unread[address])
-            with Spool(_path(folder, address)) as spool:
+            with Spool(spool_path(folder, address)) as spool:
                 by_name = partial(_of_name, context, address)
                 found = differences(spool, unread[address], by_name) if whole else iter(())
                 book.add(address, counts(spool) if whole else (0, 0), found, parts)
@@ -109,7 +108,3 @@ def forget(context: Context) -> None:
 
 def _spools(context: Context) -> Path:
     return get_current_settings().home / "mailmove-items" / context.plan.customer / str(context.root)
-
-
-def _path(folder: Path, address: str) -> Path:
-    return folder / f"{journal_name(address)}.sqlite"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mailmove.errors import MailmoveError, SignInRefused, Transient
+from mailmove.items.copy.checkpoint import journal_name
 from mailmove.items.reconcile.changes import MailboxChanges, Side, Unread
 from mailmove.items.reconcile.spool import SOURCE, TARGET, Spool
 from tasks.execution.context import Context
@@ -17,10 +17,15 @@ TRIES = 3
 """Times that a mailbox is read whose error may pass, before it is named as one that cannot be read."""
 
 
-def read_sides(context: Context, path_of: Callable[[str], Path], boxes: list[str]) -> dict[str, list[Unread]]:
+def spool_path(folder: Path, address: str) -> Path:
+    """Of a mailbox's spool."""
+    return folder / f"{journal_name(address)}.sqlite"
+
+
+def read_sides(context: Context, folder: Path, boxes: list[str]) -> dict[str, list[Unread]]:
     """Bring the spool of every mailbox up to date; address -> what of it could not be read, for all tries.
 
-    path_of: of a mailbox's spool. Raised: a refused sign-in, a full disk, and an error that every mailbox has.
+    folder: of the spools. Raised: a refused sign-in, a full disk, and an error that every mailbox has.
     """
     sides: tuple[tuple[int, Side, MailboxChanges], ...] = (
         # The source first: what arrives there meanwhile is for the next look, and never counts as lost.
@@ -30,7 +35,7 @@ def read_sides(context: Context, path_of: Callable[[str], Path], boxes: list[str
 
     def read(address: str) -> tuple[list[Unread], MailmoveError | None]:
         unread: list[Unread] = []
-        with Spool(path_of(address)) as spool:
+        with Spool(spool_path(folder, address)) as spool:
             for number, side, changes in sides:
                 try:
                     unread += spool.update(number, changes, address)

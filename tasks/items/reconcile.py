@@ -7,13 +7,13 @@ sync that began later is ours to deliver.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailmove.errors import NotYet
 from mailmove.evidence import Evidence, Receipt
 from mailmove.items.item import Item
-from mailmove.items.reconcile.report import Account
 from mailmove.items.reconcile.verdicts import MEANS
 from mailmove.leavable import Leavable
 from tasks.execution.apply_and_undo import record_evidence
@@ -52,7 +52,11 @@ def reconcile(context: Context) -> Reconciled:
     facts = [account.line() for account in accounts]
     counted = [ReconciledMailbox(mailbox=account.mailbox, words=account.counts()) for account in accounts]
     not_read = [thing_of(account.mailbox, part) for account in accounts for part in account.unread if not part.item]
-    missing, decided = _undecided(decisions, accounts)
+    lost = [(account.mailbox, item) for account in accounts for item in account.lost]
+    open_ones, decided = _undecided(decisions, lost, "missing at the target")
+    missing: Missing = {}
+    for address, item in open_ones:
+        missing.setdefault(address, []).append(item)
     copied, given_up = 0, list[tuple[str, Item, str]]()
     if missing:
         _wait_for_sync(context, missing)
@@ -75,7 +79,10 @@ def reconcile(context: Context) -> Reconciled:
             "round",
             todo="It is looked at again.",
         )
-    given_up += _unproved(decisions, accounts, decided)
+    unproved = [(account.mailbox, item) for account in accounts for item in account.unproved]
+    open_ones, also_decided = _undecided(decisions, unproved, MEANS["unproved"])
+    decided += also_decided
+    given_up += [(address, item, MEANS["unproved"]) for address, item in open_ones]
     _ask(context, decisions, not_read, given_up)
     left = [*decided, *(left_item(address, item, why) for address, item, why in given_up)]
     closed = [left_folder(thing, decisions.words(thing)) for thing in not_read]
@@ -88,31 +95,20 @@ def _stays_behind(item: LeftItem) -> str:
     return f"stays behind: {item}" if item.decision else f"stays behind, as the plan tolerates: {item}"
 
 
-def _undecided(decisions: Decisions, accounts: list[Account]) -> tuple[Missing, list[LeftItem]]:
-    """(what is to be moved, what a person decided to leave), of the missing items."""
-    missing: Missing = {}
+def _undecided(
+    decisions: Decisions, items: Iterable[tuple[str, Item]], why: str
+) -> tuple[list[tuple[str, Item]], list[LeftItem]]:
+    """(what nobody has decided about, what a person decided to leave), of items with their mailboxes. why: they are
+    among them, for the report."""
+    open_ones: list[tuple[str, Item]] = []
     decided: list[LeftItem] = []
-    for account in accounts:
-        for item in account.lost:
-            words = decisions.words(single_item(account.mailbox, item, ""))
-            if words:
-                decided.append(left_item(account.mailbox, item, "missing at the target", words))
-            else:
-                missing.setdefault(account.mailbox, []).append(item)
-    return missing, decided
-
-
-def _unproved(decisions: Decisions, accounts: list[Account], decided: list[LeftItem]) -> list[tuple[str, Item, str]]:
-    """What nobody can say of whether it is at the target, and a person has not decided about. decided: grows."""
-    open_ones: list[tuple[str, Item, str]] = []
-    for account in accounts:
-        for item in account.unproved:
-            words = decisions.words(single_item(account.mailbox, item, ""))
-            if words:
-                decided.append(left_item(account.mailbox, item, MEANS["unproved"], words))
-            else:
-                open_ones.append((account.mailbox, item, MEANS["unproved"]))
-    return open_ones
+    for address, item in items:
+        words = decisions.words(single_item(address, item, ""))
+        if words:
+            decided.append(left_item(address, item, why, words))
+        else:
+            open_ones.append((address, item))
+    return open_ones, decided
 
 
 def _ask(

@@ -19,7 +19,6 @@ from mailmove.report.handover import Handover
 from mailmove.report.progress import Progress
 from tasks.engine.current import engine
 from tasks.engine.port import ParkedRecord
-from tasks.execution.context import Context
 from tasks.ledger.entry import Entry, EntryKind
 from tasks.ledger.ledger import checked_chain, payloads_of, read_entries, receipt_of
 from tasks.ledger.names import closing_key, copying_key, handover_key, previews_key
@@ -72,18 +71,6 @@ def report_of_customer(customer: str, cutover: UUID | None = None) -> CutoverRep
         **{**tables, **_pictured(last_results([record.id for record in parked if record.flow == WAIT_FLOW]).values())},
         **_reconciled(entries),
     )
-
-
-def cutover_of_customer(customer: str) -> Context:
-    """The customer's cutover that wrote last, to be looked at. Blocked: there is none, or its run is gone."""
-    everything = read_entries(customer)
-    root = everything[-1].cutover if everything else None
-    run = engine().read_run(root) if root else None
-    plan = plan_of(run.parameters) if run else None
-    if plan is None:
-        seen = "its run is gone, and its plan with it" if root else "none"
-        raise Blocked("ledger", wanted=f"a cutover of {customer}", seen=seen, todo="See `mailmove status`.")
-    return Context(plan, "", root=root, read_only=True)
 
 
 def runbook_of_preflight(plan: Cutover, run: UUID, starts: datetime) -> Runbook:

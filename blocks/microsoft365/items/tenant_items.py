@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from blocks.microsoft365.http import JsonClient
 from blocks.microsoft365.items.item_destination import GraphDestination
 from blocks.microsoft365.items.item_export import Exporter
 from blocks.microsoft365.items.item_import import Importer
 from blocks.microsoft365.items.mailbox_changes import GraphChanges
-from blocks.microsoft365.permissions import EXPORT_PERMISSION, IMPORT_PERMISSION, copy_findings, granted
+from blocks.microsoft365.permissions import COMPARING, IMPORT_PERMISSION, copy_findings, granted, lacking
 from mailmove.errors import Refused
 from mailmove.evidence import Finding
 from mailmove.items.copy.interfaces import Content, Destination
@@ -35,14 +36,14 @@ class Items(TenantItems):
         return GraphDestination(self._graph, imports=self._may_import, importer=importer, limits=limits)
 
     def exported(self, mailbox: str, items: Sequence[Item]) -> list[Content]:
-        if not self._may_export():
+        if missing := lacking(COMPARING, granted(self._token())):
             raise Refused(
                 "Microsoft Graph",
                 wanted=f"the content of items of {mailbox}",
                 seen="no permission for it in our token",
-                todo=f"Consent to {EXPORT_PERMISSION} (or {IMPORT_PERMISSION}) for the app, then ask again.",
+                todo=f"Consent to {', '.join(missing)} for the app, then ask again.",
             )
-        return Exporter(self._graph, Importer(self._graph, self._tls)).contents(mailbox, items)
+        return self._exporter.contents(mailbox, items)
 
     def copy_findings(self) -> list[Finding]:
         return copy_findings(self._token)
@@ -51,7 +52,7 @@ class Items(TenantItems):
         permissions = granted(self._token())
         return permissions is not None and IMPORT_PERMISSION in permissions
 
-    def _may_export(self) -> bool:
-        """A token that cannot be read proves nothing: Graph says it."""
-        permissions = granted(self._token())
-        return permissions is None or bool({EXPORT_PERMISSION, IMPORT_PERMISSION} & permissions)
+    @cached_property
+    def _exporter(self) -> Exporter:
+        """Kept, for it knows the mailboxes' ids."""
+        return Exporter(self._graph, Importer(self._graph, self._tls))

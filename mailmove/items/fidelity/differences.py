@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from hashlib import blake2b
 
 from mailmove.items.fidelity.made_anew import (
     ADDRESSES,
@@ -35,7 +34,8 @@ _NAMES = (Tag(0x3707), Tag(0x3704), Tag(0x3001))
 """File's name, short name, name shown."""
 _NOT_OF_FILES = {Tag(number) for number in (0x3001, 0x3007, 0x3008, 0x3703, 0x3704, 0x3709, 0x7FFA)}
 """Name shown, dates, extension, short name, icon, link: made from the file and its name, or shown by no server."""
-_KEPT_OF_FILES: tuple[Key, ...] = tuple(each.key for each in ATTACHMENT if each.key not in _NOT_OF_FILES)
+_KEPT_OF_FILES = {each.key: str(each) for each in ATTACHMENT if each.key not in _NOT_OF_FILES}
+"""Property of a file -> its title."""
 _ADDRESS, _SMTP_ADDRESS, _SHOWN, _KIND, _ROUTING = Tag(0x3003), Tag(0x39FE), Tag(0x3001), Tag(0x0C15), Tag(0x3002)
 
 _Values = dict[Key, Value]
@@ -128,9 +128,8 @@ def _attachments(source: StreamItem, target: StreamItem) -> Iterator[str]:
             yield f"attachment {number} of {many}"
             continue
         waiting.remove(alike)
-        lost = _of_file(mine, alike)
-        if lost:
-            yield f"attachment {number} of {many}: {', '.join(lost)}"
+        if same is None:
+            yield f"attachment {number} of {many}: {', '.join(_of_file(mine, alike))}"
 
 
 def _file_name(attachment: StreamAttachment) -> str:
@@ -142,16 +141,12 @@ def _of_file(mine: StreamAttachment, other: StreamAttachment) -> list[str]:
     """What of one attachment differs."""
     ours, theirs = _by_key(mine.properties), _by_key(other.properties)
     lost = [
-        _bare(next(str(each) for each in ATTACHMENT if each.key == key))
-        for key in _KEPT_OF_FILES
+        _bare(title)
+        for key, title in _KEPT_OF_FILES.items()
         if key in ours and not _same(key, ours[key], theirs.get(key))
     ]
-    if _digest(ours.get(ATTACH_DATA.key)) != _digest(theirs.get(ATTACH_DATA.key)):
+    if ours.get(ATTACH_DATA.key) != theirs.get(ATTACH_DATA.key):
         lost.append("content")
     if mine.embedded is not None:
         lost += ["the item in it"] if other.embedded is None else differences(mine.embedded, other.embedded)
     return lost
-
-
-def _digest(value: Value | None) -> bytes:
-    return blake2b(value, digest_size=16).digest() if isinstance(value, bytes) else b""
